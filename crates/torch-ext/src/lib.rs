@@ -1,1 +1,25 @@
-//! x
+//! What libtorch has and [`tch`] does not reach.
+//!
+//! | module | what it gives | torch's name for it |
+//! |---|---|---|
+//! | [`optim`] | optimizers whose arithmetic is PyTorch's to the bit and whose state is in reach | `torch.optim` |
+//! | [`rng`] | the default CPU generator's state, permutations from a seed | `torch.get_rng_state`, `torch.randperm` |
+//! | [`cuda`] | CUDA, loaded when it is wanted, or the reason why not | `torch.cuda.is_available` |
+//! | [`version`] | the libtorch this build wants | `torch.__version__` |
+//!
+//! # Linking
+//! A program that uses libtorch must know at run time where it lies. Every package with a binary, test, bench or
+//! example names torch-ext under `[dependencies]` and sets `build = "../torch-ext/build/rpath.rs"`; the result starts
+//! from any folder with no `LD_LIBRARY_PATH`.
+//!
+//! This is the only crate of the workspace with C++ (a shim of a few dozen lines in `csrc/`) and, with the CPU kernels,
+//! the only one with `unsafe`.
+
+pub mod cuda;
+mod error;
+mod ffi;
+pub mod optim;
+pub mod rng;
+
+pub use error::{Error, Result, first_line};
+pub use libtorch_version as version;

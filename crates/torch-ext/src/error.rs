@@ -1,0 +1,47 @@
+//! The one error type of this crate.
+
+use std::fmt;
+
+/// What can go wrong between Rust and libtorch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Error {
+    /// libtorch refused; the text is its own, without the C++ backtrace.
+    Torch(String),
+    /// An optimizer was given a value or a parameter that it cannot use (a `ValueError` in Python); torch's own words.
+    Optimizer(String),
+    /// CUDA was asked for and is not there; the text says which step failed and what to do.
+    Cuda(String),
+}
+
+/// `std::result::Result` with this crate's [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Torch(message) | Error::Optimizer(message) | Error::Cuda(message) => f.write_str(message),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<tch::TchError> for Error {
+    fn from(error: tch::TchError) -> Error {
+        match error {
+            tch::TchError::Torch(message) => Error::Torch(first_line(&message).to_owned()),
+            other => Error::Torch(other.to_string()),
+        }
+    }
+}
+
+/// A libtorch message without its C++ backtrace, as Python shows it.
+///
+/// ```
+/// let message = "size mismatch\nException raised from inferSize at ..\nframe #0: ..";
+/// assert_eq!(torch_ext::first_line(message), "size mismatch");
+/// ```
+pub fn first_line(message: &str) -> &str {
+    message.split("\nException raised from").next().unwrap_or(message).trim_end()
+}

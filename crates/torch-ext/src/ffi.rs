@@ -1,0 +1,53 @@
+//! The C++ shim: declarations, and the two functions that cross the border.
+//!
+//! tch's `Tensor` holds a pointer to an `at::Tensor`; the shim takes those pointers as they are.
+
+use std::ffi::{CStr, c_char, c_void};
+
+use tch::Tensor;
+use torch_sys::C_tensor;
+
+use crate::error::{Error, Result, first_line};
+
+unsafe extern "C" {
+    pub(crate) fn te_add_(this: *mut C_tensor, other: *const C_tensor, alpha: f64) -> *mut c_char;
+    pub(crate) fn te_add(
+        this: *const C_tensor,
+        other: *const C_tensor,
+        alpha: f64,
+        out: *mut *mut C_tensor,
+    ) -> *mut c_char;
+    pub(crate) fn te_addcmul_(this: *mut C_tensor, a: *const C_tensor, b: *const C_tensor, value: f64) -> *mut c_char;
+    pub(crate) fn te_addcdiv_(this: *mut C_tensor, a: *const C_tensor, b: *const C_tensor, value: f64) -> *mut c_char;
+    pub(crate) fn te_clear_grad(this: *mut C_tensor) -> *mut c_char;
+    pub(crate) fn te_rng_get_state(state: *mut *mut C_tensor) -> *mut c_char;
+    pub(crate) fn te_rng_set_state(state: *const C_tensor) -> *mut c_char;
+    pub(crate) fn te_seeded_randperm(n: i64, seed: u64, permutation: *mut *mut C_tensor) -> *mut c_char;
+}
+
+/// Turns what a shim function returned (null, or a message to be freed) into a `Result`.
+///
+/// # Safety
+/// `message` is null or a string from `strdup` that nobody else frees.
+pub(crate) unsafe fn check(message: *mut c_char) -> Result<()> {
+    if message.is_null() {
+        return Ok(());
+    }
+    // SAFETY: the caller hands over a string from strdup: it ends in a zero, and free() is its counterpart.
+    let text = unsafe {
+        let text = CStr::from_ptr(message).to_string_lossy().into_owned();
+        libc::free(message.cast::<c_void>());
+        text
+    };
+    Err(Error::Torch(first_line(&text).to_owned()))
+}
+
+/// Calls a shim function that makes a tensor and takes possession of it.
+pub(crate) fn new_tensor(call: impl FnOnce(*mut *mut C_tensor) -> *mut c_char) -> Result<Tensor> {
+    let mut out = std::ptr::null_mut();
+    // SAFETY: the message comes from the shim; on success `out` is a new at::Tensor that only we know.
+    unsafe {
+        check(call(&mut out))?;
+        Ok(Tensor::from_ptr(out))
+    }
+}

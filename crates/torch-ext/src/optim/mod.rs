@@ -1,0 +1,171 @@
+//! Optimizers with PyTorch's arithmetic, to the bit, and with their state in reach.
+//!
+//! tch's own optimizers wrap `torch::optim` of C++, which rounds differently from the Python optimizers (training curves
+//! drift apart from the second step on) and whose state can be neither read nor saved. These follow
+//! `torch/optim/adam.py` and `sgd.py` operation by operation (the single-tensor path, Python's default on a CPU).
+//!
+//! ```
+//! use tch::{Kind, Tensor, Device};
+//! use torch_ext::optim::{Adam, AdamOptions};
+//!
+//! # fn main() -> Result<(), torch_ext::Error> {
+//! let w = Tensor::ones([3], (Kind::Float, Device::Cpu)).set_requires_grad(true);
+//! let mut optimizer = Adam::new([&w], AdamOptions { lr: 0.1, ..AdamOptions::default() })?;
+//! for _ in 0..100 {
+//!     let loss = (&w * &w).sum(Kind::Float);
+//!     optimizer.zero_grad()?;
+//!     loss.backward();
+//!     optimizer.step()?;
+//! }
+//! assert!(w.abs().max().double_value(&[]) < 0.01);
+//! # Ok(()) }
+//! ```
+
+mod adam;
+mod ops;
+mod sgd;
+
+use std::borrow::Borrow;
+use std::fmt::Debug;
+
+use tch::Tensor;
+
+pub use adam::{AdamOptions, AdamState};
+pub use sgd::{SgdOptions, SgdState};
+
+use crate::error::{Error, Result};
+
+/// Adam, or AdamW with `decoupled_weight_decay`: `torch.optim.Adam(params, lr, betas, eps, weight_decay, amsgrad)`.
+pub type Adam = Optimizer<AdamOptions>;
+
+/// Stochastic gradient descent: `torch.optim.SGD(params, lr, momentum, dampening, weight_decay, nesterov)`.
+pub type Sgd = Optimizer<SgdOptions>;
+
+/// How one optimizer updates one parameter; its implementations are the option structs of this module.
+pub trait Rule: Clone + Debug {
+    /// What is remembered for one parameter from step to step.
+    type State: Debug;
+
+    /// Refuses options that torch refuses, in its words.
+    ///
+    /// # Errors
+    /// [`Error::Optimizer`] for the first bad value.
+    fn validate(&self) -> Result<()>;
+
+    /// Updates `param` in place from `grad`; `state` is `None` before the first step.
+    ///
+    /// # Errors
+    /// If libtorch refuses, say because shapes or devices differ.
+    fn update(&self, param: &mut Tensor, grad: &Tensor, state: &mut Option<Self::State>) -> Result<()>;
+}
+
+/// Parameters that are updated with the same options.
+#[derive(Debug)]
+pub struct ParamGroup<R: Rule> {
+    params: Vec<Tensor>,
+    states: Vec<Option<R::State>>,
+    /// The options; change them between steps at will (a learning-rate schedule does).
+    pub options: R,
+}
+
+impl<R: Rule> ParamGroup<R> {
+    /// The parameters, in the order in which they were given.
+    pub fn params(&self) -> &[Tensor] {
+        &self.params
+    }
+
+    /// The state of each parameter; `None` where it has not been updated yet.
+    pub fn states(&self) -> &[Option<R::State>] {
+        &self.states
+    }
+
+    /// The same, to be changed: how a saved state is put back.
+    pub fn states_mut(&mut self) -> &mut [Option<R::State>] {
+        &mut self.states
+    }
+}
+
+/// An optimizer over one or more groups of parameters, as `torch.optim.Optimizer`.
+#[derive(Debug)]
+pub struct Optimizer<R: Rule> {
+    groups: Vec<ParamGroup<R>>,
+}
+
+impl<R: Rule> Optimizer<R> {
+    /// An optimizer with one group.
+    ///
+    /// # Errors
+    /// [`Error::Optimizer`] for options that torch refuses, for no parameters at all, and for a parameter that is
+    /// the result of a computation.
+    pub fn new<T: Borrow<Tensor>>(params: impl IntoIterator<Item = T>, options: R) -> Result<Self> {
+        let mut optimizer = Optimizer { groups: Vec::new() };
+        optimizer.add_param_group(params, options)?;
+        if optimizer.groups[0].params.is_empty() {
+            return Err(Error::Optimizer("optimizer got an empty parameter list".to_owned()));
+        }
+        Ok(optimizer)
+    }
+
+    /// Adds a group with options of its own.
+    ///
+    /// # Errors
+    /// As [`Optimizer::new`]; also if a parameter is in another group already, or twice in this one.
+    pub fn add_param_group<T: Borrow<Tensor>>(
+        &mut self,
+        params: impl IntoIterator<Item = T>,
+        options: R,
+    ) -> Result<()> {
+        options.validate()?;
+        let params: Vec<Tensor> = params.into_iter().map(|param| param.borrow().shallow_clone()).collect();
+        for (i, param) in params.iter().enumerate() {
+            if !param.is_leaf() {
+                return Err(Error::Optimizer("can't optimize a non-leaf Tensor".to_owned()));
+            }
+            let same = |other: &Tensor| other.data_ptr() == param.data_ptr() && param.numel() > 0;
+            if self.groups.iter().flat_map(|group| &group.params).any(same) {
+                return Err(Error::Optimizer("some parameters appear in more than one parameter group".to_owned()));
+            }
+            if params[..i].iter().any(same) {
+                return Err(Error::Optimizer("a parameter appears twice in a parameter group".to_owned()));
+            }
+        }
+        let states = params.iter().map(|_| None).collect();
+        self.groups.push(ParamGroup { params, states, options });
+        Ok(())
+    }
+
+    /// The groups, the first one being that of [`Optimizer::new`].
+    pub fn param_groups(&self) -> &[ParamGroup<R>] {
+        &self.groups
+    }
+
+    /// The same, to be changed.
+    pub fn param_groups_mut(&mut self) -> &mut [ParamGroup<R>] {
+        &mut self.groups
+    }
+
+    /// Forgets the gradients (`zero_grad(set_to_none=True)`, Python's default).
+    ///
+    /// # Errors
+    /// If libtorch refuses.
+    pub fn zero_grad(&mut self) -> Result<()> {
+        self.groups.iter_mut().flat_map(|group| &mut group.params).try_for_each(ops::clear_grad)
+    }
+
+    /// One step: updates every parameter that has a gradient; the others, and their states, stay as they are.
+    ///
+    /// # Errors
+    /// If libtorch refuses; parameters before the offending one have then been updated.
+    pub fn step(&mut self) -> Result<()> {
+        let _guard = tch::no_grad_guard();
+        for group in &mut self.groups {
+            for (param, state) in group.params.iter_mut().zip(&mut group.states) {
+                let grad = param.grad();
+                if grad.defined() {
+                    group.options.update(param, &grad, state)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}

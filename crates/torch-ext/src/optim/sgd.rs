@@ -1,0 +1,74 @@
+//! Stochastic gradient descent, after `_single_tensor_sgd` of torch/optim/sgd.py.
+
+use tch::Tensor;
+
+use super::{Rule, ops};
+use crate::error::{Error, Result};
+
+/// Options of [`Sgd`](super::Sgd); the defaults are torch's.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SgdOptions {
+    /// Learning rate, 1e-3.
+    pub lr: f64,
+    /// Momentum, 0.
+    pub momentum: f64,
+    /// How much of the new gradient the momentum leaves out, 0.
+    pub dampening: f64,
+    /// Weight decay, 0.
+    pub weight_decay: f64,
+    /// Nesterov's momentum: look ahead along the momentum.
+    pub nesterov: bool,
+    /// Ascend instead of descend.
+    pub maximize: bool,
+}
+
+impl Default for SgdOptions {
+    fn default() -> Self {
+        SgdOptions { lr: 1e-3, momentum: 0.0, dampening: 0.0, weight_decay: 0.0, nesterov: false, maximize: false }
+    }
+}
+
+/// What SGD with momentum remembers of a parameter.
+#[derive(Debug)]
+pub struct SgdState {
+    /// The momentum, of the parameter's shape.
+    pub momentum_buffer: Tensor,
+}
+
+impl Rule for SgdOptions {
+    type State = SgdState;
+
+    fn validate(&self) -> Result<()> {
+        for (what, value) in
+            [("learning rate", self.lr), ("momentum value", self.momentum), ("weight_decay value", self.weight_decay)]
+        {
+            // NaN too, which torch lets through.
+            if value.is_nan() || value < 0.0 {
+                return Err(Error::Optimizer(format!("Invalid {what}: {value:?}")));
+            }
+        }
+        if self.nesterov && (self.momentum <= 0.0 || self.dampening != 0.0) {
+            return Err(Error::Optimizer("Nesterov momentum requires a momentum and zero dampening".to_owned()));
+        }
+        Ok(())
+    }
+
+    fn update(&self, param: &mut Tensor, grad: &Tensor, state: &mut Option<SgdState>) -> Result<()> {
+        let mut grad = if self.maximize { grad.f_neg()? } else { grad.shallow_clone() };
+        if self.weight_decay != 0.0 {
+            grad = ops::add(&grad, param, self.weight_decay)?;
+        }
+        if self.momentum != 0.0 {
+            let buffer = match state {
+                Some(SgdState { momentum_buffer }) => {
+                    let _ = momentum_buffer.f_mul_scalar_(self.momentum)?;
+                    ops::add_(momentum_buffer, &grad, 1.0 - self.dampening)?;
+                    momentum_buffer
+                }
+                None => &mut state.insert(SgdState { momentum_buffer: grad.f_detach()?.copy() }).momentum_buffer,
+            };
+            grad = if self.nesterov { ops::add(&grad, buffer, self.momentum)? } else { buffer.shallow_clone() };
+        }
+        ops::add_(param, &grad, -self.lr)
+    }
+}

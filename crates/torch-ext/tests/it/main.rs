@@ -1,0 +1,4 @@
+//! torch-ext beside PyTorch.
+
+mod optim;
+mod rng;

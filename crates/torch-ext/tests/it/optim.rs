@@ -1,0 +1,151 @@
+//! The optimizers against `torch.optim`, bit for bit over 500 steps, in every variation.
+
+use tch::{Device, Kind, Tensor};
+use torch_ext::Error;
+use torch_ext::optim::{Adam, AdamOptions, Optimizer, Rule, Sgd, SgdOptions};
+
+/// Minimises sum(sin(3 w) * x + w^4 / 10) over two parameters and prints the bits of both after 1, 10 and 500 steps.
+const PROGRAM: &str = r"
+import math, struct, sys, torch
+torch.set_num_threads(1)
+def bits(t): return ' '.join(struct.pack('>f', v).hex() for v in t.flatten().tolist())
+def weights(n): return torch.arange(n, dtype=torch.float32).mul(0.37).sub(1.0)
+for line in sys.argv[1:]:
+    a, b = weights(37).requires_grad_(), weights(5).requires_grad_()
+    optimizer = eval(line, {'torch': torch, 'p': [a, b]})
+    for step in range(1, 501):
+        optimizer.zero_grad()
+        loss = sum(((3 * w).sin() * 0.5 + w * w * w * w / 10).sum() for w in (a, b))
+        loss.backward()
+        optimizer.step()
+        if step in (1, 10, 500): print(bits(a), bits(b))
+";
+
+fn run<R: Rule>(options: R) -> Vec<String> {
+    let weights = |n: i64| {
+        let mut w = Tensor::arange(n, (Kind::Float, Device::Cpu));
+        w = w.f_mul_scalar(0.37).unwrap().f_sub_scalar(1.0).unwrap();
+        w.set_requires_grad(true)
+    };
+    let params = [weights(37), weights(5)];
+    let mut optimizer = Optimizer::new(&params, options).unwrap();
+    let mut lines = Vec::new();
+    for step in 1..=500 {
+        optimizer.zero_grad().unwrap();
+        let loss: Tensor = params.iter().map(|w| ((w * 3).sin() * 0.5 + w * w * w * w / 10).sum(Kind::Float)).sum();
+        loss.backward();
+        optimizer.step().unwrap();
+        if [1, 10, 500].contains(&step) {
+            lines.push(params.iter().flat_map(bits).collect::<Vec<_>>().join(" "));
+        }
+    }
+    lines
+}
+
+fn bits(tensor: &Tensor) -> Vec<String> {
+    Vec::<f32>::try_from(&tensor.detach()).unwrap().iter().map(|v| format!("{:08x}", v.to_bits())).collect()
+}
+
+#[test]
+fn five_hundred_steps_equal_pytorch_to_the_bit() {
+    tch::set_num_threads(1);
+    let adam = |change: fn(&mut AdamOptions)| {
+        let mut options = AdamOptions { lr: 0.01, ..AdamOptions::default() };
+        change(&mut options);
+        run(options)
+    };
+    let sgd = |change: fn(&mut SgdOptions)| {
+        let mut options = SgdOptions { lr: 0.01, ..SgdOptions::default() };
+        change(&mut options);
+        run(options)
+    };
+    let cases = [
+        ("torch.optim.Adam(p, lr=0.01)", adam(|_| ())),
+        ("torch.optim.Adam(p, lr=0.01, weight_decay=0.1)", adam(|o| o.weight_decay = 0.1)),
+        (
+            "torch.optim.Adam(p, lr=0.01, amsgrad=True, betas=(0.8, 0.99), eps=1e-4)",
+            adam(|o| {
+                (o.amsgrad, o.betas, o.eps) = (true, (0.8, 0.99), 1e-4);
+            }),
+        ),
+        ("torch.optim.AdamW(p, lr=0.01)", adam(|o| (o.decoupled_weight_decay, o.weight_decay) = (true, 0.01))),
+        ("torch.optim.SGD(p, lr=0.01)", sgd(|_| ())),
+        ("torch.optim.SGD(p, lr=0.01, momentum=0.9, dampening=0.1)", sgd(|o| (o.momentum, o.dampening) = (0.9, 0.1))),
+        (
+            "torch.optim.SGD(p, lr=0.01, momentum=0.9, nesterov=True, weight_decay=0.1)",
+            sgd(|o| {
+                (o.momentum, o.nesterov, o.weight_decay) = (0.9, true, 0.1);
+            }),
+        ),
+    ];
+    let lines: Vec<&str> = cases.iter().map(|(line, _)| *line).collect();
+    let Some(python) = python_torch::run("optimizers", PROGRAM, &lines) else { return };
+    let ours: Vec<&String> = cases.iter().flat_map(|(_, lines)| lines).collect();
+    assert_eq!(python.lines().count(), ours.len());
+    for (i, (python, ours)) in python.lines().zip(ours).enumerate() {
+        assert_eq!(ours, python, "{} after {} steps", cases[i / 3].0, [1, 10, 500][i % 3]);
+    }
+}
+
+#[test]
+fn maximize_is_the_mirror_image() {
+    // The loss is not symmetric, but the first step's direction is: sign(grad) * lr.
+    let w = Tensor::ones([2], (Kind::Float, Device::Cpu)).set_requires_grad(true);
+    let mut optimizer = Adam::new([&w], AdamOptions { lr: 0.1, maximize: true, ..AdamOptions::default() }).unwrap();
+    (&w * 2).sum(Kind::Float).backward();
+    optimizer.step().unwrap();
+    assert!((w.double_value(&[0]) - 1.1).abs() < 1e-6);
+}
+
+#[test]
+fn a_parameter_without_gradient_is_left_alone() {
+    let w = Tensor::ones([2], (Kind::Float, Device::Cpu)).set_requires_grad(true);
+    let frozen = Tensor::ones([2], (Kind::Float, Device::Cpu)).set_requires_grad(true);
+    let mut optimizer = Adam::new([&w, &frozen], AdamOptions { weight_decay: 1.0, ..AdamOptions::default() }).unwrap();
+    (&w * &w).sum(Kind::Float).backward();
+    optimizer.step().unwrap();
+    assert_eq!(Vec::<f32>::try_from(&frozen.detach()).unwrap(), [1.0, 1.0]);
+    let states = optimizer.param_groups()[0].states();
+    assert_eq!((states[0].as_ref().map(|s| s.step), states[1].is_none()), (Some(1), true));
+    optimizer.zero_grad().unwrap();
+    assert!(!w.grad().defined());
+}
+
+#[test]
+fn groups_have_options_of_their_own() {
+    let param = || Tensor::ones([1], (Kind::Float, Device::Cpu)).set_requires_grad(true);
+    let (a, b) = (param(), param());
+    let mut optimizer = Sgd::new([&a], SgdOptions { lr: 0.5, ..SgdOptions::default() }).unwrap();
+    optimizer.add_param_group([&b], SgdOptions { lr: 0.25, ..SgdOptions::default() }).unwrap();
+    (&a + &b).backward();
+    optimizer.step().unwrap();
+    assert_eq!((a.double_value(&[0]), b.double_value(&[0])), (0.5, 0.75));
+    optimizer.param_groups_mut()[0].options.lr = 0.0;
+    optimizer.step().unwrap();
+    assert_eq!((a.double_value(&[0]), b.double_value(&[0])), (0.5, 0.5));
+    let message = optimizer.add_param_group([&a], SgdOptions::default()).unwrap_err().to_string();
+    assert_eq!(message, "some parameters appear in more than one parameter group");
+}
+
+#[test]
+fn bad_options_are_refused_in_torchs_words() {
+    let w = Tensor::ones([1], (Kind::Float, Device::Cpu)).set_requires_grad(true);
+    let adam = |change: fn(&mut AdamOptions)| {
+        let mut options = AdamOptions::default();
+        change(&mut options);
+        Adam::new([&w], options).unwrap_err().to_string()
+    };
+    assert_eq!(adam(|o| o.lr = -1.0), "Invalid learning rate: -1.0");
+    assert_eq!(adam(|o| o.lr = f64::NAN), "Invalid learning rate: NaN");
+    assert_eq!(adam(|o| o.eps = -1.0), "Invalid epsilon value: -1.0");
+    assert_eq!(adam(|o| o.betas.0 = 1.0), "Invalid beta parameter at index 0: 1.0");
+    assert_eq!(adam(|o| o.betas.1 = -0.5), "Invalid beta parameter at index 1: -0.5");
+    assert_eq!(adam(|o| o.weight_decay = -1.0), "Invalid weight_decay value: -1.0");
+    let nesterov = Sgd::new([&w], SgdOptions { nesterov: true, ..SgdOptions::default() }).unwrap_err();
+    assert_eq!(nesterov.to_string(), "Nesterov momentum requires a momentum and zero dampening");
+    let computed = &w * 2;
+    let non_leaf = Sgd::new([&computed], SgdOptions::default()).unwrap_err();
+    assert_eq!(non_leaf, Error::Optimizer("can't optimize a non-leaf Tensor".to_owned()));
+    let none = Sgd::new(Vec::<Tensor>::new(), SgdOptions::default()).unwrap_err();
+    assert_eq!(none.to_string(), "optimizer got an empty parameter list");
+}
