@@ -1,0 +1,214 @@
+//! What can go wrong, in PyTorch's own words.
+
+use std::fmt;
+
+use tch::{Kind, TchError};
+
+/// `std::result::Result` with this crate's [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a layer could not be made or run.
+///
+/// `Display` gives the sentence that Python gives, [`Error::python_kind`] the class of the Python exception; the
+/// fields hold the offending values.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Error {
+    /// A nonlinearity other than `tanh` and `relu`.
+    UnknownNonlinearity(String),
+    /// A dropout probability outside `[0, 1]`, or NaN.
+    Dropout(f64),
+    /// `input_size`, `hidden_size` or `num_layers` below 1.
+    NotPositive {
+        /// Which of the three.
+        name: &'static str,
+        /// What was given.
+        value: i64,
+    },
+    /// A negative `proj_size`.
+    NegativeProjSize(i64),
+    /// A `proj_size` that is not smaller than `hidden_size`.
+    ProjSizeTooLarge {
+        /// What was given.
+        proj_size: i64,
+        /// What it has to stay below.
+        hidden_size: i64,
+    },
+    /// Parameters of an integer or Boolean kind, which have no gradient.
+    NotFloat(Kind),
+    /// A parameter of this name is in the `VarStore` already. (tch would silently call the second one `NAME__4`, and
+    /// no checkpoint would fit any more.)
+    DuplicateParameter(String),
+    /// An input of a rank other than 2 (unbatched) or 3.
+    InputRank {
+        /// `"RNN"`, `"LSTM"` or `"GRU"`.
+        layer: &'static str,
+        /// The rank that was given.
+        got: usize,
+    },
+    /// A state whose rank is not that of the input.
+    StateRank {
+        /// Whether the input was batched.
+        batched: bool,
+        /// The ranks of the tensors of the state.
+        got: Vec<usize>,
+    },
+    /// An input whose kind is not that of the weights.
+    KindMismatch {
+        /// The kind of the input.
+        input: Kind,
+        /// The kind of the weights.
+        weight: Kind,
+    },
+    /// Packed data that is not of rank 2.
+    PackedRank(usize),
+    /// An input whose last dimension is not `input_size`.
+    InputSize {
+        /// `input_size`.
+        expected: i64,
+        /// The last dimension of the input.
+        got: i64,
+    },
+    /// A state of the wrong shape.
+    StateSize {
+        /// The tensor of the LSTM's state, 0 for h and 1 for c; `None` for the other layers.
+        index: Option<usize>,
+        /// The shape that fits.
+        expected: [i64; 3],
+        /// The shape that was given.
+        got: Vec<i64>,
+    },
+    /// `load_state_dict` found names or shapes that do not fit; all of them, in one message.
+    StateDict(String),
+    /// libtorch refused; its own text without the C++ backtrace.
+    Torch(String),
+}
+
+/// The class of the exception that Python raises for the same mistake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PythonKind {
+    /// `ValueError`
+    ValueError,
+    /// `TypeError`
+    TypeError,
+    /// `RuntimeError`
+    RuntimeError,
+    /// `IndexError`
+    IndexError,
+}
+
+impl Error {
+    /// The class of the exception that Python raises for the same mistake.
+    pub fn python_kind(&self) -> PythonKind {
+        match self {
+            Error::UnknownNonlinearity(_)
+            | Error::Dropout(_)
+            | Error::NotPositive { .. }
+            | Error::NegativeProjSize(_)
+            | Error::ProjSizeTooLarge { .. }
+            | Error::InputRank { .. }
+            | Error::KindMismatch { .. } => PythonKind::ValueError,
+            Error::DuplicateParameter(_) => PythonKind::ValueError,
+            Error::NotFloat(_)
+            | Error::StateRank { .. }
+            | Error::PackedRank(_)
+            | Error::InputSize { .. }
+            | Error::StateSize { .. }
+            | Error::StateDict(_)
+            | Error::Torch(_) => PythonKind::RuntimeError,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::UnknownNonlinearity(name) => {
+                write!(f, "Unknown nonlinearity '{name}'. Select from 'tanh' or 'relu'.")
+            }
+            Error::Dropout(_) => f.write_str(
+                "dropout should be a number in range [0, 1] representing the probability of an element being zeroed",
+            ),
+            Error::NotPositive { name, .. } => write!(f, "{name} must be greater than zero"),
+            Error::NegativeProjSize(_) => {
+                f.write_str("proj_size should be a positive integer or zero to disable projections")
+            }
+            Error::ProjSizeTooLarge { .. } => f.write_str("proj_size has to be smaller than hidden_size"),
+            Error::NotFloat(_) => f.write_str("Only Tensors of floating point and complex dtype can require gradients"),
+            Error::DuplicateParameter(name) => write!(
+                f,
+                "the VarStore has a parameter '{name}' already: build the second layer on a path of its own, \
+                 such as &(vs.root() / \"rnn2\")"
+            ),
+            Error::InputRank { layer, got } => {
+                // The RNN's sentence has one word more than the others'.
+                let tensor = if *layer == "RNN" { " tensor" } else { "" };
+                write!(f, "{layer}: Expected input to be 2D or 3D, got {got}D{tensor} instead")
+            }
+            Error::StateRank { batched, got } => {
+                let (kind, rank) = if *batched { ("batched", 3) } else { ("unbatched", 2) };
+                match got.as_slice() {
+                    [h, c] => write!(
+                        f,
+                        "For {kind} {rank}-D input, hx and cx should also be {rank}-D but got ({h}-D, {c}-D) tensors"
+                    ),
+                    _ => {
+                        let got = got.first().copied().unwrap_or(0);
+                        write!(f, "For {kind} {rank}-D input, hx should also be {rank}-D but got {got}-D tensor")
+                    }
+                }
+            }
+            Error::KindMismatch { input, weight } => {
+                let (input, weight) = (torch_dtype(*input), torch_dtype(*weight));
+                write!(
+                    f,
+                    "RNN input dtype ({input}) does not match weight dtype ({weight}). \
+                     Convert input: input.to({weight}), or convert model: model.to({input})"
+                )
+            }
+            Error::PackedRank(got) => write!(f, "input must have 2 dimensions, got {got}"),
+            Error::InputSize { expected, got } => {
+                write!(f, "input.size(-1) must be equal to input_size. Expected {expected}, got {got}")
+            }
+            Error::StateSize { index, expected: [layers, batch, size], got } => {
+                let which = index.map_or("hidden".to_owned(), |i| format!("hidden[{i}]"));
+                write!(f, "Expected {which} size ({layers}, {batch}, {size}), got {got:?}")
+            }
+            Error::StateDict(message) | Error::Torch(message) => f.write_str(message),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<TchError> for Error {
+    fn from(error: TchError) -> Error {
+        Error::from(torch_ext::Error::from(error))
+    }
+}
+
+impl From<torch_ext::Error> for Error {
+    fn from(error: torch_ext::Error) -> Error {
+        Error::Torch(error.to_string())
+    }
+}
+
+/// torch's name of a dtype: `torch.float32`.
+pub(crate) fn torch_dtype(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Uint8 => "torch.uint8",
+        Kind::Int8 => "torch.int8",
+        Kind::Int16 => "torch.int16",
+        Kind::Int => "torch.int32",
+        Kind::Int64 => "torch.int64",
+        Kind::Half => "torch.float16",
+        Kind::Float => "torch.float32",
+        Kind::Double => "torch.float64",
+        Kind::ComplexHalf => "torch.complex32",
+        Kind::ComplexFloat => "torch.complex64",
+        Kind::ComplexDouble => "torch.complex128",
+        Kind::Bool => "torch.bool",
+        Kind::BFloat16 => "torch.bfloat16",
+        _ => "a dtype of another name",
+    }
+}

@@ -1,0 +1,52 @@
+//! PyTorch's recurrent layers in Rust, on the same libtorch.
+//!
+//! [`Rnn`], [`Lstm`] and [`Gru`] are `torch.nn.RNN`, `LSTM` and `GRU`: every parameter, the parameter names and shapes,
+//! the initialisation, the checks and their sentences, and the results, which are the same bits on the same CPU.
+//!
+//! ```
+//! use recurrent::LstmConfig;
+//! use tch::{Device, Kind, Tensor, nn::VarStore};
+//!
+//! # fn main() -> Result<(), recurrent::Error> {
+//! tch::manual_seed(0);
+//! let vs = VarStore::new(Device::Cpu);
+//! let mut lstm = LstmConfig::new(10, 20).num_layers(2).bidirectional(true).build(&vs.root())?;
+//!
+//! let x = Tensor::randn([5, 3, 10], (Kind::Float, Device::Cpu)); // 5 steps, batch of 3
+//! let (output, state) = lstm.forward(&x, None)?;
+//! assert_eq!(output.size(), [5, 3, 40]);
+//! assert_eq!(state.h.size(), [4, 3, 20]);
+//!
+//! lstm.eval();
+//! let (_, _) = lstm.forward(&x, Some(&state))?; // goes on from where the first call stopped
+//! # Ok(()) }
+//! ```
+//!
+//! Mistakes come back as [`Error`], never as a panic, and say what Python says:
+//!
+//! ```
+//! # use recurrent::{LstmConfig, PythonKind};
+//! # let vs = tch::nn::VarStore::new(tch::Device::Cpu);
+//! let error = LstmConfig::new(10, 0).build(&vs.root()).unwrap_err();
+//! assert_eq!(error.to_string(), "hidden_size must be greater than zero");
+//! assert_eq!(error.python_kind(), PythonKind::ValueError);
+//! ```
+//!
+//! The library sets no seed and no thread count, prints nothing, and keeps no copy of its parameters: they live in the
+//! `VarStore`, and layer, store and optimizer see the same ones.
+#![forbid(unsafe_code)]
+
+mod base;
+mod config;
+mod error;
+mod forward;
+mod layers;
+mod state;
+mod state_dict;
+
+pub use config::{GruConfig, LstmConfig, Nonlinearity, RnnConfig};
+pub use error::{Error, PythonKind, Result};
+pub use layers::{Gru, Lstm, Recurrent, Rnn};
+pub use state::LstmState;
+pub use state_dict::{IncompatibleKeys, StateDict};
+pub use tch;
