@@ -1,0 +1,158 @@
+use std::fmt;
+
+use indexmap::IndexMap;
+
+use crate::{Tensor, Value};
+
+/// The key of a dict entry. Python allows more; checkpoints use these two.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Key {
+    /// a `str`: the names in a state dict
+    Str(String),
+    /// an `int`: the parameters' indices in an optimizer's state
+    Int(i64),
+}
+
+impl Key {
+    /// The string, if it is one.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Key::Str(key) => Some(key),
+            Key::Int(_) => None,
+        }
+    }
+}
+
+impl From<&str> for Key {
+    fn from(key: &str) -> Key {
+        Key::Str(key.to_owned())
+    }
+}
+
+impl From<String> for Key {
+    fn from(key: String) -> Key {
+        Key::Str(key)
+    }
+}
+
+impl From<i64> for Key {
+    fn from(key: i64) -> Key {
+        Key::Int(key)
+    }
+}
+
+/// As Python's `repr`, but for the quotes: `"weight"` or `0`.
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Key::Str(key) => write!(f, "{key:?}"),
+            Key::Int(key) => write!(f, "{key}"),
+        }
+    }
+}
+
+/// A Python dict: entries in the order in which they were inserted, found by key.
+///
+/// It is written as a plain `dict`, or as a `collections.OrderedDict` if it was made by [`Dict::ordered`]. Only an
+/// OrderedDict can carry `_metadata`, an attribute in which `Module.state_dict()` keeps the version of every module.
+#[derive(Debug, Clone)]
+pub struct Dict<T = Tensor> {
+    entries: IndexMap<Key, Value<T>>,
+    ordered: bool,
+    metadata: Option<Box<Dict<T>>>,
+}
+
+impl<T> Dict<T> {
+    /// An empty `dict`.
+    pub fn new() -> Dict<T> {
+        Dict { entries: IndexMap::new(), ordered: false, metadata: None }
+    }
+
+    /// An empty `collections.OrderedDict`.
+    pub fn ordered() -> Dict<T> {
+        Dict { ordered: true, ..Dict::new() }
+    }
+
+    /// Makes it an OrderedDict with the attribute `_metadata`.
+    pub fn with_metadata(self, metadata: Dict<T>) -> Dict<T> {
+        Dict { ordered: true, metadata: Some(Box::new(metadata)), ..self }
+    }
+
+    /// Whether it is a `collections.OrderedDict`.
+    pub fn is_ordered(&self) -> bool {
+        self.ordered
+    }
+
+    /// The attribute `_metadata` of an OrderedDict.
+    pub fn metadata(&self) -> Option<&Dict<T>> {
+        self.metadata.as_deref()
+    }
+
+    /// Sets an entry. A key that is there keeps its place, and its old value is returned.
+    pub fn insert(&mut self, key: impl Into<Key>, value: impl Into<Value<T>>) -> Option<Value<T>> {
+        self.entries.insert(key.into(), value.into())
+    }
+
+    /// The value of a key.
+    pub fn get(&self, key: impl Into<Key>) -> Option<&Value<T>> {
+        self.entries.get(&key.into())
+    }
+
+    /// The number of entries.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is no entry.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The entries in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Key, &Value<T>)> {
+        self.entries.iter()
+    }
+
+    /// The keys in order.
+    pub fn keys(&self) -> impl ExactSizeIterator<Item = &Key> {
+        self.entries.keys()
+    }
+}
+
+impl<T> Default for Dict<T> {
+    fn default() -> Dict<T> {
+        Dict::new()
+    }
+}
+
+/// A plain `dict`. Of entries with the same key the last one counts, as in a Python literal.
+impl<T, K: Into<Key>, V: Into<Value<T>>> FromIterator<(K, V)> for Dict<T> {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Dict<T> {
+        let mut dict = Dict::new();
+        dict.extend(entries);
+        dict
+    }
+}
+
+impl<T, K: Into<Key>, V: Into<Value<T>>> Extend<(K, V)> for Dict<T> {
+    fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
+        self.entries.extend(entries.into_iter().map(|(key, value)| (key.into(), value.into())));
+    }
+}
+
+impl<T> IntoIterator for Dict<T> {
+    type Item = (Key, Value<T>);
+    type IntoIter = std::vec::IntoIter<(Key, Value<T>)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.entries.into_iter().collect::<Vec<_>>().into_iter()
+    }
+}
+
+/// Same class, same entries in the same order, same `_metadata`.
+impl<T: PartialEq> PartialEq for Dict<T> {
+    fn eq(&self, other: &Dict<T>) -> bool {
+        self.ordered == other.ordered && self.metadata == other.metadata && self.entries.iter().eq(&other.entries)
+    }
+}

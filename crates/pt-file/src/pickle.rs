@@ -1,0 +1,44 @@
+//! The part of pickle that a checkpoint uses: what the writer emits and the reader understands.
+
+/// Operation codes of pickle protocol 2, by the names they have in Python's `pickletools`.
+pub(crate) mod op {
+    pub(crate) const PROTO: u8 = 0x80;
+    pub(crate) const STOP: u8 = b'.';
+    pub(crate) const MARK: u8 = b'(';
+
+    pub(crate) const NONE: u8 = b'N';
+    pub(crate) const NEWTRUE: u8 = 0x88;
+    pub(crate) const NEWFALSE: u8 = 0x89;
+    pub(crate) const BININT1: u8 = b'K';
+    pub(crate) const BININT2: u8 = b'M';
+    pub(crate) const BININT: u8 = b'J';
+    pub(crate) const LONG1: u8 = 0x8a;
+    pub(crate) const BINFLOAT: u8 = b'G';
+    pub(crate) const BINUNICODE: u8 = b'X';
+
+    pub(crate) const EMPTY_LIST: u8 = b']';
+    pub(crate) const APPENDS: u8 = b'e';
+    pub(crate) const EMPTY_DICT: u8 = b'}';
+    pub(crate) const SETITEMS: u8 = b'u';
+    pub(crate) const EMPTY_TUPLE: u8 = b')';
+    pub(crate) const TUPLE1: u8 = 0x85;
+    pub(crate) const TUPLE2: u8 = 0x86;
+    pub(crate) const TUPLE3: u8 = 0x87;
+    pub(crate) const TUPLE: u8 = b't';
+
+    pub(crate) const GLOBAL: u8 = b'c';
+    pub(crate) const REDUCE: u8 = b'R';
+    pub(crate) const BUILD: u8 = b'b';
+    pub(crate) const BINPERSID: u8 = b'Q';
+}
+
+/// The module and name of `collections.OrderedDict`.
+pub(crate) const ORDERED_DICT: (&str, &str) = ("collections", "OrderedDict");
+
+/// The function that makes a tensor from a storage, offset, size, stride, requires_grad and backward hooks.
+pub(crate) const REBUILD_TENSOR: (&str, &str) = ("torch._utils", "_rebuild_tensor_v2");
+
+/// The most levels of lists, tuples and dicts within each other.
+///
+/// Checkpoints use five or so. The bound keeps the recursion over a value from overflowing the stack.
+pub const MAX_DEPTH: usize = 128;
