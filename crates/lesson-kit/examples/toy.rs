@@ -1,0 +1,56 @@
+//! A lesson in miniature: a straight line through five points. The tests run it as a process.
+
+use std::process::ExitCode;
+
+use lesson_kit::{Defaults, Lesson, Linear, Run, TrainArgs};
+use tch::{Kind, Tensor, nn};
+use torch_ext::optim::{Sgd, SgdOptions};
+
+const LESSON: Lesson = Lesson {
+    name: "toy",
+    version: env!("CARGO_PKG_VERSION"),
+    defaults: Defaults { epochs: 20, lr: 0.01, hidden_size: 1, num_layers: 1, batch_size: None },
+    pictures: &[],
+};
+
+/// Fit a straight line
+#[derive(clap::Parser)]
+struct Cli {
+    #[command(flatten)]
+    train: TrainArgs,
+
+    /// Sleep this long in every epoch
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    sleep: u64,
+}
+
+fn main() -> ExitCode {
+    lesson_kit::main(&LESSON, train)
+}
+
+fn train(cli: Cli) -> anyhow::Result<()> {
+    let mut run = Run::start(&LESSON, &cli.train, ())?;
+    let x = Tensor::f_linspace(-1.0, 1.0, 5, (Kind::Float, run.device()))?.f_view([5, 1])?;
+    let y = x.f_mul_scalar(3.0)?.f_add_scalar(1.0)?;
+
+    let vs = nn::VarStore::new(run.device());
+    let line = Linear::new(vs.root(), 1, 1)?;
+    let mut optimizer = Sgd::new([&line.weight, &line.bias], SgdOptions { lr: cli.train.lr, ..SgdOptions::default() })?;
+    run.watch(&line.named_parameters());
+
+    for epoch in run.epochs() {
+        let loss = line.forward(&x)?.f_mse_loss(&y, tch::Reduction::Mean)?;
+        optimizer.zero_grad()?;
+        loss.f_backward()?;
+        optimizer.step()?;
+
+        let loss = loss.f_double_value(&[])? as f32;
+        run.record(epoch, loss)?;
+        if epoch % 10 == 0 {
+            run.say(format_args!("Epoch: {epoch:04} cost = {loss:.6}"))?;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(cli.sleep));
+    }
+    run.save_model(&line.named_parameters())?;
+    run.finish(())
+}

@@ -1,0 +1,148 @@
+//! The frame of a lesson's program: parse, run, turn what comes back into an exit code.
+
+use std::any::Any;
+use std::ffi::OsString;
+use std::panic::{self, AssertUnwindSafe};
+use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
+
+use clap::{ArgMatches, Parser};
+
+use crate::{Lesson, args, exit};
+
+/// A lesson's `main`: parses the command line with the lesson's defaults, runs `body`, and returns the exit code.
+///
+/// An error becomes one line on stderr (`error: ..`), a panic that slipped through as well; with `-v` the C++ part of
+/// libtorch's messages stays in it, and `RUST_BACKTRACE` shows where a panic came from. Codes: [`exit`].
+///
+/// ```no_run
+/// use lesson_kit::{Defaults, Lesson, TrainArgs};
+///
+/// const LESSON: Lesson = Lesson {
+///     name: "text-rnn",
+///     version: env!("CARGO_PKG_VERSION"),
+///     defaults: Defaults { epochs: 500, lr: 0.01, hidden_size: 5, num_layers: 1, batch_size: None },
+///     pictures: &[],
+/// };
+///
+/// /// Predict the last word of a sentence
+/// #[derive(clap::Parser)]
+/// struct Cli {
+///     #[command(flatten)]
+///     train: TrainArgs,
+/// }
+///
+/// fn main() -> std::process::ExitCode {
+///     lesson_kit::main(&LESSON, |cli: Cli| {
+///         println!("{} epochs", cli.train.epochs);
+///         Ok(())
+///     })
+/// }
+/// ```
+pub fn main<C: Parser>(lesson: &Lesson, body: impl FnOnce(C) -> anyhow::Result<()>) -> ExitCode {
+    let (cli, matches) = match parse(lesson, std::env::args_os()) {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            let _ = error.print(); // to a closed pipe, perhaps; there is nowhere left to say so
+            return ExitCode::from(if error.use_stderr() { exit::USAGE } else { exit::DONE });
+        }
+    };
+    let verbose = matches!(matches.try_get_one("verbose"), Ok(Some(true)));
+    match catch(|| body(cli)) {
+        Ok(()) => ExitCode::from(exit::DONE),
+        Err(error) => {
+            eprintln!("{}", report(&error, verbose));
+            ExitCode::from(exit::code(&error))
+        }
+    }
+}
+
+/// Parses `arguments` (the program's name first) with the lesson's defaults in place.
+///
+/// # Errors
+/// clap's: a wrong command line, or `--help` and `--version`, which are no failures.
+pub fn parse<C: Parser>(
+    lesson: &Lesson,
+    arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+) -> Result<(C, ArgMatches), clap::Error> {
+    let mut command = args::with_defaults(lesson, C::command()).version(lesson.version).max_term_width(110);
+    let matches = command.try_get_matches_from_mut(arguments)?;
+    args::check_contradictions(&mut command, &matches)?;
+    let cli = C::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    Ok((cli, matches))
+}
+
+/// What stderr says about an error: its causes on one line, without libtorch's C++ backtrace unless `verbose`.
+pub fn report(error: &anyhow::Error, verbose: bool) -> String {
+    let text = format!("{error:#}");
+    let text = if verbose { text.trim_end() } else { without_cpp_backtrace(&text) };
+    if error.is::<exit::Interrupted>() { format!("interrupted: {text}") } else { format!("error: {text}") }
+}
+
+/// Runs `body`; a panic becomes an error.
+///
+/// tch's operators panic where they cannot return an error, with the C++ backtrace in the message.
+fn catch(body: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+    static PLACE: Mutex<Option<String>> = Mutex::new(None);
+    let standard = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        *PLACE.lock().unwrap_or_else(PoisonError::into_inner) = info.location().map(ToString::to_string);
+        if std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0") {
+            standard(info);
+        }
+    }));
+    panic::catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| {
+        let place = PLACE.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
+        Err(anyhow::anyhow!("{} (panic at {place}; RUST_BACKTRACE=1 shows more)", panic_message(payload.as_ref())))
+    })
+}
+
+fn panic_message(payload: &(dyn Any + Send)) -> String {
+    let text = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
+        (Some(text), _) => text,
+        (_, Some(text)) => text.as_str(),
+        _ => "the program panicked",
+    };
+    without_cpp_backtrace(text).to_owned()
+}
+
+/// Cuts at the start of libtorch's backtrace; in the message of an `unwrap` the line break is an escaped one.
+fn without_cpp_backtrace(text: &str) -> &str {
+    let text = torch_ext::first_line(text);
+    text.split("\\nException raised from").next().unwrap_or(text).trim_end()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::{Context, anyhow};
+
+    #[test]
+    fn a_torch_error_is_one_line_and_whole_with_verbose() {
+        let torch = "size mismatch\nException raised from inferSize at x.cpp:1\nframe #0: y";
+        let error = Err::<(), _>(anyhow!(torch)).context("the first layer").unwrap_err();
+        assert_eq!(report(&error, false), "error: the first layer: size mismatch");
+        assert!(report(&error, true).ends_with("frame #0: y"));
+    }
+
+    #[test]
+    fn a_panic_becomes_an_error() {
+        let error = catch(|| {
+            let result: Result<(), _> = Err(tch::TchError::Torch("bad shape\nException raised from f\n".into()));
+            result.unwrap();
+            Ok(())
+        })
+        .unwrap_err();
+        let text = report(&error, false);
+        assert!(text.starts_with("error: called `Result::unwrap()` on an `Err` value: Torch(\"bad shape (panic at"));
+        assert_eq!(text.lines().count(), 1);
+        assert_eq!(exit::code(&error), exit::FAILED);
+    }
+
+    #[test]
+    fn interruption_and_usage_have_their_own_codes() {
+        let interrupted = anyhow::Error::new(exit::Interrupted("kept model.pt".into()));
+        assert_eq!((exit::code(&interrupted), report(&interrupted, false)), (130, "interrupted: kept model.pt".into()));
+        assert_eq!(exit::code(&anyhow::Error::new(exit::UsageError("no such word".into()))), 2);
+    }
+}

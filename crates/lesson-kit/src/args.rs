@@ -1,0 +1,177 @@
+//! The arguments that all lessons have, defined and checked once.
+//!
+//! A lesson flattens [`TrainArgs`], and [`BatchArgs`] if it trains in batches, into its own parser. The definitions
+//! carry no defaults: [`with_defaults`] puts the lesson's own into them, so that `--help` shows the notebook's values.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{ArgAction, ArgMatches, Args, Command, error::ErrorKind, parser::ValueSource};
+
+use crate::Lesson;
+
+/// Options of every lesson's training.
+#[derive(Args, Debug, Clone)]
+pub struct TrainArgs {
+    /// Passes over the training data
+    #[arg(short, long, value_name = "N", value_parser = at_least_one::<u32>)]
+    pub epochs: u32,
+
+    /// Learning rate of the optimizer
+    #[arg(long, value_name = "X", value_parser = positive)]
+    pub lr: f64,
+
+    /// Seed of the random numbers: the same seed gives the same run
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
+    pub seed: i64,
+
+    /// Width of the recurrent layer's hidden state
+    #[arg(long, value_name = "N", value_parser = at_least_one::<i64>)]
+    pub hidden_size: i64,
+
+    /// Number of stacked recurrent layers
+    #[arg(long, value_name = "N", value_parser = at_least_one::<i64>)]
+    pub num_layers: i64,
+
+    /// Where to compute: auto, cpu, cuda or cuda:N. `auto` takes CUDA if it is there and says so; `cuda` never falls back
+    #[arg(long, value_name = "DEVICE", default_value = "auto", default_value_if("cuda", "true", "cuda"))]
+    pub device: DeviceChoice,
+
+    /// Short for --device cuda
+    #[arg(long)]
+    pub cuda: bool,
+
+    /// CPU threads for libtorch [default: libtorch's own choice]
+    #[arg(long, value_name = "N", value_parser = at_least_one::<i32>)]
+    pub threads: Option<i32>,
+
+    /// Run folder: receives the model, the metrics and the plots
+    #[arg(short, long, value_name = "DIR")]
+    pub out: PathBuf,
+
+    /// Replace what an unfinished run left in the run folder
+    #[arg(long)]
+    pub overwrite: bool,
+
+    /// Do one step of everything and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Print the summary as one JSON object on stdout, and nothing else there
+    #[arg(long)]
+    pub json: bool,
+
+    /// Say nothing on stderr but errors; results still go to stdout
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+
+    /// Say more: settings and versions, and the whole of libtorch's errors
+    #[arg(short, long, action = ArgAction::SetTrue)]
+    pub verbose: bool,
+
+    /// Show neither a progress bar nor a line per epoch
+    #[arg(long)]
+    pub no_progress: bool,
+}
+
+/// Options of the lessons that train in batches.
+#[derive(Args, Debug, Clone)]
+pub struct BatchArgs {
+    /// Examples per batch
+    #[arg(short, long, value_name = "N", value_parser = at_least_one::<i64>)]
+    pub batch_size: i64,
+
+    /// Train on the first N batches of each epoch only
+    #[arg(long, value_name = "N", value_parser = at_least_one::<usize>)]
+    pub limit: Option<usize>,
+}
+
+/// What `--device` can say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeviceChoice {
+    /// CUDA if it is there, else the CPU.
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// This CUDA device or an error.
+    Cuda(usize),
+}
+
+impl FromStr for DeviceChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<DeviceChoice, String> {
+        match text {
+            "auto" => Ok(DeviceChoice::Auto),
+            "cpu" => Ok(DeviceChoice::Cpu),
+            "cuda" => Ok(DeviceChoice::Cuda(0)),
+            _ => text
+                .strip_prefix("cuda:")
+                .and_then(|index| index.parse().ok())
+                .map(DeviceChoice::Cuda)
+                .ok_or_else(|| "expected auto, cpu, cuda or cuda:N".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DeviceChoice::Auto => f.write_str("auto"),
+            DeviceChoice::Cpu => f.write_str("cpu"),
+            DeviceChoice::Cuda(index) => write!(f, "cuda:{index}"),
+        }
+    }
+}
+
+/// Puts the lesson's defaults into the definitions of [`TrainArgs`] and [`BatchArgs`] that `command` contains.
+pub fn with_defaults(lesson: &Lesson, command: Command) -> Command {
+    let defaults = &lesson.defaults;
+    let mut values = vec![
+        ("epochs", defaults.epochs.to_string()),
+        ("lr", defaults.lr.to_string()),
+        ("hidden_size", defaults.hidden_size.to_string()),
+        ("num_layers", defaults.num_layers.to_string()),
+        ("out", lesson.default_out()),
+    ];
+    values.extend(defaults.batch_size.map(|size| ("batch_size", size.to_string())));
+    values.into_iter().fold(command.name(lesson.name), |command, (id, value)| {
+        if command.get_arguments().any(|argument| argument.get_id() == id) {
+            command.mut_arg(id, |argument| argument.required(false).default_value(value))
+        } else {
+            command
+        }
+    })
+}
+
+/// What clap's own rules cannot say: `--cuda` beside another `--device` is a contradiction, beside `cuda:1` it is not.
+pub(crate) fn check_contradictions(command: &mut Command, matches: &ArgMatches) -> Result<(), clap::Error> {
+    let typed = |id: &str| matches!(matches.try_contains_id(id), Ok(true)) && by_hand(matches, id);
+    if !(typed("cuda") && typed("device")) {
+        return Ok(());
+    }
+    match matches.get_one::<DeviceChoice>("device") {
+        Some(DeviceChoice::Cuda(_)) | None => Ok(()),
+        Some(device) => Err(command
+            .error(ErrorKind::ArgumentConflict, format!("--cuda contradicts --device {device}; give one of them"))),
+    }
+}
+
+fn by_hand(matches: &ArgMatches, id: &str) -> bool {
+    matches.value_source(id) == Some(ValueSource::CommandLine)
+}
+
+fn at_least_one<T: FromStr + PartialOrd + From<u8>>(text: &str) -> Result<T, String> {
+    match text.parse::<T>() {
+        Ok(number) if number >= T::from(1) => Ok(number),
+        _ => Err("expected a whole number of at least 1".to_owned()),
+    }
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
+        _ => Err("expected a number above 0".to_owned()),
+    }
+}

@@ -1,0 +1,51 @@
+//! Exit codes, and the two errors that are not failures of the program.
+
+use std::fmt;
+
+/// All done.
+pub const DONE: u8 = 0;
+/// The program failed; stderr says why.
+pub const FAILED: u8 = 1;
+/// The command line cannot be used.
+pub const USAGE: u8 = 2;
+/// A comparison with the reference is off.
+pub const COMPARISON_OFF: u8 = 3;
+/// Ended by Ctrl-C or SIGTERM.
+pub const INTERRUPTED: u8 = 130;
+
+/// The run was ended by Ctrl-C; the text says what is kept.
+#[derive(Debug)]
+pub struct Interrupted(pub String);
+
+impl fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Interrupted {}
+
+/// A value on the command line that only the lesson could judge.
+///
+/// Return it as `Err(UsageError(..).into())`; it ends the program with [`USAGE`].
+#[derive(Debug)]
+pub struct UsageError(pub String);
+
+impl fmt::Display for UsageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for UsageError {}
+
+/// The exit code that belongs to an error.
+pub fn code(error: &anyhow::Error) -> u8 {
+    if error.is::<Interrupted>() {
+        INTERRUPTED
+    } else if error.is::<UsageError>() {
+        USAGE
+    } else {
+        FAILED
+    }
+}

@@ -1,0 +1,38 @@
+//! What a lesson says about itself: its name, the notebook's values, its pictures.
+
+/// The constants of a lesson; every lesson has one, called `LESSON`.
+#[derive(Debug, Clone, Copy)]
+pub struct Lesson {
+    /// The package name, which is also the name of the default run folder, `models/NAME`.
+    pub name: &'static str,
+    /// The version of the lesson's package: `env!("CARGO_PKG_VERSION")`.
+    pub version: &'static str,
+    /// The notebook's values. They become the defaults of the command line.
+    pub defaults: Defaults,
+    /// The pictures that the lesson draws beside `loss`, without their extensions.
+    ///
+    /// A new run removes the old one's pictures, and no other file: the kit removes what it knows.
+    pub pictures: &'static [&'static str],
+}
+
+/// The values that the reference notebook trains with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Defaults {
+    /// Passes over the training data.
+    pub epochs: u32,
+    /// The optimizer's learning rate.
+    pub lr: f64,
+    /// Width of the recurrent layer's hidden state.
+    pub hidden_size: i64,
+    /// How many recurrent layers are stacked.
+    pub num_layers: i64,
+    /// Examples per batch; `None` for a lesson that trains on all of its data at once.
+    pub batch_size: Option<i64>,
+}
+
+impl Lesson {
+    /// The run folder that is used when `--out` is not given: `models/NAME`.
+    pub fn default_out(&self) -> String {
+        format!("models/{}", self.name)
+    }
+}

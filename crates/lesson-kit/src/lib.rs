@@ -1,0 +1,44 @@
+//! What every lesson shares, so that a lesson is its data, its model and its training loop.
+//!
+//! | module | what it gives |
+//! |---|---|
+//! | [`main`], [`Lesson`], [`TrainArgs`], [`BatchArgs`] | the command line with the lesson's defaults, errors and exit codes |
+//! | [`Run`] | device, threads, seed, run folder, progress, Ctrl-C, records, plots |
+//! | [`Linear`] | `torch.nn.Linear` with its initialisation, to the bit |
+//! | [`loader`] | the order in which `torch.utils.data.DataLoader` gives its batches, to the bit |
+//! | [`metrics`] | accuracy, confusion counts, perplexity |
+//! | [`plot`] | line charts, heat maps, image grids as PNG and SVG |
+//!
+//! The training loop stands in the lesson, line for line beside the slide: the kit gives the epochs and takes the
+//! losses, and hides nothing between them. It knows no lesson.
+#![forbid(unsafe_code)]
+
+mod app;
+pub mod args;
+mod atomic;
+mod boundary;
+mod console;
+mod device;
+pub mod exit;
+mod interrupt;
+mod last_good;
+mod lesson;
+mod linear;
+pub mod loader;
+mod losses;
+pub mod metrics;
+mod model_file;
+pub mod plot;
+mod progress;
+mod record;
+mod run;
+mod run_folder;
+mod seed;
+
+pub use app::{main, parse, report};
+pub use args::{BatchArgs, DeviceChoice, TrainArgs};
+pub use boundary::{Batches, Epochs};
+pub use console::print_result;
+pub use lesson::{Defaults, Lesson};
+pub use linear::Linear;
+pub use run::Run;

@@ -1,0 +1,66 @@
+//! What a model is scored by.
+
+use anyhow::{Result, ensure};
+
+/// The share of predictions that are right, 0 to 1.
+///
+/// # Errors
+/// If the two differ in length or are empty.
+pub fn accuracy(predicted: &[i64], target: &[i64]) -> Result<f64> {
+    check_lengths(predicted, target)?;
+    ensure!(!target.is_empty(), "there are no predictions to score");
+    let right = predicted.iter().zip(target).filter(|(predicted, target)| predicted == target).count();
+    Ok(right as f64 / target.len() as f64)
+}
+
+/// The confusion matrix: `counts[target][predicted]`, of shape `(classes, classes)`.
+///
+/// # Errors
+/// If the two differ in length, or a class is not in `0..classes`.
+pub fn confusion(predicted: &[i64], target: &[i64], classes: usize) -> Result<Vec<Vec<i64>>> {
+    check_lengths(predicted, target)?;
+    let index = |class: i64| match usize::try_from(class) {
+        Ok(index) if index < classes => Ok(index),
+        _ => Err(anyhow::anyhow!("class {class} is not in 0..{classes}")),
+    };
+    let mut counts = vec![vec![0; classes]; classes];
+    for (&predicted, &target) in predicted.iter().zip(target) {
+        counts[index(target)?][index(predicted)?] += 1;
+    }
+    Ok(counts)
+}
+
+/// `e^L` of a mean cross-entropy `L` in nats: among how many equally likely words the model is in doubt.
+pub fn perplexity(mean_loss: f64) -> f64 {
+    mean_loss.exp()
+}
+
+fn check_lengths(predicted: &[i64], target: &[i64]) -> Result<()> {
+    ensure!(predicted.len() == target.len(), "{} predictions for {} targets", predicted.len(), target.len());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_right_and_wrong() {
+        // sklearn.metrics.confusion_matrix([0, 1, 2, 2], [0, 2, 2, 1], labels=range(3))
+        assert_eq!(confusion(&[0, 2, 2, 1], &[0, 1, 2, 2], 3).unwrap(), [[1, 0, 0], [0, 0, 1], [0, 1, 1]]);
+        assert_eq!(accuracy(&[0, 2, 2, 1], &[0, 1, 2, 2]).unwrap(), 0.5);
+    }
+
+    #[test]
+    fn refuses_what_does_not_fit() {
+        assert_eq!(accuracy(&[1], &[1, 2]).unwrap_err().to_string(), "1 predictions for 2 targets");
+        assert_eq!(accuracy(&[], &[]).unwrap_err().to_string(), "there are no predictions to score");
+        assert_eq!(confusion(&[10], &[0], 10).unwrap_err().to_string(), "class 10 is not in 0..10");
+        assert_eq!(confusion(&[-1], &[0], 10).unwrap_err().to_string(), "class -1 is not in 0..10");
+    }
+
+    #[test]
+    fn perplexity_of_a_uniform_guess_is_the_number_of_choices() {
+        assert!((perplexity(9f64.ln()) - 9.0).abs() < 1e-12);
+    }
+}

@@ -1,0 +1,139 @@
+//! From shapes to PNG and SVG. The only file that names plotters.
+//!
+//! plotters places everything on whole pixels. Drawn at [`FINER`] times the size and scaled back (PNG: averaged; SVG:
+//! by the view box), lines are smooth and places exact.
+
+use std::path::Path;
+use std::sync::OnceLock;
+
+use anyhow::{Result, anyhow};
+use plotters::backend::{BitMapBackend, DrawingBackend, SVGBackend};
+use plotters::coord::Shift;
+use plotters::drawing::{DrawingArea, IntoDrawingArea};
+use plotters::element::{Circle, PathElement, Rectangle, Text};
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::{Color as _, FontStyle, FontTransform, IntoFont, RGBColor, register_font};
+
+use super::{Align, Color, Scene, Shape};
+
+/// DejaVu Sans cut down to Latin, Greek and signs (see assets/README.md); no font needs to be installed.
+static FONT: &[u8] = include_bytes!("../../assets/DejaVuSans-subset.ttf");
+const FAMILY: &str = "sans-serif";
+/// Times finer than the picture.
+const FINER: u32 = 4;
+/// plotters' font size is that of the whole line; this is per unit of what others call the size.
+const LINE_HEIGHT: f64 = 1.24;
+
+/// The scene as an SVG document.
+///
+/// # Errors
+/// If the font cannot be used.
+pub fn svg(scene: &Scene) -> Result<String> {
+    let (width, height) = (scene.width * FINER, scene.height * FINER);
+    let mut text = String::new();
+    draw(scene, SVGBackend::with_string(&mut text, (width, height)))?;
+    // The view box keeps the fine units; the picture has its own size.
+    let fine = format!("width=\"{width}\" height=\"{height}\"");
+    Ok(text.replacen(&fine, &format!("width=\"{}\" height=\"{}\"", scene.width, scene.height), 1))
+}
+
+/// The scene as a PNG file.
+///
+/// # Errors
+/// If the font cannot be used or the file not be written.
+pub fn png(scene: &Scene, path: &Path) -> Result<()> {
+    let (width, height) = (scene.width * FINER, scene.height * FINER);
+    let mut fine = vec![0; 3 * width as usize * height as usize];
+    draw(scene, BitMapBackend::with_buffer(&mut fine, (width, height)))?;
+    let pixels = averaged(&fine, width as usize);
+    let mut file = BitMapBackend::new(path, (scene.width, scene.height));
+    file.blit_bitmap((0, 0), (scene.width, scene.height), &pixels).map_err(|error| anyhow!("{error}"))?;
+    file.present().map_err(|error| anyhow!("{error}"))
+}
+
+/// Each square of `FINER` by `FINER` pixels becomes one.
+fn averaged(fine: &[u8], width: usize) -> Vec<u8> {
+    let finer = FINER as usize;
+    let mut sums = vec![0u32; 3 * width / finer];
+    let mut pixels = Vec::with_capacity(fine.len() / (finer * finer));
+    for rows in fine.chunks_exact(3 * width * finer) {
+        sums.fill(0);
+        for row in rows.chunks_exact(3 * width) {
+            for (block, sum) in row.chunks_exact(3 * finer).zip(sums.chunks_exact_mut(3)) {
+                for pixel in block.chunks_exact(3) {
+                    sum.iter_mut().zip(pixel).for_each(|(sum, &value)| *sum += u32::from(value));
+                }
+            }
+        }
+        pixels.extend(sums.iter().map(|sum| ((sum + FINER * FINER / 2) / (FINER * FINER)) as u8));
+    }
+    pixels
+}
+
+fn draw<B: DrawingBackend>(scene: &Scene, backend: B) -> Result<()> {
+    static REGISTERED: OnceLock<bool> = OnceLock::new();
+    if !*REGISTERED.get_or_init(|| register_font(FAMILY, FontStyle::Normal, FONT).is_ok()) {
+        return Err(anyhow!("the embedded font is damaged"));
+    }
+    let area = backend.into_drawing_area();
+    let drawn = || {
+        area.fill(&plotters_color(Color::WHITE))?;
+        scene.shapes.iter().try_for_each(|shape| draw_shape(&area, shape))?;
+        area.present()
+    };
+    drawn().map_err(|error| anyhow!("cannot draw: {error}"))
+}
+
+type Drawn<B> = std::result::Result<(), plotters::drawing::DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>>;
+
+fn draw_shape<B: DrawingBackend>(area: &DrawingArea<B, Shift>, shape: &Shape) -> Drawn<B> {
+    match shape {
+        Shape::Rect(left, top, width, height, color) => {
+            // Both corners belong to plotters' rectangle.
+            let corners = [place((*left, *top)), place((left + width, top + height))];
+            let last = (corners[1].0 - 1, corners[1].1 - 1);
+            area.draw(&Rectangle::new([corners[0], last], plotters_color(*color).filled()))
+        }
+        Shape::Line(points, width, color) => {
+            let stroke = plotters_color(*color).stroke_width(fine(*width).max(1) as u32);
+            area.draw(&PathElement::new(points.iter().map(|&point| place(point)).collect::<Vec<_>>(), stroke))
+        }
+        Shape::Dot(center, radius, color) => {
+            area.draw(&Circle::new(place(*center), fine(*radius), plotters_color(*color).filled()))
+        }
+        Shape::Text(text, position, size, align, color) => {
+            let style = font(*size).color(&plotters_color(*color)).pos(anchor(*align));
+            area.draw(&Text::new(text.as_str(), place(*position), style))
+        }
+        Shape::UpwardText(text, position, size, color) => {
+            let font = font(*size).transform(FontTransform::Rotate270);
+            let style = font.color(&plotters_color(*color)).pos(anchor(Align::Center));
+            area.draw(&Text::new(text.as_str(), place(*position), style))
+        }
+    }
+}
+
+fn font(size: f64) -> plotters::style::FontDesc<'static> {
+    (FAMILY, size * LINE_HEIGHT * f64::from(FINER)).into_font()
+}
+
+fn anchor(align: Align) -> Pos {
+    let across = match align {
+        Align::Left => HPos::Left,
+        Align::Center => HPos::Center,
+        Align::Right => HPos::Right,
+    };
+    Pos::new(across, VPos::Center)
+}
+
+fn place((x, y): (f64, f64)) -> (i32, i32) {
+    (fine(x), fine(y))
+}
+
+fn fine(length: f64) -> i32 {
+    (length * f64::from(FINER)).round() as i32
+}
+
+fn plotters_color(color: Color) -> RGBColor {
+    RGBColor(color.0, color.1, color.2)
+}

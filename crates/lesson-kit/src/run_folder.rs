@@ -1,0 +1,156 @@
+//! The run folder: who may write into it, and what of an older run gives way.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{Lesson, atomic};
+
+/// Every resolved option.
+pub const CONFIG: &str = "config.json";
+/// One object per epoch.
+pub const METRICS: &str = "metrics.jsonl";
+/// The final figures; it is there if and only if the run is finished.
+pub const SUMMARY: &str = "summary.json";
+/// The `state_dict`.
+pub const MODEL: &str = "model.pt";
+/// The name of the loss plot, without extension.
+pub const LOSS: &str = "loss";
+
+/// A folder that a run may write into.
+#[derive(Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+    pictures: Vec<&'static str>,
+    before: Before,
+    claimed: bool,
+}
+
+/// What lay in the folder when the run came to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Before {
+    /// No run.
+    Nothing,
+    /// A run with its summary.
+    Finished,
+    /// A run that ended early, after this many epochs.
+    Unfinished(usize),
+}
+
+impl RunFolder {
+    /// Makes sure, before any training, that a run may write into `path`, and makes the folder if it is not there.
+    ///
+    /// # Errors
+    /// If the folder cannot be made or written, or if it holds an unfinished run and `overwrite` is not set.
+    pub fn open(path: &Path, lesson: &Lesson, overwrite: bool) -> Result<RunFolder> {
+        if path.exists() && !path.is_dir() {
+            bail!("--out {}: this is a file; name a folder", path.display());
+        }
+        let before = if path.is_dir() { look(path)? } else { Before::Nothing };
+        if let (Before::Unfinished(epochs), false) = (before, overwrite) {
+            bail!(
+                "{} holds an unfinished run ({epochs} epochs recorded): --overwrite replaces it, --out DIR writes elsewhere",
+                path.display()
+            );
+        }
+        fs::create_dir_all(path).with_context(|| format!("--out {}: cannot make this folder", path.display()))?;
+        tempfile::tempfile_in(path).with_context(|| format!("--out {}: cannot write there", path.display()))?;
+        let pictures = std::iter::once(LOSS).chain(lesson.pictures.iter().copied()).collect();
+        Ok(RunFolder { path: path.to_owned(), pictures, before, claimed: false })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What lay in it when it was opened.
+    pub fn before(&self) -> Before {
+        self.before
+    }
+
+    /// The path of the file `name` in it.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// The path of a picture, without extension.
+    ///
+    /// # Errors
+    /// If the lesson did not declare it: the next run would leave it lying.
+    pub fn picture(&self, name: &str) -> Result<PathBuf> {
+        if self.pictures.contains(&name) {
+            Ok(self.path.join(name))
+        } else {
+            bail!("the picture {name:?} is not in the lesson's list (Lesson::pictures)")
+        }
+    }
+
+    /// Removes the files of the run that was there; the first call does so, further calls do nothing.
+    ///
+    /// Called when there is something to write, so that a run which fails before its first epoch costs nothing. The
+    /// summary goes last: a process killed in between leaves a run that still counts as finished.
+    ///
+    /// # Errors
+    /// If a file cannot be removed.
+    pub fn claim(&mut self) -> Result<()> {
+        if self.claimed {
+            return Ok(());
+        }
+        let pictures = self.pictures.iter().flat_map(|name| [format!("{name}.png"), format!("{name}.svg")]);
+        let files: Vec<String> = [METRICS, CONFIG, MODEL].map(str::to_owned).into_iter().chain(pictures).collect();
+        self.remove_leftovers(&files)?;
+        for name in files.iter().map(String::as_str).chain([SUMMARY]) {
+            remove(&self.file(name))?;
+        }
+        self.claimed = true;
+        Ok(())
+    }
+
+    /// Removes temporary files that a killed process left behind.
+    fn remove_leftovers(&self, files: &[String]) -> Result<()> {
+        for entry in fs::read_dir(&self.path).with_context(|| format!("cannot read {}", self.path.display()))? {
+            let entry = entry.with_context(|| format!("cannot read {}", self.path.display()))?;
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            let ours = |file: &String| name.starts_with(&format!(".{file}."));
+            if name.contains(atomic::PARTIAL) && files.iter().any(ours) {
+                remove(&entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes an empty file that grows: the metrics.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub fn create(&self, name: &str) -> Result<File> {
+        let path = self.file(name);
+        File::create(&path).with_context(|| format!("cannot write {}", path.display()))
+    }
+}
+
+fn look(path: &Path) -> Result<Before> {
+    if path.join(SUMMARY).exists() {
+        return Ok(Before::Finished);
+    }
+    let metrics = path.join(METRICS);
+    let epochs = match fs::read(&metrics) {
+        Ok(bytes) => bytes.iter().filter(|&&byte| byte == b'\n').count(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", metrics.display())),
+    };
+    let unfinished = epochs > 0 || path.join(MODEL).exists();
+    Ok(if unfinished { Before::Unfinished(epochs) } else { Before::Nothing })
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,6 @@
+//! The one place that seeds libtorch's generators.
+
+/// `torch.manual_seed(seed)`: the same seed, the same numbers.
+pub fn set(seed: i64) {
+    tch::manual_seed(seed);
+}

@@ -1,0 +1,1 @@
+//! Integration tests, in one binary: libtorch links slowly.
