@@ -1,0 +1,6 @@
+//! `recurrent` beside `torch.nn`.
+
+mod support;
+
+mod constructor;
+mod init;
