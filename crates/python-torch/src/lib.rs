@@ -3,7 +3,11 @@
 //! `scripts/setup.sh --full` installs the Python torch that this needs; without it such a test says that it was skipped
 //! and passes. With `REQUIRE_PYTHON_TORCH` set (as in `.ci/run`) it fails instead.
 #![forbid(unsafe_code)]
-#![allow(clippy::panic)] // test support: a panic is how a test fails
+#![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used)] // test support: a panic is how a test fails
+
+mod lesson;
+
+pub use lesson::{Trained, assert_same_bits, program, train};
 
 use std::env;
 use std::io::Write;
@@ -45,10 +49,15 @@ pub fn python(test: &str) -> Option<PathBuf> {
 /// # Panics
 /// If the program fails; its error output is in the message.
 pub fn run(test: &str, program: &str, args: &[&str]) -> Option<String> {
+    let mut words = vec!["-c", program];
+    words.extend(args);
+    run_python(test, &words)
+}
+
+/// Runs Python with these arguments; see [`run`].
+fn run_python(test: &str, args: &[&str]) -> Option<String> {
     let python = python(test)?;
     let output = Command::new(python)
-        .arg("-c")
-        .arg(program)
         .args(args)
         .current_dir(workspace())
         .output()

@@ -1,0 +1,92 @@
+//! A lesson and its reference program, trained side by side.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{run, run_python, workspace};
+
+/// What a training run left behind.
+#[derive(Debug)]
+pub struct Trained {
+    /// Its folder, removed when this value goes.
+    pub folder: TempDir,
+    /// What it printed on stdout.
+    pub stdout: String,
+    /// Every loss, in order: of each batch in a lesson with batches, else of each epoch.
+    pub losses: Vec<f32>,
+}
+
+/// Runs the reference program `notebooks-ref/SCRIPT` with `args`; `None` without a Python torch.
+///
+/// # Panics
+/// If it fails.
+pub fn program(test: &str, script: &str, args: &[&str]) -> Option<Trained> {
+    let folder = tempfile::tempdir().unwrap();
+    let script = format!("notebooks-ref/{script}");
+    let mut words = vec![script.as_str(), "--out", folder.path().to_str().unwrap()];
+    words.extend(args);
+    let stdout = run_python(test, &words)?;
+    let reference: Value = read_json(&folder.path().join("reference.json"));
+    Some(Trained { stdout, losses: f32s(&reference["losses"]), folder })
+}
+
+/// Runs a lesson's binary on the CPU with `args`, in the top folder of the workspace and without any environment that
+/// would help it find libtorch.
+///
+/// # Panics
+/// If it fails.
+pub fn train(binary: &str, args: &[&str]) -> Trained {
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(binary)
+        .args(["--quiet", "--device", "cpu", "--out", folder.path().to_str().unwrap()])
+        .args(args)
+        .current_dir(workspace())
+        .env_remove("LD_LIBRARY_PATH")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{binary} {args:?}:\n{}", String::from_utf8_lossy(&output.stderr));
+    let metrics = fs::read_to_string(folder.path().join("metrics.jsonl")).unwrap();
+    let losses = metrics
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .flat_map(|epoch| match epoch.get("batch_losses") {
+            Some(batches) => f32s(batches),
+            None => f32s(&Value::Array(vec![epoch["loss"].clone()])),
+        })
+        .collect();
+    Trained { stdout: String::from_utf8_lossy(&output.stdout).into_owned(), losses, folder }
+}
+
+/// Asserts that every loss and every trained parameter are the same bits, under the same names in the same order.
+///
+/// # Panics
+/// At the first difference.
+pub fn assert_same_bits(test: &str, ours: &Trained, python: &Trained) {
+    assert_eq!(ours.losses.len(), python.losses.len(), "{test}: number of losses");
+    for (step, (ours, python)) in ours.losses.iter().zip(&python.losses).enumerate() {
+        assert_eq!(ours.to_bits(), python.to_bits(), "{test}: loss {} is {ours}, PyTorch's {python}", step + 1);
+    }
+    let models = [ours, python].map(|trained| trained.folder.path().join("model.pt"));
+    let [ours, python] = models.each_ref().map(|path| path.to_str().unwrap());
+    run(test, COMPARE_MODELS, &[ours, python]);
+}
+
+const COMPARE_MODELS: &str = r"
+import sys, torch
+ours, python = (torch.load(path, weights_only=True) for path in sys.argv[1:])
+assert list(ours) == list(python), f'keys: {list(ours)} and {list(python)}'
+for name in ours:
+    assert ours[name].dtype == python[name].dtype and torch.equal(ours[name], python[name]), f'{name} differs'
+";
+
+fn read_json(path: &Path) -> Value {
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn f32s(values: &Value) -> Vec<f32> {
+    values.as_array().unwrap().iter().map(|value| value.as_f64().unwrap() as f32).collect()
+}

@@ -1,0 +1,20 @@
+//! Lesson 1: an RNN reads the first two words of a sentence and says the third.
+//!
+//! The slides' notebook (TextRNN) in Rust, step by step: [`data`] makes one-hot vectors of six sentences, [`model`] is
+//! the network, [`train`] the training loop, [`evaluate`] what the network says afterwards.
+#![forbid(unsafe_code)]
+
+pub mod data;
+pub mod evaluate;
+pub mod model;
+pub mod train;
+
+use lesson_kit::{Defaults, Lesson};
+
+/// The notebook's values.
+pub const LESSON: Lesson = Lesson {
+    name: "text-rnn",
+    version: env!("CARGO_PKG_VERSION"),
+    defaults: Defaults { epochs: 500, lr: 0.01, hidden_size: 5, num_layers: 1, batch_size: None },
+    pictures: &[],
+};

@@ -1,0 +1,46 @@
+//! The training loop, line for line beside the slide.
+
+use anyhow::Result;
+use lesson_kit::Run;
+use tch::{Reduction, Tensor};
+use torch_ext::optim::{Adam, AdamOptions};
+
+use crate::data::Batch;
+use crate::model::TextRnn;
+
+/// Trains on the whole batch at every epoch; says the cost every hundred epochs.
+///
+/// # Errors
+/// If the loss is no longer a number, or a record cannot be written.
+pub fn train(run: &mut Run, model: &TextRnn, batch: &Batch, lr: f64) -> Result<()> {
+    let parameters = model.named_parameters();
+    let mut optimizer =
+        Adam::new(parameters.iter().map(|(_, tensor)| tensor), AdamOptions { lr, ..AdamOptions::default() })?;
+    run.watch(&parameters);
+
+    for epoch in run.epochs() {
+        let hidden = model.zero_hidden(batch.target.size()[0])?;
+        let output = model.forward(&hidden, &batch.input)?;
+        let loss = cross_entropy(&output, &batch.target)?;
+
+        let cost = f32::try_from(&loss)?;
+        if epoch % 100 == 0 {
+            run.say(format_args!("Epoch: {epoch:04} cost = {cost:.6}"))?;
+        }
+        run.record(epoch, cost)?;
+
+        optimizer.zero_grad()?;
+        loss.f_backward()?;
+        optimizer.step()?;
+    }
+    run.save_model(&parameters)?;
+    run.say("OPTIMIZATION FINISHED")
+}
+
+/// `nn.CrossEntropyLoss()`: the mean of `-log softmax(output)[target]` over the batch.
+///
+/// # Errors
+/// If the shapes do not fit.
+pub fn cross_entropy(output: &Tensor, target: &Tensor) -> Result<Tensor> {
+    Ok(output.f_cross_entropy_loss(target, None::<Tensor>, Reduction::Mean, -100, 0.0)?)
+}

@@ -1,0 +1,94 @@
+//! The command line: what it prints, writes and refuses.
+
+use std::fs;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use crate::BINARY;
+
+fn text_rnn(out: &std::path::Path, args: &[&str]) -> Output {
+    Command::new(BINARY).args(["--device", "cpu", "--out"]).arg(out).args(args).output().unwrap()
+}
+
+fn text(stream: &[u8]) -> &str {
+    std::str::from_utf8(stream).unwrap()
+}
+
+#[test]
+fn a_run_fills_its_folder_and_answers_in_the_slides_format() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = text_rnn(dir.path(), &[]);
+    assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
+    let stdout = text(&run.stdout);
+    for line in ["Epoch: 0100 cost = 0.5", "Epoch: 0500 cost = 0.0094", "OPTIMIZATION FINISHED", "you love  -> milk"] {
+        assert!(stdout.contains(line), "{line:?} is not in:\n{stdout}");
+    }
+    let mut files: Vec<_> =
+        fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    files.sort();
+    assert_eq!(files, ["config.json", "loss.png", "loss.svg", "metrics.jsonl", "model.pt", "summary.json"]);
+    let summary: Value = serde_json::from_slice(&fs::read(dir.path().join("summary.json")).unwrap()).unwrap();
+    assert_eq!((summary["epochs"].as_u64(), summary["seed"].as_i64()), (Some(500), Some(0)));
+    assert_eq!(summary["predictions"][3]["predicted"], "cat");
+    let perplexity = summary["perplexity"].as_f64().unwrap();
+    assert!((1.0..1.02).contains(&perplexity), "{perplexity}");
+    assert_eq!(fs::read_to_string(dir.path().join("metrics.jsonl")).unwrap().lines().count(), 500);
+
+    let again = text_rnn(dir.path(), &["--epochs", "3"]);
+    assert_eq!(again.status.code(), Some(0));
+    assert!(text(&again.stderr).contains("replacing the finished run"), "{}", text(&again.stderr));
+    assert_eq!(fs::read_to_string(dir.path().join("metrics.jsonl")).unwrap().lines().count(), 3);
+}
+
+#[test]
+fn json_is_the_summary_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = text_rnn(dir.path(), &["--json", "--epochs", "2"]);
+    let summary: Value = serde_json::from_slice(&run.stdout).unwrap();
+    assert_eq!(summary["epochs"], 2);
+    let written: Value = serde_json::from_slice(&fs::read(dir.path().join("summary.json")).unwrap()).unwrap();
+    assert_eq!(summary, written);
+}
+
+#[test]
+fn a_dry_run_writes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("run");
+    assert_eq!(text_rnn(&out, &["--dry-run"]).status.code(), Some(0));
+    assert!(!out.exists());
+}
+
+#[test]
+fn help_shows_the_notebooks_values() {
+    let help = Command::new(BINARY).arg("--help").output().unwrap();
+    assert_eq!(help.status.code(), Some(0));
+    for part in ["--epochs <N>", "[default: 500]", "[default: 0.01]", "[default: models/text-rnn]", "--cuda"] {
+        assert!(text(&help.stdout).contains(part), "{part:?} is not in:\n{}", text(&help.stdout));
+    }
+}
+
+#[test]
+fn wrong_usage_is_two_and_failure_is_one() {
+    let dir = tempfile::tempdir().unwrap();
+    for wrong in [["--epochs", "0"], ["--lr", "-1"], ["--device", "tpu"], ["--hidden-size", "0"]] {
+        let run = text_rnn(dir.path(), &wrong);
+        assert_eq!(run.status.code(), Some(2), "{wrong:?}");
+        assert!(text(&run.stderr).contains(wrong[1]), "{}", text(&run.stderr));
+    }
+    let file = dir.path().join("file");
+    fs::write(&file, "mine").unwrap();
+    let run = text_rnn(&file, &["--epochs", "1"]);
+    assert_eq!(run.status.code(), Some(1));
+    assert!(text(&run.stderr).starts_with("error: "), "{}", text(&run.stderr));
+    assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
+}
+
+#[test]
+fn a_loss_that_explodes_stops_the_run_with_advice() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = text_rnn(dir.path(), &["--lr", "1e38"]);
+    assert_eq!(run.status.code(), Some(1), "{}", text(&run.stderr));
+    assert!(text(&run.stderr).contains("--lr"), "{}", text(&run.stderr));
+    assert!(!text(&run.stderr).contains("panic"), "{}", text(&run.stderr));
+}
