@@ -13,7 +13,7 @@ const PRELUDE: &str = include_str!("prelude.py");
 /// What a program replied.
 pub struct Reply {
     pub value: Value,
-    tensors: HashMap<String, Tensor>,
+    pub tensors: HashMap<String, Tensor>,
 }
 
 impl Reply {
