@@ -22,6 +22,10 @@ struct Cli {
     /// Sleep this long in every epoch
     #[arg(long, value_name = "MS", default_value_t = 0)]
     sleep: u64,
+
+    /// Build a layer that does not fit the data
+    #[arg(long)]
+    fail: bool,
 }
 
 fn main() -> ExitCode {
@@ -34,7 +38,7 @@ fn train(cli: Cli) -> anyhow::Result<()> {
     let y = x.f_mul_scalar(3.0)?.f_add_scalar(1.0)?;
 
     let vs = nn::VarStore::new(run.device());
-    let line = Linear::new(vs.root(), 1, 1)?;
+    let line = Linear::new(vs.root(), if cli.fail { 2 } else { 1 }, 1)?;
     let mut optimizer = Sgd::new([&line.weight, &line.bias], SgdOptions { lr: cli.train.lr, ..SgdOptions::default() })?;
     run.watch(&line.named_parameters());
 

@@ -65,17 +65,19 @@ pub fn parse<C: Parser>(
     lesson: &Lesson,
     arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
 ) -> Result<(C, ArgMatches), clap::Error> {
-    let mut command = args::with_defaults(lesson, C::command()).version(lesson.version).max_term_width(110);
+    let mut command =
+        args::with_defaults(lesson, C::command()).version(lesson.version).max_term_width(110).args_override_self(true);
     let matches = command.try_get_matches_from_mut(arguments)?;
     args::check_contradictions(&mut command, &matches)?;
     let cli = C::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
     Ok((cli, matches))
 }
 
-/// What stderr says about an error: its causes on one line, without libtorch's C++ backtrace unless `verbose`.
+/// What stderr says about an error: its causes on one line; libtorch's in Python's words, that is without tch's
+/// prefix and the C++ backtrace, unless `verbose`.
 pub fn report(error: &anyhow::Error, verbose: bool) -> String {
     let text = format!("{error:#}");
-    let text = if verbose { text.trim_end() } else { without_cpp_backtrace(&text) };
+    let text = if verbose { text } else { without_cpp_backtrace(&text).replace("Internal torch error: ", "") };
     if error.is::<exit::Interrupted>() { format!("interrupted: {text}") } else { format!("error: {text}") }
 }
 
@@ -115,12 +117,13 @@ fn without_cpp_backtrace(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use anyhow::{Context, anyhow};
+    use anyhow::Context;
 
     #[test]
     fn a_torch_error_is_one_line_and_whole_with_verbose() {
         let torch = "size mismatch\nException raised from inferSize at x.cpp:1\nframe #0: y";
-        let error = Err::<(), _>(anyhow!(torch)).context("the first layer").unwrap_err();
+        let torch = tch::TchError::Torch(torch.to_owned());
+        let error = Err::<(), _>(torch).context("the first layer").unwrap_err();
         assert_eq!(report(&error, false), "error: the first layer: size mismatch");
         assert!(report(&error, true).ends_with("frame #0: y"));
     }
@@ -128,9 +131,9 @@ mod tests {
     #[test]
     fn a_panic_becomes_an_error() {
         let error = catch(|| {
-            let result: Result<(), _> = Err(tch::TchError::Torch("bad shape\nException raised from f\n".into()));
-            result.unwrap();
-            Ok(())
+            // what `Result::unwrap` makes of a TchError
+            let error = tch::TchError::Torch("bad shape\nException raised from f\n".into());
+            panic!("called `Result::unwrap()` on an `Err` value: {error:?}");
         })
         .unwrap_err();
         let text = report(&error, false);

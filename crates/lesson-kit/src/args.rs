@@ -15,11 +15,11 @@ use crate::Lesson;
 #[derive(Args, Debug, Clone)]
 pub struct TrainArgs {
     /// Passes over the training data
-    #[arg(short, long, value_name = "N", value_parser = at_least_one::<u32>)]
+    #[arg(short, long, value_name = "N", value_parser = at_least_one::<u32>, allow_negative_numbers = true)]
     pub epochs: u32,
 
     /// Learning rate of the optimizer
-    #[arg(long, value_name = "X", value_parser = positive)]
+    #[arg(long, value_name = "X", value_parser = positive, allow_negative_numbers = true)]
     pub lr: f64,
 
     /// Seed of the random numbers: the same seed gives the same run
@@ -27,11 +27,11 @@ pub struct TrainArgs {
     pub seed: i64,
 
     /// Width of the recurrent layer's hidden state
-    #[arg(long, value_name = "N", value_parser = at_least_one::<i64>)]
+    #[arg(long, value_name = "N", value_parser = at_least_one::<i64>, allow_negative_numbers = true)]
     pub hidden_size: i64,
 
     /// Number of stacked recurrent layers
-    #[arg(long, value_name = "N", value_parser = at_least_one::<i64>)]
+    #[arg(long, value_name = "N", value_parser = at_least_one::<i64>, allow_negative_numbers = true)]
     pub num_layers: i64,
 
     /// Where to compute: auto, cpu, cuda or cuda:N. `auto` takes CUDA if it is there and says so; `cuda` never falls back
@@ -43,7 +43,7 @@ pub struct TrainArgs {
     pub cuda: bool,
 
     /// CPU threads for libtorch [default: libtorch's own choice]
-    #[arg(long, value_name = "N", value_parser = at_least_one::<i32>)]
+    #[arg(long, value_name = "N", value_parser = at_least_one::<i32>, allow_negative_numbers = true)]
     pub threads: Option<i32>,
 
     /// Run folder: receives the model, the metrics and the plots
@@ -79,11 +79,11 @@ pub struct TrainArgs {
 #[derive(Args, Debug, Clone)]
 pub struct BatchArgs {
     /// Examples per batch
-    #[arg(short, long, value_name = "N", value_parser = at_least_one::<i64>)]
+    #[arg(short, long, value_name = "N", value_parser = at_least_one::<i64>, allow_negative_numbers = true)]
     pub batch_size: i64,
 
     /// Train on the first N batches of each epoch only
-    #[arg(long, value_name = "N", value_parser = at_least_one::<usize>)]
+    #[arg(long, value_name = "N", value_parser = at_least_one::<usize>, allow_negative_numbers = true)]
     pub limit: Option<usize>,
 }
 

@@ -1,52 +1,66 @@
 //! Ctrl-C and SIGTERM: the first one during training asks for an orderly end, any other ends the process at once.
+//!
+//! "At once" is `_exit`: an ordinary exit runs libtorch's destructors while other threads are inside libtorch, and about
+//! every second such end is a segmentation fault.
 
-use std::io::Write;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result, anyhow};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
 
 use crate::exit;
 
-/// Nothing is being trained: there is nothing to save, an interruption ends the process.
-const IDLE: u8 = 0;
-/// A training loop runs: an interruption lets it come to its next boundary.
-const TRAINING: u8 = 1;
-/// An interruption has come; the run is being brought to its end.
-const STOPPING: u8 = 2;
+/// What the signal handlers read and set.
+struct Flags {
+    /// The next signal ends the process.
+    deadly: Arc<AtomicBool>,
+    /// A signal has come during training.
+    requested: Arc<AtomicBool>,
+}
 
-static STATE: AtomicU8 = AtomicU8::new(IDLE);
+/// `None` until [`install`]: without handlers a signal does what it always does.
+static FLAGS: OnceLock<Option<Flags>> = OnceLock::new();
 
-/// Installs the handler; once per process, further calls do nothing.
+/// Installs the handlers; once per process, further calls do nothing.
 ///
 /// # Errors
-/// If the operating system refuses the handler.
+/// If the operating system refuses them.
 pub fn install() -> Result<()> {
-    static INSTALLED: OnceLock<std::result::Result<(), String>> = OnceLock::new();
-    let installed = INSTALLED.get_or_init(|| ctrlc::set_handler(on_signal).map_err(|error| error.to_string()));
-    installed.clone().map_err(|reason| anyhow!(reason)).context("cannot catch Ctrl-C")
+    let installed = FLAGS.get_or_init(|| register().ok());
+    installed.as_ref().map(|_| ()).ok_or_else(|| anyhow!("the system refuses a signal handler")).context("Ctrl-C")
 }
 
-/// Marks the beginning of a training loop, from which on the first interruption is held back.
+fn register() -> io::Result<Flags> {
+    let flags = Flags { deadly: Arc::new(AtomicBool::new(true)), requested: Arc::default() };
+    for signal in [SIGINT, SIGTERM] {
+        // They run in this order: a signal that finds `deadly` unset sets it for the next one.
+        flag::register_conditional_shutdown(signal, exit::INTERRUPTED.into(), Arc::clone(&flags.deadly))?;
+        flag::register(signal, Arc::clone(&flags.deadly))?;
+        flag::register(signal, Arc::clone(&flags.requested))?;
+    }
+    Ok(flags)
+}
+
+/// Marks the beginning of a training loop, from which on the first signal is held back.
 pub fn training_begins() {
-    STATE.store(TRAINING, Ordering::SeqCst);
+    set_deadly(false);
 }
 
-/// Marks the end of training and what it saves; an interruption ends the process at once again.
+/// Marks the end of training and of what it saves; a signal ends the process at once again.
 pub fn training_is_over() {
-    STATE.store(IDLE, Ordering::SeqCst);
+    set_deadly(true);
+}
+
+fn set_deadly(deadly: bool) {
+    if let Some(Some(flags)) = FLAGS.get() {
+        flags.deadly.store(deadly, Ordering::SeqCst);
+    }
 }
 
 /// Whether the training loop should end at its next boundary.
 pub fn requested() -> bool {
-    STATE.load(Ordering::SeqCst) == STOPPING
-}
-
-/// Runs on ctrlc's own thread, so that it may print.
-fn on_signal() {
-    if STATE.compare_exchange(TRAINING, STOPPING, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
-        let _ = writeln!(std::io::stderr(), "\ninterrupted: ending at the next boundary; Ctrl-C again ends at once");
-    } else {
-        std::process::exit(exit::INTERRUPTED.into());
-    }
+    matches!(FLAGS.get(), Some(Some(flags)) if flags.requested.load(Ordering::SeqCst))
 }

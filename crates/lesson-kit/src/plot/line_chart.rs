@@ -83,7 +83,7 @@ impl LineChart {
         let y = if self.log_y {
             Axis::log(y_low / 1.15, y_high * 1.15)
         } else {
-            let pad = 0.05 * (y_high - y_low).max(y_high.abs() * 1e-9);
+            let pad = 0.05 * (y_high - y_low);
             let from_zero = y_low >= 0.0 && y_low < 0.25 * y_high;
             Axis::linear(if from_zero { 0.0 } else { y_low - pad }, y_high + pad, 6, false)
         };

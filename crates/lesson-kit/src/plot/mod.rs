@@ -1,6 +1,6 @@
 //! Pictures: line charts, heat maps of counts, grids of small images; each as PNG and SVG.
 //!
-//! A plot describes itself as a [`Scene`] of a few plain shapes; [`render`] alone knows how these become pixels.
+//! A plot describes itself as a [`Scene`] of a few plain shapes; `render.rs` alone knows how these become pixels.
 
 mod heat_map;
 mod image_grid;

@@ -13,17 +13,18 @@ pub struct Axis {
 impl Axis {
     /// An axis that spans `values` with about `count` marks, on round numbers. `whole`: on whole numbers only.
     pub fn linear(low: f64, high: f64, count: usize, whole: bool) -> Axis {
-        let (low, high) = if high > low { (low, high) } else { (low - 0.5, high + 0.5) };
+        let (low, high) = if high > low { (low, high) } else { around(low) };
         let mut step = round_step((high - low) / count as f64);
         if whole {
             step = step.max(1.0).round();
         }
-        let decimals = (0..=12).find(|&digits| is_multiple(step, 10f64.powi(-digits))).unwrap_or(12);
+        let plain = (1e-6..1e9).contains(&step);
+        let decimals = (0..=8).find(|&digits| is_multiple(step, 10f64.powi(-digits))).unwrap_or(8);
         let first = (low / step - 1e-9).ceil() as i64;
         let last = (high / step + 1e-9).floor() as i64;
         let tick = |index: i64| {
             let value = index as f64 * step;
-            (value, figure(value, decimals as usize))
+            (value, if plain { figure(value, decimals as usize) } else { format!("{value:.1e}") })
         };
         Axis { low, high, log: false, ticks: (first..=last).map(tick).collect() }
     }
@@ -48,6 +49,12 @@ impl Axis {
             (value - self.low) / (self.high - self.low)
         }
     }
+}
+
+/// Room on both sides of a single value.
+fn around(value: f64) -> (f64, f64) {
+    let half = (0.1 * value.abs()).max(0.5);
+    (value - half, value + half)
 }
 
 /// The next of 1, 2, 2.5, 5, 10 times a power of ten.
@@ -79,7 +86,7 @@ fn figure(value: f64, decimals: usize) -> String {
 }
 
 fn log_figure(value: f64, power: i32) -> String {
-    if (-4..=6).contains(&power) { figure(value, usize::try_from(-power).unwrap_or(0)) } else { format!("{value:e}") }
+    if (-4..=6).contains(&power) { figure(value, usize::try_from(-power).unwrap_or(0)) } else { format!("{value:.0e}") }
 }
 
 #[cfg(test)]

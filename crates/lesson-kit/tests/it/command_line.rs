@@ -1,0 +1,119 @@
+//! The shared arguments: defaults, checks, help.
+
+use clap::error::ErrorKind;
+use lesson_kit::{BatchArgs, Defaults, DeviceChoice, Lesson, TrainArgs, parse};
+
+const LESSON: Lesson = Lesson {
+    name: "some-lesson",
+    version: "1.2.3",
+    defaults: Defaults { epochs: 500, lr: 0.01, hidden_size: 5, num_layers: 2, batch_size: Some(100) },
+    pictures: &[],
+};
+
+/// Learn something
+#[derive(clap::Parser, Debug)]
+struct Cli {
+    #[command(flatten)]
+    train: TrainArgs,
+    #[command(flatten)]
+    batch: BatchArgs,
+}
+
+fn cli(arguments: &str) -> Result<Cli, clap::Error> {
+    parse(&LESSON, format!("some-lesson {arguments}").split_whitespace()).map(|(cli, _)| cli)
+}
+
+fn refusal(arguments: &str) -> String {
+    let error = cli(arguments).expect_err(arguments);
+    assert!(error.use_stderr());
+    assert_eq!(error.exit_code(), 2);
+    error.to_string().lines().next().unwrap().to_owned()
+}
+
+#[test]
+fn the_defaults_are_the_lessons() {
+    let Cli { train, batch } = cli("").unwrap();
+    assert_eq!((train.epochs, train.lr, train.hidden_size, train.num_layers), (500, 0.01, 5, 2));
+    assert_eq!((train.seed, train.threads, train.device), (0, None, DeviceChoice::Auto));
+    assert_eq!(train.out, std::path::Path::new("models/some-lesson"));
+    assert_eq!((batch.batch_size, batch.limit), (100, None));
+    let flags = [train.overwrite, train.dry_run, train.json, train.quiet, train.verbose, train.no_progress];
+    assert_eq!(flags, [false; 6]);
+}
+
+#[test]
+fn short_and_long_options_are_taken_and_the_last_one_wins() {
+    let Cli { train, batch } = cli("-e 3 -b 7 --lr 1e-3 --seed -4 -o runs/a -v --limit 2 --threads 1 -e 9").unwrap();
+    assert_eq!((train.epochs, train.lr, train.seed, train.threads), (9, 1e-3, -4, Some(1)));
+    assert_eq!((batch.batch_size, batch.limit, train.verbose), (7, Some(2), true));
+    assert_eq!(train.out, std::path::Path::new("runs/a"));
+}
+
+#[test]
+fn a_bad_value_is_named_with_what_is_expected() {
+    let whole = "expected a whole number of at least 1";
+    for (arguments, option, value) in [
+        ("-e 0", "--epochs <N>", "0"),
+        ("-e -1", "--epochs <N>", "-1"),
+        ("-e 1.5", "--epochs <N>", "1.5"),
+        ("-e many", "--epochs <N>", "many"),
+        ("-e 4294967296", "--epochs <N>", "4294967296"),
+        ("--hidden-size 0", "--hidden-size <N>", "0"),
+        ("--num-layers 0", "--num-layers <N>", "0"),
+        ("--threads 0", "--threads <N>", "0"),
+        ("-b 0", "--batch-size <N>", "0"),
+        ("--limit 0", "--limit <N>", "0"),
+    ] {
+        assert_eq!(refusal(arguments), format!("error: invalid value '{value}' for '{option}': {whole}"));
+    }
+    for value in ["0", "-0.1", "NaN", "inf", "fast"] {
+        let message = refusal(&format!("--lr {value}"));
+        assert_eq!(message, format!("error: invalid value '{value}' for '--lr <X>': expected a number above 0"));
+    }
+    for value in ["gpu", "cuda:", "cuda:-1", "cuda:x", "CPU"] {
+        let message = refusal(&format!("--device {value}"));
+        assert!(message.ends_with("expected auto, cpu, cuda or cuda:N"), "{message}");
+    }
+    assert!(refusal("-q -v").contains("'--quiet' cannot be used with '--verbose'"));
+    assert!(refusal("train").contains("unexpected argument 'train'"));
+}
+
+#[test]
+fn cuda_is_short_for_device_cuda() {
+    let device = |arguments: &str| cli(arguments).unwrap().train.device;
+    assert_eq!(device("--cuda"), DeviceChoice::Cuda(0));
+    assert_eq!(device("--device cuda"), DeviceChoice::Cuda(0));
+    assert_eq!(device("--device cuda:2"), DeviceChoice::Cuda(2));
+    assert_eq!(device("--device cuda:2 --cuda"), DeviceChoice::Cuda(2));
+    assert_eq!(device("--device cpu"), DeviceChoice::Cpu);
+    assert_eq!(refusal("--cuda --device cpu"), "error: --cuda contradicts --device cpu; give one of them");
+    assert_eq!(refusal("--cuda --device auto"), "error: --cuda contradicts --device auto; give one of them");
+}
+
+#[test]
+fn help_shows_every_option_with_its_default() {
+    let help = cli("--help").unwrap_err();
+    assert_eq!((help.kind(), help.use_stderr()), (ErrorKind::DisplayHelp, false));
+    let text = help.to_string();
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in [
+        "Learn something Usage: some-lesson [OPTIONS]",
+        "-e, --epochs <N> Passes over the training data [default: 500]",
+        "--lr <X> Learning rate of the optimizer [default: 0.01]",
+        "--seed <N> Seed of the random numbers: the same seed gives the same run [default: 0]",
+        "--hidden-size <N> Width of the recurrent layer's hidden state [default: 5]",
+        "--num-layers <N> Number of stacked recurrent layers [default: 2]",
+        "[default: auto]",
+        "[default: libtorch's own choice]",
+        "[default: models/some-lesson]",
+        "--dry-run Do one step of everything and write nothing",
+        "-b, --batch-size <N> Examples per batch [default: 100]",
+        "--limit <N> Train on the first N batches of each epoch only",
+    ] {
+        assert!(text.contains(part), "{part:?} is not in:\n{text}");
+    }
+    for absent in ["--resume", "--backend", "--clip"] {
+        assert!(!text.contains(absent), "{absent} does nothing yet");
+    }
+    assert_eq!(cli("--version").unwrap_err().to_string(), "some-lesson 1.2.3\n");
+}

@@ -1,0 +1,88 @@
+//! Pictures: written, the same every time, with their labels in them.
+
+use std::fs;
+use std::path::Path;
+
+use lesson_kit::plot::{self, HeatMap, ImageGrid, Line, LineChart, Plot, Tile};
+
+/// The width and height that stand in a PNG's header.
+fn png_size(png: &[u8]) -> (u32, u32) {
+    assert_eq!(&png[..8], b"\x89PNG\r\n\x1a\n");
+    let number = |at: usize| u32::from_be_bytes(png[at..at + 4].try_into().unwrap());
+    (number(16), number(20))
+}
+
+fn save(plot: &impl Plot, folder: &Path, name: &str) -> (Vec<u8>, String) {
+    let stem = folder.join(name);
+    plot::save(plot, &stem).unwrap();
+    let png = fs::read(stem.with_added_extension("png")).unwrap();
+    (png, fs::read_to_string(stem.with_added_extension("svg")).unwrap())
+}
+
+fn check(plot: &impl Plot, size: (u32, u32), labels: &[&str]) {
+    let dir = tempfile::tempdir().unwrap();
+    let (png, svg) = save(plot, dir.path(), "v1.0 first");
+    assert_eq!((png.clone(), svg.clone()), save(plot, dir.path(), "second"), "the same bytes on a rerun");
+    assert_eq!(png_size(&png), size);
+    assert!(svg.contains(&format!("width=\"{}\" height=\"{}\" viewBox=", size.0, size.1)), "{}", &svg[..200]);
+    for label in labels {
+        assert!(svg.contains(label), "{label:?} is not in the SVG");
+    }
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 4, "no temporary files are left");
+}
+
+#[test]
+fn a_loss_curve() {
+    let points = (1..=500).map(|epoch| (f64::from(epoch), 2.2 * (-f64::from(epoch) / 70.0).exp())).collect();
+    let chart = LineChart::new("text-rnn: training loss", "epoch", "loss").line(Line::new("loss", points));
+    check(&chart, (800, 500), &["text-rnn: training loss", "epoch", "loss", "500", "1.5"]);
+    check(&chart.log_y(), (800, 500), &["0.01", "0.1"]);
+}
+
+#[test]
+fn two_lines_have_a_legend() {
+    let line = |label: &str, shift: f64| Line::new(label, vec![(0.0, 700.0 + shift), (1.0, 1200.0), (2.0, 900.0)]);
+    let chart =
+        LineChart::new("closes", "day", "US dollars").line(line("true", 0.0)).line(line("predicted < now", 9.0));
+    check(&chart, (800, 500), &["true", "predicted &lt; now", "1,000", "US dollars"]);
+}
+
+#[test]
+fn odd_data_is_drawn_as_far_as_it_goes() {
+    for points in [
+        vec![],
+        vec![(1.0, 0.5)],
+        vec![(1.0, f64::NAN), (2.0, f64::INFINITY)],
+        vec![(1.0, 0.0), (2.0, 0.0)],
+        vec![(1.0, -3.0), (2.0, f64::NAN), (3.0, 1e300)],
+        vec![(1.0, 1e-300), (1e9, 2e-300)],
+    ] {
+        let chart = LineChart::new("odd", "x", "y").line(Line::new("a", points));
+        check(&chart.clone(), (800, 500), &["odd"]);
+        check(&chart.log_y(), (800, 500), &["odd"]);
+    }
+}
+
+#[test]
+fn a_confusion_matrix() {
+    let counts = vec![vec![980, 0], vec![3, 1132]];
+    let map = HeatMap::new("test digits", vec!["zero".into(), "one".into()], counts);
+    check(&map, (224, 240), &["test digits", "predicted", "true", "zero", "one", "980", "1132"]);
+    check(&HeatMap::new("nothing", vec![], vec![]), (120, 136), &["nothing"]);
+}
+
+#[test]
+fn a_grid_of_digits() {
+    let tile =
+        |caption: &str| Tile { pixels: (0..784).map(|index| (index % 256) as u8).collect(), caption: caption.into() };
+    let grid = ImageGrid::new("wrong digits", 28, 2, vec![tile("7 → 1"), tile("4 → 9"), tile("2 → 8")]);
+    check(&grid, (278, 366), &["wrong digits", "7 → 1", "4 → 9", "2 → 8"]);
+    check(&ImageGrid::new("none wrong", 28, 8, vec![]), (148, 58), &["none wrong"]);
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_named() {
+    let chart = LineChart::new("t", "x", "y");
+    let message = format!("{:#}", plot::save(&chart, Path::new("no/such/folder/loss")).unwrap_err());
+    assert!(message.starts_with("cannot write no/such/folder/loss.svg: "), "{message}");
+}
