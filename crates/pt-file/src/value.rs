@@ -1,4 +1,4 @@
-use crate::{Dict, Key, Tensor};
+use crate::{Dict, Key, Result, Tensor};
 
 /// A Python value as checkpoints hold them.
 ///
@@ -85,6 +85,23 @@ impl<T> Value<T> {
             Value::Dict(_) => "dict",
             Value::Tensor(_) => "Tensor",
         }
+    }
+
+    /// The same value with other tensors.
+    pub(crate) fn try_map<U>(self, map: &mut impl FnMut(T) -> Result<U>) -> Result<Value<U>> {
+        Ok(match self {
+            Value::None => Value::None,
+            Value::Bool(value) => Value::Bool(value),
+            Value::Int(value) => Value::Int(value),
+            Value::Float(value) => Value::Float(value),
+            Value::Str(value) => Value::Str(value),
+            Value::List(items) => Value::List(items.into_iter().map(|item| item.try_map(map)).collect::<Result<_>>()?),
+            Value::Tuple(items) => {
+                Value::Tuple(items.into_iter().map(|item| item.try_map(map)).collect::<Result<_>>()?)
+            }
+            Value::Dict(dict) => Value::Dict(dict.try_map(map)?),
+            Value::Tensor(tensor) => Value::Tensor(map(tensor)?),
+        })
     }
 
     /// The entry of a dict; `None` also if this is no dict.

@@ -3,7 +3,11 @@
 
 mod archive;
 mod atomic;
+mod craft;
+mod hostile;
+mod mutations;
 mod python;
+mod round_trip;
 mod samples;
 #[cfg(feature = "tch")]
 mod tch;
