@@ -3,4 +3,10 @@
 mod support;
 
 mod constructor;
+mod cpp_rnn;
+mod grid;
 mod init;
+mod nn_dropout;
+mod nn_layers;
+mod packed_sequence;
+mod state_dict;
