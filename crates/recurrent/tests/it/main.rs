@@ -8,5 +8,6 @@ mod grid;
 mod init;
 mod nn_dropout;
 mod nn_layers;
+mod nn_packed;
 mod packed_sequence;
 mod state_dict;
