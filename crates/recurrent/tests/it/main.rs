@@ -2,6 +2,7 @@
 
 mod support;
 
+mod common_modules;
 mod constructor;
 mod cpp_rnn;
 mod grid;
