@@ -3,6 +3,7 @@
 
 mod archive;
 mod atomic;
+mod cli;
 mod craft;
 mod hostile;
 mod mutations;
