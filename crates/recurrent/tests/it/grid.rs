@@ -9,7 +9,7 @@ use tch::Tensor;
 use crate::support::alone;
 use crate::support::layer::{Layer, Spec};
 use crate::support::python::ask;
-use crate::support::tensors::{apart, bytes, kind, leaf, uniform};
+use crate::support::tensors::{assert_close, assert_same_bits, kind, leaf, uniform};
 
 const INPUT: i64 = 3;
 const HIDDEN: i64 = 3;
@@ -148,7 +148,7 @@ fn outputs_states_and_gradients_are_pythons_to_the_bit() {
     let _alone = alone();
     let Some(reply) = ask("grid", "import make\nreply(None, make.grid())", &()) else { return };
     compare(&reply.tensors, |what, ours, pythons| {
-        assert!(bytes(ours) == bytes(pythons), "{what}: {:e} apart", apart(ours, pythons));
+        assert_same_bits(ours, pythons, what);
     });
 }
 
@@ -159,6 +159,6 @@ fn outputs_states_and_gradients_agree_with_the_committed_ones() {
     let reference = Tensor::read_safetensors(file).unwrap().into_iter().collect();
     compare(&reference, |what, ours, committed| {
         let tolerance = if what.contains("f64") { 1e-12 } else { 1e-6 };
-        assert!(apart(ours, committed) <= tolerance, "{what}: {:e} apart", apart(ours, committed));
+        assert_close(ours, committed, tolerance, what);
     });
 }

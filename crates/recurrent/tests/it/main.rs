@@ -5,6 +5,7 @@ mod support;
 mod common_modules;
 mod constructor;
 mod cpp_rnn;
+mod fuzz;
 mod grid;
 mod init;
 mod nn_dropout;

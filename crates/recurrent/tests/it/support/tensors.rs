@@ -44,13 +44,20 @@ pub fn bytes(tensor: &Tensor) -> Vec<u8> {
     bytes
 }
 
-/// Kind, shape and every bit.
+/// Whether kind, shape and every bit are the same.
+pub fn same_bits(a: &Tensor, b: &Tensor) -> bool {
+    (a.kind(), a.size()) == (b.kind(), b.size()) && bytes(a) == bytes(b)
+}
+
+/// Asserts that kind, shape and every bit are the same.
+#[track_caller]
 pub fn assert_same_bits(ours: &Tensor, other: &Tensor, what: &str) {
     assert_eq!((ours.kind(), ours.size()), (other.kind(), other.size()), "{what}");
     assert!(bytes(ours) == bytes(other), "{what}: other bits, {:e} apart", apart(ours, other));
 }
 
-/// Kind and shape, and every element within `tolerance`, relative for numbers above 1.
+/// Asserts that kind and shape are the same, and every element within `tolerance`, relative for numbers above 1.
+#[track_caller]
 pub fn assert_close(ours: &Tensor, other: &Tensor, tolerance: f64, what: &str) {
     assert_eq!((ours.kind(), ours.size()), (other.kind(), other.size()), "{what}");
     let apart = apart(ours, other);
