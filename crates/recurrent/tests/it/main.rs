@@ -12,4 +12,5 @@ mod nn_dropout;
 mod nn_layers;
 mod nn_packed;
 mod packed_sequence;
+mod properties;
 mod state_dict;

@@ -2,42 +2,7 @@
 
 use super::calls::{Call, Draw, Packing};
 use crate::support::layer::{MODES, Spec};
-
-/// SplitMix64 (Steele, Lea and Flood, 2014): every test run sees the same numbers.
-pub struct Random(u64);
-
-impl Random {
-    pub fn new(seed: u64) -> Random {
-        Random(seed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// From `low` to `high`, both included.
-    pub fn range(&mut self, low: i64, high: i64) -> i64 {
-        low + (self.next() % (high - low + 1) as u64) as i64
-    }
-
-    pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.range(0, from.len() as i64 - 1) as usize]
-    }
-
-    /// True once in `n`.
-    pub fn once_in(&mut self, n: i64) -> bool {
-        self.range(1, n) == 1
-    }
-
-    /// `right`, or once in `n` something else.
-    fn mostly<T: Copy>(&mut self, right: T, n: i64, wrong: &[T]) -> T {
-        if self.once_in(n) { self.pick(wrong) } else { right }
-    }
-}
+use crate::support::random::Random;
 
 const DTYPES: [&str; 3] = ["float32", "float64", "float16"];
 const OTHER_DTYPES: [&str; 4] = ["float32", "float64", "bfloat16", "int64"];
@@ -236,10 +201,8 @@ fn unpad_sequence(random: &mut Random) -> Call {
 }
 
 fn invert_permutation(random: &mut Random) -> Call {
-    let mut permutation: Vec<i64> = (0..random.range(0, 5)).collect();
-    for last in (1..permutation.len()).rev() {
-        permutation.swap(last, random.range(0, last as i64) as usize);
-    }
+    let count = random.range(0, 5) as usize;
+    let mut permutation = random.permutation(count);
     if let Some(index) = permutation.first_mut().filter(|_| random.once_in(4)) {
         *index = random.range(-2, 5);
     }

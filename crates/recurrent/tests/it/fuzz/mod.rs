@@ -6,13 +6,13 @@ mod generate;
 use std::collections::HashSet;
 
 use calls::Call;
-use generate::Random;
 use recurrent::Error;
 use serde_json::Value;
 use tch::Tensor;
 
 use crate::support::alone;
 use crate::support::python::{Reply, ask};
+use crate::support::random::Random;
 use crate::support::tensors::same_bits;
 
 const CALLS: usize = 2000;

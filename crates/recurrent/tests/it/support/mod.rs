@@ -3,6 +3,7 @@
 pub mod gradcheck;
 pub mod layer;
 pub mod python;
+pub mod random;
 pub mod tensors;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
