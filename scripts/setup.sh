@@ -47,12 +47,13 @@ main() {
     done
     cd -- "$(CDPATH='' dirname -- "${BASH_SOURCE[0]}")/.."
     child=''
-    trap stop_child EXIT
+    temporary=''
+    trap clean_up EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
 
-    # Inside `cargo run` LIBTORCH is the workspace's own link.
-    [ "${LIBTORCH-}" != "$PWD/.libtorch" ] || unset LIBTORCH
+    # What this script installs is nobody's own; inside `cargo run`, for one, LIBTORCH names the link.
+    case ${LIBTORCH-} in "$PWD"/.libtorch | "$PWD"/.libtorch/ | "$PWD"/.venv/*) unset LIBTORCH ;; esac
     check_prerequisites
     set_up_torch
     scripts/fetch-data.sh || die 'torch is ready, but MNIST is missing (see above); only mnist-gru needs it.'
@@ -231,7 +232,7 @@ has_torch() {
 
 # Did a run with --full finish .venv, and does its Python start?
 has_full() {
-    has_torch && [ "$(stamped 2)" = "${full_packages[*]}" ] && venv_python -c ''
+    has_torch && [ "$(stamped 2)" = "${full_packages[*]}" ] && venv_python -c '' 2> /dev/null
 }
 
 stamped() { sed -n "$1p" "$stamp" 2> /dev/null || true; }
@@ -298,12 +299,13 @@ pip_install() {
     local output=--quiet
     [ ! -t 1 ] || output=--progress-bar=on
     # pip unpacks here, on the disk that must hold the result anyway and where a killed run leaves nothing outside.
-    mkdir -p .venv/tmp
-    if ! TMPDIR=$PWD/.venv/tmp PIP_USER=0 run .venv/bin/python -I -m pip install --no-input \
+    temporary=$PWD/.venv/tmp
+    mkdir -p "$temporary"
+    if ! TMPDIR=$temporary PIP_USER=0 run .venv/bin/python -I -m pip install --no-input \
         --disable-pip-version-check --only-binary=:all: "$output" "$@"; then
         die 'pip failed (see above). Run scripts/setup.sh again when the cause is gone.'
     fi
-    rm -rf .venv/tmp
+    rm -rf "$temporary"
 }
 
 check_torch() {
@@ -345,9 +347,9 @@ run() {
     return "$status"
 }
 
-stop_child() {
+clean_up() {
     [ -z "$child" ] || { kill -- "-$child" && wait "$child"; } 2> /dev/null || true
-    rm -rf .venv/tmp
+    [ -z "$temporary" ] || rm -rf "$temporary"
 }
 
 die() {
