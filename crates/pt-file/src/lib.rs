@@ -41,7 +41,7 @@
 //! is in memory, wherever it was. Sets, bytes, complex numbers, other dtypes and sparse tensors are refused by name.
 //!
 //! # Files from strangers
-//! Nothing that a file names is looked up or run: the seven names that the reader understands stand for things that it
+//! Nothing that a file names is looked up or run: the few names that the reader understands stand for things that it
 //! does itself. Beyond what `torch.load(weights_only=True)` refuses it refuses records that are compressed, overlap or
 //! have a wrong checksum; lists that contain themselves; and small files that would be huge values or tensors. Its
 //! memory is bounded by a multiple of the file's length; its stack by [`MAX_DEPTH`].

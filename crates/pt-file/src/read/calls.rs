@@ -21,7 +21,7 @@ pub(super) fn call<'p>(heap: &mut Heap<'p>, callee: Obj<'p>, arguments: Obj<'p>)
     let Some(arguments) = heap.tuple(arguments) else { return Err(refused) };
     match (global, arguments) {
         (Global::OrderedDict, []) => {
-            Ok(heap.container(Container::Dict(DictObj { ordered: true, ..DictObj::default() })))
+            Ok(heap.container(Container::Dict(Box::new(DictObj { ordered: true, ..DictObj::default() }))))
         }
         (Global::Counter, &[counts]) if heap.type_name(counts) == "dict" => Ok(counts),
         (Global::Size, &[sizes]) if heap.type_name(sizes) == "tuple" => Ok(sizes),

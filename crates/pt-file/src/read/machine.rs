@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::pickle::op;
 
 use super::calls;
-use super::objects::{Container, DictObj, Global, Heap, Obj};
+use super::objects::{Container, Global, Heap, Obj};
 use super::problem::{PickleProblem as Problem, excerpt};
 
 type Result<T> = std::result::Result<T, Problem>;
@@ -98,7 +98,7 @@ impl<'p> Machine<'p, '_> {
             op::BINFLOAT => Obj::Float(f64::from_be_bytes(self.input.array()?)),
             op::BINUNICODE => Obj::Str(self.input.string()?),
             op::EMPTY_LIST => self.heap.container(Container::List(Vec::new())),
-            op::EMPTY_DICT => self.heap.container(Container::Dict(DictObj::default())),
+            op::EMPTY_DICT => self.heap.container(Container::Dict(Box::default())),
             op::EMPTY_TUPLE => self.tuple(0)?,
             op::TUPLE1 => self.tuple(1)?,
             op::TUPLE2 => self.tuple(2)?,
@@ -113,7 +113,7 @@ impl<'p> Machine<'p, '_> {
 
     fn tuple(&mut self, len: usize) -> Result<Obj<'p>> {
         let start = self.stack.len().checked_sub(len).filter(|&start| start >= self.floor());
-        let items = self.stack.split_off(start.ok_or(Problem::Operand("TUPLE"))?);
+        let items = self.stack.drain(start.ok_or(Problem::Operand("TUPLE"))?..).collect();
         Ok(self.heap.container(Container::Tuple(items)))
     }
 
@@ -135,7 +135,7 @@ impl<'p> Machine<'p, '_> {
 
     fn pop_marked(&mut self, operation: &'static str) -> Result<Vec<Obj<'p>>> {
         let mark = self.marks.pop().ok_or(Problem::Operand(operation))?;
-        Ok(self.stack.split_off(mark))
+        Ok(self.stack.drain(mark..).collect())
     }
 
     fn memo_index(&mut self, short: bool) -> Result<u32> {
@@ -146,6 +146,7 @@ impl<'p> Machine<'p, '_> {
         let items = if one { vec![self.pop("APPEND")?] } else { self.pop_marked("APPENDS")? };
         match self.top("APPENDS")? {
             Obj::Container(index) => match &mut self.heap.containers[index] {
+                Container::List(list) if list.is_empty() => *list = items, // as it is, without room for more
                 Container::List(list) => list.extend(items),
                 _ => return Err(Problem::Operand("APPENDS")),
             },

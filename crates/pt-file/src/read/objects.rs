@@ -37,7 +37,7 @@ pub(super) enum Obj<'p> {
 pub(super) enum Container<'p> {
     List(Vec<Obj<'p>>),
     Tuple(Vec<Obj<'p>>),
-    Dict(DictObj<'p>),
+    Dict(Box<DictObj<'p>>),
 }
 
 #[derive(Debug, Default)]

@@ -1,6 +1,8 @@
 //! Good files with random damage: the reader says yes or no, and never panics, hangs or eats the memory.
 
+use std::fs;
 use std::io::{Cursor, Read};
+use std::path::PathBuf;
 
 use pt_file::Value;
 use zip::ZipArchive;
@@ -50,8 +52,25 @@ fn seeds() -> Vec<Vec<u8>> {
     [values(), dtypes(), shared(), checkpoint(), Value::list([1, 2])].iter().map(saved).collect()
 }
 
+/// Whether a file is accepted. What was read can be written, and read again to the same bytes.
 fn read(file: &[u8]) -> bool {
-    pt_file::load(Cursor::new(file)).map_err(|error| error.to_string()).is_ok()
+    let Ok(value) = pt_file::load(Cursor::new(file)).map_err(|error| error.to_string()) else { return false };
+    let first = saved(&value);
+    assert!(first == saved(&pt_file::load(Cursor::new(&first)).unwrap()), "{value:?}");
+    true
+}
+
+/// The good files, for the fuzz targets to start from: `PT_FILE_SEEDS=fuzz/corpus cargo test mutations`.
+#[test]
+fn seeds_are_written_if_asked_for() {
+    let Some(folder) = std::env::var_os("PT_FILE_SEEDS").map(PathBuf::from) else { return };
+    for target in ["file", "pickle"] {
+        fs::create_dir_all(folder.join(target)).unwrap();
+    }
+    for (index, file) in seeds().iter().enumerate() {
+        fs::write(folder.join(format!("file/seed{index}")), file).unwrap();
+        fs::write(folder.join(format!("pickle/seed{index}")), &records(file)[0].1).unwrap();
+    }
 }
 
 #[test]
