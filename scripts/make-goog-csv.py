@@ -27,12 +27,9 @@ COLUMNS = ["Date", "Open", "High", "Low", "Volume", "Close"]
 
 PROVENANCE = f"""\
 # Google (GOOG), daily prices in US dollars and shares traded: the {ROWS} trading days to {LAST_DAY}, newest first.
-# Source: Quandl WIKI Prices, which Quandl declared public domain, free to copy and distribute
-#   (https://web.archive.org/web/20150411011214/https://www.quandl.com/data/WIKI),
-#   taken unchanged from {MEMBER} of the Python package {PACKAGE}.
-# Open, High, Low, Volume and Close are unadjusted, as the source calls them. Google's history until 2014 is filed under
-#   GOOGL in the source; the package names it GOOG.
-# Made by scripts/make-goog-csv.py; do not edit.
+# Source: Quandl WIKI Prices, public domain, as the Python package {PACKAGE} ships and documents it.
+# The values are the source's own, not adjusted for splits and dividends. Made by scripts/make-goog-csv.py; do not edit.
+# More in data/README.md.
 """
 
 GOOG_CSV = Path(__file__).resolve().parent.parent / "data" / "goog.csv"

@@ -151,7 +151,13 @@ find_python() {
         [ -n "$first" ] || { first=$verdict && name=${candidate##*/}; }
     done
     case $first in
-        '') missing "${PYTHON:-python3}" "$(how_to_get 'python3 python3-venv' "$newer")" ;;
+        '')
+            if [ -n "${PYTHON-}" ]; then
+                problem "PYTHON is $PYTHON, which is no Python 3: unset it, or name one by its path"
+            else
+                missing python3 "$(how_to_get 'python3 python3-venv' "$newer")"
+            fi
+            ;;
         venv) missing "$name-venv" "$(how_to_get "$name-venv" "$newer")" ;;
         version*)
             [ "$(uname -s)" = Darwin ] || newer='Debian 12 and Ubuntu 22.04 have it as python3, pyenv makes it anywhere'
@@ -185,7 +191,7 @@ check_compiler() {
 }
 
 check_rust() {
-    if ! at_hand cargo && [ -x "$HOME/.cargo/bin/cargo" ]; then
+    if ! at_hand cargo && [ -x "${HOME-}/.cargo/bin/cargo" ]; then
         # shellcheck disable=SC2016 # to be typed as it stands
         missing 'cargo (installed, but not on PATH)' '. "$HOME/.cargo/env"'
     elif ! at_hand cargo || ! at_hand rustup; then
@@ -201,10 +207,9 @@ set_up_torch() {
         $full || return 0
         printf 'torch for Python: --full puts it into .venv all the same; cargo uses your LIBTORCH\n'
     fi
-    if $full && ! has_full; then
-        install_full
-    elif ! has_torch; then
-        install_torch
+    if ! is_installed; then
+        wait_for_other_runs
+        is_installed || install
     fi
     link_libtorch
     if $full; then
@@ -215,6 +220,9 @@ set_up_torch() {
         [ "$(uname -sm)" != 'Linux aarch64' ] || printf 'note: if linking fails on aarch64, use --full or ld.lld\n'
     fi
 }
+
+is_installed() { if $full; then has_full; else has_torch; fi; }
+install() { if $full; then install_full; else install_torch; fi; }
 
 # Did a run finish .venv with libtorch, and is it still there?
 has_torch() {
@@ -236,6 +244,22 @@ torch_folder() {
     for folder in .venv/lib/python3*/site-packages/torch; do
         printf '%s' "$folder"
     done
+}
+
+# Locks this file for as long as this script and whatever it starts hold it open, so that no other run, and no pip that
+# outlived its killed script, writes into the same .venv.
+wait_for_other_runs() {
+    exec 9< scripts/setup.sh
+    run "$python" -I -c '
+import fcntl
+try:
+    fcntl.flock(9, fcntl.LOCK_EX | fcntl.LOCK_NB)
+except BlockingIOError:
+    print(".venv: waiting for another run of this script, or what is left of it", flush=True)
+    fcntl.flock(9, fcntl.LOCK_EX)
+except OSError:
+    pass  # a file system without locks
+'
 }
 
 install_torch() {
@@ -277,7 +301,7 @@ pip_install() {
     mkdir -p .venv/tmp
     if ! TMPDIR=$PWD/.venv/tmp PIP_USER=0 run .venv/bin/python -I -m pip install --no-input \
         --disable-pip-version-check --only-binary=:all: "$output" "$@"; then
-        die 'pip failed (see above). Run scripts/setup.sh again; what was downloaded is in its cache.'
+        die 'pip failed (see above). Run scripts/setup.sh again when the cause is gone.'
     fi
     rm -rf .venv/tmp
 }

@@ -75,7 +75,7 @@ pub fn parse<C: Parser>(
 
 /// What stderr says about an error: its causes on one line; libtorch's in Python's words, that is without tch's
 /// prefix and the C++ backtrace, unless `verbose`.
-pub fn report(error: &anyhow::Error, verbose: bool) -> String {
+fn report(error: &anyhow::Error, verbose: bool) -> String {
     let text = format!("{error:#}");
     let text = if verbose { text } else { without_cpp_backtrace(&text).replace("Internal torch error: ", "") };
     if error.is::<exit::Interrupted>() { format!("interrupted: {text}") } else { format!("error: {text}") }

@@ -63,3 +63,29 @@ impl<I: ExactSizeIterator> Iterator for Batches<I> {
 }
 
 impl<I: ExactSizeIterator> ExactSizeIterator for Batches<I> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use signal_hook::{consts::SIGTERM, low_level::raise};
+
+    #[test]
+    fn a_signal_ends_the_loops_at_their_next_boundary() {
+        let cut_short = Rc::new(Cell::new(false));
+        let batches = || Batches::new(vec!['a', 'b', 'c'].into_iter(), 2, Rc::clone(&cut_short));
+        assert_eq!(batches().collect::<String>(), "ab", "the limit");
+        assert_eq!((batches().len(), cut_short.get()), (2, false));
+
+        interrupt::install().unwrap();
+        interrupt::training_begins();
+        let mut epochs = Epochs::new(5);
+        assert_eq!((epochs.next(), epochs.next()), (Some(1), Some(2)));
+        let (mut open, mut complete) = (batches(), batches());
+        assert_eq!((open.next(), complete.by_ref().count()), (Some('a'), 2));
+        raise(SIGTERM).unwrap();
+
+        assert_eq!((complete.next(), cut_short.get()), (None, false), "an epoch that had all its batches is whole");
+        assert_eq!((open.next(), cut_short.get()), (None, true));
+        assert_eq!(epochs.next(), None);
+    }
+}

@@ -21,7 +21,7 @@ struct Flags {
     requested: Arc<AtomicBool>,
 }
 
-/// `None` until [`install`]: without handlers a signal does what it always does.
+/// Empty until [`install`], which leaves `None` if the system refuses.
 static FLAGS: OnceLock<Option<Flags>> = OnceLock::new();
 
 /// Installs the handlers; once per process, further calls do nothing.

@@ -5,8 +5,8 @@ use tch::Tensor;
 
 /// Copies of the watched parameters.
 ///
-/// The parameters at the end of an epoch are only known to be good once they have given a finite loss, in the epoch
-/// after; until then their copy waits as `pending`.
+/// A lesson may record an epoch before its step or after it. After it, the parameters are only known to be good once
+/// they have given a finite loss, in the next epoch; until then their copy waits as `pending`.
 #[derive(Debug, Default)]
 pub struct LastGood {
     watched: Vec<(String, Tensor)>,
@@ -14,10 +14,10 @@ pub struct LastGood {
     good: Option<Copy>,
 }
 
-/// The parameters after an epoch, under their names.
+/// The parameters of a moment, under their names.
 #[derive(Debug)]
 pub struct Copy {
-    /// The epoch after which they were so.
+    /// The epoch whose record was the moment.
     pub epoch: u32,
     /// Names and values.
     pub parameters: Vec<(String, Tensor)>,
@@ -36,11 +36,11 @@ impl LastGood {
         }
     }
 
-    /// Copies the parameters as they are after `epoch`.
+    /// Copies the parameters, which are those of the record of `epoch`.
     ///
     /// # Errors
     /// If libtorch cannot copy.
-    pub fn copy_after(&mut self, epoch: u32) -> Result<()> {
+    pub fn copy_at(&mut self, epoch: u32) -> Result<()> {
         if self.watched.is_empty() {
             return Ok(());
         }

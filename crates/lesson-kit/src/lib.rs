@@ -14,7 +14,7 @@
 #![forbid(unsafe_code)]
 
 mod app;
-pub mod args;
+mod args;
 mod atomic;
 mod boundary;
 mod console;
@@ -35,7 +35,7 @@ mod run;
 mod run_folder;
 mod seed;
 
-pub use app::{main, parse, report};
+pub use app::{main, parse};
 pub use args::{BatchArgs, DeviceChoice, TrainArgs};
 pub use boundary::{Batches, Epochs};
 pub use console::print_result;

@@ -186,7 +186,7 @@ impl Run {
             metrics.write_all(line.as_bytes()).with_context(|| format!("cannot write {}", run_folder::METRICS))?;
         }
         self.losses.push_epoch(epoch, loss);
-        self.last_good.copy_after(epoch)?;
+        self.last_good.copy_at(epoch)?;
         self.console.progress().epoch(epoch, loss);
         Ok(())
     }
@@ -270,11 +270,8 @@ impl Run {
             (Some(good), Some(folder)) => {
                 let model = folder.file(run_folder::MODEL);
                 model_file::save(&model, &good.parameters)?;
-                bail!(
-                    "{advice}\n{} holds the parameters after epoch {}, the last good ones",
-                    model.display(),
-                    good.epoch
-                )
+                let (path, epoch) = (model.display(), good.epoch);
+                bail!("{advice}\n{path} holds the parameters as they were when epoch {epoch} was recorded, still good")
             }
             _ => bail!("{advice}"),
         }

@@ -2,7 +2,7 @@ use std::fmt;
 
 use indexmap::IndexMap;
 
-use crate::{Tensor, Value};
+use crate::{Result, Tensor, Value};
 
 /// The key of a dict entry. Python allows more; checkpoints use these two.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -117,6 +117,16 @@ impl<T> Dict<T> {
     /// The keys in order.
     pub fn keys(&self) -> impl ExactSizeIterator<Item = &Key> {
         self.entries.keys()
+    }
+
+    /// The same dict with other tensors.
+    pub(crate) fn try_map<U>(self, map: &mut impl FnMut(T) -> Result<U>) -> Result<Dict<U>> {
+        let mut entries = IndexMap::with_capacity(self.entries.len());
+        for (key, value) in self.entries {
+            entries.insert(key, value.try_map(map)?);
+        }
+        let metadata = self.metadata.map(|metadata| metadata.try_map(map)).transpose()?;
+        Ok(Dict { entries, ordered: self.ordered, metadata: metadata.map(Box::new) })
     }
 }
 

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 use std::{fmt, io};
 
-use crate::{DType, Layout, ValuePath};
+use crate::{ArchiveProblem, DType, Layout, PickleProblem, ValuePath};
 
 /// A result whose error is [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
@@ -93,6 +93,41 @@ pub enum Error {
         /// the first tensor
         before: ValuePath,
     },
+    /// A file of another format; which, and what to do.
+    NotACheckpoint(&'static str),
+    /// An archive that is damaged, hostile or no checkpoint.
+    Archive {
+        /// the record, if it is about one
+        record: Option<String>,
+        /// what is wrong with it
+        problem: ArchiveProblem,
+    },
+    /// A pickle that is damaged, hostile, or uses what checkpoints do not.
+    Pickle {
+        /// the byte of `data.pkl` where the operation starts
+        at: usize,
+        /// what is wrong with it
+        problem: PickleProblem,
+    },
+    /// A list, tuple or dict that contains itself.
+    Cycle {
+        /// where it does
+        at: ValuePath,
+    },
+    /// A small pickle that is a huge value, or small storages that are huge tensors.
+    Expansion {
+        /// the first value that is too much
+        at: ValuePath,
+        /// what there is too much of
+        what: &'static str,
+    },
+    /// A thing that has no place in a value, such as a function or a storage without a tensor.
+    NoValue {
+        /// where it is
+        at: ValuePath,
+        /// what it is
+        what: &'static str,
+    },
     /// A `tch` kind that is not among the ten dtypes.
     #[cfg(feature = "tch")]
     Kind(tch::Kind),
@@ -117,10 +152,7 @@ impl fmt::Display for Error {
             }
             Error::PartialElement { dtype, bytes } => write!(f, "{bytes} bytes are no whole number of {dtype}"),
             Error::OutsideStorage { layout, elements } => {
-                let (dtype, shape, strides) = (layout.dtype(), layout.shape(), layout.strides());
-                let (offset, span) = (layout.offset(), layout.span());
-                write!(f, "a {dtype} view of shape {shape:?}, strides {strides:?} and offset {offset} ")?;
-                write!(f, "needs a storage of {span} elements, not {elements}")
+                write!(f, "a {layout} needs a storage of {} elements, not {elements}", layout.span())
             }
             Error::WrongDType { wanted, found } => write!(f, "the tensor holds {found}, not {wanted}"),
             Error::OutOfMemory { bytes } => write!(f, "no memory for the {bytes} bytes of a tensor"),
@@ -131,6 +163,13 @@ impl fmt::Display for Error {
             Error::TwoDTypes { dtypes: (here, first), at, before } => {
                 write!(f, "at {at}: views as {here} the storage that {before} views as {first}")
             }
+            Error::NotACheckpoint(what) => write!(f, "not a PyTorch checkpoint but {what}"),
+            Error::Archive { record: Some(record), problem } => write!(f, "record {record:?}: {problem}"),
+            Error::Archive { record: None, problem } => write!(f, "{problem}"),
+            Error::Pickle { at, problem } => write!(f, "data.pkl, byte {at}: {problem}"),
+            Error::Cycle { at } => write!(f, "at {at}: it contains itself"),
+            Error::Expansion { at, what } => write!(f, "at {at}: {what} beyond all proportion to the file"),
+            Error::NoValue { at, what } => write!(f, "at {at}: {what}, which is no value of a checkpoint"),
             #[cfg(feature = "tch")]
             Error::Kind(kind) => write!(f, "a tensor of kind {kind:?} has no place in a checkpoint; convert it before"),
             #[cfg(feature = "tch")]

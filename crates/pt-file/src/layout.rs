@@ -1,3 +1,5 @@
+use std::fmt;
+
 use crate::{DType, Error, Result};
 
 /// How a tensor sees its storage: element type, shape, strides and offset, all counted in elements as in PyTorch.
@@ -128,6 +130,14 @@ impl Layout {
         }
         let next = (self.numel() > 0).then_some(self.offset);
         Runs { index: vec![0; outer.len()], outer, run, next }
+    }
+}
+
+/// `float32 view of shape [2, 3], strides [3, 1] and offset 0`
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Layout { dtype, shape, strides, offset } = self;
+        write!(f, "{dtype} view of shape {shape:?}, strides {strides:?} and offset {offset}")
     }
 }
 

@@ -18,6 +18,13 @@
 //! ```python
 //! checkpoint = torch.load("checkpoint.pt", weights_only=True)
 //! model.load_state_dict(checkpoint["model"])
+//! torch.save({"model": model.state_dict(), "epoch": 4}, "checkpoint.pt")
+//! ```
+//! and back
+//! ```no_run
+//! let checkpoint = pt_file::load_file("checkpoint.pt")?;
+//! let epoch = checkpoint.get("epoch").and_then(|epoch| epoch.as_int());
+//! # Ok::<(), pt_file::Error>(())
 //! ```
 //!
 //! # The types
@@ -25,6 +32,19 @@
 //! tensor is a [`Layout`] (dtype, shape, strides, offset) over a [`Storage`] (bytes), which several tensors can share.
 //! Whatever is made is sound: a layout that reaches beyond its storage is an [`Error`] of the constructor.
 //! With feature `tch`, `TryFrom` converts between `&tch::Tensor` and [`Tensor`] in both directions.
+//!
+//! [`load`] reads a file into memory. A [`Reader`] knows the value at once and reads tensors when asked, so that a look
+//! at what a large file holds costs nothing: `cargo run -p pt-file -- FILE` prints it.
+//!
+//! Whatever `torch.save` writes for state dicts and training checkpoints is read; a few types become simpler: an
+//! `nn.Parameter` a tensor, a `torch.Size` a tuple, a `Counter` a dict, `requires_grad` is forgotten, and every tensor
+//! is in memory, wherever it was. Sets, bytes, complex numbers, other dtypes and sparse tensors are refused by name.
+//!
+//! # Files from strangers
+//! Nothing that a file names is looked up or run: the seven names that the reader understands stand for things that it
+//! does itself. Beyond what `torch.load(weights_only=True)` refuses it refuses records that are compressed, overlap or
+//! have a wrong checksum; lists that contain themselves; and small files that would be huge values or tensors. Its
+//! memory is bounded by a multiple of the file's length; its stack by [`MAX_DEPTH`].
 //!
 //! # The file format
 //! Since PyTorch 1.6 `torch.save` writes a zip archive whose records are stored, not compressed. They lie in one folder
@@ -82,6 +102,7 @@ mod error;
 mod layout;
 mod path;
 mod pickle;
+mod read;
 mod tensor;
 mod value;
 mod write;
@@ -93,6 +114,7 @@ pub use error::{Error, Result};
 pub use layout::Layout;
 pub use path::ValuePath;
 pub use pickle::MAX_DEPTH;
+pub use read::{ArchiveProblem, PickleProblem, Reader, StoredTensor, load, load_file};
 pub use tensor::{Storage, Tensor};
 pub use value::Value;
 pub use write::{save, save_file};

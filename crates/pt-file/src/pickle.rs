@@ -30,6 +30,14 @@ pub(crate) mod op {
     pub(crate) const REDUCE: u8 = b'R';
     pub(crate) const BUILD: u8 = b'b';
     pub(crate) const BINPERSID: u8 = b'Q';
+
+    // Python writes these, too: one item without a mark, and the memo, by which a value is used twice.
+    pub(crate) const APPEND: u8 = b'a';
+    pub(crate) const SETITEM: u8 = b's';
+    pub(crate) const BINPUT: u8 = b'q';
+    pub(crate) const LONG_BINPUT: u8 = b'r';
+    pub(crate) const BINGET: u8 = b'h';
+    pub(crate) const LONG_BINGET: u8 = b'j';
 }
 
 /// The module and name of `collections.OrderedDict`.
@@ -37,6 +45,9 @@ pub(crate) const ORDERED_DICT: (&str, &str) = ("collections", "OrderedDict");
 
 /// The function that makes a tensor from a storage, offset, size, stride, requires_grad and backward hooks.
 pub(crate) const REBUILD_TENSOR: (&str, &str) = ("torch._utils", "_rebuild_tensor_v2");
+
+/// The function that makes a parameter from a tensor, requires_grad and backward hooks.
+pub(crate) const REBUILD_PARAMETER: (&str, &str) = ("torch._utils", "_rebuild_parameter");
 
 /// The most levels of lists, tuples and dicts within each other.
 ///

@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use crate::{DType, Element, Error, Layout, Result};
 
@@ -20,6 +20,11 @@ impl Storage {
     /// Whether `self` and `other` are the same memory, not only equal bytes.
     pub fn is_same(&self, other: &Storage) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// The memory, as long as others hold it.
+    pub(crate) fn downgrade(&self) -> Weak<Vec<u8>> {
+        Arc::downgrade(&self.0)
     }
 
     /// Tells storages apart while they live.

@@ -1,4 +1,5 @@
-use crate::{Dict, Key, Tensor};
+use crate::path::Step;
+use crate::{Dict, Key, Result, Tensor, ValuePath};
 
 /// A Python value as checkpoints hold them.
 ///
@@ -71,6 +72,26 @@ impl Value {
 }
 
 impl<T> Value<T> {
+    /// Everything that contains nothing else, with its place, in order: tensors, numbers, strings, empty containers.
+    pub fn leaves(&self) -> Vec<(ValuePath, &Value<T>)> {
+        let (mut leaves, mut open) = (Vec::new(), vec![(ValuePath::default(), self)]);
+        while let Some((path, value)) = open.pop() {
+            let below = |step: Step| ValuePath(path.0.iter().cloned().chain([step]).collect());
+            let children: Vec<_> = match value {
+                Value::List(items) | Value::Tuple(items) => {
+                    items.iter().enumerate().map(|(index, item)| (below(Step::Index(index)), item)).collect()
+                }
+                Value::Dict(dict) => dict.iter().map(|(key, item)| (below(Step::Key(key.clone())), item)).collect(),
+                _ => Vec::new(),
+            };
+            if children.is_empty() {
+                leaves.push((path, value));
+            }
+            open.extend(children.into_iter().rev());
+        }
+        leaves
+    }
+
     /// The Python name of the type: `dict`.
     pub fn type_name(&self) -> &'static str {
         match self {
@@ -85,6 +106,23 @@ impl<T> Value<T> {
             Value::Dict(_) => "dict",
             Value::Tensor(_) => "Tensor",
         }
+    }
+
+    /// The same value with other tensors.
+    pub(crate) fn try_map<U>(self, map: &mut impl FnMut(T) -> Result<U>) -> Result<Value<U>> {
+        Ok(match self {
+            Value::None => Value::None,
+            Value::Bool(value) => Value::Bool(value),
+            Value::Int(value) => Value::Int(value),
+            Value::Float(value) => Value::Float(value),
+            Value::Str(value) => Value::Str(value),
+            Value::List(items) => Value::List(items.into_iter().map(|item| item.try_map(map)).collect::<Result<_>>()?),
+            Value::Tuple(items) => {
+                Value::Tuple(items.into_iter().map(|item| item.try_map(map)).collect::<Result<_>>()?)
+            }
+            Value::Dict(dict) => Value::Dict(dict.try_map(map)?),
+            Value::Tensor(tensor) => Value::Tensor(map(tensor)?),
+        })
     }
 
     /// The entry of a dict; `None` also if this is no dict.
@@ -214,6 +252,15 @@ mod tests {
         let entries: Vec<_> = dict.iter().map(|(key, value)| (key.to_string(), value.as_int())).collect();
         assert_eq!(entries, [("\"b\"".to_owned(), Some(3)), ("\"a\"".to_owned(), Some(2))]);
         assert_ne!(Value::dict([("a", 1), ("b", 2)]), Value::dict([("b", 2), ("a", 1)]));
+    }
+
+    #[test]
+    fn leaves_are_found_in_order_however_deep() {
+        let value = Value::dict([("a", Value::list([1, 2])), ("b", Value::tuple::<i64>([])), ("c", "x".into())]);
+        let leaves: Vec<_> = value.leaves().iter().map(|(path, leaf)| format!("{path} {}", leaf.type_name())).collect();
+        assert_eq!(leaves, [r#"["a"][0] int"#, r#"["a"][1] int"#, r#"["b"] tuple"#, r#"["c"] str"#]);
+        let deep = (0..1000).fold(Value::None, |inner, _| Value::list([inner]));
+        assert_eq!(deep.leaves().len(), 1);
     }
 
     #[test]

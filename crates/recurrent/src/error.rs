@@ -78,6 +78,48 @@ pub enum Error {
         /// The shape that was given.
         got: Vec<i64>,
     },
+    /// The `batch_sizes` of a packed sequence are not on the CPU.
+    BatchSizesDevice,
+    /// The `batch_sizes` of a packed sequence do not fit its data; the text says in what.
+    BatchSizes(String),
+    /// Not as many lengths as there are sequences to pack.
+    LengthsCount {
+        /// How many sequences there are.
+        batch: i64,
+        /// How many lengths were given.
+        got: i64,
+    },
+    /// A length beyond the steps of the padded input.
+    LengthTooLong {
+        /// The greatest length that was given.
+        length: i64,
+        /// The steps there are.
+        steps: i64,
+    },
+    /// A `total_length` below the longest sequence.
+    TotalLength {
+        /// What was given.
+        total_length: i64,
+        /// The length of the longest sequence.
+        longest: i64,
+    },
+    /// A padding side other than `left` and `right`.
+    UnknownPaddingSide(String),
+    /// Not as many lengths as there are sequences to unpad.
+    UnpadCount {
+        /// How many sequences there are.
+        sequences: usize,
+        /// How many lengths were given.
+        lengths: usize,
+    },
+    /// Lengths that are a single number instead of one for each sequence.
+    ScalarLengths,
+    /// A sequence of no dimensions, hence without steps.
+    ScalarSequence,
+    /// A permutation that has an index twice.
+    NotAPermutation,
+    /// An undefined tensor, such as `Tensor::new()` makes.
+    UndefinedTensor,
     /// `load_state_dict` found names or shapes that do not fit; all of them, in one message.
     StateDict(String),
     /// libtorch refused; its own text without the C++ backtrace.
@@ -107,15 +149,25 @@ impl Error {
             | Error::NegativeProjSize(_)
             | Error::ProjSizeTooLarge { .. }
             | Error::InputRank { .. }
-            | Error::KindMismatch { .. } => PythonKind::ValueError,
-            Error::DuplicateParameter(_) => PythonKind::ValueError,
+            | Error::KindMismatch { .. }
+            | Error::BatchSizesDevice
+            | Error::TotalLength { .. }
+            | Error::UnpadCount { .. }
+            | Error::NotAPermutation
+            | Error::DuplicateParameter(_) => PythonKind::ValueError,
+            Error::ScalarLengths | Error::UndefinedTensor => PythonKind::TypeError,
+            Error::ScalarSequence => PythonKind::IndexError,
+            Error::Torch(message) => kind_of_torch_message(message),
             Error::NotFloat(_)
             | Error::StateRank { .. }
             | Error::PackedRank(_)
             | Error::InputSize { .. }
             | Error::StateSize { .. }
-            | Error::StateDict(_)
-            | Error::Torch(_) => PythonKind::RuntimeError,
+            | Error::BatchSizes(_)
+            | Error::LengthsCount { .. }
+            | Error::LengthTooLong { .. }
+            | Error::UnknownPaddingSide(_)
+            | Error::StateDict(_) => PythonKind::RuntimeError,
         }
     }
 }
@@ -174,6 +226,34 @@ impl fmt::Display for Error {
                 let which = index.map_or("hidden".to_owned(), |i| format!("hidden[{i}]"));
                 write!(f, "Expected {which} size ({layers}, {batch}, {size}), got {got:?}")
             }
+            Error::BatchSizesDevice => f.write_str(
+                "batch_sizes should always be on CPU. Instances of PackedSequence should never be created manually. \
+                 They should be instantiated by functions like pack_sequence and pack_padded_sequences in nn.utils.rnn. \
+                 https://pytorch.org/docs/stable/nn.html#torch.nn.utils.rnn.pack_sequence",
+            ),
+            Error::BatchSizes(fault) => write!(f, "batch_sizes {fault}"),
+            Error::LengthsCount { batch, got } => {
+                write!(f, "Expected `len(lengths)` to be equal to batch_size, but got {got} (batch_size={batch})")
+            }
+            Error::LengthTooLong { length, steps } => {
+                write!(f, "a sequence can not be longer than the padded input, but got length {length} for {steps} steps")
+            }
+            Error::TotalLength { total_length, longest } => write!(
+                f,
+                "Expected total_length to be at least the length of the longest sequence in input, but got \
+                 total_length={total_length} and max sequence length being {longest}"
+            ),
+            Error::UnknownPaddingSide(name) => {
+                write!(f, "Expected padding_side to be one of left or right, but got {name}.")
+            }
+            Error::UnpadCount { sequences, lengths } => {
+                let word = if lengths < sequences { "shorter" } else { "longer" };
+                write!(f, "zip() argument 2 is {word} than argument 1")
+            }
+            Error::ScalarLengths => f.write_str("iteration over a 0-d tensor"),
+            Error::ScalarSequence => f.write_str("Dimension specified as 0 but tensor has no dimensions"),
+            Error::NotAPermutation => f.write_str("not a permutation: an index comes twice"),
+            Error::UndefinedTensor => f.write_str("expected a tensor, but got an undefined one (Tensor::new())"),
             Error::StateDict(message) | Error::Torch(message) => f.write_str(message),
         }
     }
@@ -189,7 +269,19 @@ impl From<TchError> for Error {
 
 impl From<torch_ext::Error> for Error {
     fn from(error: torch_ext::Error) -> Error {
-        Error::Torch(error.to_string())
+        let message = error.to_string();
+        // Where libtorch runs out of memory, its backtrace begins in another way.
+        Error::Torch(message.split("\nframe #0").next().unwrap_or_default().to_owned())
+    }
+}
+
+/// `c10::IndexError` loses its name on the way through C, but not its words.
+fn kind_of_torch_message(message: &str) -> PythonKind {
+    let of_an_index = ["Dimension out of range", "Dimension specified as", "index_select(): Index is supposed to be"];
+    if of_an_index.iter().any(|words| message.starts_with(words)) {
+        PythonKind::IndexError
+    } else {
+        PythonKind::RuntimeError
     }
 }
 
@@ -208,7 +300,13 @@ pub(crate) fn torch_dtype(kind: Kind) -> &'static str {
         Kind::ComplexFloat => "torch.complex64",
         Kind::ComplexDouble => "torch.complex128",
         Kind::Bool => "torch.bool",
+        Kind::QInt8 => "torch.qint8",
+        Kind::QUInt8 => "torch.quint8",
+        Kind::QInt32 => "torch.qint32",
         Kind::BFloat16 => "torch.bfloat16",
-        _ => "a dtype of another name",
+        Kind::Float8e5m2 => "torch.float8_e5m2",
+        Kind::Float8e4m3fn => "torch.float8_e4m3fn",
+        Kind::Float8e5m2fnuz => "torch.float8_e5m2fnuz",
+        Kind::Float8e4m3fnuz => "torch.float8_e4m3fnuz",
     }
 }

@@ -1,14 +1,67 @@
 //! Running a layer: torch's checks in torch's order, then libtorch's own operation.
 
+use std::borrow::Borrow;
+
 use tch::Tensor;
 
 use crate::base::Base;
 use crate::config::{Mode, Nonlinearity, Options};
 use crate::error::{Error, Result};
+use crate::packed::PackedSequence;
+use crate::tensor::{device_of, kind_of};
+
+/// A padded input and a state that have passed torch's checks. An unbatched sequence has become a batch of one.
+pub(crate) struct Padded {
+    pub(crate) input: Tensor,
+    pub(crate) hx: Vec<Tensor>,
+    batched: bool,
+    batch_dim: i64,
+}
+
+impl Padded {
+    /// A result without the batch dimension, if the input had none.
+    pub(crate) fn unbatch(&self, output: Tensor) -> Result<Tensor> {
+        Ok(if self.batched { output } else { output.f_squeeze_dim(self.batch_dim)? })
+    }
+
+    /// A state without the batch dimension, if the input had none.
+    pub(crate) fn unbatch_state(&self, state: Vec<Tensor>) -> Result<Vec<Tensor>> {
+        let unbatch = |state: Tensor| Ok(if self.batched { state } else { state.f_squeeze_dim(1)? });
+        state.into_iter().map(unbatch).collect()
+    }
+}
 
 impl Base {
     /// Output and new state of a padded or unbatched input; `hx` is the state's tensors (h, or h and c).
     pub(crate) fn forward(&self, input: &Tensor, hx: Option<Vec<&Tensor>>) -> Result<(Tensor, Vec<Tensor>)> {
+        let padded = self.check_padded(input, hx)?;
+        let (output, state) = self.run(&padded.input, &padded.hx)?;
+        Ok((padded.unbatch(output)?, padded.unbatch_state(state)?))
+    }
+
+    /// Output and new state of a packed input. The state is in the caller's order, the packed data are not.
+    pub(crate) fn forward_packed(
+        &self,
+        input: &PackedSequence,
+        given: Option<Vec<&Tensor>>,
+    ) -> Result<(PackedSequence, Vec<Tensor>)> {
+        let (sizes, batch_sizes) = input.batch_sizes()?;
+        let batch = sizes.first().copied().unwrap_or(0);
+        let hx = match &given {
+            Some(given) => permute(given, input.sorted_indices.as_ref())?,
+            None => self.zero_state(batch, &input.data)?,
+        };
+        self.check_input(&input.data, 2)?;
+        self.check_state(&hx, batch)?;
+        // Here torch has finished. It selects rows of a state that is too large, and never looks at the others.
+        self.check_state(&given.unwrap_or_default(), batch)?;
+
+        let (output, state) = self.run_packed(&input.data, &batch_sizes, &hx)?;
+        Ok((input.with_data(output), permute(&state, input.unsorted_indices.as_ref())?))
+    }
+
+    /// The checks of a padded or unbatched input.
+    pub(crate) fn check_padded(&self, input: &Tensor, hx: Option<Vec<&Tensor>>) -> Result<Padded> {
         let batched = match input.dim() {
             2 => false,
             3 => true,
@@ -16,7 +69,6 @@ impl Base {
         };
         let hx = hx.map(|hx| check_state_rank(hx, batched)).transpose()?;
 
-        // An unbatched sequence is a batch of one.
         let batch_dim = if self.options.batch_first { 0 } else { 1 };
         let with_batch = |tensor: &Tensor, dim: i64| -> Result<Tensor> {
             Ok(if batched { tensor.shallow_clone() } else { tensor.f_unsqueeze(dim)? })
@@ -27,15 +79,9 @@ impl Base {
             Some(hx) => hx.into_iter().map(|state| with_batch(state, 1)).collect::<Result<Vec<_>>>()?,
             None => self.zero_state(batch, &input)?,
         };
-        self.check_input(&input)?;
+        self.check_input(&input, 3)?;
         self.check_state(&hx, batch)?;
-
-        let (output, state) = self.run(&input, &hx)?;
-        if batched {
-            return Ok((output, state));
-        }
-        let state = state.iter().map(|state| state.f_squeeze_dim(1)).collect::<std::result::Result<_, _>>()?;
-        Ok((output.f_squeeze_dim(batch_dim)?, state))
+        Ok(Padded { input, hx, batched, batch_dim })
     }
 
     /// `get_expected_hidden_size`, and `get_expected_cell_size` behind it for an LSTM.
@@ -50,15 +96,19 @@ impl Base {
     }
 
     fn zero_state(&self, batch: i64, input: &Tensor) -> Result<Vec<Tensor>> {
-        let zeros = |size: [i64; 3]| Ok(Tensor::f_zeros(size, (input.kind(), input.device()))?);
+        let options = (kind_of(input)?, device_of(input)?);
+        let zeros = |size: [i64; 3]| Ok(Tensor::f_zeros(size, options)?);
         self.state_sizes(batch).into_iter().map(zeros).collect()
     }
 
     /// `RNNBase.check_input`.
-    fn check_input(&self, input: &Tensor) -> Result<()> {
-        let (kind, weight) = (input.kind(), self.weights()[0].kind());
+    fn check_input(&self, input: &Tensor, rank: usize) -> Result<()> {
+        let (kind, weight) = (kind_of(input)?, kind_of(&self.weights()[0])?);
         if kind != weight {
             return Err(Error::KindMismatch { input: kind, weight });
+        }
+        if input.dim() != rank {
+            return Err(Error::PackedRank(input.dim()));
         }
         let (expected, got) = (self.options.input_size, input.size().last().copied().unwrap_or(0));
         if got != expected {
@@ -68,12 +118,13 @@ impl Base {
     }
 
     /// `RNNBase.check_hidden_size`, for each tensor of the state.
-    fn check_state(&self, hx: &[Tensor], batch: i64) -> Result<()> {
+    fn check_state(&self, hx: &[impl Borrow<Tensor>], batch: i64) -> Result<()> {
         let expected = self.state_sizes(batch);
         for (i, (state, expected)) in hx.iter().zip(expected).enumerate() {
-            if state.size() != expected {
+            let got = state.borrow().size();
+            if got != expected {
                 let index = (self.options.mode == Mode::Lstm).then_some(i);
-                return Err(Error::StateSize { index, expected, got: state.size() });
+                return Err(Error::StateSize { index, expected, got });
             }
         }
         Ok(())
@@ -85,10 +136,8 @@ impl Base {
         let (weights, training) = (self.weights(), self.training);
         let (output, state) = match mode {
             Mode::Lstm => {
-                let hx: Vec<&Tensor> = hx.iter().collect();
-                let weights: Vec<&Tensor> = weights.iter().collect();
                 let (output, h, c) =
-                    input.f_lstm(&hx, &weights, bias, num_layers, dropout, training, bidirectional, batch_first)?;
+                    input.f_lstm(hx, weights, bias, num_layers, dropout, training, bidirectional, batch_first)?;
                 return Ok((output, vec![h, c]));
             }
             Mode::Rnn(Nonlinearity::Tanh) => {
@@ -103,6 +152,26 @@ impl Base {
         };
         Ok((output, vec![state]))
     }
+
+    /// The same over packed data.
+    fn run_packed(&self, data: &Tensor, batch_sizes: &Tensor, hx: &[Tensor]) -> Result<(Tensor, Vec<Tensor>)> {
+        let Options { mode, bias, num_layers: layers, dropout: p, bidirectional: bi, .. } = self.options;
+        let (sizes, weights, train) = (batch_sizes, self.weights(), self.training);
+        let (output, state) = match mode {
+            Mode::Lstm => {
+                let (output, h, c) = Tensor::f_lstm_data(data, sizes, hx, weights, bias, layers, p, train, bi)?;
+                return Ok((output, vec![h, c]));
+            }
+            Mode::Rnn(Nonlinearity::Tanh) => {
+                Tensor::f_rnn_tanh_data(data, sizes, &hx[0], weights, bias, layers, p, train, bi)?
+            }
+            Mode::Rnn(Nonlinearity::Relu) => {
+                Tensor::f_rnn_relu_data(data, sizes, &hx[0], weights, bias, layers, p, train, bi)?
+            }
+            Mode::Gru => Tensor::f_gru_data(data, sizes, &hx[0], weights, bias, layers, p, train, bi)?,
+        };
+        Ok((output, vec![state]))
+    }
 }
 
 /// The state must have the rank of the input.
@@ -112,4 +181,13 @@ fn check_state_rank(hx: Vec<&Tensor>, batched: bool) -> Result<Vec<&Tensor>> {
         return Err(Error::StateRank { batched, got: hx.iter().map(|state| state.dim()).collect() });
     }
     Ok(hx)
+}
+
+/// `permute_hidden`: the batch of every tensor of a state in another order.
+fn permute(state: &[impl Borrow<Tensor>], order: Option<&Tensor>) -> Result<Vec<Tensor>> {
+    let permuted = |state: &Tensor| match order {
+        Some(order) => Ok(state.f_index_select(1, order)?),
+        None => Ok(state.shallow_clone()),
+    };
+    state.iter().map(|state| permuted(state.borrow())).collect()
 }

@@ -8,6 +8,7 @@ use tch::{Device, Kind, Tensor};
 use crate::base::Base;
 use crate::config::{GruConfig, LstmConfig, Mode, Nonlinearity, Options, RnnConfig};
 use crate::error::{Error, Result};
+use crate::packed::PackedSequence;
 use crate::state::{LstmState, State};
 use crate::state_dict::{IncompatibleKeys, StateDict};
 
@@ -42,6 +43,13 @@ pub trait Recurrent: sealed::Sealed + fmt::Display {
     /// # Errors
     /// As the method of the same name of each layer.
     fn forward(&self, input: &Tensor, hx: Option<&Self::State>) -> Result<(Tensor, Self::State)>;
+
+    /// Runs the layer over a packed batch.
+    ///
+    /// # Errors
+    /// As the method of the same name of each layer.
+    fn forward_packed(&self, input: &PackedSequence, hx: Option<&Self::State>)
+    -> Result<(PackedSequence, Self::State)>;
 
     /// Dropout on.
     fn train(&mut self);
@@ -102,6 +110,21 @@ macro_rules! layer {
             /// different devices, as [`Error::Torch`].
             pub fn forward(&self, input: &Tensor, hx: Option<&$State>) -> Result<(Tensor, $State)> {
                 let (output, state) = self.base.forward(input, hx.map(State::tensors))?;
+                Ok((output, state_from(state)?))
+            }
+
+            /// Runs the layer over a packed batch and returns the packed output and each sequence's own last state.
+            ///
+            /// Each sequence comes out as if it had been run alone. `batch_first` has no meaning here. Shapes are those
+            /// of [`forward`](Self::forward), without L: `data` (sum of the lengths, I) gives (sum of the lengths,
+            /// D * R). States are (S, N, R) in the order in which the sequences were packed.
+            ///
+            /// # Errors
+            /// Those of [`PackedSequence::new`]; [`Error::KindMismatch`], [`Error::PackedRank`], [`Error::InputSize`],
+            /// [`Error::StateSize`]; the rest as [`Error::Torch`]. torch leaves all of these checks out for its LSTM, and
+            /// takes a state of too large a batch where the sequences were sorted; both are checked here.
+            pub fn forward_packed(&self, input: &PackedSequence, hx: Option<&$State>) -> Result<(PackedSequence, $State)> {
+                let (output, state) = self.base.forward_packed(input, hx.map(State::tensors))?;
                 Ok((output, state_from(state)?))
             }
 
@@ -231,6 +254,10 @@ macro_rules! layer {
 
             fn forward(&self, input: &Tensor, hx: Option<&$State>) -> Result<(Tensor, $State)> {
                 self.forward(input, hx)
+            }
+
+            fn forward_packed(&self, input: &PackedSequence, hx: Option<&$State>) -> Result<(PackedSequence, $State)> {
+                self.forward_packed(input, hx)
             }
 
             fn train(&mut self) {

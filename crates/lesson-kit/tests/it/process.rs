@@ -145,8 +145,8 @@ fn a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_model() {
     let toy = Toy::new();
     let (code, _, stderr) = toy.run("--lr 1e9 --device cpu --no-progress");
     assert_eq!(code, 1);
-    let expected = "device: cpu\nerror: the loss is inf in epoch 4; try a smaller --lr than 1000000000\nmodels/toy/model.pt \
-                    holds the parameters after epoch 2, the last good ones\n";
+    let expected = "device: cpu\nerror: the loss is inf in epoch 4; try a smaller --lr than 1000000000\n\
+                    models/toy/model.pt holds the parameters as they were when epoch 2 was recorded, still good\n";
     assert_eq!(stderr, expected);
     assert_eq!(toy.losses().len(), 3);
     assert_eq!(toy.files(), ["config.json", "metrics.jsonl", "model.pt"]);

@@ -1,17 +1,9 @@
 //! What draws random numbers, against the numbers of PyTorch 2.13.0.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use lesson_kit::{Linear, loader};
 use tch::{Device, Kind, Tensor, nn};
 
-/// The default generator is one per process: tests that seed it take turns.
-fn seeded(seed: i64) -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    tch::manual_seed(seed);
-    turn
-}
+use crate::seeded;
 
 fn floats(tensor: &Tensor) -> Vec<f32> {
     Vec::try_from(tensor.flatten(0, -1)).unwrap()

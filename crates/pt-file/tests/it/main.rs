@@ -3,7 +3,12 @@
 
 mod archive;
 mod atomic;
+mod cli;
+mod craft;
+mod hostile;
+mod mutations;
 mod python;
+mod round_trip;
 mod samples;
 #[cfg(feature = "tch")]
 mod tch;

@@ -1,32 +1,63 @@
-//! PyTorch itself reads what we write: `check_written.py`, in one process since `import torch` takes its time.
+//! PyTorch itself reads what we write, and we read what it writes.
 
-use std::fs::File;
-use std::io::{self, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
-use pt_file::{DType, Tensor, Value, save_file};
+use pt_file::{Tensor, Value, load_file, save_file};
 
-use crate::samples::{checkpoint, counting, dtypes, shared, state_dict, values};
+use crate::samples::{checkpoint, dtypes, shared, state_dict, values, write_large};
 
 /// The exit status by which the script says that there is no torch.
 const NO_TORCH: i32 = 77;
 
+/// The script checks our files, writes its own, and waits until we have read and written them again.
+/// All in one process, since `import torch` takes its time.
 #[test]
-fn torch_reads_every_sample() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let python = root.join(".venv/bin/python");
+fn torch_and_we_read_each_other() {
+    let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let python = crate_folder.join("../../.venv/bin/python");
     if !python.exists() {
         return skip();
     }
     let folder = tempfile::tempdir().unwrap();
     write_samples(folder.path());
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/check_written.py");
-    let output = Command::new(&python).arg(script).arg(folder.path()).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    match output.status.code() {
+    let script = crate_folder.join("tests/it/exchange.py");
+    let child =
+        Command::new(&python).arg(script).arg(folder.path()).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let mut child = child.unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    if next_line(&mut lines) == "written" {
+        rewrite(&folder.path().join("python"), &folder.path().join("again"));
+        writeln!(child.stdin.take().unwrap(), "rewritten").unwrap();
+        assert_eq!(next_line(&mut lines), "all checks passed");
+    }
+    finish(child, lines);
+}
+
+fn next_line(lines: &mut impl BufRead) -> String {
+    let mut line = String::new();
+    lines.read_line(&mut line).unwrap();
+    line.trim_end().to_owned()
+}
+
+fn finish(mut child: Child, mut rest: impl Read) {
+    let mut said = String::new();
+    rest.read_to_string(&mut said).unwrap();
+    match child.wait().unwrap().code() {
         Some(NO_TORCH) => skip(),
-        code => assert!(code == Some(0) && said.contains("all checks passed"), "{said}"),
+        code => assert_eq!(code, Some(0), "{said}"),
+    }
+}
+
+/// Reads every file in `from` and writes it to `to`.
+fn rewrite(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for file in fs::read_dir(from).unwrap() {
+        let file = file.unwrap();
+        let value = load_file(file.path()).unwrap_or_else(|error| unreachable!("{:?}: {error}", file.file_name()));
+        save_file(to.join(file.file_name()), &value).unwrap();
     }
 }
 
@@ -47,30 +78,5 @@ fn write_samples(folder: &Path) {
     for (name, value) in samples {
         save_file(folder.join(format!("{name}.pt")), &value).unwrap();
     }
-    write_large(folder.join("large.pt"));
-}
-
-/// A storage beyond 4 GiB, and one behind it. All but a few kilobytes are a hole, so that this takes no room.
-fn write_large(path: PathBuf) {
-    let zeros = vec![0; (1 << 32) + 5]; // pages that nobody writes take no memory either
-    let large = Tensor::from_bytes(DType::I8, &[zeros.len()], zeros).unwrap();
-    let value = Value::dict([("large", large), ("behind", counting(1, &[2, 3]))]);
-    pt_file::save(Sparse(File::create(path).unwrap()), &value).unwrap();
-}
-
-/// A file in which a long write, which here is all zeros, becomes a hole.
-struct Sparse(File);
-
-impl Write for Sparse {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if bytes.len() < 1 << 20 {
-            return self.0.write(bytes);
-        }
-        self.0.seek(SeekFrom::Current(bytes.len() as i64))?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
+    write_large(&folder.join("large.pt"));
 }

@@ -1,5 +1,9 @@
 //! Values that the tests write.
 
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::Path;
+
 use pt_file::{DType, Dict, Layout, Storage, Tensor, Value};
 
 /// The bytes of `value` as a file.
@@ -97,4 +101,29 @@ pub fn checkpoint() -> Value {
         ("param_groups", Value::list([group])),
     ]);
     Value::dict([("model", state_dict()), ("optimizer", optimizer), ("epoch", 3.into())])
+}
+
+/// A storage beyond 4 GiB, and one behind it. All but a few kilobytes are a hole, so that this takes no room.
+pub fn write_large(path: &Path) {
+    let zeros = vec![0; (1 << 32) + 5]; // pages that nobody writes take no memory either
+    let large = Tensor::from_bytes(DType::I8, &[zeros.len()], zeros).unwrap();
+    let value = Value::dict([("large", large), ("behind", counting(1, &[2, 3]))]);
+    pt_file::save(Sparse(File::create(path).unwrap()), &value).unwrap();
+}
+
+/// A file in which a long write, which here is all zeros, becomes a hole.
+struct Sparse(File);
+
+impl Write for Sparse {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.len() < 1 << 20 {
+            return self.0.write(bytes);
+        }
+        self.0.seek(SeekFrom::Current(bytes.len() as i64))?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }

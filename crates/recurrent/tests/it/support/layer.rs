@@ -1,6 +1,8 @@
 //! A layer of any of the three kinds, from a description that Python reads too.
 
-use recurrent::{Error, Gru, GruConfig, Lstm, LstmConfig, LstmState, Nonlinearity, Result, Rnn, RnnConfig};
+use recurrent::{
+    Error, Gru, GruConfig, Lstm, LstmConfig, LstmState, Nonlinearity, PackedSequence, Result, Rnn, RnnConfig,
+};
 use serde::Serialize;
 use tch::nn::{Path, VarStore};
 use tch::{Device, Tensor};
@@ -134,6 +136,22 @@ impl Layer {
             Layer::Lstm(lstm) => {
                 let (output, LstmState { h, c }) = lstm.forward(input, hx.map(pair).as_ref())?;
                 Ok(vec![output, h, c])
+            }
+        }
+    }
+
+    /// The packed output, and h and, for an LSTM, c.
+    pub fn forward_packed(
+        &self,
+        input: &PackedSequence,
+        hx: Option<&[Tensor]>,
+    ) -> Result<(PackedSequence, Vec<Tensor>)> {
+        match self {
+            Layer::Rnn(rnn) => rnn.forward_packed(input, hx.map(only)).map(|(output, h)| (output, vec![h])),
+            Layer::Gru(gru) => gru.forward_packed(input, hx.map(only)).map(|(output, h)| (output, vec![h])),
+            Layer::Lstm(lstm) => {
+                let (output, LstmState { h, c }) = lstm.forward_packed(input, hx.map(pair).as_ref())?;
+                Ok((output, vec![h, c]))
             }
         }
     }

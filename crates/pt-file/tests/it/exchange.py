@@ -1,4 +1,8 @@
-"""Loads the files that python.rs wrote to the folder argv[1] and checks each value, type and order."""
+"""The other side of python.rs.
+
+Loads the files that it wrote to the folder argv[1] and checks each value, type and order. Then writes what training
+writes to argv[1]/python, waits until python.rs has read it and written it again to argv[1]/again, and compares.
+"""
 
 import collections
 import io
@@ -151,7 +155,7 @@ def large():
 
 def layout():
     """Python's zipfile judges the container; torch's own way of computing the offsets must not be taken."""
-    for file in os.listdir(sys.argv[1]):
+    for file in filter(lambda name: name.endswith(".pt"), os.listdir(sys.argv[1])):
         with zipfile.ZipFile(os.path.join(sys.argv[1], file)) as archive:
             if file not in ("large.pt", "many.pt"):
                 assert archive.testzip() is None, file
@@ -159,6 +163,97 @@ def layout():
     same(torch.load(path("checkpoint"), weights_only=True), torch.load(path("checkpoint"), weights_only=False))
 
 
-for check in (values, dtypes, shared, state_dict, checkpoint, many, large, layout):
+def training():
+    """Checkpoints in the middle of a training, for each layer and optimizer."""
+    torch.manual_seed(0)
+    layers = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
+    optimizers = {
+        "adam": lambda p: torch.optim.Adam(p, amsgrad=True),
+        "adamw": torch.optim.AdamW,
+        "sgd": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True),
+        "rmsprop": torch.optim.RMSprop,
+    }
+    for layer, make in layers.items():
+        for name, optimizer in optimizers.items():
+            model = torch.nn.ModuleDict({"rnn": make(3, 4, num_layers=2, bidirectional=True), "fc": torch.nn.Linear(8, 2)})
+            optimizer = optimizer(model.parameters())
+            schedulers = [
+                torch.optim.lr_scheduler.StepLR(optimizer, 2),
+                torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.9),
+                torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 10),
+            ]
+            for _ in range(3):
+                optimizer.zero_grad()
+                model["fc"](model["rnn"](torch.randn(5, 2, 3))[0]).square().mean().backward()
+                optimizer.step()
+                for scheduler in schedulers:
+                    scheduler.step()
+            plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer)
+            plateau.step(0.5)
+            yield f"{layer}-{name}", {
+                "model": model.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "schedulers": [scheduler.state_dict() for scheduler in schedulers + [plateau]],
+                "rng_state": torch.get_rng_state(),
+                "epoch": 3,
+                "best": None,
+            }
+
+
+def more_samples():
+    flat = torch.arange(24.0)
+    views = {"a": flat[:6].view(2, 3), "b": flat[6:12].view(2, 3).t(), "c": flat[20].expand(4, 5), "d": flat}
+    yield "views", views
+    yield "channels_last", {"x": torch.arange(24.0).view(1, 2, 3, 4).to(memory_format=torch.channels_last)}
+    numbers = torch.tensor([0.0, 1.0, 2.0])
+    names = "float32 float64 float16 bfloat16 int64 int32 int16 int8 uint8 bool".split()
+    yield "dtypes", [[numbers.to(getattr(torch, n)), torch.empty(2, 0).to(getattr(torch, n))] for n in names]
+    yield "values", torch.load(path("values"), weights_only=True)
+    shared = [1, 2.5, "x"]
+    yield "memo", {"a": shared, "b": shared, "long": list(range(3000)), "text": ["same"] * 300}
+    yield "top level tensor", torch.randn(3)
+    # Reading makes these simpler: a parameter a tensor, a Size a tuple, a Counter a dict.
+    parameter = torch.nn.Parameter(torch.ones(2))
+    yield "simpler", {"p": parameter, "s": torch.Size([2, 3]), "c": collections.Counter("aab"), "g": torch.ones(2, requires_grad=True)}
+
+
+def simpler(value):
+    if isinstance(value, torch.Tensor):
+        return value.detach()
+    if type(value) is torch.Size:
+        return tuple(value)
+    if type(value) is collections.Counter:
+        return dict(value)
+    if type(value) is dict:
+        return {key: simpler(item) for key, item in value.items()}
+    return value
+
+
+def on_cuda(source, target):
+    """The file that a GPU would have written: the same with another location. Python writes 'cpu' once."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name).replace(b"X\x03\0\0\0cpu", b"X\x06\0\0\0cuda:0"))
+
+
+def exchange():
+    folder, again = (os.path.join(sys.argv[1], name) for name in ("python", "again"))
+    os.mkdir(folder)
+    samples = dict(training()) | dict(more_samples())
+    for name, value in samples.items():
+        torch.save(value, os.path.join(folder, name + ".pt"))
+    on_cuda(os.path.join(folder, "lstm-adam.pt"), os.path.join(folder, "cuda.pt"))
+    samples["cuda"] = samples["lstm-adam"]
+    print("written", flush=True)
+    assert sys.stdin.readline() == "rewritten\n"
+    for name, value in samples.items():
+        loaded = torch.load(os.path.join(again, name + ".pt"), weights_only=True)
+        same(loaded, simpler(value) if name == "simpler" else value, name)
+        if name == "views":
+            loaded["d"].zero_()
+            assert not any(view.any() for view in loaded.values())
+
+
+for check in (values, dtypes, shared, state_dict, checkpoint, many, large, layout, exchange):
     check()
 print("all checks passed")

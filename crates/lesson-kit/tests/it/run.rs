@@ -1,0 +1,109 @@
+//! A run in batches, from inside: records, pictures, the end.
+
+use std::fs;
+use std::path::Path;
+
+use lesson_kit::plot::LineChart;
+use lesson_kit::{BatchArgs, Defaults, Lesson, Run, TrainArgs, parse};
+use serde_json::{Value, json};
+use tch::Tensor;
+
+use crate::seeded;
+
+const LESSON: Lesson = Lesson {
+    name: "batched",
+    version: "0.0.0",
+    defaults: Defaults { epochs: 2, lr: 0.1, hidden_size: 1, num_layers: 1, batch_size: Some(2) },
+    pictures: &["picture"],
+};
+
+#[derive(clap::Parser)]
+struct Cli {
+    #[command(flatten)]
+    train: TrainArgs,
+    #[command(flatten)]
+    batch: BatchArgs,
+}
+
+fn start(out: &Path, more: &str) -> Run {
+    let arguments = format!("batched -q --device cpu {more} --out {}", out.display());
+    let (cli, _) = parse::<Cli>(&LESSON, arguments.split_whitespace()).unwrap();
+    Run::start(&LESSON, &cli.train, json!({ "batch_size": cli.batch.batch_size })).unwrap()
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+fn epoch(run: &mut Run, epoch: u32, losses: &[f32]) -> anyhow::Result<()> {
+    for loss in run.batches(losses.iter()) {
+        run.record_batch(epoch, *loss)?;
+    }
+    run.record_with(epoch, losses.iter().sum::<f32>() / losses.len() as f32, json!({ "accuracy": 0.5 }))
+}
+
+#[test]
+fn batch_losses_and_more_stand_in_the_record() {
+    let _turn = seeded(0);
+    let dir = tempfile::tempdir().unwrap();
+    let mut run = start(dir.path(), "-e 2");
+    assert_eq!(run.epochs().collect::<Vec<_>>(), [1, 2]);
+    epoch(&mut run, 1, &[3.0, 2.0]).unwrap();
+    epoch(&mut run, 2, &[1.5, 0.1]).unwrap();
+    run.save_model(&[("w".to_owned(), Tensor::from(1f32))]).unwrap();
+    run.save_plot("picture", &LineChart::new("p", "x", "y")).unwrap();
+    run.finish(json!({ "test_accuracy": 0.75 })).unwrap();
+
+    let metrics = fs::read_to_string(dir.path().join("metrics.jsonl")).unwrap();
+    let expected = [
+        r#"{"epoch":1,"loss":2.5,"accuracy":0.5,"batch_losses":[3.0,2.0]}"#,
+        r#"{"epoch":2,"loss":0.8,"accuracy":0.5,"batch_losses":[1.5,0.1]}"#,
+    ];
+    assert_eq!(metrics.lines().collect::<Vec<_>>(), expected);
+    assert_eq!(json(&dir.path().join("config.json"))["batch_size"], 2);
+    assert_eq!(json(&dir.path().join("summary.json"))["test_accuracy"], 0.75);
+    let svg = fs::read_to_string(dir.path().join("loss.svg")).unwrap();
+    assert!(svg.contains("epoch mean") && svg.contains("batched: training loss"));
+    assert!(dir.path().join("picture.png").exists());
+}
+
+#[test]
+fn a_batch_whose_loss_is_nan_ends_the_run() {
+    let _turn = seeded(0);
+    let dir = tempfile::tempdir().unwrap();
+    let mut run = start(dir.path(), "");
+    let mut weight = Tensor::from_slice(&[1f32]);
+    run.watch(&[("w".to_owned(), weight.shallow_clone())]);
+    epoch(&mut run, 1, &[3.0, 2.0]).unwrap();
+    run.record_batch(2, 1.0).unwrap();
+    let _ = weight.fill_(f64::NAN);
+    let message = run.record_batch(2, f32::NAN).unwrap_err().to_string();
+    assert!(message.starts_with("the loss is NaN in epoch 2; try a smaller --lr than 0.1\n"), "{message}");
+    assert!(message.ends_with("model.pt holds the parameters as they were when epoch 1 was recorded, still good"));
+    let archive = fs::read(dir.path().join("model.pt")).unwrap();
+    assert!(archive.windows(4).any(|bytes| bytes == 1f32.to_le_bytes()), "the weight from before");
+    assert!(!archive.windows(4).any(|bytes| bytes == f32::NAN.to_le_bytes()));
+}
+
+#[test]
+fn a_dry_run_takes_one_batch_and_has_no_folder() {
+    let _turn = seeded(0);
+    let dir = tempfile::tempdir().unwrap();
+    let mut run = start(dir.path(), "--dry-run");
+    assert_eq!((run.epochs().count(), run.batches([1, 2, 3].iter()).count(), run.folder()), (1, 1, None));
+    run.record(1, 0.5).unwrap();
+    run.save_model(&[]).unwrap();
+    run.save_plot("picture", &LineChart::new("p", "x", "y")).unwrap();
+    run.finish(()).unwrap();
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_picture_that_no_rerun_would_remove_is_refused() {
+    let _turn = seeded(0);
+    let dir = tempfile::tempdir().unwrap();
+    let run = start(dir.path(), "");
+    let message = run.save_plot("other", &LineChart::new("p", "x", "y")).unwrap_err().to_string();
+    assert_eq!(message, "the picture \"other\" is not in the lesson's list (Lesson::pictures)");
+    assert_eq!(run.finish(()).unwrap_err().to_string(), "the run ended before its first epoch");
+}

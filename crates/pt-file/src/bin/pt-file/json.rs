@@ -1,0 +1,51 @@
+//! The listing for programs.
+
+use std::io::{self, Write};
+
+use pt_file::{StoredTensor, Value};
+
+/// An array with an object for each value, one a line.
+pub fn write(out: &mut impl Write, value: &Value<StoredTensor>) -> io::Result<()> {
+    let leaves = value.leaves();
+    writeln!(out, "[")?;
+    for (index, (path, leaf)) in leaves.iter().enumerate() {
+        let comma = if index + 1 < leaves.len() { "," } else { "" };
+        let (path, kind) = (string(&path.to_string()), leaf.type_name());
+        writeln!(out, r#"{{"place": {path}, "type": "{kind}"{}}}{comma}"#, content(leaf))?;
+    }
+    writeln!(out, "]")
+}
+
+/// The fields that depend on the type.
+fn content(leaf: &Value<StoredTensor>) -> String {
+    match leaf {
+        Value::Bool(value) => format!(r#", "value": {value}"#),
+        Value::Int(value) => format!(r#", "value": {value}"#),
+        Value::Float(value) if value.is_finite() => format!(r#", "value": {value:?}"#),
+        Value::Float(value) => format!(r#", "value": "{value}""#), // JSON has no word for these
+        Value::Str(value) => format!(r#", "value": {}"#, string(value)),
+        Value::Tensor(tensor) => fields(tensor),
+        Value::None | Value::List(_) | Value::Tuple(_) | Value::Dict(_) => String::new(),
+    }
+}
+
+fn fields(tensor: &StoredTensor) -> String {
+    let layout = tensor.layout();
+    let (dtype, shape, strides, offset) = (layout.dtype(), layout.shape(), layout.strides(), layout.offset());
+    let (bytes, record, device) = (layout.numel() * dtype.size(), string(tensor.record()), string(tensor.location()));
+    format!(
+        r#", "dtype": "{dtype}", "shape": {shape:?}, "strides": {strides:?}, "offset": {offset}, "bytes": {bytes}, "record": {record}, "location": {device}"#
+    )
+}
+
+fn string(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            '\u{0}'..='\u{1f}' => quoted.push_str(&format!("\\u{:04x}", u32::from(character))),
+            _ => quoted.push(character),
+        }
+    }
+    quoted + "\""
+}

@@ -1,0 +1,68 @@
+//! The listing for people.
+
+use std::collections::HashSet;
+use std::io::{self, Write};
+
+use pt_file::{StoredTensor, Value};
+
+/// Longer strings are cut.
+const LONG: usize = 60;
+
+/// One line for each value, and a summary.
+pub fn write(out: &mut impl Write, file: &str, value: &Value<StoredTensor>) -> io::Result<()> {
+    let rows: Vec<[String; 5]> = value.leaves().iter().map(|(path, leaf)| row(&path.to_string(), leaf)).collect();
+    let header = ["place", "type", "shape or value", "bytes", "record"].map(str::to_owned);
+    let mut widths = [0; 5];
+    for row in rows.iter().chain([&header]) {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    for [place, kind, content, bytes, record] in [&header].into_iter().chain(&rows) {
+        let [a, b, c, d, _] = widths;
+        let line = format!("{place:a$}  {kind:b$}  {content:c$}  {bytes:>d$}  {record}");
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    writeln!(out, "{}", summary(file, value))
+}
+
+fn row(place: &str, leaf: &Value<StoredTensor>) -> [String; 5] {
+    let [place, none] = [place.to_owned(), String::new()];
+    match leaf {
+        Value::Tensor(tensor) => {
+            let on = if tensor.location() == "cpu" { none } else { format!(" on {}", tensor.location()) };
+            let bytes = tensor.layout().numel() * tensor.dtype().size();
+            let shape = format!("{:?}{}{on}", tensor.shape(), strides(tensor));
+            [place, tensor.dtype().to_string(), shape, bytes.to_string(), tensor.record().to_owned()]
+        }
+        other => [place, other.type_name().to_owned(), text(other), none.clone(), none],
+    }
+}
+
+fn strides(tensor: &StoredTensor) -> String {
+    let layout = tensor.layout();
+    if layout.is_contiguous() { String::new() } else { format!(" strides {:?}", layout.strides()) }
+}
+
+fn text(value: &Value<StoredTensor>) -> String {
+    match value {
+        Value::Bool(value) => value.to_string(),
+        Value::Int(value) => value.to_string(),
+        Value::Float(value) => format!("{value:?}"),
+        Value::Str(value) if value.chars().count() > LONG => {
+            format!("{:?}...", value.chars().take(LONG).collect::<String>())
+        }
+        Value::Str(value) => format!("{value:?}"),
+        Value::List(_) | Value::Tuple(_) | Value::Dict(_) => "empty".to_owned(),
+        Value::None | Value::Tensor(_) => String::new(),
+    }
+}
+
+fn summary(file: &str, value: &Value<StoredTensor>) -> String {
+    let leaves = value.leaves();
+    let tensors: Vec<_> = leaves.iter().filter_map(|(_, leaf)| leaf.as_tensor()).collect();
+    let elements: usize = tensors.iter().map(|tensor| tensor.layout().numel()).sum();
+    let storages: HashSet<_> = tensors.iter().map(|tensor| tensor.record()).collect();
+    let (count, storages, others) = (tensors.len(), storages.len(), leaves.len() - tensors.len());
+    format!("{file}: {count} tensors with {elements} elements in {storages} storages, {others} other values")
+}

@@ -1,0 +1,60 @@
+//! Files made by hand, byte for byte: what no writer would write.
+
+use std::io::{Cursor, Write};
+
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
+
+/// An archive of these records.
+pub fn archive(records: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, content) in records {
+        let options = SimpleFileOptions::DEFAULT.compression_method(CompressionMethod::Stored);
+        writer.start_file(*name, options).unwrap();
+        writer.write_all(content).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+/// A checkpoint with this pickle, and storages of 12 and 8 bytes.
+pub fn checkpoint(pickle: &[u8]) -> Vec<u8> {
+    archive(&[("a/data.pkl", pickle), ("a/data/0", &[1; 12]), ("a/data/1", &[1; 8]), ("a/version", b"3\n")])
+}
+
+/// A checkpoint of the value that these operations make.
+pub fn made_by(operations: &[u8]) -> Vec<u8> {
+    checkpoint(&[b"\x80\x02", operations, b"."].concat())
+}
+
+/// The operations of a string.
+pub fn string(text: &str) -> Vec<u8> {
+    [b"X", &(text.len() as u32).to_le_bytes()[..], text.as_bytes()].concat()
+}
+
+/// The operations of a storage.
+pub fn storage(class: &str, name: &str, elements: u8) -> Vec<u8> {
+    let class = format!("ctorch\n{class}\n");
+    [b"(", &string("storage")[..], class.as_bytes(), &string(name), &string("cpu"), &[b'K', elements], b"tQ"].concat()
+}
+
+/// The operations of a tensor over `storage`, from those of offset, shape and strides, and of more arguments.
+pub fn tensor(storage: &[u8], geometry: &[u8], more: &[u8]) -> Vec<u8> {
+    let hooks = b"ccollections\nOrderedDict\n)R";
+    [b"ctorch._utils\n_rebuild_tensor_v2\n(", storage, geometry, b"\x89", hooks, more, b"tR"].concat()
+}
+
+/// The operations of a tensor over a storage of three floats.
+pub fn floats(geometry: &[u8]) -> Vec<u8> {
+    tensor(&storage("FloatStorage", "0", 3), geometry, b"")
+}
+
+/// `file` with every `old` replaced, of which there must be one.
+pub fn patched(file: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
+    let at: Vec<usize> = (0..file.len()).filter(|&at| file[at..].starts_with(old)).collect();
+    assert!(!at.is_empty(), "nothing to patch");
+    let mut patched = file.to_vec();
+    for &at in at.iter().rev() {
+        patched.splice(at..at + old.len(), new.iter().copied());
+    }
+    patched
+}

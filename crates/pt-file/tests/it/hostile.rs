@@ -1,0 +1,242 @@
+//! Files that are broken or mean harm: each is refused, at once, with a message of its own.
+
+use std::collections::HashSet;
+use std::io::Cursor;
+use std::time::{Duration, Instant};
+
+use crate::craft::{archive, checkpoint, floats, made_by, patched, storage, string, tensor};
+use crate::samples::{counting, saved};
+
+/// A list of (what it is, file, part of the message), refused one by one.
+fn all_refused(cases: &[(&str, Vec<u8>, &str)]) {
+    let mut messages = HashSet::new();
+    for (name, file, part) in cases {
+        let (message, took) = refusal(name, file);
+        assert!(message.contains(part), "{name}: {message}");
+        assert!(message.len() < 1000, "{name}: {} bytes of message", message.len());
+        assert!(messages.insert(message.clone()), "{name}: not a message of its own: {message}");
+        // The machine may be busy with something else, but hardly three times.
+        let took = (0..2).fold(took, |least, _| least.min(refusal(name, file).1));
+        assert!(took < Duration::from_millis(100), "{name} took {took:?}");
+    }
+}
+
+fn refusal(name: &str, file: &[u8]) -> (String, Duration) {
+    let start = Instant::now();
+    let result = pt_file::load(Cursor::new(file));
+    let error = result.err().unwrap_or_else(|| unreachable!("{name} was accepted"));
+    (error.to_string(), start.elapsed())
+}
+
+#[test]
+fn what_is_crafted_well_is_accepted() {
+    let load = |file: &[u8]| pt_file::load(Cursor::new(file)).unwrap();
+    let views = load(&made_by(&[b"(", &floats(b"K\x01K\x02\x85K\x01\x85")[..], &floats(b"K\x02))"), b"t"].concat()));
+    let shapes: Vec<_> = views.as_slice().unwrap().iter().map(|view| view.as_tensor().unwrap().shape()).collect();
+    assert_eq!(shapes, [&[2][..], &[]]);
+    // A memo, a torch.Size, a Counter, _metadata, and a list that is used twice but does not contain itself.
+    let shared =
+        load(&made_by(b"(]q\x00K\x01ah\x00ctorch\nSize\nK\x02\x85\x85Rccollections\nCounter\n}K\x05K\x06s\x85Rt"));
+    let shared = shared.as_slice().unwrap();
+    assert_eq!(shared[0], shared[1]);
+    assert_eq!((shared[2].type_name(), shared[3].type_name()), ("tuple", "dict"));
+}
+
+#[test]
+fn programs_are_refused_by_name() {
+    all_refused(&[
+        ("system", made_by(b"cposix\nsystem\nX\x02\x00\x00\x00ls\x85R"), "refused to look up posix.system"),
+        ("eval", made_by(b"cbuiltins\neval\nX\x01\x00\x00\x001\x85R"), "refused to look up builtins.eval"),
+        ("control characters", made_by(b"ca\x1b[2J\nb\n"), r"refused to look up a\u{1b}[2J.b"),
+        ("a module", made_by(b"ctorch.nn.modules.linear\nLinear\n)"), "save its state_dict()"),
+        ("numpy", made_by(b"cnumpy.core.multiarray\nscalar\n)R"), "save x.item()"),
+        ("float8", made_by(b"ctorch._utils\n_rebuild_tensor_v3\n)R"), "not among the ten"),
+        ("complex", made_by(&storage("ComplexFloatStorage", "0", 1)), "view_as_real"),
+        ("sparse", made_by(b"ctorch._utils\n_rebuild_sparse_tensor\n)R"), "to_dense"),
+        ("call of a list", made_by(b"])R"), "refused a call of list"),
+        ("OrderedDict of something", made_by(b"ccollections\nOrderedDict\n]\x85R"), "call of collections.OrderedDict"),
+        ("Size of something", made_by(b"ctorch\nSize\n]\x85R"), "call of torch.Size"),
+        ("attributes of a list", made_by(b"]}b"), r#"set attributes: "list""#),
+        ("attributes of a dict", made_by(b"}}b"), r#"set attributes: "dict""#),
+        (
+            "another attribute",
+            made_by(b"ccollections\nOrderedDict\n)R}X\x01\x00\x00\x00xK\x01sb"),
+            r#"attributes: "x""#,
+        ),
+        ("attributes from a list", made_by(b"ccollections\nOrderedDict\n)R]b"), "no dict of attributes"),
+        ("a function as a value", made_by(b"}X\x01\x00\x00\x00fctorch\nSize\ns"), r#"at ["f"]: torch.Size"#),
+        ("a storage as a value", made_by(&storage("FloatStorage", "0", 3)), "at the top: a storage"),
+        (
+            "metadata of another type",
+            made_by(b"ccollections\nOrderedDict\n)R}X\x09\x00\x00\x00_metadataK\x01sb"),
+            "_metadata: int",
+        ),
+    ]);
+}
+
+#[test]
+fn broken_pickles_are_refused() {
+    all_refused(&[
+        ("nothing", checkpoint(b""), "byte 0: it ends in the middle"),
+        ("no STOP", checkpoint(b"\x80\x02}"), "byte 3: it ends in the middle"),
+        ("nothing before STOP", checkpoint(b"\x80\x02."), "STOP has nothing"),
+        ("cut off in a number", checkpoint(b"\x80\x02J\x01\x02"), "byte 2: it ends"),
+        ("a string of 4 GiB", made_by(b"NNX\xff\xff\xff\xffabc"), "byte 4: it ends"),
+        ("an endless name", made_by(&[b"NNNc", &[b'a'; 300][..]].concat()), "byte 5: it ends"),
+        ("protocol 4", checkpoint(b"\x80\x04\x95\x01\x00"), "pickle protocol 4"),
+        ("MEMOIZE", made_by(b"N\x94"), "operation 0x94"),
+        ("INST", made_by(b"(iposix\nsystem\n"), "operation 0x69"),
+        ("a memo that was not set", made_by(b"h\x07"), "memo 7 is used"),
+        ("TUPLE2 of one", made_by(b"N\x86"), "TUPLE has nothing"),
+        ("APPENDS without MARK", made_by(b"]e"), "APPENDS has nothing, or the wrong thing"),
+        ("APPEND to a dict", made_by(b"}Na"), "byte 4: APPENDS has nothing, or the wrong thing"),
+        ("SETITEM to a list", made_by(b"]K\x00Ns"), "SETITEMS has"),
+        ("an odd number of items", made_by(b"N}(K\x01u"), "byte 7: SETITEMS has"),
+        ("taking from below a mark", made_by(b"N(\x85"), "byte 4: TUPLE has"),
+        ("a float as a key", made_by(b"}G\x00\x00\x00\x00\x00\x00\x00\x00Ns"), "a dict key is of type float"),
+        ("a tuple as a key", made_by(b"})Ns"), "a dict key is of type tuple"),
+        ("an int of 72 bits", made_by(b"\x8a\x09\x00\x00\x00\x00\x00\x00\x00\x00\x01"), "beyond 64 bits"),
+        ("2 to the 63", made_by(b"N\x8a\x09\x00\x00\x00\x00\x00\x00\x00\x80\x00"), "byte 3: an int is beyond"),
+        ("not UTF-8", made_by(b"X\x02\x00\x00\x00\xc3\x28"), "not UTF-8"),
+    ]);
+}
+
+#[test]
+fn tensors_that_lie_are_refused() {
+    let float = |name, elements| storage("FloatStorage", name, elements);
+    let scalar = |storage: Vec<u8>| made_by(&tensor(&storage, b"K\x00))", b""));
+    let two_dtypes = [b"(", &float("0", 3)[..], &storage("IntStorage", "0", 3), b"t"].concat();
+    let shape_of_65 = [b"K\x00(", &b"K\x01".repeat(65)[..], b"t)"].concat();
+    let negative = b"K\x00K\x02K\x03\x86J\xff\xff\xff\xffK\x01\x86";
+    let beyond = b"K\x00K\x02\x85\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f\x85";
+    all_refused(&[
+        ("no reference", made_by(b"K\x07Q"), "not a storage"),
+        ("another folder", scalar(float("../../etc/passwd", 3)), r#"called "../../etc/passwd""#),
+        ("no record", scalar(float("2", 3)), "record data/2 is missing"),
+        ("a short record", scalar(float("1", 3)), "record data/1 has 8 bytes, its elements take 12"),
+        ("a long record", scalar(float("0", 2)), "record data/0 has 12 bytes, its elements take 8"),
+        ("two dtypes", made_by(&two_dtypes), "record data/0 is used with two dtypes"),
+        ("offset beyond the end", made_by(&floats(b"K\x03K\x01\x85K\x01\x85")), "needs a storage of 4 elements, not 3"),
+        ("stride beyond the end", made_by(&floats(b"K\x00K\x02\x85K\x03\x85")), "strides [3] and offset 0 needs"),
+        ("a negative stride", made_by(&floats(negative)), "are negative"),
+        ("a stride beyond 63 bits", made_by(&[b"N", &floats(beyond)[..]].concat()), "or too large"),
+        (
+            "two dimensions, one stride",
+            made_by(&[b"NN", &floats(b"K\x00K\x01K\x01\x86K\x01\x85")[..]].concat()),
+            "different",
+        ),
+        ("65 dimensions", made_by(&[b"NNN", &floats(&shape_of_65)[..]].concat()), "more than 64"),
+        ("a list as shape", made_by(&[b"NNNN", &floats(b"K\x00])")[..]].concat()), "shape"),
+        ("conjugated", made_by(&tensor(&float("0", 3), b"K\x00))", b"}")), "conjugated or negated by a flag"),
+        (
+            "no tensor arguments",
+            made_by(b"ctorch._utils\n_rebuild_tensor_v2\n)R"),
+            "call of torch._utils._rebuild_tensor_v2",
+        ),
+        (
+            "a parameter of a list",
+            made_by(b"ctorch._utils\n_rebuild_parameter\n]\x88]\x87R"),
+            "torch._utils._rebuild_parameter",
+        ),
+    ]);
+}
+
+/// Lists of ten times the list before, all the way up.
+fn laughs(first: &[u8]) -> Vec<u8> {
+    let mut operations = [first, b"q\x00"].concat();
+    for level in 0..30u8 {
+        operations.extend_from_slice(&[b"](", &[b'h', level].repeat(10)[..], &[b'e', b'q', level + 1]].concat());
+    }
+    made_by(&[b"(", &operations[..], b"t"].concat())
+}
+
+#[test]
+fn bombs_and_cycles_are_refused() {
+    let terabytes = b"K\x00J\x00\x00\x10\x00J\x00\x00\x10\x00\x86K\x00K\x00\x86";
+    let long = string(&"ha".repeat(50_000));
+    let many_dims = [b"K\x00(", &b"K\x01".repeat(64)[..], b"tq\x01h\x01"].concat();
+    let again = [b"h\x02", &b"0"[..0]].concat();
+    let tensors = [b"(", &floats(&many_dims)[..], b"q\x02", &again.repeat(100_000), b"t"].concat();
+    all_refused(&[
+        (
+            "expanded to terabytes",
+            made_by(&[b"]", &floats(terabytes)[..], b"a"].concat()),
+            "at [0]: tensors beyond all",
+        ),
+        ("a billion laughs", laughs(b"]"), "values beyond all proportion"),
+        ("long laughs", laughs(&long), "at [1][3]: values beyond all proportion"),
+        ("a tensor of 64 dimensions 100,000 times", made_by(&tensors), "values beyond all proportion"),
+        ("a list in itself", made_by(b"]q\x00h\x00a"), "at [0]: it contains itself"),
+        ("a dict in itself", made_by(b"}q\x00X\x01\x00\x00\x00ah\x00s"), r#"at ["a"]: it contains itself"#),
+        ("a list in its tuple", made_by(b"]q\x00h\x00\x85a"), "at [0][0]: it contains itself"),
+        ("100,000 tuples", made_by(&[b"N", &b"\x85".repeat(100_000)[..]].concat()), "nested deeper than 128"),
+        (
+            "100,000 lists",
+            made_by(&[b"}X\x01\x00\x00\x00k", &b"]".repeat(100_000)[..], &b"a".repeat(99_999), b"s"].concat()),
+            r#"at ["k"][0]"#,
+        ),
+    ]);
+}
+
+#[test]
+fn other_formats_are_named() {
+    let legacy = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.";
+    all_refused(&[
+        ("empty", vec![], "an empty file"),
+        ("text", b"hello".to_vec(), "no zip archive"),
+        ("before 1.6", legacy.to_vec(), "torch.save(torch.load("),
+        ("a pickle", b"\x80\x02}.".to_vec(), "a bare pickle"),
+        ("gzip", b"\x1f\x8b\x08".to_vec(), "gzip"),
+        ("HDF5", b"\x89HDF\r\n\x1a\n".to_vec(), "HDF5"),
+        ("safetensors", b"\x10\0\0\0\0\0\0\0{\"w\":{}}".to_vec(), "safetensors"),
+        ("LFS", b"version https://git-lfs.github.com/spec/v1\n".to_vec(), "git lfs pull"),
+    ]);
+}
+
+#[test]
+fn broken_archives_are_refused() {
+    let good = saved(&counting(0, &[3]).into());
+    let end = good.len() - 22;
+    let set = |at: usize, bytes: &[u8]| {
+        let mut file = good.clone();
+        file[at..at + bytes.len()].copy_from_slice(bytes);
+        file
+    };
+    let find = |what: &[u8]| good.windows(what.len()).position(|window| window == what).unwrap();
+    let entry = find(b"PK\x01\x02");
+    let entry_of_data = entry + good[entry..].windows(14).position(|name| name == b"archive/data/0").unwrap() - 46;
+    let pickle: (&str, &[u8]) = ("a/data.pkl", b"\x80\x02N.");
+    let version: (&str, &[u8]) = ("a/version", b"3\n");
+    let data = find(&1f32.to_le_bytes());
+    let duplicate = patched(&archive(&[pickle, version, ("a/versiom", b"4\n")]), b"a/versiom", b"a/version");
+    let zip64 = [&good[..end], &b"PK\x06\x06"[..], &[0xff; 52], b"PK\x06\x07", &[0xff; 16], &good[end..]].concat();
+    all_refused(&[
+        ("cut off", good[..good.len() - 1].to_vec(), "the end of the archive is missing"),
+        ("directory elsewhere", set(end + 16, &[0, 0, 0, 0]), "the directory is not where its end says"),
+        ("one record less", set(end + 8, &[5, 0, 5, 0]), "number of records"),
+        ("zip64 of nonsense", zip64, "zip64 end record"),
+        ("no zip64", set(end + 16, &[0xff; 4]), "no zip64 end record"),
+        ("broken entry", set(entry, b"PX"), "directory entry"),
+        ("compressed", set(entry + 10, &[8, 0]), r#""archive/data.pkl": compressed (zip method 8)"#),
+        ("encrypted", set(entry + 8, &[1, 0]), "zip flags 0x0001"),
+        ("two sizes", set(entry + 20, &[1, 0, 0, 0]), "stored, but of two sizes"),
+        ("overlap", set(entry_of_data + 20, &[0, 1, 0, 0, 0, 1, 0, 0]), r#""archive/data/0": the record overlaps"#),
+        ("another name", set(30, b"archive/data.pxl"), "its two headers differ"),
+        (
+            "broken local header",
+            set(find(b"archive/version") - 30, b"PX"),
+            r#""archive/version": broken archive: local header"#,
+        ),
+        ("damaged data", set(data, &[1]), r#""archive/data/0": the checksum is wrong"#),
+        ("damaged pickle", set(64, &[0x81]), r#""archive/data.pkl": the checksum is wrong"#),
+        ("duplicate", duplicate, r#""a/version": there are two records"#),
+        ("no pickle", archive(&[version]), r#""data.pkl": there is no such record"#),
+        ("two pickles", archive(&[pickle, ("b/data.pkl", b""), version]), r#""data.pkl": there are two"#),
+        ("no version", archive(&[pickle]), r#""a/version": there is no such record"#),
+        ("no number", archive(&[pickle, ("a/version", b"x")]), r#"unexpected content "x""#),
+        ("the future", archive(&[pickle, ("a/version", b"11")]), r#"unexpected content "11""#),
+        ("a long version", archive(&[pickle, ("a/version", &[b'3'; 65])]), "65 bytes, of at most 64"),
+        ("big-endian", archive(&[pickle, version, ("a/byteorder", b"big")]), r#"unexpected content "big""#),
+        ("TorchScript", archive(&[pickle, version, ("a/constants.pkl", b"")]), "a TorchScript archive"),
+    ]);
+}

@@ -1,0 +1,156 @@
+//! Between lists of sequences and padded batches: the part of `torch.nn.utils.rnn` that packs nothing.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::str::FromStr;
+
+use tch::{Kind, Tensor};
+
+use crate::error::{Error, Result};
+use crate::tensor::device_of;
+
+/// The lengths of the sequences of a batch: numbers, or a tensor of them.
+///
+/// Functions take `impl Into<Lengths>`, so that `&[3, 2]`, `&vec` and `&tensor` will do.
+#[derive(Debug, Clone, Copy)]
+pub enum Lengths<'a> {
+    /// One number a sequence.
+    Slice(&'a [i64]),
+    /// A 1-D tensor, one number a sequence. On the CPU, for packing.
+    Tensor(&'a Tensor),
+}
+
+impl Lengths<'_> {
+    pub(crate) fn tensor(self) -> Result<Tensor> {
+        match self {
+            Lengths::Slice(lengths) => Ok(Tensor::f_from_slice(lengths)?),
+            Lengths::Tensor(lengths) => Ok(lengths.shallow_clone()),
+        }
+    }
+}
+
+impl<'a> From<&'a [i64]> for Lengths<'a> {
+    fn from(lengths: &'a [i64]) -> Self {
+        Lengths::Slice(lengths)
+    }
+}
+
+impl<'a, const N: usize> From<&'a [i64; N]> for Lengths<'a> {
+    fn from(lengths: &'a [i64; N]) -> Self {
+        Lengths::Slice(lengths)
+    }
+}
+
+impl<'a> From<&'a Vec<i64>> for Lengths<'a> {
+    fn from(lengths: &'a Vec<i64>) -> Self {
+        Lengths::Slice(lengths)
+    }
+}
+
+impl<'a> From<&'a Tensor> for Lengths<'a> {
+    fn from(lengths: &'a Tensor) -> Self {
+        Lengths::Tensor(lengths)
+    }
+}
+
+/// On which side [`pad_sequence`] pads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PaddingSide {
+    /// Before the first step.
+    Left,
+    /// After the last step, the default.
+    #[default]
+    Right,
+}
+
+impl FromStr for PaddingSide {
+    type Err = Error;
+
+    /// `"left"` or `"right"`; anything else gives torch's error.
+    fn from_str(name: &str) -> Result<PaddingSide> {
+        match name {
+            "left" => Ok(PaddingSide::Left),
+            "right" => Ok(PaddingSide::Right),
+            _ => Err(Error::UnknownPaddingSide(name.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for PaddingSide {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            PaddingSide::Left => "left",
+            PaddingSide::Right => "right",
+        })
+    }
+}
+
+/// Stacks sequences of different lengths into one padded batch: `torch.nn.utils.rnn.pad_sequence`.
+///
+/// B sequences of (length, *) become (T, B, *), or (B, T, *) with `batch_first`, T being the longest length. Kind and
+/// device are those of the first sequence. torch's defaults: `batch_first = false`, `padding_value = 0.0`, the right
+/// side. torch also takes a tensor and reads its first dimension as the list: here `&tensor.f_unbind(0)?`.
+///
+/// ```
+/// use recurrent::{PaddingSide, pad_sequence};
+/// use tch::Tensor;
+/// # fn main() -> Result<(), recurrent::Error> {
+/// let words = [Tensor::from_slice(&[4, 5]), Tensor::from_slice(&[1, 2, 3]), Tensor::from_slice(&[6])];
+/// let padded = pad_sequence(&words, true, 0.0, PaddingSide::Right)?;
+/// assert_eq!(padded, Tensor::from_slice2(&[[4, 5, 0], [1, 2, 3], [6, 0, 0]]));
+/// let padded = pad_sequence(&words, true, -1.0, PaddingSide::Left)?;
+/// assert_eq!(padded, Tensor::from_slice2(&[[-1, 4, 5], [1, 2, 3], [-1, -1, 6]]));
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+/// torch's, as [`Error::Torch`]: no sequences, a sequence of no dimensions, other dimensions that do not agree.
+#[doc(alias = "torch.nn.utils.rnn.pad_sequence")]
+pub fn pad_sequence<T: Borrow<Tensor>>(
+    sequences: &[T],
+    batch_first: bool,
+    padding_value: f64,
+    padding_side: PaddingSide,
+) -> Result<Tensor> {
+    let side = padding_side.to_string();
+    Ok(Tensor::f_pad_sequence(sequences, batch_first, padding_value, &side)?)
+}
+
+/// Takes a padded batch apart: `torch.nn.utils.rnn.unpad_sequence`.
+///
+/// The first `lengths[b]` steps of each sequence b of (T, B, *), or (B, T, *) with `batch_first`, as copies. A length
+/// beyond T gives the T steps there are.
+///
+/// torch transposes the *caller's* tensor in place unless `batch_first`; here it stays as it is.
+///
+/// ```
+/// use tch::Tensor;
+/// # fn main() -> Result<(), recurrent::Error> {
+/// let padded = Tensor::from_slice2(&[[4, 5, 0], [1, 2, 3]]);
+/// let words = recurrent::unpad_sequence(&padded, &[2, 3], true)?;
+/// assert_eq!(words, [Tensor::from_slice(&[4, 5]), Tensor::from_slice(&[1, 2, 3])]);
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+/// [`Error::UnpadCount`] if there are not as many lengths as sequences; torch's as [`Error::Torch`].
+#[doc(alias = "torch.nn.utils.rnn.unpad_sequence")]
+pub fn unpad_sequence<'a>(
+    padded_sequences: &Tensor,
+    lengths: impl Into<Lengths<'a>>,
+    batch_first: bool,
+) -> Result<Vec<Tensor>> {
+    let lengths = lengths.into().tensor()?;
+    let by_step = padded_sequences.f_transpose(0, 1)?;
+    let by_sequence = if batch_first { padded_sequences } else { &by_step };
+    let step = Tensor::f_arange(by_sequence.size()[1], (Kind::Int64, device_of(&lengths)?))?;
+    if lengths.dim() == 0 {
+        return Err(Error::ScalarLengths);
+    }
+    let (sequences, lengths) = (by_sequence.f_unbind(0)?, lengths.f_unbind(0)?);
+    if sequences.len() != lengths.len() {
+        return Err(Error::UnpadCount { sequences: sequences.len(), lengths: lengths.len() });
+    }
+    let within = |(sequence, length): (Tensor, Tensor)| Ok(sequence.f_index(&[Some(step.f_lt_tensor(&length)?)])?);
+    sequences.into_iter().zip(lengths).map(within).collect()
+}

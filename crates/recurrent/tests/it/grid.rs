@@ -1,0 +1,164 @@
+//! Every combination of options, input form and kind, forwards and backwards: fixtures/make.py does the same in Python.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use recurrent::pack_padded_sequence;
+use tch::Tensor;
+
+use crate::support::alone;
+use crate::support::layer::{Layer, Spec};
+use crate::support::python::ask;
+use crate::support::tensors::{apart, bytes, kind, leaf, uniform};
+
+const INPUT: i64 = 3;
+const HIDDEN: i64 = 3;
+const PROJ: i64 = 2;
+const STEPS: i64 = 4;
+const BATCH: i64 = 3;
+
+/// Mode of make.py, class, nonlinearity, projection.
+const MODES: [(&str, &str, Option<&str>, Option<i64>); 5] = [
+    ("rnn-tanh", "RNN", Some("tanh"), None),
+    ("rnn-relu", "RNN", Some("relu"), None),
+    ("gru", "GRU", None, None),
+    ("lstm", "LSTM", None, None),
+    ("lstm-proj", "LSTM", None, Some(PROJ)),
+];
+
+/// How the input comes: a tensor, or a packed one with these lengths.
+#[derive(Clone, Copy)]
+enum Form {
+    Batched,
+    Unbatched,
+    Packed { lengths: [i64; 3], enforce_sorted: bool },
+}
+
+const FORMS: [(&str, Form); 4] = [
+    ("batched", Form::Batched),
+    ("unbatched", Form::Unbatched),
+    ("packed-sorted", Form::Packed { lengths: [4, 2, 1], enforce_sorted: true }),
+    ("packed-unsorted", Form::Packed { lengths: [1, 4, 2], enforce_sorted: false }),
+];
+
+struct Case {
+    name: String,
+    spec: Spec,
+    form: Form,
+}
+
+/// The product, in make.py's order: the position of a case is its seed.
+fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (mode, class, nonlinearity, proj_size) in MODES {
+        // The rightmost changes fastest, as in itertools.product; True comes first.
+        for options in 0..8 {
+            let [bias, bidirectional, batch_first] = [4, 2, 1].map(|bit| options & bit == 0);
+            for num_layers in [1, 2, 3] {
+                for (form_name, form) in FORMS {
+                    for (suffix, dtype) in [("f32", "float32"), ("f64", "float64")] {
+                        let word = |on: bool, word: &'static str| if on { word } else { "" };
+                        let name = format!(
+                            "{mode}{}{}{} {num_layers} {form_name} {suffix}",
+                            word(bias, " bias"),
+                            word(bidirectional, " bidirectional"),
+                            word(batch_first, " batch_first"),
+                        );
+                        let base = Spec { dtype, nonlinearity, proj_size, ..Spec::new(class, INPUT, HIDDEN) };
+                        cases.push(Case {
+                            name,
+                            form,
+                            spec: Spec { bias, bidirectional, batch_first, num_layers, ..base },
+                        });
+                    }
+                }
+            }
+        }
+    }
+    cases
+}
+
+impl Case {
+    fn input_shape(&self) -> Vec<i64> {
+        match (self.form, self.spec.batch_first) {
+            (Form::Unbatched, _) => vec![STEPS, INPUT],
+            (_, true) => vec![BATCH, STEPS, INPUT],
+            (_, false) => vec![STEPS, BATCH, INPUT],
+        }
+    }
+
+    fn state_shapes(&self) -> Vec<Vec<i64>> {
+        let rows = self.spec.rows();
+        let shape =
+            |size| if matches!(self.form, Form::Unbatched) { vec![rows, size] } else { vec![rows, BATCH, size] };
+        self.spec.state_sizes().into_iter().map(shape).collect()
+    }
+
+    fn forward(&self, layer: &Layer, x: &Tensor, hx: &[Tensor]) -> Vec<Tensor> {
+        match self.form {
+            Form::Batched | Form::Unbatched => layer.forward(x, Some(hx)).unwrap(),
+            Form::Packed { lengths, enforce_sorted } => {
+                let packed = pack_padded_sequence(x, &lengths, self.spec.batch_first, enforce_sorted).unwrap();
+                let (output, mut results) = layer.forward_packed(&packed, Some(hx)).unwrap();
+                results.insert(0, output.data);
+                results
+            }
+        }
+    }
+
+    /// Named results in make.py's order.
+    fn run(&self, seed: i64) -> Vec<(String, Tensor)> {
+        tch::manual_seed(seed);
+        let kind = kind(self.spec.dtype);
+        let (_vs, layer) = self.spec.build().unwrap();
+        let x = leaf(&uniform(&self.input_shape(), kind));
+        let hx: Vec<Tensor> = self.state_shapes().iter().map(|shape| leaf(&uniform(shape, kind))).collect();
+        let results = self.forward(&layer, &x, &hx);
+        let weights: Vec<Tensor> = results.iter().map(|result| uniform(&result.size(), kind)).collect();
+        let sums = results.iter().zip(&weights).map(|(result, weight)| (result * weight).sum(kind));
+        sums.reduce(|sum, term| sum + term).unwrap().backward();
+
+        let names = ["output", "h", "c"].map(str::to_owned);
+        let mut named: Vec<_> = names.into_iter().zip(results).collect();
+        let states = ["h0", "c0"].map(str::to_owned).into_iter().zip(hx);
+        let leaves = std::iter::once(("x".to_owned(), x)).chain(states).chain(layer.named_parameters());
+        named.extend(leaves.map(|(name, leaf)| (format!("gradient of {name}"), leaf.grad())));
+        named
+    }
+}
+
+/// Runs every case and gives each of its tensors, beside the part of the reference that belongs to it, to `check`.
+fn compare(reference: &HashMap<String, Tensor>, check: impl Fn(&str, &Tensor, &Tensor)) {
+    let cases = cases();
+    assert_eq!((cases.len(), reference.len()), (960, 960));
+    for (seed, case) in cases.iter().enumerate() {
+        let expected = &reference[&case.name];
+        let mut start = 0;
+        for (name, ours) in case.run(seed as i64) {
+            let part = expected.narrow(0, start, ours.numel() as i64).reshape(ours.size());
+            check(&format!("{}: {name}", case.name), &ours, &part);
+            start += ours.numel() as i64;
+        }
+        assert_eq!(start, expected.numel() as i64, "{}", case.name);
+    }
+}
+
+#[test]
+fn outputs_states_and_gradients_are_pythons_to_the_bit() {
+    let _alone = alone();
+    let Some(reply) = ask("grid", "import make\nreply(None, make.grid())", &()) else { return };
+    compare(&reply.tensors, |what, ours, pythons| {
+        assert!(bytes(ours) == bytes(pythons), "{what}: {:e} apart", apart(ours, pythons));
+    });
+}
+
+#[test]
+fn outputs_states_and_gradients_agree_with_the_committed_ones() {
+    let _alone = alone();
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/grid.safetensors");
+    let reference = Tensor::read_safetensors(file).unwrap().into_iter().collect();
+    compare(&reference, |what, ours, committed| {
+        let tolerance = if what.contains("f64") { 1e-12 } else { 1e-6 };
+        assert!(apart(ours, committed) <= tolerance, "{what}: {:e} apart", apart(ours, committed));
+    });
+}
