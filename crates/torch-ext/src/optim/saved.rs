@@ -8,7 +8,7 @@
 //! Parameters are numbered through all groups, in order. What a loaded group holds beyond the options known here
 //! (`foreach`, `fused`, a scheduler's `initial_lr`) is kept and written back.
 
-use pt_file::{Dict, Value};
+use pt_file::{Dict, Key, Value};
 use tch::Tensor;
 
 use super::{Optimizer, ParamGroup, Rule};
@@ -100,11 +100,18 @@ fn group_dict<R: Rule>(group: &ParamGroup<R>, params: Vec<i64>) -> Value {
     };
     let mut dict = loaded.clone();
     for (key, value) in ours.iter() {
-        if !loaded.get(key.clone()).is_some_and(|known| same(known, value)) {
+        let known = loaded.get(key.clone());
+        let stays = known.is_some_and(|known| is_choice_of_code_path(key) || same(known, value));
+        if !stays {
             dict.insert(key.clone(), value.clone());
         }
     }
     Value::Dict(dict)
+}
+
+/// Options that choose among Python's implementations and mean nothing here.
+fn is_choice_of_code_path(key: &Key) -> bool {
+    matches!(key.as_str(), Some("foreach" | "capturable" | "differentiable" | "fused"))
 }
 
 /// Whether two values are equal to Python, to which 0 is 0.0.
