@@ -10,6 +10,8 @@ pub enum Error {
     Torch(String),
     /// An optimizer was given a value or a parameter that it cannot use (a `ValueError` in Python); torch's own words.
     Optimizer(String),
+    /// A saved optimizer or scheduler that does not fit this one; torch's words where it has them.
+    StateDict(String),
     /// CUDA was asked for and is not there; the text says which step failed and what to do.
     Cuda(String),
 }
@@ -20,7 +22,9 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Torch(message) | Error::Optimizer(message) | Error::Cuda(message) => f.write_str(message),
+            Error::Torch(message) | Error::Optimizer(message) | Error::StateDict(message) | Error::Cuda(message) => {
+                f.write_str(message)
+            }
         }
     }
 }

@@ -19,6 +19,7 @@ unsafe extern "C" {
     ) -> *mut c_char;
     pub(crate) fn te_addcmul_(this: *mut C_tensor, a: *const C_tensor, b: *const C_tensor, value: f64) -> *mut c_char;
     pub(crate) fn te_addcdiv_(this: *mut C_tensor, a: *const C_tensor, b: *const C_tensor, value: f64) -> *mut c_char;
+    pub(crate) fn te_vector_norm(this: *const C_tensor, ord: f64, out: *mut *mut C_tensor) -> *mut c_char;
     pub(crate) fn te_clear_grad(this: *mut C_tensor) -> *mut c_char;
     pub(crate) fn te_rng_get_state(state: *mut *mut C_tensor) -> *mut c_char;
     pub(crate) fn te_rng_set_state(state: *const C_tensor) -> *mut c_char;

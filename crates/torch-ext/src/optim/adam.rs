@@ -1,8 +1,10 @@
 //! Adam (Kingma and Ba, 2015) and AdamW (Loshchilov and Hutter, 2019), after `_single_tensor_adam` of torch/optim/adam.py.
 
+use pt_file::{Dict, Value};
 use tch::Tensor;
 
-use super::{Rule, ops};
+use super::saved::{Saved, fault, number, saved_step, saved_tensor};
+use super::{Rule, ops, refuse_below_zero};
 use crate::error::{Error, Result};
 
 /// Options of [`Adam`](super::Adam); the defaults are torch's.
@@ -65,19 +67,18 @@ impl AdamState {
 impl Rule for AdamOptions {
     type State = AdamState;
 
+    fn lr_mut(&mut self) -> &mut f64 {
+        &mut self.lr
+    }
+
     fn validate(&self) -> Result<()> {
-        let refuse = |what: &str, value: f64| Err(Error::Optimizer(format!("Invalid {what}: {value:?}")));
-        // Written so that NaN is refused, as torch writes it.
-        let at_least_zero = |value: f64| value >= 0.0;
-        let is_decay = |beta: f64| (0.0..1.0).contains(&beta);
-        match self {
-            _ if !at_least_zero(self.lr) => refuse("learning rate", self.lr),
-            _ if !at_least_zero(self.eps) => refuse("epsilon value", self.eps),
-            _ if !is_decay(self.betas.0) => refuse("beta parameter at index 0", self.betas.0),
-            _ if !is_decay(self.betas.1) => refuse("beta parameter at index 1", self.betas.1),
-            _ if !at_least_zero(self.weight_decay) => refuse("weight_decay value", self.weight_decay),
-            _ => Ok(()),
+        refuse_below_zero(&[("learning rate", self.lr), ("epsilon value", self.eps)])?;
+        for (index, beta) in [self.betas.0, self.betas.1].into_iter().enumerate() {
+            if !(0.0..1.0).contains(&beta) {
+                return Err(Error::Optimizer(format!("Invalid beta parameter at index {index}: {beta:?}")));
+            }
         }
+        refuse_below_zero(&[("weight_decay value", self.weight_decay)])
     }
 
     fn update(&self, param: &mut Tensor, grad: &Tensor, state: &mut Option<AdamState>) -> Result<()> {
@@ -116,5 +117,57 @@ impl Rule for AdamOptions {
         let mut denom = second_moment.f_sqrt()?.f_div_scalar(bias_correction2.powf(0.5))?;
         let _ = denom.f_add_scalar_(eps)?;
         ops::addcdiv_(param, &state.exp_avg, &denom, -step_size)
+    }
+
+    fn group(&self) -> Dict {
+        let mut group = Dict::new();
+        group.insert("lr", self.lr);
+        group.insert("betas", Value::tuple([self.betas.0, self.betas.1]));
+        group.insert("eps", self.eps);
+        group.insert("weight_decay", number(self.weight_decay));
+        group.insert("amsgrad", self.amsgrad);
+        group.insert("maximize", self.maximize);
+        group.insert("foreach", Value::None);
+        group.insert("capturable", false);
+        group.insert("differentiable", false);
+        group.insert("fused", Value::None);
+        group.insert("decoupled_weight_decay", self.decoupled_weight_decay);
+        group
+    }
+
+    fn from_group(group: &Saved<'_>) -> Result<Self> {
+        let betas = group.floats("betas")?;
+        let [beta1, beta2] = betas[..] else {
+            return Err(fault(format!("\"betas\" has {} entries, not 2", betas.len())));
+        };
+        Ok(AdamOptions {
+            lr: group.float("lr")?,
+            betas: (beta1, beta2),
+            eps: group.float("eps")?,
+            weight_decay: group.float("weight_decay")?,
+            amsgrad: group.bool("amsgrad")?,
+            maximize: group.bool_or("maximize", false)?,
+            decoupled_weight_decay: group.bool_or("decoupled_weight_decay", false)?,
+        })
+    }
+
+    fn save(state: &AdamState) -> Result<Dict> {
+        let mut dict = Dict::new();
+        dict.insert("step", saved_step(state.step));
+        dict.insert("exp_avg", saved_tensor(&state.exp_avg)?);
+        dict.insert("exp_avg_sq", saved_tensor(&state.exp_avg_sq)?);
+        if let Some(max) = &state.max_exp_avg_sq {
+            dict.insert("max_exp_avg_sq", saved_tensor(max)?);
+        }
+        Ok(dict)
+    }
+
+    fn load(saved: &Saved<'_>, param: &Tensor) -> Result<AdamState> {
+        Ok(AdamState {
+            step: saved.step()?,
+            exp_avg: saved.tensor("exp_avg", param)?,
+            exp_avg_sq: saved.tensor("exp_avg_sq", param)?,
+            max_exp_avg_sq: saved.tensor_or_none("max_exp_avg_sq", param)?,
+        })
     }
 }

@@ -22,7 +22,11 @@
 //! ```
 
 mod adam;
+mod clip;
+mod lr_scheduler;
 mod ops;
+mod rmsprop;
+mod saved;
 mod sgd;
 
 use std::borrow::Borrow;
@@ -31,6 +35,14 @@ use std::fmt::Debug;
 use tch::Tensor;
 
 pub use adam::{AdamOptions, AdamState};
+pub use clip::{clip_grad_norm_, clip_grad_value_};
+pub use lr_scheduler::{
+    CosineAnnealing, CosineAnnealingLr, Exponential, ExponentialLr, LrScheduler, PlateauMode, PlateauOptions,
+    ReduceLrOnPlateau, Schedule, StepDecay, StepLr, ThresholdMode,
+};
+use pt_file::Dict;
+pub use rmsprop::{RmsPropOptions, RmsPropState};
+pub use saved::Saved;
 pub use sgd::{SgdOptions, SgdState};
 
 use crate::error::{Error, Result};
@@ -41,10 +53,16 @@ pub type Adam = Optimizer<AdamOptions>;
 /// Stochastic gradient descent: `torch.optim.SGD(params, lr, momentum, dampening, weight_decay, nesterov)`.
 pub type Sgd = Optimizer<SgdOptions>;
 
+/// RMSprop: `torch.optim.RMSprop(params, lr, alpha, eps, weight_decay, momentum, centered)`.
+pub type RmsProp = Optimizer<RmsPropOptions>;
+
 /// How one optimizer updates one parameter; its implementations are the option structs of this module.
 pub trait Rule: Clone + Debug {
     /// What is remembered for one parameter from step to step.
     type State: Debug;
+
+    /// The learning rate, which schedulers change.
+    fn lr_mut(&mut self) -> &mut f64;
 
     /// Refuses options that torch refuses, in its words.
     ///
@@ -57,6 +75,35 @@ pub trait Rule: Clone + Debug {
     /// # Errors
     /// If libtorch refuses, say because shapes or devices differ.
     fn update(&self, param: &mut Tensor, grad: &Tensor, state: &mut Option<Self::State>) -> Result<()>;
+
+    /// The options as Python keeps them in a param group, in its order and without `params`.
+    fn group(&self) -> Dict;
+
+    /// The options of a saved param group.
+    ///
+    /// # Errors
+    /// [`Error::StateDict`] if one is missing or of another type.
+    fn from_group(group: &Saved<'_>) -> Result<Self>;
+
+    /// A parameter's state as Python keeps it.
+    ///
+    /// # Errors
+    /// If a tensor cannot be copied to the CPU.
+    fn save(state: &Self::State) -> Result<Dict>;
+
+    /// The saved state of `param`.
+    ///
+    /// # Errors
+    /// [`Error::StateDict`] if an entry is missing, of another type or of another shape.
+    fn load(saved: &Saved<'_>, param: &Tensor) -> Result<Self::State>;
+}
+
+/// Refuses negative values and NaN, in torch's words.
+fn refuse_below_zero(values: &[(&str, f64)]) -> Result<()> {
+    match values.iter().find(|(_, value)| value.is_nan() || *value < 0.0) {
+        Some((what, value)) => Err(Error::Optimizer(format!("Invalid {what}: {value:?}"))),
+        None => Ok(()),
+    }
 }
 
 /// Parameters that are updated with the same options.
@@ -64,6 +111,10 @@ pub trait Rule: Clone + Debug {
 pub struct ParamGroup<R: Rule> {
     params: Vec<Tensor>,
     states: Vec<Option<R::State>>,
+    /// The learning rate that a scheduler started from.
+    initial_lr: Option<f64>,
+    /// The group from which the options were loaded.
+    loaded: Option<Dict>,
     /// The options; change them between steps at will (a learning-rate schedule does).
     pub options: R,
 }
@@ -130,7 +181,7 @@ impl<R: Rule> Optimizer<R> {
             }
         }
         let states = params.iter().map(|_| None).collect();
-        self.groups.push(ParamGroup { params, states, options });
+        self.groups.push(ParamGroup { params, states, initial_lr: None, loaded: None, options });
         Ok(())
     }
 

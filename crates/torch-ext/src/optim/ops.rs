@@ -1,4 +1,4 @@
-//! The in-place operations of `torch.optim` that tch lacks, safe to call.
+//! The operations of `torch.optim` that tch lacks, safe to call.
 
 use tch::Tensor;
 
@@ -27,6 +27,12 @@ pub(super) fn addcmul_(this: &mut Tensor, a: &Tensor, b: &Tensor, value: f64) ->
 pub(super) fn addcdiv_(this: &mut Tensor, a: &Tensor, b: &Tensor, value: f64) -> Result<()> {
     // SAFETY: as above.
     unsafe { ffi::check(ffi::te_addcdiv_(this.as_mut_ptr(), a.as_ptr(), b.as_ptr(), value)) }
+}
+
+/// `torch.linalg.vector_norm(this, ord)`
+pub(super) fn vector_norm(this: &Tensor, ord: f64) -> Result<Tensor> {
+    // SAFETY: as above.
+    ffi::new_tensor(|out| unsafe { ffi::te_vector_norm(this.as_ptr(), ord, out) })
 }
 
 /// `this.grad = None`

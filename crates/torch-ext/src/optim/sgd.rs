@@ -1,8 +1,10 @@
 //! Stochastic gradient descent, after `_single_tensor_sgd` of torch/optim/sgd.py.
 
+use pt_file::{Dict, Value};
 use tch::Tensor;
 
-use super::{Rule, ops};
+use super::saved::{Saved, number, saved_tensor};
+use super::{Rule, ops, refuse_below_zero};
 use crate::error::{Error, Result};
 
 /// Options of [`Sgd`](super::Sgd); the defaults are torch's.
@@ -38,15 +40,16 @@ pub struct SgdState {
 impl Rule for SgdOptions {
     type State = SgdState;
 
+    fn lr_mut(&mut self) -> &mut f64 {
+        &mut self.lr
+    }
+
     fn validate(&self) -> Result<()> {
-        for (what, value) in
-            [("learning rate", self.lr), ("momentum value", self.momentum), ("weight_decay value", self.weight_decay)]
-        {
-            // NaN too, which torch lets through.
-            if value.is_nan() || value < 0.0 {
-                return Err(Error::Optimizer(format!("Invalid {what}: {value:?}")));
-            }
-        }
+        refuse_below_zero(&[
+            ("learning rate", self.lr),
+            ("momentum value", self.momentum),
+            ("weight_decay value", self.weight_decay),
+        ])?;
         if self.nesterov && (self.momentum <= 0.0 || self.dampening != 0.0) {
             return Err(Error::Optimizer("Nesterov momentum requires a momentum and zero dampening".to_owned()));
         }
@@ -70,5 +73,40 @@ impl Rule for SgdOptions {
             grad = if self.nesterov { ops::add(&grad, buffer, self.momentum)? } else { buffer.shallow_clone() };
         }
         ops::add_(param, &grad, -self.lr)
+    }
+
+    fn group(&self) -> Dict {
+        let mut group = Dict::new();
+        group.insert("lr", self.lr);
+        group.insert("momentum", number(self.momentum));
+        group.insert("dampening", number(self.dampening));
+        group.insert("weight_decay", number(self.weight_decay));
+        group.insert("nesterov", self.nesterov);
+        group.insert("maximize", self.maximize);
+        group.insert("foreach", Value::None);
+        group.insert("differentiable", false);
+        group.insert("fused", Value::None);
+        group
+    }
+
+    fn from_group(group: &Saved<'_>) -> Result<Self> {
+        Ok(SgdOptions {
+            lr: group.float("lr")?,
+            momentum: group.float("momentum")?,
+            dampening: group.float("dampening")?,
+            weight_decay: group.float("weight_decay")?,
+            nesterov: group.bool("nesterov")?,
+            maximize: group.bool_or("maximize", false)?,
+        })
+    }
+
+    fn save(state: &SgdState) -> Result<Dict> {
+        let mut dict = Dict::new();
+        dict.insert("momentum_buffer", saved_tensor(&state.momentum_buffer)?);
+        Ok(dict)
+    }
+
+    fn load(saved: &Saved<'_>, param: &Tensor) -> Result<SgdState> {
+        Ok(SgdState { momentum_buffer: saved.tensor("momentum_buffer", param)? })
     }
 }

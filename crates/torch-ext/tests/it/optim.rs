@@ -2,48 +2,30 @@
 
 use tch::{Device, Kind, Tensor};
 use torch_ext::Error;
-use torch_ext::optim::{Adam, AdamOptions, Optimizer, Rule, Sgd, SgdOptions};
+use torch_ext::optim::{Adam, AdamOptions, Optimizer, RmsPropOptions, Rule, Sgd, SgdOptions};
 
-/// Minimises sum(sin(3 w) * x + w^4 / 10) over two parameters and prints the bits of both after 1, 10 and 500 steps.
+use crate::support::{PRELUDE, bits, train_step, weights};
+
 const PROGRAM: &str = r"
-import math, struct, sys, torch
-torch.set_num_threads(1)
-def bits(t): return ' '.join(struct.pack('>f', v).hex() for v in t.flatten().tolist())
-def weights(n): return torch.arange(n, dtype=torch.float32).mul(0.37).sub(1.0)
 for line in sys.argv[1:]:
-    a, b = weights(37).requires_grad_(), weights(5).requires_grad_()
-    optimizer = eval(line, {'torch': torch, 'p': [a, b]})
+    p = [weights(37), weights(5)]
+    optimizer = eval(line)
     for step in range(1, 501):
-        optimizer.zero_grad()
-        loss = sum(((3 * w).sin() * 0.5 + w * w * w * w / 10).sum() for w in (a, b))
-        loss.backward()
-        optimizer.step()
-        if step in (1, 10, 500): print(bits(a), bits(b))
+        train_step(optimizer, p)
+        if step in (1, 10, 500): print(bits(p))
 ";
 
 fn run<R: Rule>(options: R) -> Vec<String> {
-    let weights = |n: i64| {
-        let mut w = Tensor::arange(n, (Kind::Float, Device::Cpu));
-        w = w.f_mul_scalar(0.37).unwrap().f_sub_scalar(1.0).unwrap();
-        w.set_requires_grad(true)
-    };
     let params = [weights(37), weights(5)];
     let mut optimizer = Optimizer::new(&params, options).unwrap();
     let mut lines = Vec::new();
     for step in 1..=500 {
-        optimizer.zero_grad().unwrap();
-        let loss: Tensor = params.iter().map(|w| ((w * 3).sin() * 0.5 + w * w * w * w / 10).sum(Kind::Float)).sum();
-        loss.backward();
-        optimizer.step().unwrap();
+        train_step(&mut optimizer, &params);
         if [1, 10, 500].contains(&step) {
-            lines.push(params.iter().flat_map(bits).collect::<Vec<_>>().join(" "));
+            lines.push(bits(&params));
         }
     }
     lines
-}
-
-fn bits(tensor: &Tensor) -> Vec<String> {
-    Vec::<f32>::try_from(&tensor.detach()).unwrap().iter().map(|v| format!("{:08x}", v.to_bits())).collect()
 }
 
 #[test]
@@ -51,6 +33,11 @@ fn five_hundred_steps_equal_pytorch_to_the_bit() {
     tch::set_num_threads(1);
     let adam = |change: fn(&mut AdamOptions)| {
         let mut options = AdamOptions { lr: 0.01, ..AdamOptions::default() };
+        change(&mut options);
+        run(options)
+    };
+    let rms_prop = |change: fn(&mut RmsPropOptions)| {
+        let mut options = RmsPropOptions::default();
         change(&mut options);
         run(options)
     };
@@ -77,9 +64,14 @@ fn five_hundred_steps_equal_pytorch_to_the_bit() {
                 (o.momentum, o.nesterov, o.weight_decay) = (0.9, true, 0.1);
             }),
         ),
+        ("torch.optim.RMSprop(p)", rms_prop(|_| ())),
+        (
+            "torch.optim.RMSprop(p, momentum=0.5, centered=True, weight_decay=0.1, alpha=0.9)",
+            rms_prop(|o| (o.momentum, o.centered, o.weight_decay, o.alpha) = (0.5, true, 0.1, 0.9)),
+        ),
     ];
     let lines: Vec<&str> = cases.iter().map(|(line, _)| *line).collect();
-    let Some(python) = python_torch::run("optimizers", PROGRAM, &lines) else { return };
+    let Some(python) = python_torch::run("optimizers", &format!("{PRELUDE}{PROGRAM}"), &lines) else { return };
     let ours: Vec<&String> = cases.iter().flat_map(|(_, lines)| lines).collect();
     assert_eq!(python.lines().count(), ours.len());
     for (i, (python, ours)) in python.lines().zip(ours).enumerate() {
