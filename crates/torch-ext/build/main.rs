@@ -1,5 +1,8 @@
 //! Compiles the C++ shim and tells dependents where libtorch lies (see rpath.rs).
 
+#[path = "rpath.rs"]
+mod rpath;
+
 use std::env;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +14,7 @@ fn main() {
         return;
     };
     println!("cargo::metadata=libtorch_lib={}", lib.display());
-    println!("cargo::rustc-link-arg=-Wl,-rpath,{}", lib.display());
+    rpath::main();
     let include = lib.parent().unwrap_or(Path::new("")).join("include");
     cc::Build::new()
         .cpp(true)

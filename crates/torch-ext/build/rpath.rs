@@ -1,12 +1,15 @@
-//! The build script of every package with a binary, test, bench or example: it tells the linker where libtorch lies,
-//! so that the result starts from any folder with no LD_LIBRARY_PATH.
+//! The build script of every package with a binary, test, bench or example that links libtorch, and the one place that
+//! talks to the linker: the result starts from any folder with no LD_LIBRARY_PATH.
 //!
 //! Link arguments do not reach dependents, hence one build script a package. They all name this file
-//! (`build = "../torch-ext/build/rpath.rs"`); the folder comes from torch-ext, on which the package must depend.
+//! (`build = "../torch-ext/build/rpath.rs"`). The folder comes from torch-ext or, where a package knows torch-sys alone,
+//! from there; a package that depends on neither links no libtorch, and there is nothing to say.
 
-fn main() {
-    match std::env::var("DEP_TORCH_EXT_LIBTORCH_LIB") {
-        Ok(lib) => println!("cargo::rustc-link-arg=-Wl,-rpath,{lib}"),
-        Err(_) => println!("cargo::error=no libtorch folder from torch-ext: name it under [dependencies]"),
+/// Writes libtorch's folder into the package's binaries.
+pub fn main() {
+    println!("cargo::rerun-if-changed=Cargo.toml");
+    let keys = ["DEP_TORCH_EXT_LIBTORCH_LIB", "DEP_TCH_LIBTORCH_LIB"];
+    if let Some(folder) = keys.into_iter().find_map(|key| std::env::var(key).ok()) {
+        println!("cargo::rustc-link-arg=-Wl,-rpath,{folder}");
     }
 }

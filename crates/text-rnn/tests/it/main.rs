@@ -1,5 +1,7 @@
 //! text-rnn as its users run it, and beside PyTorch.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are tests, which clippy does not see
+
 mod cli;
 mod parity;
 

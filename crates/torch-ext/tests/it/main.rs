@@ -1,5 +1,7 @@
 //! torch-ext beside PyTorch.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are tests, which clippy does not see
+
 mod clip;
 mod lr_scheduler;
 mod optim;
