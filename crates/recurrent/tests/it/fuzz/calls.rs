@@ -7,6 +7,7 @@ use recurrent::{
 use serde::Serialize;
 use tch::{Device, Kind, Tensor};
 
+use crate::support::cell::CellSpec;
 use crate::support::layer::Spec;
 use crate::support::tensors::{kind, uniform};
 
@@ -46,6 +47,12 @@ pub enum Call {
         train: bool,
         input: Draw,
         packing: Option<Packing>,
+        hx: Option<Vec<Draw>>,
+    },
+    /// What is returned includes the parameters.
+    Cell {
+        spec: CellSpec,
+        input: Draw,
         hx: Option<Vec<Draw>>,
     },
     LoadStateDict {
@@ -103,6 +110,11 @@ impl Call {
         match self {
             Call::Forward { spec, train, input, packing, hx } => {
                 forward(spec, *train, input, packing.as_ref(), hx.as_deref())
+            }
+            Call::Cell { spec, input, hx } => {
+                let (_vs, cell) = spec.build()?;
+                let state = cell.forward(&input.draw(), hx.as_deref().map(draw).as_deref())?;
+                Ok(state.into_iter().chain(cell.named_parameters().into_iter().map(|(_, weight)| weight)).collect())
             }
             Call::LoadStateDict { spec, entries, strict } => load_state_dict(spec, entries, *strict),
             Call::PackPadded { input, packing } => pack(&input.draw(), packing).map(parts),

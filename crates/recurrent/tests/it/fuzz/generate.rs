@@ -1,6 +1,7 @@
 //! Calls at random, most of them with a mistake or two, the same ones in every run.
 
 use super::calls::{Call, Draw, Packing};
+use crate::support::cell::{CELLS, CellSpec};
 use crate::support::layer::{MODES, Spec};
 use crate::support::random::Random;
 
@@ -9,9 +10,10 @@ const OTHER_DTYPES: [&str; 4] = ["float32", "float64", "bfloat16", "int64"];
 
 /// A call of any function.
 pub fn call(random: &mut Random) -> Call {
-    match random.range(0, 19) {
+    match random.range(0, 22) {
         0..8 => forward(random),
         8..10 => load_state_dict(random),
+        20.. => cell(random),
         10..12 => pack_padded(random),
         12 => Call::PadPacked {
             sequences: sequences(random),
@@ -116,6 +118,34 @@ fn packing(random: &mut Random, steps: i64, batch: i64) -> Packing {
     }
     let lengths_as = random.pick(&["list", "list", "int64", "int32", "float32"]);
     Packing { lengths, lengths_as, batch_first: random.once_in(2), enforce_sorted }
+}
+
+fn cell(random: &mut Random) -> Call {
+    let (class, nonlinearity) = random.pick(&CELLS);
+    let mut spec = CellSpec {
+        dtype: random.mostly("float32", 3, &["float64", "float16", "bfloat16", "int64"]),
+        bias: random.once_in(2),
+        nonlinearity,
+        ..CellSpec::new(class, random.range(0, 4), random.range(0, 5))
+    };
+    if random.once_in(15) {
+        spec.hidden_size = -1;
+    }
+    let batch = random.range(0, 4);
+    let unbatched = random.once_in(3);
+    let right = |size: i64| if unbatched { vec![size.max(0)] } else { vec![batch, size.max(0)] };
+    let input = Draw {
+        shape: shape(random, &right(spec.input_size)),
+        dtype: random.mostly(if spec.dtype == "int64" { "float32" } else { spec.dtype }, 12, &OTHER_DTYPES),
+    };
+    let hx = random.once_in(2).then(|| {
+        let mut state = |_| Draw {
+            shape: shape(random, &right(spec.hidden_size)),
+            dtype: random.mostly(input.dtype, 15, &OTHER_DTYPES),
+        };
+        (0..spec.states()).map(&mut state).collect()
+    });
+    Call::Cell { spec, input, hx }
 }
 
 fn load_state_dict(random: &mut Random) -> Call {

@@ -22,10 +22,11 @@ type Ours = recurrent::Result<Vec<Tensor>>;
 type Pythons = Result<Vec<Tensor>, (String, String)>;
 
 /// Where this library is stricter than torch on purpose: what for, and which errors that are not torch's come of it.
-const DELIBERATE: [(&str, fn(&Call, &Error) -> bool); 5] = [
+const DELIBERATE: [(&str, fn(&Call, &Error) -> bool); 6] = [
     ("a length beyond the padded input", |_, error| matches!(error, Error::LengthTooLong { .. })),
     ("fewer lengths than sequences", |_, error| matches!(error, Error::LengthsCount { .. })),
     ("an index that comes twice in a permutation", |_, error| matches!(error, Error::NotAPermutation)),
+    ("a cell's input and state of different ranks", |_, error| matches!(error, Error::CellMixedRanks { .. })),
     ("the LSTM's packed input is checked as the other layers' is", |call, error| {
         call.packed_class() == Some("LSTM") && is_check_of_forward(error)
     }),

@@ -38,6 +38,15 @@ def forward(spec, train, input, packing, hx):
     return ([output] if packing is None else parts(output)) + state
 
 
+def cell(spec, input, hx):
+    module = layer(spec)
+    input = draw(input)
+    hx = None if hx is None else draw(hx)
+    lstm = spec["class"] == "LSTMCell"
+    state = module(input, hx if hx is None else tuple(hx) if lstm else hx[0])
+    return (list(state) if lstm else [state]) + list(module.parameters())
+
+
 def load_state_dict(spec, entries, strict):
     module = layer(spec)
     module.load_state_dict({name: draw(value) for name, value in entries}, strict=strict)
@@ -51,6 +60,7 @@ def pad_packed(sequences, enforce_sorted, batch_first, padding_value, total_leng
 
 CALLS = {
     "Forward": forward,
+    "Cell": cell,
     "LoadStateDict": load_state_dict,
     "PackPadded": lambda input, packing: parts(pack(draw(input), packing)),
     "PadPacked": pad_packed,

@@ -1,5 +1,6 @@
 //! What the tests share: one lock, layers of any kind, tensors to compare, and Python beside them.
 
+pub mod cell;
 pub mod gradcheck;
 pub mod layer;
 pub mod python;
