@@ -195,20 +195,22 @@ impl<'p> Machine<'p, '_> {
         Ok(())
     }
 
-    /// Sets the attributes of an OrderedDict, of which there is one: `_metadata`.
+    /// Sets the one attribute that an OrderedDict has: `_metadata`.
     fn build(&mut self) -> Result<()> {
         let (state, target) = (self.pop("BUILD")?, self.top("BUILD")?);
         let refused = |what: &str| Problem::Build(excerpt(what));
-        let attributes = self.heap.dict(state).ok_or_else(|| refused("no dict of attributes"))?.entries.clone();
+        let attributes = self.heap.dict(state).ok_or_else(|| refused("no dict of attributes"))?;
+        let metadata = match attributes.entries[..] {
+            [(Obj::Str("_metadata"), metadata)] => Some(metadata),
+            [] => None,
+            [(Obj::Str("_metadata"), _), (Obj::Str(name), _), ..] | [(Obj::Str(name), _), ..] => {
+                return Err(refused(name));
+            }
+            _ => return Err(refused("an int")),
+        };
         let type_name = self.heap.type_name(target);
         let dict = self.heap.dict(target).filter(|dict| dict.ordered).ok_or_else(|| refused(type_name))?;
-        for (name, value) in attributes {
-            match name {
-                Obj::Str("_metadata") => dict.metadata = Some(value),
-                Obj::Str(name) => return Err(refused(name)),
-                _ => return Err(refused("an int")),
-            }
-        }
+        dict.metadata = metadata.or(dict.metadata);
         Ok(())
     }
 }
