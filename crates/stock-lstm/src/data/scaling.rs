@@ -1,0 +1,93 @@
+//! Min-max scaling: every column between 0 and 1.
+
+use anyhow::{Result, ensure};
+
+use super::{COLUMNS, Row};
+
+/// What the notebook adds to the denominator, against division by zero.
+const EPSILON: f64 = 1e-7;
+
+/// `(x - min) / (max - min + 1e-7)` for each column, in f64 as NumPy computes it.
+///
+/// As in the notebook, the extremes are those of the whole series: the test days have a hand in the scale on which the
+/// network is trained. They have none in anything else.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MinMaxScaler {
+    min: Row,
+    /// `max - min + 1e-7`
+    span: Row,
+}
+
+impl MinMaxScaler {
+    /// Takes the extremes of `rows`, whose values are finite.
+    ///
+    /// # Errors
+    /// If a column is constant, which leaves nothing to scale, or its span is no finite number.
+    pub fn fit(rows: &[Row]) -> Result<MinMaxScaler> {
+        let fold = |start: f64, choose: fn(f64, f64) -> f64| {
+            rows.iter().fold([start; COLUMNS.len()], |extreme, row| {
+                std::array::from_fn(|column| choose(extreme[column], row[column]))
+            })
+        };
+        let (min, max) = (fold(f64::INFINITY, f64::min), fold(f64::NEG_INFINITY, f64::max));
+        for ((name, min), max) in COLUMNS.iter().zip(min).zip(max) {
+            ensure!(min < max, "column {name}: every row has {min}, and a constant column cannot be scaled");
+            ensure!((max - min).is_finite(), "column {name}: its values, from {min} to {max}, are too far apart");
+        }
+        Ok(MinMaxScaler { min, span: std::array::from_fn(|column| max[column] - min[column] + EPSILON) })
+    }
+
+    /// The scaled row.
+    pub fn transform(&self, row: &Row) -> Row {
+        std::array::from_fn(|column| (row[column] - self.min[column]) / self.span[column])
+    }
+
+    /// The value of `column` that `scaled` stands for.
+    pub fn inverse(&self, column: usize, scaled: f64) -> f64 {
+        scaled * self.span[column] + self.min[column]
+    }
+
+    /// How much of `column` a scaled 1 is: what a difference is multiplied by.
+    pub fn span(&self, column: usize) -> f64 {
+        self.span[column]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{CLOSE, Order, Prices};
+
+    // cd notebooks-ref && ../.venv/bin/python -c "from stock_lstm import *; prices = load_prices();
+    //   print(min_max_scaler(prices)[[0, 365, 731]].tolist(), np.ptp(prices[:, 4]) + 1e-7)"
+    #[test]
+    fn the_committed_series_scales_to_numpys_figures() {
+        let csv = concat!(env!("CARGO_MANIFEST_DIR"), "/../../data/goog.csv");
+        let prices = Prices::read(csv.as_ref(), Order::OldestFirst).unwrap();
+        let scaler = prices.scaler();
+        let numpy = [
+            [0.3573666856433782, 0.35072478935624857, 0.35865541634222764, 0.08718387390031393, 0.3564108095484086],
+            [0.2569007329199977, 0.2581659829046651, 0.25092542181520827, 0.13254568751386864, 0.2589136414426578],
+            [0.9795634755771101, 0.9950093510588602, 0.9867174738740562, 0.09543017487598301, 0.9982199684453801],
+        ];
+        for (row, numpy) in [0, 365, 731].into_iter().zip(numpy) {
+            assert_eq!(scaler.transform(&prices.rows()[row]), numpy, "row {row}");
+        }
+        assert_eq!(scaler.span(CLOSE), 370.78000010000005);
+        assert!((scaler.inverse(CLOSE, numpy[2][CLOSE]) - 806.19).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_constant_column_is_an_error() {
+        let rows = [[1.0, 2.0, 3.0, 0.0, 5.0], [2.0, 3.0, 4.0, 0.0, 6.0]];
+        let message = MinMaxScaler::fit(&rows).unwrap_err().to_string();
+        assert_eq!(message, "column Volume: every row has 0, and a constant column cannot be scaled");
+    }
+
+    #[test]
+    fn a_span_beyond_f64_is_an_error() {
+        let rows = [[1.0, 2.0, -1e308, 0.0, 5.0], [2.0, 3.0, 1e308, 1.0, 6.0]];
+        let message = MinMaxScaler::fit(&rows).unwrap_err().to_string();
+        assert!(message.starts_with("column Low: its values, from -1"), "{message}");
+    }
+}

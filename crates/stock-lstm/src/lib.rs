@@ -1,0 +1,23 @@
+//! Lesson 2: an LSTM reads a week of a stock's prices and says the next close.
+//!
+//! The slides' notebook (StockRNN) in Rust, step by step: [`data`] reads, scales and cuts the series into windows,
+//! [`model`] is the network, [`train`] the training loop, [`evaluate`] what the network is worth on days it never saw.
+#![forbid(unsafe_code)]
+
+pub mod data;
+pub mod evaluate;
+pub mod model;
+pub mod train;
+
+use lesson_kit::{Defaults, Lesson};
+
+/// The picture of true and predicted closes.
+pub const PREDICTIONS: &str = "predictions";
+
+/// The notebook's values.
+pub const LESSON: Lesson = Lesson {
+    name: "stock-lstm",
+    version: env!("CARGO_PKG_VERSION"),
+    defaults: Defaults { epochs: 500, lr: 0.01, hidden_size: 10, num_layers: 1, batch_size: None },
+    pictures: &[PREDICTIONS],
+};

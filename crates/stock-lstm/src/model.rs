@@ -1,0 +1,59 @@
+//! The network: an LSTM, and a linear map from its last output to a price.
+
+use anyhow::Result;
+use recurrent::{Lstm, LstmConfig, LstmState};
+use tch::nn::Path;
+use tch::{Kind, Tensor};
+
+/// The notebook's `StockRNN`.
+#[derive(Debug)]
+pub struct StockRnn {
+    rnn: Lstm,
+    w: Tensor,
+    b: Tensor,
+}
+
+impl StockRnn {
+    /// Draws the parameters in the notebook's order, the LSTM's first, then W, then b: the order fixes the numbers.
+    ///
+    /// # Errors
+    /// If a size is not positive.
+    pub fn new(path: &Path<'_>, input_size: i64, n_hidden: i64, num_layers: i64) -> Result<StockRnn> {
+        let output_size = 1; // the close
+        let rnn = LstmConfig::new(input_size, n_hidden).num_layers(num_layers).build(path / "rnn")?;
+        let randn = |shape: &[i64]| Tensor::f_randn(shape, tch::kind::FLOAT_CPU)?.f_to_device(path.device());
+        let w = path.add("W", randn(&[n_hidden, output_size])?, true);
+        let b = path.add("b", randn(&[output_size])?, true);
+        Ok(StockRnn { rnn, w, b })
+    }
+
+    /// From windows, (batch, days, columns), to the next day's close, (batch, 1), scaled as they are.
+    ///
+    /// `hidden_and_cell` is the state before the first day, each tensor (layers, batch, hidden).
+    ///
+    /// # Errors
+    /// If the shapes do not fit.
+    pub fn forward(&self, hidden_and_cell: &LstmState, x: &Tensor) -> Result<Tensor> {
+        let x = x.f_transpose(0, 1)?; // (days, batch, columns), as the LSTM wants it
+        let (outputs, _hidden) = self.rnn.forward(&x, Some(hidden_and_cell))?;
+        let last = outputs.f_get(-1)?; // what the LSTM has made of the whole window
+        Ok(last.f_mm(&self.w)?.f_add(&self.b)?)
+    }
+
+    /// The state before the first day: zeros.
+    ///
+    /// # Errors
+    /// If libtorch refuses.
+    pub fn zero_state(&self, batch: i64) -> Result<LstmState> {
+        let shape = [self.rnn.num_layers(), batch, self.rnn.hidden_size()];
+        let zeros = || Tensor::f_zeros(shape, (Kind::Float, self.w.device()));
+        Ok(LstmState { h: zeros()?, c: zeros()? })
+    }
+
+    /// The parameters in torch's order: the module's own, then those of its submodules.
+    pub fn named_parameters(&self) -> Vec<(String, Tensor)> {
+        let own = [("W".to_owned(), self.w.shallow_clone()), ("b".to_owned(), self.b.shallow_clone())];
+        let rnn = self.rnn.named_parameters().map(|(name, tensor)| (format!("rnn.{name}"), tensor.shallow_clone()));
+        own.into_iter().chain(rnn).collect()
+    }
+}

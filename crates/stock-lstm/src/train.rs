@@ -1,0 +1,46 @@
+//! The training loop, line for line beside the slide.
+
+use anyhow::Result;
+use lesson_kit::Run;
+use tch::{Reduction, Tensor};
+use torch_ext::optim::{Adam, AdamOptions};
+
+use crate::data::Windows;
+use crate::model::StockRnn;
+
+/// Trains on all windows at every epoch; says the loss every hundred epochs.
+///
+/// # Errors
+/// If the loss is no longer a number, or a record cannot be written.
+pub fn train(run: &mut Run, model: &StockRnn, windows: &Windows, lr: f64) -> Result<()> {
+    let parameters = model.named_parameters();
+    let mut optimizer =
+        Adam::new(parameters.iter().map(|(_, tensor)| tensor), AdamOptions { lr, ..AdamOptions::default() })?;
+    run.watch(&parameters);
+
+    for epoch in run.epochs() {
+        let hidden_and_cell = model.zero_state(windows.count())?;
+        let output = model.forward(&hidden_and_cell, &windows.x)?;
+        let loss = mse_loss(&output, &windows.y)?;
+
+        let value = f32::try_from(&loss)?;
+        if epoch % 100 == 0 {
+            run.say(format_args!("Epoch: {epoch:04} Loss = {value:.6}"))?;
+        }
+        run.record(epoch, value)?;
+
+        optimizer.zero_grad()?;
+        loss.f_backward()?;
+        optimizer.step()?;
+    }
+    run.save_model(&parameters)?;
+    run.say("OPTIMIZATION FINISHED")
+}
+
+/// `nn.MSELoss()`: the mean of `(output - target)^2`.
+///
+/// # Errors
+/// If the shapes do not fit.
+pub fn mse_loss(output: &Tensor, target: &Tensor) -> Result<Tensor> {
+    Ok(output.f_mse_loss(target, Reduction::Mean)?)
+}

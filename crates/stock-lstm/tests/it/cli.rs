@@ -1,0 +1,146 @@
+//! The command line: what it prints, writes and refuses.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use python_torch::workspace;
+use serde_json::Value;
+
+use crate::BINARY;
+
+fn stock_lstm(out: &Path, args: &[&str]) -> Output {
+    let mut command = Command::new(BINARY);
+    // One thread: these tests run beside each other.
+    command.args(["--device", "cpu", "--threads", "1", "--out"]).arg(out).args(args);
+    command.current_dir(workspace()).output().unwrap()
+}
+
+fn text(stream: &[u8]) -> &str {
+    std::str::from_utf8(stream).unwrap()
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+#[test]
+fn a_run_fills_its_folder_and_answers_in_the_slides_format() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = stock_lstm(dir.path(), &["--epochs", "200"]);
+    assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
+    let stdout = text(&run.stdout);
+    for line in [
+        "SHAPE OF [trainX] is torch.Size([507, 7, 5])",
+        "SHAPE OF [testY] is torch.Size([218, 1])",
+        "Epoch: 0100 Loss = 0.001",
+        "OPTIMIZATION FINISHED",
+        "SHAPE OF [test_predict] is torch.Size([218, 1])",
+        // ((x[724:-1, 4] - x[725:, 4]) ** 2).mean() for the last 218 closes: persistence knows no seed
+        "yesterday's close        0.000622        0.024939           85.50            9.25",
+    ] {
+        assert!(stdout.contains(line), "{line:?} is not in:\n{stdout}");
+    }
+    let mut files: Vec<_> =
+        fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    files.sort();
+    let pictures = ["loss.png", "loss.svg", "metrics.jsonl", "model.pt", "predictions.png", "predictions.svg"];
+    assert_eq!(files, [&["config.json"], &pictures[..], &["summary.json"]].concat());
+    assert_eq!(fs::read_to_string(dir.path().join("metrics.jsonl")).unwrap().lines().count(), 200);
+    let config = json(&dir.path().join("config.json"));
+    assert_eq!((&config["csv"], &config["order"]), (&"data/goog.csv".into(), &"newest-first".into()));
+}
+
+#[test]
+fn the_summary_has_both_scores_in_both_units() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = stock_lstm(dir.path(), &["--json", "--epochs", "2"]);
+    let summary: Value = serde_json::from_slice(&run.stdout).unwrap();
+    assert_eq!(summary, json(&dir.path().join("summary.json")));
+    assert_eq!((summary["train_windows"].as_i64(), summary["test_windows"].as_i64()), (Some(507), Some(218)));
+    let figure = |key: &str| summary[key].as_f64().unwrap_or_else(|| panic!("{key} is not in {summary}"));
+    let range = 370.78; // of the closes, in dollars: np.ptp(load_prices()[:, 4])
+    for who in ["test", "persistence"] {
+        let [mse, rmse, mse_dollars, rmse_dollars] =
+            ["mse", "rmse", "mse_squared_dollars", "rmse_dollars"].map(|key| figure(&format!("{who}_{key}")));
+        for (one, other) in
+            [(rmse * rmse, mse), (rmse * range, rmse_dollars), (rmse_dollars * rmse_dollars, mse_dollars)]
+        {
+            assert!((one / other - 1.0).abs() < 1e-8, "{who}: {one} and {other}");
+        }
+    }
+}
+
+#[test]
+fn another_file_trains_and_the_direction_of_time_matters() {
+    let dir = tempfile::tempdir().unwrap();
+    let csv = dir.path().join("mine.csv");
+    let rows: String = (0..60).map(|n| format!("{},{},{},{},{}\n", n, n + 2, n - 1, 7 * n % 13, n * n)).collect();
+    fs::write(&csv, rows).unwrap();
+    let persistence = |order: &str| {
+        let run = stock_lstm(
+            &dir.path().join("run"),
+            &["--csv", csv.to_str().unwrap(), "--order", order, "--epochs", "2", "--json"],
+        );
+        assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
+        let summary: Value = serde_json::from_slice(&run.stdout).unwrap();
+        assert_eq!((summary["train_windows"].as_i64(), summary["test_windows"].as_i64()), (Some(37), Some(16)));
+        summary["persistence_mse"].as_f64().unwrap()
+    };
+    // The squares grow with time: their steps are large at the end, and small where time runs the other way.
+    assert!(persistence("oldest-first") > 5.0 * persistence("newest-first"));
+}
+
+#[test]
+fn a_file_that_cannot_be_used_fails_with_its_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let csv = dir.path().join("bad.csv");
+    let out = dir.path().join("run");
+    let run = || stock_lstm(&out, &["--csv", csv.to_str().unwrap()]);
+    let missing = run();
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(text(&missing.stderr).contains("the default, data/goog.csv, lies in"), "{}", text(&missing.stderr));
+    fs::write(&csv, "# mine\nDate,Open,High,Low,Volume,Close\n2013-01-02,1,2,3,many,5\n").unwrap();
+    let bad = run();
+    assert_eq!(bad.status.code(), Some(1));
+    let message = format!("error: --csv {}: line 3: column 5 (Volume): \"many\" is not a number\n", csv.display());
+    assert_eq!(text(&bad.stderr), message);
+    assert!(!out.exists(), "a run that cannot start leaves nothing behind");
+}
+
+#[test]
+fn a_dry_run_writes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("run");
+    assert_eq!(stock_lstm(&out, &["--dry-run"]).status.code(), Some(0));
+    assert!(!out.exists());
+}
+
+#[test]
+fn help_shows_the_notebooks_values() {
+    let help = Command::new(BINARY).arg("--help").output().unwrap();
+    assert_eq!(help.status.code(), Some(0));
+    for part in [
+        "--epochs <N>",
+        "[default: 500]",
+        "[default: 0.01]",
+        "[default: 10]",
+        "[default: models/stock-lstm]",
+        "--cuda",
+        "--csv <FILE>",
+        "[default: data/goog.csv]",
+        "[default: newest-first]",
+    ] {
+        assert!(text(&help.stdout).contains(part), "{part:?} is not in:\n{}", text(&help.stdout));
+    }
+}
+
+#[test]
+fn wrong_usage_is_two() {
+    let dir = tempfile::tempdir().unwrap();
+    for wrong in [["--epochs", "0"], ["--lr", "-1"], ["--order", "backwards"], ["--hidden-size", "0"]] {
+        let run = stock_lstm(dir.path(), &wrong);
+        assert_eq!(run.status.code(), Some(2), "{wrong:?}");
+        assert!(text(&run.stderr).contains(wrong[1]), "{}", text(&run.stderr));
+    }
+}
