@@ -41,6 +41,9 @@ impl fmt::Display for Nonlinearity {
     }
 }
 
+/// More layers than anybody has: a number beyond it is a mistake that would otherwise fill the memory name by name.
+const MAX_LAYERS: i64 = 1 << 16;
+
 /// Which equations a layer computes (torch's `mode`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -56,6 +59,14 @@ impl Mode {
             Mode::Rnn(_) => "RNN",
             Mode::Lstm => "LSTM",
             Mode::Gru => "GRU",
+        }
+    }
+
+    /// Of an RNN; the others know only tanh.
+    pub(crate) fn nonlinearity(self) -> Nonlinearity {
+        match self {
+            Mode::Rnn(nonlinearity) => nonlinearity,
+            Mode::Lstm | Mode::Gru => Nonlinearity::Tanh,
         }
     }
 
@@ -113,6 +124,9 @@ impl Options {
         }
         if self.proj_size >= self.hidden_size {
             return Err(Error::ProjSizeTooLarge { proj_size: self.proj_size, hidden_size: self.hidden_size });
+        }
+        if self.num_layers > MAX_LAYERS {
+            return Err(Error::TooManyLayers(self.num_layers));
         }
         Ok(())
     }
@@ -243,7 +257,8 @@ macro_rules! config {
             /// # Errors
             /// torch's checks in torch's order: [`Error::Dropout`], [`Error::NotPositive`],
             /// [`Error::NegativeProjSize`], [`Error::ProjSizeTooLarge`], [`Error::NotFloat`]; further
-            /// [`Error::DuplicateParameter`] if `path` has parameters of these names.
+            /// [`Error::TooManyLayers`] beyond 65536, [`Error::DuplicateParameter`] if `path` has parameters of these
+            /// names, and [`Error::Torch`] if they do not fit in memory.
             pub fn build<'a>(&self, path: impl Borrow<Path<'a>>) -> Result<$Layer> {
                 $Layer::from_options(self.options.clone(), path.borrow())
             }

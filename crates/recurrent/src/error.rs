@@ -34,6 +34,8 @@ pub enum Error {
         /// What it has to stay below.
         hidden_size: i64,
     },
+    /// More layers than 65536, the most that this library builds.
+    TooManyLayers(i64),
     /// Parameters of an integer or Boolean kind, which have no gradient.
     NotFloat(Kind),
     /// A parameter of this name is in the `VarStore` already. (tch would silently call the second one `NAME__4`, and
@@ -77,6 +79,54 @@ pub enum Error {
         expected: [i64; 3],
         /// The shape that was given.
         got: Vec<i64>,
+    },
+    /// The input of a cell has a rank other than 1 (unbatched) or 2.
+    CellInputRank {
+        /// `"RNNCell"`, `"LSTMCell"` or `"GRUCell"`.
+        cell: &'static str,
+        /// The rank that was given.
+        got: usize,
+    },
+    /// The state of a cell has a rank other than 1 (unbatched) or 2.
+    CellStateRank {
+        /// `"RNNCell"`, `"LSTMCell"` or `"GRUCell"`.
+        cell: &'static str,
+        /// The tensor of the LSTM's state, 0 for h and 1 for c; `None` for the other cells.
+        index: Option<usize>,
+        /// The rank that was given.
+        got: usize,
+    },
+    /// The last dimension of a cell's input is not `input_size`.
+    CellInputSize {
+        /// `input_size`.
+        expected: i64,
+        /// The last dimension of the input.
+        got: i64,
+    },
+    /// The input of a cell and its state are not of the same batch.
+    CellBatch {
+        /// The tensor of the state, 0 for h and 1 for c.
+        index: usize,
+        /// The batch of the input.
+        expected: i64,
+        /// The batch of the state.
+        got: i64,
+    },
+    /// The last dimension of a cell's state is not `hidden_size`.
+    CellHiddenSize {
+        /// The tensor of the state, 0 for h and 1 for c.
+        index: usize,
+        /// `hidden_size`.
+        expected: i64,
+        /// The last dimension of the state.
+        got: i64,
+    },
+    /// Of the input of a cell and its state one is batched and the other is not.
+    CellMixedRanks {
+        /// The rank of the input.
+        input: usize,
+        /// The rank of the state.
+        state: usize,
     },
     /// The `batch_sizes` of a packed sequence are not on the CPU.
     BatchSizesDevice,
@@ -148,8 +198,11 @@ impl Error {
             | Error::NotPositive { .. }
             | Error::NegativeProjSize(_)
             | Error::ProjSizeTooLarge { .. }
+            | Error::TooManyLayers(_)
             | Error::InputRank { .. }
             | Error::KindMismatch { .. }
+            | Error::CellInputRank { .. }
+            | Error::CellStateRank { .. }
             | Error::BatchSizesDevice
             | Error::TotalLength { .. }
             | Error::UnpadCount { .. }
@@ -163,6 +216,10 @@ impl Error {
             | Error::PackedRank(_)
             | Error::InputSize { .. }
             | Error::StateSize { .. }
+            | Error::CellInputSize { .. }
+            | Error::CellBatch { .. }
+            | Error::CellHiddenSize { .. }
+            | Error::CellMixedRanks { .. }
             | Error::BatchSizes(_)
             | Error::LengthsCount { .. }
             | Error::LengthTooLong { .. }
@@ -186,6 +243,7 @@ impl fmt::Display for Error {
                 f.write_str("proj_size should be a positive integer or zero to disable projections")
             }
             Error::ProjSizeTooLarge { .. } => f.write_str("proj_size has to be smaller than hidden_size"),
+            Error::TooManyLayers(got) => write!(f, "num_layers can not be greater than 65536, but got {got}"),
             Error::NotFloat(_) => f.write_str("Only Tensors of floating point and complex dtype can require gradients"),
             Error::DuplicateParameter(name) => write!(
                 f,
@@ -225,6 +283,25 @@ impl fmt::Display for Error {
             Error::StateSize { index, expected: [layers, batch, size], got } => {
                 let which = index.map_or("hidden".to_owned(), |i| format!("hidden[{i}]"));
                 write!(f, "Expected {which} size ({layers}, {batch}, {size}), got {got:?}")
+            }
+            Error::CellInputRank { cell, got } => {
+                write!(f, "{cell}: Expected input to be 1D or 2D, got {got}D instead")
+            }
+            Error::CellStateRank { cell, index, got } => {
+                let which = index.map_or("hidden".to_owned(), |i| format!("hx[{i}]"));
+                write!(f, "{cell}: Expected {which} to be 1D or 2D, got {got}D instead")
+            }
+            Error::CellInputSize { expected, got } => {
+                write!(f, "input has inconsistent input_size: got {got} expected {expected}")
+            }
+            Error::CellBatch { index, expected, got } => {
+                write!(f, "Input batch size {expected} doesn't match hidden{index} batch size {got}")
+            }
+            Error::CellHiddenSize { index, expected, got } => {
+                write!(f, "hidden{index} has inconsistent hidden_size: got {got}, expected {expected}")
+            }
+            Error::CellMixedRanks { input, state } => {
+                write!(f, "For {input}-D input, hx should also be {input}-D but got {state}-D tensor")
             }
             Error::BatchSizesDevice => f.write_str(
                 "batch_sizes should always be on CPU. Instances of PackedSequence should never be created manually. \

@@ -1,15 +1,16 @@
 //! The three layers and the trait that they share.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 use tch::nn::Path;
 use tch::{Device, Kind, Tensor};
 
 use crate::base::Base;
-use crate::config::{GruConfig, LstmConfig, Mode, Nonlinearity, Options, RnnConfig};
-use crate::error::{Error, Result};
+use crate::config::{GruConfig, LstmConfig, Nonlinearity, Options, RnnConfig};
+use crate::error::Result;
 use crate::packed::PackedSequence;
-use crate::state::{LstmState, State};
+use crate::state::{LstmState, State, state_from};
 use crate::state_dict::{IncompatibleKeys, StateDict};
 
 mod sealed {
@@ -82,7 +83,7 @@ macro_rules! layer {
             ///
             /// # Errors
             #[doc = concat!("As [`", stringify!($Config), "::build`].")]
-            pub fn new(path: &Path<'_>, input_size: i64, hidden_size: i64) -> Result<Self> {
+            pub fn new<'a>(path: impl Borrow<Path<'a>>, input_size: i64, hidden_size: i64) -> Result<Self> {
                 $Config::new(input_size, hidden_size).build(path)
             }
 
@@ -153,7 +154,7 @@ macro_rules! layer {
 
             /// Name and tensor of each parameter, in torch's order: `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, ..
             pub fn named_parameters(&self) -> impl Iterator<Item = (&str, &Tensor)> {
-                self.base.named_parameters()
+                self.base.parameters.named()
             }
 
             /// The parameters of each layer and direction (torch's `all_weights`).
@@ -166,7 +167,7 @@ macro_rules! layer {
             /// # Errors
             /// If libtorch refuses.
             pub fn reset_parameters(&mut self) -> Result<()> {
-                self.base.reset_parameters()
+                self.base.parameters.reset()
             }
 
             /// Lays the weights out in one piece of memory for cuDNN; nothing happens on a CPU.
@@ -181,7 +182,7 @@ macro_rules! layer {
 
             /// The parameters by name, sharing memory with the layer's and without gradient.
             pub fn state_dict(&self) -> StateDict {
-                self.base.state_dict()
+                self.base.parameters.state_dict()
             }
 
             /// Copies saved parameters into this layer's, which keep their kind and device.
@@ -189,7 +190,7 @@ macro_rules! layer {
             /// # Errors
             /// As [`StateDict::load_into`].
             pub fn load_state_dict(&mut self, state_dict: &StateDict, strict: bool) -> Result<IncompatibleKeys> {
-                self.base.load_state_dict(state_dict, strict)
+                self.base.parameters.load(self.base.options.mode.name(), state_dict, strict)
             }
 
             /// Moves the parameters to `device`, for the `VarStore` that holds them too.
@@ -197,7 +198,7 @@ macro_rules! layer {
             /// # Errors
             /// If the device is not there; the parameters have then stayed where they were.
             pub fn to(&mut self, device: Device) -> Result<()> {
-                self.base.convert(|weight| Ok(weight.f_to_device(device)?))
+                self.base.to(device)
             }
 
             /// Converts the parameters to another floating-point kind.
@@ -205,10 +206,7 @@ macro_rules! layer {
             /// # Errors
             /// [`Error::NotFloat`] for a kind that has no gradient.
             pub fn to_kind(&mut self, kind: Kind) -> Result<()> {
-                if !crate::base::is_float(kind) {
-                    return Err(Error::NotFloat(kind));
-                }
-                self.base.convert(|weight| Ok(weight.f_to_kind(kind)?))
+                self.base.to_kind(kind)
             }
 
             /// Features of x at each step.
@@ -296,11 +294,6 @@ macro_rules! layer {
     };
 }
 
-fn state_from<S: State>(tensors: Vec<Tensor>) -> Result<S> {
-    let count = tensors.len();
-    S::from_tensors(tensors).ok_or_else(|| Error::Torch(format!("libtorch returned a state of {count} tensors")))
-}
-
 layer! {
     /// Elman RNN, `torch.nn.RNN`: at each step, in each layer,
     ///
@@ -326,10 +319,7 @@ layer! {
 impl Rnn {
     /// The nonlinearity.
     pub fn nonlinearity(&self) -> Nonlinearity {
-        match self.base.options.mode {
-            Mode::Rnn(nonlinearity) => nonlinearity,
-            Mode::Lstm | Mode::Gru => Nonlinearity::default(),
-        }
+        self.base.options.mode.nonlinearity()
     }
 }
 

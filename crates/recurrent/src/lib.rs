@@ -37,6 +37,8 @@
 #![forbid(unsafe_code)]
 
 mod base;
+mod cell_base;
+mod cells;
 mod config;
 mod error;
 mod forward;
@@ -44,10 +46,12 @@ mod layers;
 mod packed;
 mod packing;
 mod padding;
+mod parameters;
 mod state;
 mod state_dict;
 mod tensor;
 
+pub use cells::{GruCell, LstmCell, RnnCell};
 pub use config::{GruConfig, LstmConfig, Nonlinearity, RnnConfig};
 pub use error::{Error, PythonKind, Result};
 pub use layers::{Gru, Lstm, Recurrent, Rnn};

@@ -7,7 +7,7 @@ use tch::{Device, Kind, Tensor};
 use crate::error::{Error, Result};
 use crate::packed::PackedSequence;
 use crate::padding::{Lengths, PaddingSide, pad_sequence, unpad_sequence};
-use crate::tensor::device_of;
+use crate::tensor::{arange, device_of};
 
 /// Packs a padded batch: `torch.nn.utils.rnn.pack_padded_sequence`.
 ///
@@ -63,16 +63,18 @@ pub fn pack_padded_sequence<'a>(
 
 /// Where torch finds nothing wrong, and makes a batch whose `batch_sizes` do not fit its data.
 fn refuse_beyond_input(input: &Tensor, lengths: &Tensor, batch_first: bool) -> Result<()> {
-    let (&[first, second, ..], true) = (input.size().as_slice(), lengths.dim() == 1 && lengths.device() == Device::Cpu)
-    else {
-        return Ok(());
+    let size = input.size();
+    let (steps, batch) = match size[..] {
+        [batch, steps, ..] if batch_first => (steps, batch),
+        [steps, batch, ..] => (steps, batch),
+        _ => return Ok(()),
     };
-    let (steps, batch) = if batch_first { (second, first) } else { (first, second) };
-    let lengths = Vec::<i64>::try_from(lengths)?;
-    let fine_to_torch = steps > 0
-        && lengths.len() as i64 == batch
-        && lengths.is_sorted_by(|a, b| a >= b)
-        && lengths.last().is_some_and(|last| *last > 0);
+    if lengths.size() != [batch] || lengths.device() != Device::Cpu {
+        return Ok(());
+    }
+    let lengths = Vec::<i64>::try_from(&lengths.f_contiguous()?)?;
+    let fine_to_torch =
+        steps > 0 && lengths.is_sorted_by(|a, b| a >= b) && lengths.last().is_some_and(|last| *last > 0);
     match lengths.first() {
         Some(&length) if fine_to_torch && length > steps => Err(Error::LengthTooLong { length, steps }),
         _ => Ok(()),
@@ -100,13 +102,36 @@ pub fn pad_packed_sequence(
     if total_length < longest {
         return Err(Error::TotalLength { total_length, longest });
     }
-    let (padded, lengths) =
-        Tensor::f_internal_pad_packed_sequence(&sequence.data, &batch_sizes, batch_first, padding_value, total_length)?;
+    let (padded, lengths) = unpacked(&sequence.data, &batch_sizes, padding_value, total_length)?;
+    let padded = if batch_first { padded.f_transpose(0, 1)? } else { padded };
     let Some(unsorted) = &sequence.unsorted_indices else {
         return Ok((padded, lengths));
     };
     let batch_dim = if batch_first { 0 } else { 1 };
     Ok((padded.f_index_select(batch_dim, unsorted)?, lengths.f_index_select(0, &unsorted.f_to_device(Device::Cpu)?)?))
+}
+
+/// The packed sequences as (T, B, *), longest first, and their lengths.
+///
+/// libtorch has an operation for this, but tch hands it `padding_value` as a `Scalar` (see tensor.rs). Step t of
+/// sequence b is row `sum(batch_sizes[..t]) + b` of data; where it has none, it gets one more row, of padding.
+fn unpacked(data: &Tensor, batch_sizes: &Tensor, padding_value: f64, steps: i64) -> Result<(Tensor, Tensor)> {
+    let missing = steps - batch_sizes.size()[0];
+    let sizes = Tensor::f_cat(&[batch_sizes, &Tensor::f_zeros([missing], (Kind::Int64, Device::Cpu))?], 0)?;
+    let sizes = sizes.f_unsqueeze(1)?;
+    let sequence = arange(sizes.f_max()?.f_int64_value(&[])?, Device::Cpu)?.f_unsqueeze(0)?;
+    let row = sizes.f_cumsum(0, Kind::Int64)?.f_sub(&sizes)?.f_add(&sequence)?;
+    let has_step = sequence.f_lt_tensor(&sizes)?;
+    let row = row.f_where_self(&has_step, &Tensor::f_from_slice(&[data.size()[0]])?)?;
+
+    let row_of_padding = {
+        let (none, one) = (data.f_narrow(0, 0, 0)?.f_detach()?, data.f_narrow(0, 0, 1)?.f_detach()?);
+        pad_sequence(&[none, one], true, padding_value, PaddingSide::Right)?.f_select(0, 0)?
+    };
+    let rows = Tensor::f_cat(&[data, &row_of_padding], 0)?;
+    let padded = rows.f_index_select(0, &row.f_flatten(0, 1)?.f_to_device(device_of(data)?)?)?;
+    let lengths = has_step.f_sum_dim_intlist(0, false, Kind::Int64)?;
+    Ok((padded.f_unflatten(0, row.size())?, lengths))
 }
 
 /// Packs a list of sequences (length, *): `torch.nn.utils.rnn.pack_sequence`.
@@ -159,12 +184,13 @@ pub fn unpack_sequence(packed_sequences: &PackedSequence) -> Result<Vec<Tensor>>
 #[doc(alias = "torch.nn.utils.rnn.invert_permutation")]
 pub fn invert_permutation(permutation: &Tensor) -> Result<Tensor> {
     let inverse = inverse_of(permutation)?;
-    let reached_all = inverse.f_ge(0)?.f_all()?.f_int64_value(&[])? != 0;
-    if reached_all { Ok(inverse) } else { Err(Error::NotAPermutation) }
+    let identity = permutation.f_take(&inverse)?.f_reshape([-1])?;
+    let is_permutation = identity.f_equal(&arange(permutation.numel() as i64, device_of(permutation)?)?)?;
+    if is_permutation { Ok(inverse) } else { Err(Error::NotAPermutation) }
 }
 
-/// The inverse of what is known to be a permutation; elsewhere -1 where no index leads.
+/// The inverse of what is known to be a permutation.
 pub(crate) fn inverse_of(permutation: &Tensor) -> Result<Tensor> {
-    let places = Tensor::f_arange(permutation.numel() as i64, (Kind::Int64, device_of(permutation)?))?;
-    Ok(permutation.f_full_like(-1)?.f_scatter_(0, permutation, &places)?)
+    let places = arange(permutation.numel() as i64, device_of(permutation)?)?;
+    Ok(permutation.f_zeros_like()?.f_scatter_(0, permutation, &places)?)
 }

@@ -4,10 +4,10 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use crate::error::{Error, Result};
-use crate::tensor::device_of;
+use crate::tensor::{arange, device_of};
 
 /// The lengths of the sequences of a batch: numbers, or a tensor of them.
 ///
@@ -143,7 +143,7 @@ pub fn unpad_sequence<'a>(
     let lengths = lengths.into().tensor()?;
     let by_step = padded_sequences.f_transpose(0, 1)?;
     let by_sequence = if batch_first { padded_sequences } else { &by_step };
-    let step = Tensor::f_arange(by_sequence.size()[1], (Kind::Int64, device_of(&lengths)?))?;
+    let step = arange(by_sequence.size()[1], device_of(&lengths)?)?;
     if lengths.dim() == 0 {
         return Err(Error::ScalarLengths);
     }

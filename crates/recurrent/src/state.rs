@@ -2,6 +2,8 @@
 
 use tch::Tensor;
 
+use crate::error::{Error, Result};
+
 /// A state as libtorch sees it: one tensor (h), or two (h and c). Sealed: its implementations are this crate's.
 pub(crate) trait State: Sized {
     fn tensors(&self) -> Vec<&Tensor>;
@@ -57,4 +59,10 @@ impl State for LstmState {
         let [h, c]: [Tensor; 2] = tensors.try_into().ok()?;
         Some(LstmState { h, c })
     }
+}
+
+/// The state that the tensors of a forward pass make up.
+pub(crate) fn state_from<S: State>(tensors: Vec<Tensor>) -> Result<S> {
+    let count = tensors.len();
+    S::from_tensors(tensors).ok_or_else(|| Error::Torch(format!("libtorch returned a state of {count} tensors")))
 }

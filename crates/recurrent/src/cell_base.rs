@@ -1,0 +1,145 @@
+//! What the three cells have in common: parameters, torch's checks, one step.
+
+use std::fmt;
+
+use tch::Tensor;
+use tch::nn::Path;
+
+use crate::config::{Mode, Nonlinearity};
+use crate::error::{Error, Result};
+use crate::parameters::Parameters;
+use crate::tensor::{device_of, kind_of};
+
+/// A cell without the types of its state.
+#[derive(Debug)]
+pub(crate) struct CellBase {
+    pub(crate) mode: Mode,
+    pub(crate) input_size: i64,
+    pub(crate) hidden_size: i64,
+    pub(crate) bias: bool,
+    pub(crate) parameters: Parameters,
+}
+
+impl CellBase {
+    /// As `RNNCellBase.__init__`, which checks nothing: libtorch refuses negative sizes, and zero is one like any other.
+    pub(crate) fn build(
+        mode: Mode,
+        path: &Path<'_>,
+        (input_size, hidden_size): (i64, i64),
+        bias: bool,
+    ) -> Result<CellBase> {
+        let stacked = mode.gates().saturating_mul(hidden_size);
+        let mut shapes = vec![
+            ("weight_ih".to_owned(), vec![stacked, input_size]),
+            ("weight_hh".to_owned(), vec![stacked, hidden_size]),
+        ];
+        if bias {
+            shapes.push(("bias_ih".to_owned(), vec![stacked]));
+            shapes.push(("bias_hh".to_owned(), vec![stacked]));
+        }
+        let parameters = Parameters::build(path, shapes, hidden_size)?;
+        Ok(CellBase { mode, input_size, hidden_size, bias, parameters })
+    }
+
+    /// torch's class name.
+    pub(crate) fn name(&self) -> &'static str {
+        match self.mode {
+            Mode::Rnn(_) => "RNNCell",
+            Mode::Lstm => "LSTMCell",
+            Mode::Gru => "GRUCell",
+        }
+    }
+
+    /// The state after one step; `hx` is the state's tensors (h, or h and c).
+    pub(crate) fn forward(&self, input: &Tensor, hx: Option<Vec<&Tensor>>) -> Result<Vec<Tensor>> {
+        let rank = input.dim();
+        if rank != 1 && rank != 2 {
+            return Err(Error::CellInputRank { cell: self.name(), got: rank });
+        }
+        self.check_state_ranks(hx.as_deref().unwrap_or_default())?;
+
+        // An unbatched step is a batch of one.
+        let with_batch = |tensor: &Tensor| -> Result<Tensor> {
+            Ok(if rank == 2 { tensor.shallow_clone() } else { tensor.f_unsqueeze(0)? })
+        };
+        let input = with_batch(input)?;
+        let hx = match hx {
+            Some(hx) => hx.into_iter().map(with_batch).collect::<Result<Vec<_>>>()?,
+            None => self.zero_state(&input)?,
+        };
+        self.check_sizes(&input, &hx, rank)?;
+
+        let state = self.step(&input, &hx)?;
+        let unbatch = |state: Tensor| Ok(if rank == 2 { state } else { state.f_squeeze_dim(0)? });
+        state.into_iter().map(unbatch).collect()
+    }
+
+    fn check_state_ranks(&self, hx: &[&Tensor]) -> Result<()> {
+        for (i, state) in hx.iter().enumerate() {
+            let got = state.dim();
+            if got != 1 && got != 2 {
+                let index = (self.mode == Mode::Lstm).then_some(i);
+                return Err(Error::CellStateRank { cell: self.name(), index, got });
+            }
+        }
+        Ok(())
+    }
+
+    fn zero_state(&self, input: &Tensor) -> Result<Vec<Tensor>> {
+        let (size, options) = ([input.size()[0], self.hidden_size], (kind_of(input)?, device_of(input)?));
+        let count = if self.mode == Mode::Lstm { 2 } else { 1 };
+        (0..count).map(|_| Ok(Tensor::f_zeros(size, options)?)).collect()
+    }
+
+    /// libtorch's checks in its order, and one that it lacks: with an input and a state of different ranks it may
+    /// compute nonsense or end the process.
+    fn check_sizes(&self, input: &Tensor, hx: &[Tensor], rank: usize) -> Result<()> {
+        let (batch, got) = (input.size()[0], input.size()[1]);
+        if got != self.input_size {
+            return Err(Error::CellInputSize { expected: self.input_size, got });
+        }
+        for (index, state) in hx.iter().enumerate() {
+            let size = state.size();
+            if size[0] != batch {
+                return Err(Error::CellBatch { index, expected: batch, got: size[0] });
+            }
+            if let Some(&got) = size.get(1).filter(|got| **got != self.hidden_size) {
+                return Err(Error::CellHiddenSize { index, expected: self.hidden_size, got });
+            }
+            if size.len() != 2 {
+                return Err(Error::CellMixedRanks { input: rank, state: rank + size.len() - 2 });
+            }
+        }
+        Ok(())
+    }
+
+    fn step(&self, input: &Tensor, hx: &[Tensor]) -> Result<Vec<Tensor>> {
+        let weights = self.parameters.tensors();
+        let (w_ih, w_hh, b_ih, b_hh) = (&weights[0], &weights[1], weights.get(2), weights.get(3));
+        let h = match self.mode {
+            Mode::Lstm => {
+                let hx: Vec<&Tensor> = hx.iter().collect();
+                let (h, c) = input.f_lstm_cell(&hx, w_ih, w_hh, b_ih, b_hh)?;
+                return Ok(vec![h, c]);
+            }
+            Mode::Rnn(Nonlinearity::Tanh) => input.f_rnn_tanh_cell(&hx[0], w_ih, w_hh, b_ih, b_hh)?,
+            Mode::Rnn(Nonlinearity::Relu) => input.f_rnn_relu_cell(&hx[0], w_ih, w_hh, b_ih, b_hh)?,
+            Mode::Gru => input.f_gru_cell(&hx[0], w_ih, w_hh, b_ih, b_hh)?,
+        };
+        Ok(vec![h])
+    }
+}
+
+impl fmt::Display for CellBase {
+    /// torch's `repr`: what differs from the defaults.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}({}, {}", self.name(), self.input_size, self.hidden_size)?;
+        if !self.bias {
+            f.write_str(", bias=False")?;
+        }
+        if self.mode == Mode::Rnn(Nonlinearity::Relu) {
+            f.write_str(", nonlinearity=relu")?;
+        }
+        f.write_str(")")
+    }
+}
