@@ -184,7 +184,7 @@ fn any_state_is_answered() {
 fn errors_are_values_that_tell_python_kinds_apart() {
     let _seeded = seeded(0);
     let vs = VarStore::new(Device::Cpu);
-    let rnn = Rnn::new(&vs.root(), 3, 5).unwrap();
+    let rnn = Rnn::new(vs.root(), 3, 5).unwrap();
     let kind = |error: Error| error.python_kind();
     assert_eq!(kind(rnn.forward(&Tensor::ones([3], FLOAT_CPU), None).unwrap_err()), PythonKind::ValueError);
     assert_eq!(kind(rnn.forward(&Tensor::ones([2, 4], FLOAT_CPU), None).unwrap_err()), PythonKind::RuntimeError);

@@ -1,4 +1,8 @@
 //! `recurrent` beside `torch.nn`.
+//!
+//! Tests that PyTorch has too are named after its own; the module says where they stand there.
+#![allow(non_snake_case)] // PyTorch's names
+#![allow(clippy::unwrap_used, clippy::panic)] // a panic is how a test fails, in helpers too
 
 mod support;
 

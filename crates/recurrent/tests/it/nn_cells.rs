@@ -32,20 +32,17 @@ fn six_steps(spec: &CellSpec) {
 }
 
 #[test]
-#[allow(non_snake_case)]
 fn test_RNN_cell() {
     six_steps(&CellSpec::new("RNNCell", 10, 20));
     six_steps(&CellSpec::new("GRUCell", 10, 20));
 }
 
 #[test]
-#[allow(non_snake_case)]
 fn test_LSTM_cell() {
     six_steps(&CellSpec::new("LSTMCell", 10, 20));
 }
 
 #[test]
-#[allow(non_snake_case)]
 fn test_RNN_cell_forward_zero_hidden_size() {
     let _seeded = seeded(0);
     for (class, nonlinearity) in CELLS {
@@ -66,7 +63,6 @@ fn fails(spec: &CellSpec, x: &[i64], h: &[i64], text: &str) {
 }
 
 #[test]
-#[allow(non_snake_case)]
 fn test_RNN_cell_no_broadcasting() {
     let _seeded = seeded(0);
     for (class, nonlinearity) in CELLS {

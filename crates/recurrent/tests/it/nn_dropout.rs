@@ -30,7 +30,6 @@ fn set_mode(rnn: &mut Rnn, train: bool) {
 
 /// With all weights 1 the first layer gives 10 everywhere, and the second counts how many of its 1000 inputs are left.
 #[test]
-#[allow(non_snake_case)]
 fn test_RNN_dropout() {
     let _seeded = seeded(0);
     for p in [0.0, 0.276, 0.731, 1.0] {
@@ -62,7 +61,6 @@ fn test_RNN_dropout() {
 
 /// Two passes differ if and only if dropout is on; and where it is off it draws nothing.
 #[test]
-#[allow(non_snake_case)]
 fn test_RNN_dropout_state() {
     let _seeded = seeded(0);
     for p in [0.0, 0.1234] {
@@ -89,7 +87,6 @@ fn test_RNN_dropout_state() {
 
 /// `dropout` is read at every pass.
 #[test]
-#[allow(non_snake_case)]
 fn test_RNN_change_dropout() {
     let _seeded = seeded(0);
     for train in [true, false] {

@@ -120,7 +120,6 @@ fn test_cudnn_forward_exception() {
 }
 
 #[test]
-#[allow(non_snake_case)]
 fn test_error_RNN_seq_len_zero() {
     let _seeded = seeded(0);
     for class in CLASSES {
@@ -134,7 +133,6 @@ fn test_error_RNN_seq_len_zero() {
 }
 
 #[test]
-#[allow(non_snake_case)]
 fn test_RNN_input_size_zero() {
     let _seeded = seeded(0);
     for class in CLASSES {
@@ -171,7 +169,6 @@ fn test_rnn_retain_variables() {
 }
 
 #[test]
-#[allow(non_snake_case)]
 fn test_LSTM_grad_and_gradgrad() {
     for proj_size in [None, Some(2)] {
         grad_and_gradgrad(&Spec { proj_size, dtype: "float64", ..Spec::new("LSTM", 4, 4) });
@@ -179,13 +176,11 @@ fn test_LSTM_grad_and_gradgrad() {
 }
 
 #[test]
-#[allow(non_snake_case)]
 fn test_GRU_grad_and_gradgrad() {
     grad_and_gradgrad(&Spec { dtype: "float64", ..Spec::new("GRU", 4, 4) });
 }
 
 #[test]
-#[allow(non_snake_case)]
 fn test_RNN_grad_and_gradgrad() {
     grad_and_gradgrad(&Spec { dtype: "float64", ..Spec::new("RNN", 4, 4) });
 }

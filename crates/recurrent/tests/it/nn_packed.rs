@@ -109,7 +109,6 @@ fn test_variable_sequence() {
 ///     print(layer(2, 3)(pack_sequence([torch.ones(3, 2)]))[0].data[-1].tolist())
 /// ```
 #[test]
-#[allow(non_snake_case)]
 fn UsePackedSequenceAsInput() {
     let expected = [
         ("LSTM", [-0.44254270195961, -0.23143941164016724, 0.13860872387886047]),

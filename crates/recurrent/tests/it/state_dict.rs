@@ -19,7 +19,7 @@ fn dict<const N: usize>(entries: [(&str, Tensor); N]) -> StateDict {
 /// LSTM(2, 3) in a store of its own.
 fn lstm() -> (VarStore, Lstm) {
     let vs = VarStore::new(Device::Cpu);
-    let lstm = Lstm::new(&vs.root(), 2, 3).unwrap();
+    let lstm = Lstm::new(vs.root(), 2, 3).unwrap();
     (vs, lstm)
 }
 

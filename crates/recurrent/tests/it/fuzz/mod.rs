@@ -21,8 +21,11 @@ type Ours = recurrent::Result<Vec<Tensor>>;
 /// Tensors, or the class and text of an exception.
 type Pythons = Result<Vec<Tensor>, (String, String)>;
 
-/// Where this library is stricter than torch on purpose: what for, and which errors that are not torch's come of it.
-const DELIBERATE: [(&str, fn(&Call, &Error) -> bool); 6] = [
+/// Whether this call may end with this error although torch does something else.
+type Applies = fn(&Call, &Error) -> bool;
+
+/// Where this library is stricter than torch on purpose, and which errors come of it.
+const DELIBERATE: [(&str, Applies); 6] = [
     ("a length beyond the padded input", |_, error| matches!(error, Error::LengthTooLong { .. })),
     ("fewer lengths than sequences", |_, error| matches!(error, Error::LengthsCount { .. })),
     ("an index that comes twice in a permutation", |_, error| matches!(error, Error::NotAPermutation)),
