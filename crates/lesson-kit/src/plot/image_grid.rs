@@ -1,5 +1,6 @@
 //! Small grey images in rows, each with a caption.
 
+use super::scene::text_width;
 use super::{Align, Color, Plot, Scene, Shape};
 
 /// Side of a pixel of an image, in pixels of the picture.
@@ -7,6 +8,7 @@ const SCALE: f64 = 4.0;
 const GAP: f64 = 18.0;
 const CAPTION: f64 = 24.0;
 const TOP: f64 = 58.0;
+const TITLE_SIZE: f64 = 18.0;
 
 /// A grid of images of one size.
 #[derive(Debug, Clone)]
@@ -40,12 +42,13 @@ impl Plot for ImageGrid {
         let (width, height) = (SCALE * self.width as f64, SCALE * rows_of_pixels as f64);
         let columns = self.columns.min(self.tiles.len()).max(1);
         let rows = self.tiles.len().div_ceil(columns);
-        let across = columns as f64 * (width + GAP) + GAP;
+        let tiles_across = columns as f64 * (width + GAP) + GAP;
+        let across = tiles_across.max(text_width(&self.title, TITLE_SIZE) + 2.0 * GAP);
         let down = TOP + rows as f64 * (height + CAPTION + GAP);
         let mut scene = Scene::new(across as u32, down as u32);
-        scene.add(Shape::Text(self.title.clone(), (across / 2.0, TOP / 2.0), 18.0, Align::Center, Color::INK));
+        scene.add(Shape::Text(self.title.clone(), (across / 2.0, TOP / 2.0), TITLE_SIZE, Align::Center, Color::INK));
         for (index, tile) in self.tiles.iter().enumerate() {
-            let left = GAP + (index % columns) as f64 * (width + GAP);
+            let left = (across - tiles_across) / 2.0 + GAP + (index % columns) as f64 * (width + GAP);
             let top = TOP + (index / columns) as f64 * (height + CAPTION + GAP);
             scene.add(Shape::Rect(left - 1.0, top - 1.0, width + 2.0, height + 2.0, Color::FAINT));
             scene.add(Shape::Rect(left, top, width, height, Color::WHITE));

@@ -92,10 +92,9 @@ type Drawn<B> = std::result::Result<(), plotters::drawing::DrawingAreaErrorKind<
 fn draw_shape<B: DrawingBackend>(area: &DrawingArea<B, Shift>, shape: &Shape, sink: f64) -> Drawn<B> {
     match shape {
         Shape::Rect(left, top, width, height, color) => {
-            // Both corners belong to plotters' rectangle.
+            // Filled, it ends before its second corner: neighbours touch and do not overlap.
             let corners = [place((*left, *top)), place((left + width, top + height))];
-            let last = (corners[1].0 - 1, corners[1].1 - 1);
-            area.draw(&Rectangle::new([corners[0], last], plotters_color(*color).filled()))
+            area.draw(&Rectangle::new(corners, plotters_color(*color).filled()))
         }
         Shape::Line(points, width, color) => {
             let stroke = plotters_color(*color).stroke_width(fine(*width).max(1) as u32);

@@ -78,6 +78,26 @@ fn a_grid_of_digits() {
     let grid = ImageGrid::new("wrong digits", 28, 2, vec![tile("7 → 1"), tile("4 → 9"), tile("2 → 8")]);
     check(&grid, (278, 366), &["wrong digits", "7 → 1", "4 → 9", "2 → 8"]);
     check(&ImageGrid::new("none wrong", 28, 8, vec![]), (148, 58), &["none wrong"]);
+    check(
+        &ImageGrid::new("a title wider than its only image", 28, 8, vec![tile("7 → 1")]),
+        (404, 212),
+        &["only image"],
+    );
+}
+
+#[test]
+fn pixels_of_an_image_touch() {
+    let tile = Tile { pixels: vec![255, 128], caption: String::new() };
+    let dir = tempfile::tempdir().unwrap();
+    let (_, svg) = save(&ImageGrid::new("t", 2, 1, vec![tile]), dir.path(), "two");
+    // 4 units of the picture are 12 of the view box: one pixel ends where the next begins.
+    let starts: Vec<i64> = svg
+        .split("<rect ")
+        .filter(|rect| rect.contains("width=\"12\" height=\"12\""))
+        .map(|rect| rect.split('"').nth(1).unwrap().parse().unwrap())
+        .collect();
+    assert_eq!(starts.len(), 2, "{svg}");
+    assert_eq!(starts[1] - starts[0], 12);
 }
 
 #[test]
