@@ -1,0 +1,51 @@
+//! The score on digits that the network has never seen.
+
+use anyhow::Result;
+use lesson_kit::{loader, metrics};
+use serde::Serialize;
+use tch::{Device, Reduction};
+
+use crate::data::{CLASSES, TensorDataset};
+use crate::model::MnistNn;
+use crate::train::cross_entropy;
+
+/// Fixed, so that the score of a model does not depend on how it was trained.
+const BATCH_SIZE: i64 = 1000;
+
+/// The figures of `summary.json`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Evaluation {
+    /// Mean cross-entropy over the test digits.
+    pub test_loss: f64,
+    /// The share that it names rightly, 0 to 1.
+    pub test_accuracy: f64,
+    /// How often digit `row` was taken for digit `column`.
+    pub confusion: Vec<Vec<i64>>,
+    /// What it took each test digit for, in order; not in `summary.json`.
+    #[serde(skip)]
+    pub predicted: Vec<i64>,
+}
+
+/// Asks the network which digit each test image is.
+///
+/// # Errors
+/// If libtorch refuses.
+pub fn evaluate(model: &mut MnistNn, test: &TensorDataset, device: Device) -> Result<Evaluation> {
+    let _guard = tch::no_grad_guard();
+    model.eval();
+    let mut loss = 0.0;
+    let (mut predicted, mut target) = (Vec::new(), Vec::new());
+    for indices in loader::sequential(test.len(), BATCH_SIZE, device)? {
+        let (inputs, targets) = test.batch(&indices)?;
+        let outputs = model.forward(&inputs)?;
+        loss += f64::try_from(&cross_entropy(&outputs, &targets, Reduction::Sum)?)?;
+        predicted.extend(Vec::<i64>::try_from(&outputs.f_argmax(1, false)?)?);
+        target.extend(Vec::<i64>::try_from(&targets)?);
+    }
+    Ok(Evaluation {
+        test_loss: loss / test.len() as f64,
+        test_accuracy: metrics::accuracy(&predicted, &target)?,
+        confusion: metrics::confusion(&predicted, &target, CLASSES)?,
+        predicted,
+    })
+}

@@ -1,0 +1,65 @@
+//! The training loop, line for line beside the slide.
+
+use anyhow::Result;
+use lesson_kit::Run;
+use lesson_kit::loader::ShuffledBatches;
+use tch::{Reduction, Tensor};
+use torch_ext::optim::{Adam, AdamOptions};
+
+use crate::data::TensorDataset;
+use crate::model::MnistNn;
+
+/// Trains batch by batch; says the mean of the batch losses after every epoch, which the slide counts from 0.
+///
+/// `zero_grad`, `backward` and `step` belong to every batch, however the slide indents them.
+///
+/// # Errors
+/// If the loss is no longer a number, or a record cannot be written.
+pub fn train(
+    run: &mut Run,
+    model: &mut MnistNn,
+    data: &TensorDataset,
+    train_loader: &ShuffledBatches,
+    lr: f64,
+) -> Result<()> {
+    let parameters = model.named_parameters();
+    let mut optimizer =
+        Adam::new(parameters.iter().map(|(_, tensor)| tensor), AdamOptions { lr, ..AdamOptions::default() })?;
+    run.watch(&parameters);
+
+    model.train();
+    for epoch in run.epochs() {
+        let mut avg_loss = 0f32;
+        let mut batches = run.batches(train_loader.epoch()?);
+        let count = batches.len();
+        for indices in batches.by_ref() {
+            let (inputs, targets) = data.batch(&indices)?;
+            let outputs = model.forward(&inputs)?;
+            let loss = cross_entropy(&outputs, &targets, Reduction::Mean)?;
+
+            let batch_loss = f32::try_from(&loss)?;
+            avg_loss += batch_loss;
+            run.record_batch(epoch, batch_loss)?;
+
+            optimizer.zero_grad()?;
+            loss.f_backward()?;
+            optimizer.step()?;
+        }
+        if batches.len() > 0 {
+            break; // Ctrl-C: part of an epoch has no mean
+        }
+        avg_loss /= count as f32;
+        run.say(format_args!("Epoch: {:04} Loss = {avg_loss:.6}", epoch - 1))?;
+        run.record(epoch, avg_loss)?;
+    }
+    run.save_model(&parameters)?;
+    run.say("OPTIMIZATION FINISHED")
+}
+
+/// `nn.CrossEntropyLoss()`: `-log softmax(output)[target]`, its mean over the batch or its sum.
+///
+/// # Errors
+/// If the shapes do not fit.
+pub fn cross_entropy(output: &Tensor, target: &Tensor, reduction: Reduction) -> Result<Tensor> {
+    Ok(output.f_cross_entropy_loss(target, None::<Tensor>, reduction, -100, 0.0)?)
+}

@@ -1,0 +1,176 @@
+//! The command line: what it prints, writes and refuses. The digits are noise; MNIST is not needed.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::BINARY;
+use crate::support::write_mnist;
+
+/// A folder with 230 and 50 digits in `data`, and room for a run in `run`.
+fn home() -> TempDir {
+    let home = tempfile::tempdir().unwrap();
+    fs::create_dir(home.path().join("data")).unwrap();
+    write_mnist(&home.path().join("data"), 230, 50);
+    home
+}
+
+fn mnist_gru(home: &Path, args: &str) -> Output {
+    Command::new(BINARY)
+        .args(["--device", "cpu", "--threads", "1", "--data", "data", "--out", "run"])
+        .args(args.split_whitespace())
+        .current_dir(home)
+        .env_remove("LD_LIBRARY_PATH")
+        .output()
+        .unwrap()
+}
+
+fn text(stream: &[u8]) -> &str {
+    std::str::from_utf8(stream).unwrap()
+}
+
+fn json_file(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+fn epochs(home: &Path) -> Vec<Value> {
+    let metrics = fs::read_to_string(home.join("run/metrics.jsonl")).unwrap();
+    metrics.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn a_run_fills_its_folder_and_prints_the_slides_lines() {
+    let home = home();
+    let run = mnist_gru(home.path(), "--hidden-size 8");
+    let (stdout, stderr) = (text(&run.stdout), text(&run.stderr));
+    assert_eq!(run.status.code(), Some(0), "{stderr}");
+    assert!(stderr.contains("230 digits to learn from, 50 for the test"), "{stderr}");
+    let lines: Vec<_> = stdout.lines().collect();
+    assert!(lines[0].starts_with("Epoch: 0000 Loss = 2.") && lines[1].starts_with("Epoch: 0001 Loss = 2."), "{stdout}");
+    assert_eq!(lines[2], "OPTIMIZATION FINISHED");
+    assert!(lines[4].starts_with("true \\ said   0   1   2 "), "{stdout}");
+    assert!(stdout.contains("\ntest loss = 2.") && stdout.contains("\ntest accuracy = "), "{stdout}");
+
+    let run = home.path().join("run");
+    let mut files: Vec<_> =
+        fs::read_dir(&run).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    files.sort();
+    let pictures = ["confusion", "loss", "mistakes"].map(|name| [format!("{name}.png"), format!("{name}.svg")]);
+    let records = ["config.json", "metrics.jsonl", "model.pt", "summary.json"].map(str::to_owned);
+    let mut expected: Vec<_> = pictures.into_iter().flatten().chain(records).collect();
+    expected.sort();
+    assert_eq!(files, expected);
+
+    let config = json_file(&run.join("config.json"));
+    assert_eq!((&config["batch_size"], &config["limit"], &config["data"]), (&json!(100), &json!(null), &json!("data")));
+    let summary = json_file(&run.join("summary.json"));
+    for key in ["epochs", "final_loss", "seed", "device", "train_seconds", "test_loss", "test_accuracy", "confusion"] {
+        assert!(!summary[key].is_null(), "{key}: {summary}");
+    }
+    check_scores(&summary);
+    let svg = fs::read_to_string(run.join("mistakes.svg")).unwrap();
+    assert!(svg.contains("mnist-gru: ") && svg.contains("said"));
+}
+
+/// 50 test digits; the accuracy is the diagonal of the confusion matrix.
+fn check_scores(summary: &Value) {
+    let confusion: Vec<Vec<i64>> = serde_json::from_value(summary["confusion"].clone()).unwrap();
+    assert!(confusion.len() == 10 && confusion.iter().all(|row| row.len() == 10));
+    assert_eq!(confusion.iter().flatten().sum::<i64>(), 50);
+    let right: i64 = (0..10).map(|digit| confusion[digit][digit]).sum();
+    assert_eq!(summary["test_accuracy"].as_f64().unwrap(), right as f64 / 50.0);
+    assert_eq!(summary.get("predicted"), None);
+}
+
+#[test]
+fn batches_are_recorded_and_limited() {
+    let home = home();
+    assert_eq!(mnist_gru(home.path(), "--hidden-size 4 --epochs 1").status.code(), Some(0));
+    let whole = epochs(home.path());
+    let losses = |epoch: &Value| -> Vec<f32> { serde_json::from_value(epoch["batch_losses"].clone()).unwrap() };
+    assert_eq!(losses(&whole[0]).len(), 3, "100, 100 and the 30 that are left");
+
+    let run = mnist_gru(home.path(), "--hidden-size 4 --epochs 2 --limit 2");
+    let limited = epochs(home.path());
+    assert_eq!(losses(&limited[0]), losses(&whole[0])[..2], "the order does not depend on the limit");
+    for (epoch, line) in limited.iter().zip(text(&run.stdout).lines()) {
+        let losses = losses(epoch);
+        let mean = (losses[0] + losses[1]) / 2.0;
+        assert_eq!(epoch["loss"].as_f64().unwrap() as f32, mean);
+        assert!(line.ends_with(&format!("Loss = {mean:.6}")), "{line}");
+    }
+
+    assert_eq!(mnist_gru(home.path(), "--hidden-size 4 --epochs 1 --batch-size 1000").status.code(), Some(0));
+    assert_eq!(losses(&epochs(home.path())[0]).len(), 1);
+}
+
+#[test]
+fn json_is_the_summary_alone() {
+    let home = home();
+    let run = mnist_gru(home.path(), "--json --hidden-size 4 --epochs 1");
+    let summary: Value = serde_json::from_slice(&run.stdout).unwrap();
+    assert_eq!(summary, json_file(&home.path().join("run/summary.json")));
+}
+
+#[test]
+fn a_dry_run_takes_one_step_and_writes_nothing() {
+    let home = home();
+    let run = mnist_gru(home.path(), "--dry-run");
+    assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
+    assert!(text(&run.stdout).contains("test accuracy"));
+    assert!(!home.path().join("run").exists());
+}
+
+#[test]
+fn help_shows_the_notebooks_values() {
+    let help = Command::new(BINARY).arg("--help").output().unwrap();
+    assert_eq!(help.status.code(), Some(0));
+    let help = text(&help.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+    for (option, default) in [
+        ("--epochs <N>", "2"),
+        ("--lr <X>", "0.01"),
+        ("--batch-size <N>", "100"),
+        ("--hidden-size <N>", "128"),
+        ("--num-layers <N>", "2"),
+        ("--data <DIR>", "data/mnist"),
+        ("--out <DIR>", "models/mnist-gru"),
+    ] {
+        let (_, after) = help.split_once(option).unwrap_or_else(|| panic!("{option} is not in:\n{help}"));
+        let (_, after) = after.split_once("[default: ").unwrap();
+        assert!(after.starts_with(&format!("{default}]")), "{option}: {after}");
+    }
+    assert!(help.contains("--limit <N>"));
+}
+
+#[test]
+fn without_mnist_it_says_how_to_get_it_and_leaves_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let run = mnist_gru(home.path(), "");
+    assert_eq!(run.status.code(), Some(1));
+    assert_eq!(
+        text(&run.stderr),
+        "error: cannot read MNIST (scripts/fetch-data.sh fetches it into data/mnist): \
+         data/train-images-idx3-ubyte: there is no such file, nor its .gz\n"
+    );
+    assert!(!home.path().join("run").exists());
+}
+
+#[test]
+fn wrong_usage_is_two() {
+    let home = home();
+    for wrong in ["--batch-size 0", "--limit 0", "--limit -3", "--epochs two", "--hidden-size 0"] {
+        let run = mnist_gru(home.path(), wrong);
+        assert_eq!(run.status.code(), Some(2), "{wrong}");
+    }
+}
+
+#[test]
+fn a_loss_that_explodes_stops_the_run_with_advice() {
+    let home = home();
+    let run = mnist_gru(home.path(), "--hidden-size 4 --lr 1e37");
+    assert_eq!(run.status.code(), Some(1), "{}", text(&run.stdout));
+    assert!(text(&run.stderr).contains("try a smaller --lr"), "{}", text(&run.stderr));
+}

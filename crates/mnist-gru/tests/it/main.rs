@@ -1,0 +1,10 @@
+//! mnist-gru as its users run it, with files that are not as they should be, and beside PyTorch.
+#![allow(clippy::panic, clippy::unwrap_used)] // helpers of tests are tests, which clippy does not see
+
+mod batches;
+mod cli;
+mod files;
+mod parity;
+mod support;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_mnist-gru");

@@ -1,0 +1,52 @@
+//! A small MNIST of noise, written to a folder.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+pub const TRAIN_IMAGES: &str = "train-images-idx3-ubyte";
+pub const TRAIN_LABELS: &str = "train-labels-idx1-ubyte";
+pub const TEST_IMAGES: &str = "t10k-images-idx3-ubyte";
+pub const TEST_LABELS: &str = "t10k-labels-idx1-ubyte";
+
+/// An idx file with this magic number, these dimensions and these elements.
+pub fn idx(magic: u32, dimensions: &[u32], elements: &[u8]) -> Vec<u8> {
+    let header = [magic].into_iter().chain(dimensions.iter().copied()).flat_map(u32::to_be_bytes);
+    header.chain(elements.iter().copied()).collect()
+}
+
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+pub fn images(count: u32) -> Vec<u8> {
+    idx(0x0803, &[count, 28, 28], &noise(784 * count as usize))
+}
+
+pub fn labels(count: u32) -> Vec<u8> {
+    idx(0x0801, &[count], &noise(count as usize).iter().map(|byte| byte % 10).collect::<Vec<_>>())
+}
+
+/// The four files, with `train` and `test` digits.
+pub fn write_mnist(folder: &Path, train: u32, test: u32) {
+    let files = [
+        (TRAIN_IMAGES, images(train)),
+        (TRAIN_LABELS, labels(train)),
+        (TEST_IMAGES, images(test)),
+        (TEST_LABELS, labels(test)),
+    ];
+    for (name, bytes) in files {
+        fs::write(folder.join(name), bytes).unwrap();
+    }
+}
+
+/// Bytes of a linear congruential generator (Numerical Recipes): the same on every call.
+fn noise(count: usize) -> Vec<u8> {
+    let next = |state: &u32| Some(state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223));
+    std::iter::successors(Some(1), next).map(|state| (state >> 24) as u8).take(count).collect()
+}
