@@ -12,6 +12,7 @@ use crate::support::layer::{Layer, MODES, Spec};
 use crate::support::random::Random;
 use crate::support::seeded;
 use crate::support::tensors::ints;
+use crate::trace::trace;
 
 /// Four sequences of 3, 2, 2 and 1 steps with 3 features.
 fn packed() -> PackedSequence {
@@ -36,6 +37,8 @@ fn an_undefined_tensor_is_an_error_everywhere() {
         let hx = [Tensor::new(), Tensor::new()];
         assert!(layer.forward(&undefined, None).is_err());
         assert!(layer.forward(&x, Some(&hx)).is_err());
+        assert!(trace(&layer, &undefined, None).is_err());
+        assert!(trace(&layer, &x, Some(&hx)).is_err());
         assert!(layer.forward_packed(&packed(), Some(&hx)).is_err());
         assert!(layer.forward_packed(&undefined_packed(), None).is_err());
     }
@@ -174,6 +177,7 @@ fn any_state_is_answered() {
         let (x, hx) = (tensor(), [tensor(), tensor()]);
         for (_vs, layer) in &layers {
             let _: Result<_> = layer.forward(&x, Some(&hx));
+            let _: Result<_> = trace(layer, &x, Some(&hx));
             let _: Result<_> = layer.forward_packed(&packed(), Some(&hx));
             let _: Result<_> = layer.forward_packed(&PackedSequence { data: x.shallow_clone(), ..packed() }, None);
         }

@@ -20,3 +20,4 @@ mod nn_packed;
 mod packed_sequence;
 mod properties;
 mod state_dict;
+mod trace;

@@ -5,7 +5,7 @@ use tch::{Kind, Tensor, kind::FLOAT_CPU};
 use crate::support::gradcheck::{gradcheck, gradgradcheck};
 use crate::support::layer::{Layer, Spec, assert_error};
 use crate::support::seeded;
-use crate::support::tensors::{assert_same_bits, leaf, uniform};
+use crate::support::tensors::{assert_close, assert_same_bits, leaf, uniform};
 
 const CLASSES: [&str; 3] = ["RNN", "LSTM", "GRU"];
 
@@ -194,5 +194,28 @@ fn grad_and_gradgrad(spec: &Spec) {
         let x = uniform(&[1, 3, 4], Kind::Double);
         gradcheck(spec.class, std::slice::from_ref(&x), f);
         gradgradcheck(spec.class, &[x], f);
+    }
+}
+
+/// In f32 the LSTM runs on oneDNN where the CPU has it, in f64 never: the second derivatives are the same.
+#[test]
+fn test_LSTM_differentiable_backward_using_oneDNN() {
+    let _seeded = seeded(0);
+    let spec = Spec { num_layers: 20, batch_first: true, ..Spec::new("LSTM", 3, 3) };
+    let (_vs, mut layer) = spec.build().unwrap();
+    let x = uniform(&[10, 12, 3], Kind::Float);
+    let mut second_derivatives = |kind: Kind| {
+        crate::each!(&mut layer, layer => layer.to_kind(kind)).unwrap();
+        let x = leaf(&x.to_kind(kind));
+        let loss = layer.forward(&x, None).unwrap()[0].square().sum(kind);
+        let first = Tensor::run_backward(&[loss], &[&x], true, true).remove(0);
+        let mut leaves = vec![x];
+        leaves.extend(layer.named_parameters().into_iter().map(|(_, parameter)| parameter));
+        Tensor::run_backward(&[first.square().sum(kind)], &leaves, false, false)
+    };
+    let (single, double) = (second_derivatives(Kind::Float), second_derivatives(Kind::Double));
+    for (single, double) in single.iter().zip(&double) {
+        let scale = double.abs().max().double_value(&[]); // twenty layers leave little of a gradient
+        assert_close(&(single.to_kind(Kind::Double) / scale), &(double / scale), 1e-4, "second derivative");
     }
 }

@@ -5,7 +5,7 @@ use crate::support::cell::{CELLS, CellSpec};
 use crate::support::layer::{MODES, Spec};
 use crate::support::random::Random;
 
-const DTYPES: [&str; 3] = ["float32", "float64", "float16"];
+const DTYPES: [&str; 4] = ["float32", "float64", "float16", "bfloat16"];
 const OTHER_DTYPES: [&str; 4] = ["float32", "float64", "bfloat16", "int64"];
 
 /// A call of any function.
