@@ -1,6 +1,7 @@
 //! Initialisation: the same bits as Python's after the same seed, in the same order, and nothing else drawn.
 
 use serde::Serialize;
+use tch::{Kind, Tensor};
 use torch_ext::rng;
 
 use crate::support::layer::{MODES, Spec};
@@ -65,7 +66,8 @@ fn parameters_are_pythons_to_the_bit() {
     }
 }
 
-/// The last parameter and the next draw, which depend on all before them.
+/// The last parameter and the next draw, which depend on all before them. The numbers are those of a CPU with fused
+/// multiply-add (AVX2, AVX-512); one without rounds the last bit otherwise.
 ///
 /// ```python
 /// def last(seed, layer, *args, **kwargs):
@@ -112,8 +114,15 @@ fn parameters_are_these_numbers_on_any_machine() {
         let _seeded = seeded(seed as i64);
         let (_vs, layer) = spec.build().unwrap();
         let (last, parameter) = layer.named_parameters().pop().unwrap();
-        assert_eq!((last.as_str(), &values(&parameter)[..3]), (name, &numbers[..]), "{spec:?}");
-        assert_eq!(tch::Tensor::rand([], tch::kind::DOUBLE_CPU).double_value(&[]), next, "{spec:?}");
+        let rounding = match parameter.kind() {
+            Kind::BFloat16 => 1e-2,
+            Kind::Half => 1e-3,
+            _ => 1e-6,
+        };
+        let near = |(ours, number): (&f64, &f64)| (ours - number).abs() <= rounding * number.abs();
+        let ours = values(&parameter);
+        assert!(last == name && ours.iter().zip(&numbers).all(near), "{spec:?}: {last} {ours:?}");
+        assert_eq!(Tensor::rand([], tch::kind::DOUBLE_CPU).double_value(&[]), next, "{spec:?}");
     }
 }
 

@@ -17,7 +17,8 @@ pub fn kind(dtype: &str) -> Kind {
     }
 }
 
-/// `torch.empty(shape, dtype=dtype).uniform_(-1, 1)`: the same numbers on every CPU, which `randn` does not give.
+/// `torch.empty(shape, dtype=dtype).uniform_(-1, 1)`: the same numbers on every CPU (but for the
+/// rounding of the last bit), which `randn` does not give.
 pub fn uniform(shape: &[i64], kind: Kind) -> Tensor {
     Tensor::empty(shape, (kind, Device::Cpu)).uniform_(-1.0, 1.0)
 }
