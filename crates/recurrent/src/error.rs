@@ -4,6 +4,8 @@ use std::fmt;
 
 use tch::{Kind, TchError};
 
+use crate::tensor::torch_dtype;
+
 /// `std::result::Result` with this crate's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -168,6 +170,13 @@ pub enum Error {
     ScalarSequence,
     /// A permutation that has an index twice.
     NotAPermutation,
+    /// A trace was asked for something that its layer has not.
+    NotTraced {
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        known: String,
+    },
     /// An undefined tensor, such as `Tensor::new()` makes.
     UndefinedTensor,
     /// `load_state_dict` found names or shapes that do not fit; all of them, in one message.
@@ -209,7 +218,7 @@ impl Error {
             | Error::NotAPermutation
             | Error::DuplicateParameter(_) => PythonKind::ValueError,
             Error::ScalarLengths | Error::UndefinedTensor => PythonKind::TypeError,
-            Error::ScalarSequence => PythonKind::IndexError,
+            Error::ScalarSequence | Error::NotTraced { .. } => PythonKind::IndexError,
             Error::Torch(message) => kind_of_torch_message(message),
             Error::NotFloat(_)
             | Error::StateRank { .. }
@@ -330,6 +339,7 @@ impl fmt::Display for Error {
             Error::ScalarLengths => f.write_str("iteration over a 0-d tensor"),
             Error::ScalarSequence => f.write_str("Dimension specified as 0 but tensor has no dimensions"),
             Error::NotAPermutation => f.write_str("not a permutation: an index comes twice"),
+            Error::NotTraced { wanted, known } => write!(f, "the trace has not {wanted}, but {known}"),
             Error::UndefinedTensor => f.write_str("expected a tensor, but got an undefined one (Tensor::new())"),
             Error::StateDict(message) | Error::Torch(message) => f.write_str(message),
         }
@@ -354,36 +364,16 @@ impl From<torch_ext::Error> for Error {
 
 /// `c10::IndexError` loses its name on the way through C, but not its words.
 fn kind_of_torch_message(message: &str) -> PythonKind {
-    let of_an_index = ["Dimension out of range", "Dimension specified as", "index_select(): Index is supposed to be"];
+    let of_an_index = [
+        "Dimension out of range",
+        "Dimension specified as",
+        "index out of range in self",
+        "index_select(): Index is supposed to be",
+        "tuple index out of range",
+    ];
     if of_an_index.iter().any(|words| message.starts_with(words)) {
         PythonKind::IndexError
     } else {
         PythonKind::RuntimeError
-    }
-}
-
-/// torch's name of a dtype: `torch.float32`.
-pub(crate) fn torch_dtype(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Uint8 => "torch.uint8",
-        Kind::Int8 => "torch.int8",
-        Kind::Int16 => "torch.int16",
-        Kind::Int => "torch.int32",
-        Kind::Int64 => "torch.int64",
-        Kind::Half => "torch.float16",
-        Kind::Float => "torch.float32",
-        Kind::Double => "torch.float64",
-        Kind::ComplexHalf => "torch.complex32",
-        Kind::ComplexFloat => "torch.complex64",
-        Kind::ComplexDouble => "torch.complex128",
-        Kind::Bool => "torch.bool",
-        Kind::QInt8 => "torch.qint8",
-        Kind::QUInt8 => "torch.quint8",
-        Kind::QInt32 => "torch.qint32",
-        Kind::BFloat16 => "torch.bfloat16",
-        Kind::Float8e5m2 => "torch.float8_e5m2",
-        Kind::Float8e4m3fn => "torch.float8_e4m3fn",
-        Kind::Float8e5m2fnuz => "torch.float8_e5m2fnuz",
-        Kind::Float8e4m3fnuz => "torch.float8_e4m3fnuz",
     }
 }

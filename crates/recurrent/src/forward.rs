@@ -14,8 +14,8 @@ use crate::tensor::{device_of, kind_of};
 pub(crate) struct Padded {
     pub(crate) input: Tensor,
     pub(crate) hx: Vec<Tensor>,
+    pub(crate) batch_dim: i64,
     batched: bool,
-    batch_dim: i64,
 }
 
 impl Padded {

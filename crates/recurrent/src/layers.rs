@@ -1,4 +1,4 @@
-//! The three layers and the trait that they share.
+//! The three layers.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -10,66 +10,10 @@ use crate::base::Base;
 use crate::config::{GruConfig, LstmConfig, Nonlinearity, Options, RnnConfig};
 use crate::error::Result;
 use crate::packed::PackedSequence;
+use crate::recurrent::{Recurrent, sealed};
 use crate::state::{LstmState, State, state_from};
 use crate::state_dict::{IncompatibleKeys, StateDict};
-
-mod sealed {
-    pub trait Sealed {}
-}
-
-/// What the three layers have in common, for code that is generic over them. Sealed.
-///
-/// ```
-/// use recurrent::{Gru, Recurrent, Rnn};
-/// use tch::{Device, Tensor, nn::VarStore};
-///
-/// fn last_step<L: Recurrent>(layer: &L, x: &Tensor) -> Result<Tensor, recurrent::Error> {
-///     let (output, _) = layer.forward(x, None)?;
-///     Ok(output.f_get(-1)?)
-/// }
-///
-/// # fn main() -> Result<(), recurrent::Error> {
-/// let vs = VarStore::new(Device::Cpu);
-/// let x = Tensor::zeros([7, 2, 3], tch::kind::FLOAT_CPU);
-/// assert_eq!(last_step(&Rnn::new(&(vs.root() / "rnn"), 3, 5)?, &x)?.size(), [2, 5]);
-/// assert_eq!(last_step(&Gru::new(&(vs.root() / "gru"), 3, 4)?, &x)?.size(), [2, 4]);
-/// # Ok(()) }
-/// ```
-pub trait Recurrent: sealed::Sealed + fmt::Display {
-    /// `Tensor` (h), or [`LstmState`] (h and c).
-    type State;
-
-    /// Runs the layer over a sequence.
-    ///
-    /// # Errors
-    /// As the method of the same name of each layer.
-    fn forward(&self, input: &Tensor, hx: Option<&Self::State>) -> Result<(Tensor, Self::State)>;
-
-    /// Runs the layer over a packed batch.
-    ///
-    /// # Errors
-    /// As the method of the same name of each layer.
-    fn forward_packed(&self, input: &PackedSequence, hx: Option<&Self::State>)
-    -> Result<(PackedSequence, Self::State)>;
-
-    /// Dropout on.
-    fn train(&mut self);
-
-    /// Dropout off.
-    fn eval(&mut self);
-
-    /// Name and tensor of each parameter, in torch's order.
-    fn named_parameters(&self) -> impl Iterator<Item = (&str, &Tensor)>;
-
-    /// The parameters by name, without gradient: `state_dict()`.
-    fn state_dict(&self) -> StateDict;
-
-    /// Copies saved parameters into this layer's.
-    ///
-    /// # Errors
-    /// As [`StateDict::load_into`].
-    fn load_state_dict(&mut self, state_dict: &StateDict, strict: bool) -> Result<IncompatibleKeys>;
-}
+use crate::trace::Trace;
 
 macro_rules! layer {
     ($(#[$doc:meta])* $Layer:ident from $Config:ident with state $State:ty) => {
@@ -127,6 +71,19 @@ macro_rules! layer {
             pub fn forward_packed(&self, input: &PackedSequence, hx: Option<&$State>) -> Result<(PackedSequence, $State)> {
                 let (output, state) = self.base.forward_packed(input, hx.map(State::tensors))?;
                 Ok((output, state_from(state)?))
+            }
+
+            /// Runs the layer step by step and returns every gate of every step: input, `hx`, output and state as in
+            /// [`forward`](Self::forward).
+            ///
+            /// Output and state equal `forward`'s within 1e-6 (f32; 1e-2 in the half-precision kinds, which round
+            /// after every operation). There is no dropout between layers, as after [`eval`](Self::eval). Gradients
+            /// flow back through every value. For a packed batch, trace its sequences one by one.
+            ///
+            /// # Errors
+            /// As [`forward`](Self::forward).
+            pub fn trace(&self, input: &Tensor, hx: Option<&$State>) -> Result<Trace<$State>> {
+                self.base.trace(input, hx.map(State::tensors), state_from)
             }
 
             /// Dropout on, as after construction.
@@ -256,6 +213,10 @@ macro_rules! layer {
 
             fn forward_packed(&self, input: &PackedSequence, hx: Option<&$State>) -> Result<(PackedSequence, $State)> {
                 self.forward_packed(input, hx)
+            }
+
+            fn trace(&self, input: &Tensor, hx: Option<&$State>) -> Result<Trace<$State>> {
+                self.trace(input, hx)
             }
 
             fn train(&mut self) {

@@ -3,6 +3,20 @@
 //! [`Rnn`], [`Lstm`] and [`Gru`] are `torch.nn.RNN`, `LSTM` and `GRU`: every parameter, the parameter names and shapes,
 //! the initialisation, the checks and their sentences, and the results, which are the same bits on the same CPU.
 //!
+//! | torch | here |
+//! |---|---|
+//! | `torch.nn.RNN`, `LSTM`, `GRU` | [`Rnn`], [`Lstm`], [`Gru`], made by [`RnnConfig`], [`LstmConfig`], [`GruConfig`] |
+//! | `torch.nn.RNNCell`, `LSTMCell`, `GRUCell` | [`RnnCell`], [`LstmCell`], [`GruCell`] |
+//! | `torch.nn.utils.rnn.PackedSequence` | [`PackedSequence`], for `forward_packed` of each layer |
+//! | `torch.nn.utils.rnn.pack_padded_sequence`, `pad_packed_sequence` | [`pack_padded_sequence`], [`pad_packed_sequence`] |
+//! | `pack_sequence`, `unpack_sequence`, `pad_sequence`, `unpad_sequence` | [`pack_sequence`], [`unpack_sequence`], [`pad_sequence`], [`unpad_sequence`] |
+//! | `invert_permutation` | [`invert_permutation`] |
+//! | `module.state_dict()`, `load_state_dict(..)` | [`StateDict`], and the methods of the same names |
+//! | (nothing) | [`Trace`]: every gate at every step, from `trace` of each layer |
+//!
+//! A layer has its parameters in a `VarStore`, under torch's names; code that is generic over the three uses
+//! [`Recurrent`].
+//!
 //! ```
 //! use recurrent::LstmConfig;
 //! use tch::{Device, Kind, Tensor, nn::VarStore};
@@ -47,17 +61,21 @@ mod packed;
 mod packing;
 mod padding;
 mod parameters;
+mod recurrent;
 mod state;
 mod state_dict;
 mod tensor;
+mod trace;
 
 pub use cells::{GruCell, LstmCell, RnnCell};
 pub use config::{GruConfig, LstmConfig, Nonlinearity, RnnConfig};
 pub use error::{Error, PythonKind, Result};
-pub use layers::{Gru, Lstm, Recurrent, Rnn};
+pub use layers::{Gru, Lstm, Rnn};
 pub use packed::PackedSequence;
 pub use packing::{invert_permutation, pack_padded_sequence, pack_sequence, pad_packed_sequence, unpack_sequence};
 pub use padding::{Lengths, PaddingSide, pad_sequence, unpad_sequence};
+pub use recurrent::Recurrent;
 pub use state::LstmState;
 pub use state_dict::{IncompatibleKeys, StateDict};
 pub use tch;
+pub use trace::Trace;

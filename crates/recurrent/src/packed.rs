@@ -2,8 +2,9 @@
 
 use tch::{Device, Kind, Tensor};
 
-use crate::error::{Error, Result, torch_dtype};
+use crate::error::{Error, Result};
 use crate::packing::{inverse_of, invert_permutation};
+use crate::tensor::torch_dtype;
 use crate::tensor::{device_of, kind_of};
 
 /// A batch of sequences of different lengths, packed: `torch.nn.utils.rnn.PackedSequence`.

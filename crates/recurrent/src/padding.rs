@@ -141,9 +141,14 @@ pub fn unpad_sequence<'a>(
     batch_first: bool,
 ) -> Result<Vec<Tensor>> {
     let lengths = lengths.into().tensor()?;
-    let by_step = padded_sequences.f_transpose(0, 1)?;
-    let by_sequence = if batch_first { padded_sequences } else { &by_step };
-    let step = arange(by_sequence.size()[1], device_of(&lengths)?)?;
+    device_of(padded_sequences)?; // an undefined tensor has not even a shape
+    let by_sequence = match batch_first {
+        true => padded_sequences.shallow_clone(),
+        false => padded_sequences.f_transpose(0, 1)?,
+    };
+    let steps =
+        by_sequence.size().get(1).copied().ok_or_else(|| Error::Torch("tuple index out of range".to_owned()))?;
+    let step = arange(steps, device_of(&lengths)?)?;
     if lengths.dim() == 0 {
         return Err(Error::ScalarLengths);
     }

@@ -20,9 +20,6 @@ impl Parameters {
     ///
     /// The numbers are drawn on the CPU and then moved, as Python's `Layer(..).to(device)` does.
     pub(crate) fn build(path: &Path<'_>, shapes: Vec<(String, Vec<i64>)>, hidden_size: i64) -> Result<Parameters> {
-        if !is_float(path.kind()) {
-            return Err(Error::NotFloat(path.kind()));
-        }
         if let Some((name, _)) = shapes.iter().find(|(name, _)| path.get(name).is_some()) {
             return Err(Error::DuplicateParameter(name.clone()));
         }
@@ -31,6 +28,9 @@ impl Parameters {
             .iter()
             .map(|(_, shape)| Tensor::f_empty(shape, options))
             .collect::<std::result::Result<Vec<_>, _>>()?;
+        if !is_float(path.kind()) {
+            return Err(Error::NotFloat(path.kind()));
+        }
         // One piece of the size of all: the system grants it, or refuses now and not half-way through the drawing.
         let elements = empty.iter().fold(0, |sum: i64, tensor| sum.saturating_add(tensor.numel() as i64));
         let _ = Tensor::f_empty([elements], options)?;

@@ -1,0 +1,226 @@
+//! A layer run step by step, with every gate kept.
+
+use tch::Tensor;
+
+use crate::base::Base;
+use crate::config::{Mode, Nonlinearity};
+use crate::error::{Error, Result};
+
+/// Every value that a layer computed on its way through a sequence: what `layer.trace(..)` returns.
+///
+/// torch.nn has none of this: its layers compute all steps in one operation and keep the gates to themselves. The names
+/// are those of torch's equations (see [`Rnn`](crate::Rnn), [`Lstm`](crate::Lstm), [`Gru`](crate::Gru)):
+///
+/// | layer | names | |
+/// |---|---|---|
+/// | RNN | `a` `h` | a = W_ih x + b_ih + W_hh h + b_hh, before the nonlinearity; h, after it |
+/// | LSTM | `i` `f` `g` `o` `c` `h` | input gate, forget gate, candidate, output gate, cell, hidden state |
+/// | GRU | `r` `z` `n` `h` | reset gate, update gate, candidate, hidden state |
+///
+/// Lectures write the same layers in other letters, and one of them means another thing. Where a lecture's GRU has an
+/// update gate u with h_t = (1 - u) * h_(t-1) + u * n, its u is 1 - z. Its reset gate multiplies W h, as torch's does;
+/// in Cho et al. (2014) it multiplies h before W. An LSTM's candidate g is often written with a tilde over c.
+///
+/// ```
+/// use recurrent::Gru;
+/// use tch::{Device, Kind, Tensor, nn::VarStore};
+/// # fn main() -> Result<(), recurrent::Error> {
+/// let vs = VarStore::new(Device::Cpu);
+/// let gru = Gru::new(&vs.root(), 3, 4)?;
+/// let x = Tensor::randn([7, 2, 3], (Kind::Float, Device::Cpu));
+/// let trace = gru.trace(&x, None)?;
+/// assert_eq!(trace.names(), ["r", "z", "n", "h"]);
+/// let z = trace.gate("z", 0, 0)?; // of layer 0, direction 0: 7 steps, batch of 2, 4 features
+/// assert_eq!(z.size(), [7, 2, 4]);
+/// assert!(trace.output.allclose(&gru.forward(&x, None)?.0, 0.0, 1e-6, false));
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct Trace<S> {
+    /// The output, equal to `forward`'s but for rounding.
+    pub output: Tensor,
+    /// The last state, likewise.
+    pub state: S,
+    names: &'static [&'static str],
+    directions: usize,
+    /// For each layer and direction the values in the order of `names`.
+    values: Vec<Vec<Tensor>>,
+}
+
+impl<S> Trace<S> {
+    /// What was kept of each step, in the order of computation.
+    pub fn names(&self) -> &'static [&'static str] {
+        self.names
+    }
+
+    /// One value of every step: (L, N, H) for an input (L, N, I), (N, L, H) with `batch_first`, (L, H) if unbatched.
+    ///
+    /// `direction` is 0, or 1 for the one that reads from the end; either way step t belongs to the input's step t. With
+    /// a projection, `h` has proj_size features instead of H.
+    ///
+    /// # Errors
+    /// [`Error::NotTraced`] for a name, layer or direction that the layer has not.
+    pub fn gate(&self, name: &str, layer: usize, direction: usize) -> Result<&Tensor> {
+        let mut values = self.gates(layer, direction)?;
+        let found = values.find(|(known, _)| *known == name);
+        found.map(|(_, value)| value).ok_or_else(|| Error::NotTraced {
+            wanted: format!("a gate '{name}'"),
+            known: format!("the gates {}", self.names.join(", ")),
+        })
+    }
+
+    /// All values of a layer and direction, with their names.
+    ///
+    /// # Errors
+    /// [`Error::NotTraced`] for a layer or direction that the layer has not.
+    pub fn gates(&self, layer: usize, direction: usize) -> Result<impl Iterator<Item = (&'static str, &Tensor)>> {
+        let (layers, directions) = (self.values.len() / self.directions, self.directions);
+        if layer >= layers || direction >= directions {
+            return Err(Error::NotTraced {
+                wanted: format!("a layer {layer} with a direction {direction}"),
+                known: format!("{layers} layer(s) and {directions} direction(s), counted from 0"),
+            });
+        }
+        let values = &self.values[layer * directions + direction];
+        Ok(self.names.iter().copied().zip(values))
+    }
+}
+
+impl Base {
+    /// Runs the equations one by one; the state comes as tensors, to be put together by `state`.
+    pub(crate) fn trace<S>(
+        &self,
+        input: &Tensor,
+        hx: Option<Vec<&Tensor>>,
+        state: impl Fn(Vec<Tensor>) -> Result<S>,
+    ) -> Result<Trace<S>> {
+        let padded = self.check_padded(input, hx)?;
+        let time_dim = 1 - padded.batch_dim;
+        let mut steps = padded.input.f_unbind(time_dim)?;
+        if steps.is_empty() {
+            return Err(Error::Torch("Expected sequence length to be larger than 0 in RNN".to_owned()));
+        }
+        let directions = self.options.num_directions() as usize;
+        let (mut values, mut last) = (Vec::new(), Vec::new());
+        for (layer, weights) in self.all_weights().chunks(directions).enumerate() {
+            let mut runs = Vec::new();
+            for (direction, weights) in weights.iter().enumerate() {
+                let row = (layer * directions + direction) as i64;
+                let first = padded.hx.iter().map(|state| Ok(state.f_select(0, row)?)).collect::<Result<Vec<_>>>()?;
+                let run =
+                    Cell::new(self.options.mode, self.options.bias, weights).run(&steps, first, direction == 1)?;
+                last.push(run.last);
+                runs.push(run.steps);
+            }
+            steps = beside_each_other(&runs)?;
+            for run in runs {
+                values.push(stack_each(&run, time_dim)?);
+            }
+        }
+        let unbatch = |values: Vec<Tensor>| values.into_iter().map(|value| padded.unbatch(value)).collect();
+        Ok(Trace {
+            output: padded.unbatch(Tensor::f_stack(&steps, time_dim)?)?,
+            state: state(padded.unbatch_state(stack_each(&last, 0)?)?)?,
+            names: names(self.options.mode),
+            directions,
+            values: values.into_iter().map(unbatch).collect::<Result<_>>()?,
+        })
+    }
+}
+
+/// What a step computes, in order; h is the last, and before it c if there is one.
+fn names(mode: Mode) -> &'static [&'static str] {
+    match mode {
+        Mode::Rnn(_) => &["a", "h"],
+        Mode::Lstm => &["i", "f", "g", "o", "c", "h"],
+        Mode::Gru => &["r", "z", "n", "h"],
+    }
+}
+
+/// One direction of one layer over all steps: the values of each step, and the state after the last one computed.
+struct Run {
+    steps: Vec<Vec<Tensor>>,
+    last: Vec<Tensor>,
+}
+
+/// The weights of one direction of one layer.
+struct Cell<'a> {
+    mode: Mode,
+    w_ih: &'a Tensor,
+    w_hh: &'a Tensor,
+    b_ih: Option<&'a Tensor>,
+    b_hh: Option<&'a Tensor>,
+    w_hr: Option<&'a Tensor>,
+}
+
+impl<'a> Cell<'a> {
+    fn new(mode: Mode, bias: bool, weights: &[&'a Tensor]) -> Cell<'a> {
+        let (w_ih, w_hh, rest) = (weights[0], weights[1], &weights[2..]);
+        let (biases, projection) = rest.split_at(if bias { 2 } else { 0 });
+        let optional = |tensors: &[&'a Tensor], i: usize| tensors.get(i).copied();
+        let (b_ih, b_hh, w_hr) = (optional(biases, 0), optional(biases, 1), optional(projection, 0));
+        Cell { mode, w_ih, w_hh, b_ih, b_hh, w_hr }
+    }
+
+    fn run(&self, inputs: &[Tensor], first: Vec<Tensor>, backwards: bool) -> Result<Run> {
+        let (mut steps, mut last) = (Vec::with_capacity(inputs.len()), first);
+        for t in 0..inputs.len() {
+            let x = &inputs[if backwards { inputs.len() - 1 - t } else { t }];
+            let values = self.step(x, &last)?;
+            last = values.iter().rev().take(last.len()).map(Tensor::shallow_clone).collect(); // h, and c before it
+            steps.push(values);
+        }
+        if backwards {
+            steps.reverse();
+        }
+        Ok(Run { steps, last })
+    }
+
+    /// The equations. `state` is h, or h and c.
+    fn step(&self, x: &Tensor, state: &[Tensor]) -> Result<Vec<Tensor>> {
+        let h = &state[0];
+        let (from_x, from_h) = (x.f_linear(self.w_ih, self.b_ih)?, h.f_linear(self.w_hh, self.b_hh)?);
+        match self.mode {
+            Mode::Rnn(nonlinearity) => {
+                let a = from_x.f_add(&from_h)?;
+                let h = match nonlinearity {
+                    Nonlinearity::Tanh => a.f_tanh()?,
+                    Nonlinearity::Relu => a.f_relu()?,
+                };
+                Ok(vec![a, h])
+            }
+            Mode::Lstm => {
+                let gates = from_x.f_add(&from_h)?.f_chunk(4, -1)?;
+                let (i, f) = (gates[0].f_sigmoid()?, gates[1].f_sigmoid()?);
+                let (g, o) = (gates[2].f_tanh()?, gates[3].f_sigmoid()?);
+                let c = f.f_mul(&state[1])?.f_add(&i.f_mul(&g)?)?;
+                let h = o.f_mul(&c.f_tanh()?)?;
+                let h = match self.w_hr {
+                    Some(w_hr) => h.f_linear(w_hr, None::<&Tensor>)?,
+                    None => h,
+                };
+                Ok(vec![i, f, g, o, c, h])
+            }
+            Mode::Gru => {
+                let (from_x, from_h) = (from_x.f_chunk(3, -1)?, from_h.f_chunk(3, -1)?);
+                let r = from_x[0].f_add(&from_h[0])?.f_sigmoid()?;
+                let z = from_x[1].f_add(&from_h[1])?.f_sigmoid()?;
+                let n = from_x[2].f_add(&r.f_mul(&from_h[2])?)?.f_tanh()?;
+                let h = n.f_add(&z.f_mul(&h.f_sub(&n)?)?)?; // (1 - z) * n + z * h
+                Ok(vec![r, z, n, h])
+            }
+        }
+    }
+}
+
+/// The output of a layer at each step: h of its directions, one after the other.
+fn beside_each_other(runs: &[Vec<Vec<Tensor>>]) -> Result<Vec<Tensor>> {
+    let h = |t: usize| runs.iter().filter_map(|run| run[t].last()).collect::<Vec<_>>();
+    (0..runs[0].len()).map(|t| Ok(Tensor::f_cat(&h(t), -1)?)).collect()
+}
+
+/// The first tensors of all rows as one tensor, the second ones, and so on.
+fn stack_each(rows: &[Vec<Tensor>], dim: i64) -> Result<Vec<Tensor>> {
+    let column = |i: usize| rows.iter().map(|row| &row[i]).collect::<Vec<_>>();
+    (0..rows[0].len()).map(|i| Ok(Tensor::f_stack(&column(i), dim)?)).collect()
+}
