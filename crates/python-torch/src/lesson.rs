@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{run, run_python, workspace};
+use crate::{WAIT_POLICY, run, run_python, workspace};
 
 /// What a training run left behind.
 #[derive(Debug)]
@@ -46,6 +46,7 @@ pub fn train(binary: &str, args: &[&str]) -> Trained {
         .args(args)
         .current_dir(workspace())
         .env_remove("LD_LIBRARY_PATH")
+        .env(WAIT_POLICY.0, WAIT_POLICY.1)
         .output()
         .unwrap();
     assert!(output.status.success(), "{binary} {args:?}:\n{}", String::from_utf8_lossy(&output.stderr));

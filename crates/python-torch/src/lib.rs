@@ -15,6 +15,10 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
+/// OpenMP's threads sleep while they wait, and do not spin: tests run side by side, and threads that spin take the cores
+/// away from those that work. The numbers do not depend on it.
+const WAIT_POLICY: (&str, &str) = ("OMP_WAIT_POLICY", "passive");
+
 /// The top folder of the workspace.
 pub fn workspace() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -44,7 +48,7 @@ pub fn python(test: &str) -> Option<PathBuf> {
 
 /// Runs `program` (Python source) with `args` in the top folder of the workspace and returns what it printed.
 ///
-/// `None` where [`python`] finds no torch. `OMP_NUM_THREADS` and such are left as they are.
+/// `None` where [`python`] finds no torch.
 ///
 /// # Panics
 /// If the program fails; its error output is in the message.
@@ -60,6 +64,7 @@ fn run_python(test: &str, args: &[&str]) -> Option<String> {
     let output = Command::new(python)
         .args(args)
         .current_dir(workspace())
+        .env(WAIT_POLICY.0, WAIT_POLICY.1)
         .output()
         .unwrap_or_else(|error| panic!("{test}: cannot run Python: {error}"));
     assert!(output.status.success(), "{test}: Python failed:\n{}", String::from_utf8_lossy(&output.stderr));
