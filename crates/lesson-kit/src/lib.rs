@@ -5,6 +5,7 @@
 //! | [`main`], [`Lesson`], [`TrainArgs`], [`BatchArgs`] | the command line with the lesson's defaults, errors and exit codes |
 //! | [`Run`] | device, threads, seed, run folder, progress, Ctrl-C, records, plots |
 //! | [`Linear`] | `torch.nn.Linear` with its initialisation, to the bit |
+//! | [`cross_entropy`] | `torch.nn.CrossEntropyLoss` |
 //! | [`loader`] | the order in which `torch.utils.data.DataLoader` gives its batches, to the bit |
 //! | [`metrics`] | accuracy, confusion counts, perplexity |
 //! | [`plot`] | line charts, heat maps, image grids as PNG and SVG |
@@ -18,6 +19,7 @@ mod args;
 mod atomic;
 mod boundary;
 mod console;
+mod cross_entropy;
 mod device;
 pub mod exit;
 mod interrupt;
@@ -39,6 +41,7 @@ pub use app::{main, parse};
 pub use args::{BatchArgs, DeviceChoice, TrainArgs};
 pub use boundary::{Batches, Epochs};
 pub use console::print_result;
+pub use cross_entropy::cross_entropy;
 pub use lesson::{Defaults, Lesson};
 pub use linear::Linear;
 pub use run::Run;

@@ -1,13 +1,12 @@
 //! The score on digits that the network has never seen.
 
 use anyhow::Result;
-use lesson_kit::{loader, metrics};
+use lesson_kit::{cross_entropy, loader, metrics};
 use serde::Serialize;
 use tch::{Device, Reduction};
 
 use crate::data::{CLASSES, TensorDataset};
 use crate::model::MnistNn;
-use crate::train::cross_entropy;
 
 /// Fixed, so that the score of a model does not depend on how it was trained.
 const BATCH_SIZE: i64 = 1000;

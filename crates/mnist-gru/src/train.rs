@@ -1,9 +1,9 @@
 //! The training loop, line for line beside the slide.
 
 use anyhow::Result;
-use lesson_kit::Run;
 use lesson_kit::loader::ShuffledBatches;
-use tch::{Reduction, Tensor};
+use lesson_kit::{Run, cross_entropy};
+use tch::Reduction;
 use torch_ext::optim::{Adam, AdamOptions};
 
 use crate::data::TensorDataset;
@@ -54,12 +54,4 @@ pub fn train(
     }
     run.save_model(&parameters)?;
     run.say("OPTIMIZATION FINISHED")
-}
-
-/// `nn.CrossEntropyLoss()`: `-log softmax(output)[target]`, its mean over the batch or its sum.
-///
-/// # Errors
-/// If the shapes do not fit.
-pub fn cross_entropy(output: &Tensor, target: &Tensor, reduction: Reduction) -> Result<Tensor> {
-    Ok(output.f_cross_entropy_loss(target, None::<Tensor>, reduction, -100, 0.0)?)
 }

@@ -1,12 +1,12 @@
 //! What the trained network says.
 
 use anyhow::{Context, Result};
-use lesson_kit::metrics;
+use lesson_kit::{cross_entropy, metrics};
 use serde::Serialize;
+use tch::Reduction;
 
 use crate::data::{Batch, Vocabulary};
 use crate::model::TextRnn;
-use crate::train::cross_entropy;
 
 /// A sentence and the word with which the network ends it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -36,7 +36,7 @@ pub fn evaluate(model: &TextRnn, sentences: &[&str], batch: &Batch, vocabulary: 
     let _guard = tch::no_grad_guard();
     let hidden = model.zero_hidden(batch.target.size()[0])?;
     let output = model.forward(&hidden, &batch.input)?;
-    let loss = f64::try_from(&cross_entropy(&output, &batch.target)?)?;
+    let loss = f64::try_from(&cross_entropy(&output, &batch.target, Reduction::Mean)?)?;
     let likeliest = Vec::<i64>::try_from(&output.f_argmax(1, false)?)?;
     let predictions = sentences
         .iter()

@@ -1,8 +1,8 @@
 //! The training loop, line for line beside the slide.
 
 use anyhow::Result;
-use lesson_kit::Run;
-use tch::{Reduction, Tensor};
+use lesson_kit::{Run, cross_entropy};
+use tch::Reduction;
 use torch_ext::optim::{Adam, AdamOptions};
 
 use crate::data::Batch;
@@ -21,7 +21,7 @@ pub fn train(run: &mut Run, model: &TextRnn, batch: &Batch, lr: f64) -> Result<(
     for epoch in run.epochs() {
         let hidden = model.zero_hidden(batch.target.size()[0])?;
         let output = model.forward(&hidden, &batch.input)?;
-        let loss = cross_entropy(&output, &batch.target)?;
+        let loss = cross_entropy(&output, &batch.target, Reduction::Mean)?;
 
         let cost = f32::try_from(&loss)?;
         if epoch % 100 == 0 {
@@ -35,12 +35,4 @@ pub fn train(run: &mut Run, model: &TextRnn, batch: &Batch, lr: f64) -> Result<(
     }
     run.save_model(&parameters)?;
     run.say("OPTIMIZATION FINISHED")
-}
-
-/// `nn.CrossEntropyLoss()`: the mean of `-log softmax(output)[target]` over the batch.
-///
-/// # Errors
-/// If the shapes do not fit.
-pub fn cross_entropy(output: &Tensor, target: &Tensor) -> Result<Tensor> {
-    Ok(output.f_cross_entropy_loss(target, None::<Tensor>, Reduction::Mean, -100, 0.0)?)
 }

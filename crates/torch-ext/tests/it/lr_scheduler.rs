@@ -39,10 +39,13 @@ fn metric(epoch: u32) -> f64 {
     if epoch.is_multiple_of(7) { 1.0 / f64::from(1 + epoch) } else { 10.0 }
 }
 
+/// Takes the scheduler's step at the end of an epoch.
+type Step = Box<dyn FnMut(&mut Sgd, u32)>;
+
 /// One schedule: steps, saves, loads.
 struct Case {
     optimizer: Sgd,
-    step: Box<dyn FnMut(&mut Sgd, u32)>,
+    step: Step,
     save: Box<dyn Fn() -> Value>,
 }
 
