@@ -2,7 +2,8 @@
 //!
 //! tch 0.26 binds libtorch 2.13.0 exactly. With another version the build either fails in hundreds of lines of C++ or,
 //! worse, succeeds and crashes later, and torch-sys does not notice: it looks for a `build-version` file, which the
-//! Python wheel does not have. This crate depends on nothing, so its build script runs (and stops the build) at once.
+//! Python wheel does not have. Two things look instead: the C++ compiler that `.cargo/config.toml` names
+//! (`checked-c++`), before torch-sys is compiled; and this crate's build script, whatever compiler is used.
 #![forbid(unsafe_code)]
 
 use std::fs;
@@ -78,5 +79,42 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         assert!(check(dir.path()).unwrap_err().contains("neither version.py nor build-version"));
         assert!(check(&dir.path().join("gone")).unwrap_err().contains("does not exist"));
+    }
+
+    /// The compiler that .cargo/config.toml names, asked to compile a file of torch-sys (or not).
+    fn checked_compiler(libtorch: &Path, arguments: &[&str]) -> (bool, String) {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/checked-c++");
+        let run = std::process::Command::new(script)
+            .args(arguments)
+            .env("LIBTORCH", libtorch)
+            .env_remove("LIBTORCH_USE_PYTORCH")
+            .output()
+            .unwrap();
+        (run.status.success(), String::from_utf8(run.stderr).unwrap())
+    }
+
+    #[test]
+    fn the_compiler_of_torch_sys_refuses_another_libtorch() {
+        let wrong = folder("version.py", "__version__ = '2.12.1+cpu'\n");
+        let (compiled, message) = checked_compiler(wrong.path(), &["-c", "libtch/torch_api.cpp"]);
+        assert!(!compiled);
+        for part in ["2.12.1", WANTED, "scripts/setup.sh", wrong.path().to_str().unwrap()] {
+            assert!(message.contains(part), "{part:?} missing in: {message}");
+        }
+        let (compiled, message) = checked_compiler(&wrong.path().join("gone"), &["-c", "libtch/torch_api.cpp"]);
+        assert!(!compiled && message.contains("does not exist"), "{message}");
+        let empty = tempfile::tempdir().unwrap();
+        assert!(checked_compiler(empty.path(), &["-c", "libtch/torch_api.cpp"]).1.contains("unknown"));
+    }
+
+    #[test]
+    fn the_compiler_takes_the_right_libtorch_and_everything_else() {
+        for version in [format!("__version__ = '{WANTED}+cu130'\n"), format!("__version__ = \"{WANTED}\"\n")] {
+            let right = folder("version.py", &version);
+            assert_eq!(checked_compiler(right.path(), &["--version", "libtch/torch_api.cpp"]), (true, String::new()));
+        }
+        let archive = folder("build-version", &format!("{WANTED}+cpu\n"));
+        assert!(checked_compiler(archive.path(), &["--version", "libtch/torch_api.cpp"]).0);
+        assert!(checked_compiler(Path::new("nowhere"), &["--version"]).0);
     }
 }

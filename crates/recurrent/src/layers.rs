@@ -76,7 +76,7 @@ macro_rules! layer {
             /// Runs the layer step by step and returns every gate of every step: input, `hx`, output and state as in
             /// [`forward`](Self::forward).
             ///
-            /// Output and state equal `forward`'s within 1e-6 (f32; 1e-2 in the half-precision kinds, which round
+            /// Output and state equal `forward`'s within 1e-6 (f32; 2e-2 in the half-precision kinds, which round
             /// after every operation). There is no dropout between layers, as after [`eval`](Self::eval). Gradients
             /// flow back through every value. For a packed batch, trace its sequences one by one.
             ///
