@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use pt_file::{Dict, Value};
+use pt_file::Value;
 use tch::Tensor;
 
 /// Writes `parameters` in their order, so that `torch.load(path, weights_only=True)` gives them back.
@@ -11,10 +11,10 @@ use tch::Tensor;
 /// # Errors
 /// If the file cannot be written; the one that was there then stays.
 pub fn save(path: &Path, parameters: &[(String, Tensor)]) -> Result<()> {
-    let mut state_dict = Dict::ordered();
-    for (name, tensor) in parameters {
-        let tensor = pt_file::Tensor::try_from(tensor).with_context(|| format!("the parameter {name}"))?;
-        state_dict.insert(name.as_str(), tensor);
-    }
-    Ok(pt_file::save_file(path, &Value::from(state_dict))?)
+    let copies = parameters.iter().map(|(name, tensor)| {
+        let copy = pt_file::Tensor::try_from(tensor).with_context(|| format!("the parameter {name}"))?;
+        Ok((name, copy))
+    });
+    let state_dict = Value::state_dict(copies.collect::<Result<Vec<_>>>()?);
+    Ok(pt_file::save_file(path, &state_dict)?)
 }

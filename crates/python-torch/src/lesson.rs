@@ -80,6 +80,7 @@ const COMPARE_MODELS: &str = r"
 import sys, torch
 ours, python = (torch.load(path, weights_only=True) for path in sys.argv[1:])
 assert list(ours) == list(python), f'keys: {list(ours)} and {list(python)}'
+assert ours._metadata == python._metadata, f'{ours._metadata} and {python._metadata}'
 for name in ours:
     assert ours[name].dtype == python[name].dtype and torch.equal(ours[name], python[name]), f'{name} differs'
 ";

@@ -50,9 +50,9 @@ macro_rules! layer {
             /// belongs to that layer and direction; `batch_first` does not apply to states.
             ///
             /// # Errors
-            /// torch's checks in torch's order: [`Error::InputRank`], [`Error::StateRank`], [`Error::KindMismatch`],
-            /// [`Error::InputSize`], [`Error::StateSize`]; the rest, such as a sequence of no steps or tensors on
-            /// different devices, as [`Error::Torch`].
+            /// torch's checks in torch's order: [`Error::InputRank`](crate::Error::InputRank), [`Error::StateRank`](crate::Error::StateRank), [`Error::KindMismatch`](crate::Error::KindMismatch),
+            /// [`Error::InputSize`](crate::Error::InputSize), [`Error::StateSize`](crate::Error::StateSize); the rest, such as a sequence of no steps or tensors on
+            /// different devices, as [`Error::Torch`](crate::Error::Torch).
             pub fn forward(&self, input: &Tensor, hx: Option<&$State>) -> Result<(Tensor, $State)> {
                 let (output, state) = self.base.forward(input, hx.map(State::tensors))?;
                 Ok((output, state_from(state)?))
@@ -65,8 +65,8 @@ macro_rules! layer {
             /// D * R). States are (S, N, R) in the order in which the sequences were packed.
             ///
             /// # Errors
-            /// Those of [`PackedSequence::new`]; [`Error::KindMismatch`], [`Error::PackedRank`], [`Error::InputSize`],
-            /// [`Error::StateSize`]; the rest as [`Error::Torch`]. torch leaves all of these checks out for its LSTM, and
+            /// Those of [`PackedSequence::new`]; [`Error::KindMismatch`](crate::Error::KindMismatch), [`Error::PackedRank`](crate::Error::PackedRank), [`Error::InputSize`](crate::Error::InputSize),
+            /// [`Error::StateSize`](crate::Error::StateSize); the rest as [`Error::Torch`](crate::Error::Torch). torch leaves all of these checks out for its LSTM, and
             /// takes a state of too large a batch where the sequences were sorted; both are checked here.
             pub fn forward_packed(&self, input: &PackedSequence, hx: Option<&$State>) -> Result<(PackedSequence, $State)> {
                 let (output, state) = self.base.forward_packed(input, hx.map(State::tensors))?;
@@ -104,7 +104,7 @@ macro_rules! layer {
             /// Sets the dropout probability of the next forward passes.
             ///
             /// # Errors
-            /// [`Error::Dropout`] outside `[0, 1]`.
+            /// [`Error::Dropout`](crate::Error::Dropout) outside `[0, 1]`.
             pub fn set_dropout(&mut self, dropout: f64) -> Result<()> {
                 self.base.set_dropout(dropout)
             }
@@ -161,7 +161,7 @@ macro_rules! layer {
             /// Converts the parameters to another floating-point kind.
             ///
             /// # Errors
-            /// [`Error::NotFloat`] for a kind that has no gradient.
+            /// [`Error::NotFloat`](crate::Error::NotFloat) for a kind that has no gradient.
             pub fn to_kind(&mut self, kind: Kind) -> Result<()> {
                 self.base.to_kind(kind)
             }

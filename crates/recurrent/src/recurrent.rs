@@ -32,7 +32,7 @@ pub(crate) mod sealed {
 /// # Ok(()) }
 /// ```
 pub trait Recurrent: sealed::Sealed + fmt::Display {
-    /// `Tensor` (h), or [`LstmState`] (h and c).
+    /// `Tensor` (h), or [`LstmState`](crate::LstmState) (h and c).
     type State;
 
     /// Runs the layer over a sequence.
