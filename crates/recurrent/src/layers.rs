@@ -50,9 +50,10 @@ macro_rules! layer {
             /// belongs to that layer and direction; `batch_first` does not apply to states.
             ///
             /// # Errors
-            /// torch's checks in torch's order: [`Error::InputRank`](crate::Error::InputRank), [`Error::StateRank`](crate::Error::StateRank), [`Error::KindMismatch`](crate::Error::KindMismatch),
-            /// [`Error::InputSize`](crate::Error::InputSize), [`Error::StateSize`](crate::Error::StateSize); the rest, such as a sequence of no steps or tensors on
-            /// different devices, as [`Error::Torch`](crate::Error::Torch).
+            /// torch's checks in torch's order: [`InputRank`](crate::Error::InputRank),
+            /// [`StateRank`](crate::Error::StateRank), [`KindMismatch`](crate::Error::KindMismatch),
+            /// [`InputSize`](crate::Error::InputSize), [`StateSize`](crate::Error::StateSize); the rest, such as a
+            /// sequence of no steps or tensors on different devices, as [`Torch`](crate::Error::Torch).
             pub fn forward(&self, input: &Tensor, hx: Option<&$State>) -> Result<(Tensor, $State)> {
                 let (output, state) = self.base.forward(input, hx.map(State::tensors))?;
                 Ok((output, state_from(state)?))
@@ -65,9 +66,11 @@ macro_rules! layer {
             /// D * R). States are (S, N, R) in the order in which the sequences were packed.
             ///
             /// # Errors
-            /// Those of [`PackedSequence::new`]; [`Error::KindMismatch`](crate::Error::KindMismatch), [`Error::PackedRank`](crate::Error::PackedRank), [`Error::InputSize`](crate::Error::InputSize),
-            /// [`Error::StateSize`](crate::Error::StateSize); the rest as [`Error::Torch`](crate::Error::Torch). torch leaves all of these checks out for its LSTM, and
-            /// takes a state of too large a batch where the sequences were sorted; both are checked here.
+            /// Those of [`PackedSequence::new`]; [`KindMismatch`](crate::Error::KindMismatch),
+            /// [`PackedRank`](crate::Error::PackedRank), [`InputSize`](crate::Error::InputSize),
+            /// [`StateSize`](crate::Error::StateSize); the rest as [`Torch`](crate::Error::Torch). torch leaves all of
+            /// these checks out for its LSTM, and takes a state of too large a batch where the sequences were sorted;
+            /// both are checked here.
             pub fn forward_packed(&self, input: &PackedSequence, hx: Option<&$State>) -> Result<(PackedSequence, $State)> {
                 let (output, state) = self.base.forward_packed(input, hx.map(State::tensors))?;
                 Ok((output, state_from(state)?))
@@ -225,6 +228,26 @@ macro_rules! layer {
 
             fn eval(&mut self) {
                 self.eval();
+            }
+
+            fn is_training(&self) -> bool {
+                self.is_training()
+            }
+
+            fn set_dropout(&mut self, dropout: f64) -> Result<()> {
+                self.set_dropout(dropout)
+            }
+
+            fn reset_parameters(&mut self) -> Result<()> {
+                self.reset_parameters()
+            }
+
+            fn flatten_parameters(&mut self) -> Result<()> {
+                self.flatten_parameters()
+            }
+
+            fn all_weights(&self) -> Vec<Vec<&Tensor>> {
+                self.all_weights()
             }
 
             fn named_parameters(&self) -> impl Iterator<Item = (&str, &Tensor)> {

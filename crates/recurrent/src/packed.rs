@@ -4,8 +4,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, Result};
 use crate::packing::{inverse_of, invert_permutation};
-use crate::tensor::torch_dtype;
-use crate::tensor::{device_of, kind_of};
+use crate::tensor::{device_of, kind_of, torch_dtype};
 
 /// A batch of sequences of different lengths, packed: `torch.nn.utils.rnn.PackedSequence`.
 ///

@@ -60,6 +60,30 @@ pub trait Recurrent: sealed::Sealed + fmt::Display {
     /// Dropout off.
     fn eval(&mut self);
 
+    /// Whether dropout is on.
+    fn is_training(&self) -> bool;
+
+    /// Sets the dropout probability of the next forward passes.
+    ///
+    /// # Errors
+    /// [`Error::Dropout`](crate::Error::Dropout) outside `[0, 1]`.
+    fn set_dropout(&mut self, dropout: f64) -> Result<()>;
+
+    /// Draws every parameter anew, in place.
+    ///
+    /// # Errors
+    /// If libtorch refuses.
+    fn reset_parameters(&mut self) -> Result<()>;
+
+    /// Lays the weights out in one piece of memory for cuDNN; nothing happens on a CPU.
+    ///
+    /// # Errors
+    /// If cuDNN refuses.
+    fn flatten_parameters(&mut self) -> Result<()>;
+
+    /// The parameters of each layer and direction.
+    fn all_weights(&self) -> Vec<Vec<&Tensor>>;
+
     /// Name and tensor of each parameter, in torch's order.
     fn named_parameters(&self) -> impl Iterator<Item = (&str, &Tensor)>;
 
