@@ -1,10 +1,11 @@
-//! A lesson in miniature: a straight line through five points. The tests run it as a process.
+//! A lesson in miniature: a straight line through five points that never lie quite where they lay before, by an
+//! optimizer and a schedule with states of their own. The tests run it as a process.
 
 use std::process::ExitCode;
 
 use lesson_kit::{Defaults, Lesson, Linear, Run, TrainArgs};
 use tch::{Kind, Tensor, nn};
-use torch_ext::optim::{Sgd, SgdOptions};
+use torch_ext::optim::{Sgd, SgdOptions, StepDecay, StepLr};
 
 const LESSON: Lesson = Lesson {
     name: "toy",
@@ -39,14 +40,18 @@ fn train(cli: Cli) -> anyhow::Result<()> {
 
     let vs = nn::VarStore::new(run.device());
     let line = Linear::new(vs.root(), if cli.fail { 2 } else { 1 }, 1)?;
-    let mut optimizer = Sgd::new([&line.weight, &line.bias], SgdOptions { lr: cli.train.lr, ..SgdOptions::default() })?;
-    run.watch(&line.named_parameters());
+    let options = SgdOptions { lr: cli.train.lr, momentum: 0.5, ..SgdOptions::default() };
+    let mut optimizer = Sgd::new([&line.weight, &line.bias], options)?;
+    let mut scheduler = StepLr::new(&mut optimizer, StepDecay { step_size: 10, gamma: 0.9 })?;
+    run.begin(&line.named_parameters(), (&mut optimizer, &mut scheduler))?;
 
     for epoch in run.epochs() {
-        let loss = line.forward(&x)?.f_mse_loss(&y, tch::Reduction::Mean)?;
+        let noise = Tensor::f_randn([5, 1], tch::kind::FLOAT_CPU)?.f_mul_scalar(0.1)?.f_to_device(run.device())?;
+        let loss = line.forward(&x)?.f_mse_loss(&y.f_add(&noise)?, tch::Reduction::Mean)?;
         optimizer.zero_grad()?;
         loss.f_backward()?;
         optimizer.step()?;
+        scheduler.step(&mut optimizer);
 
         let loss = loss.f_double_value(&[])? as f32;
         run.record(epoch, loss)?;
@@ -54,6 +59,7 @@ fn train(cli: Cli) -> anyhow::Result<()> {
             run.say(format_args!("Epoch: {epoch:04} cost = {loss:.6}"))?;
         }
         std::thread::sleep(std::time::Duration::from_millis(cli.sleep));
+        run.checkpoint(epoch, (&optimizer, &scheduler))?;
     }
     run.save_model(&line.named_parameters())?;
     run.finish(())

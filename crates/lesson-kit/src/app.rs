@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use clap::{ArgMatches, Parser};
 
-use crate::{Lesson, args, exit};
+use crate::{Lesson, args, exit, resume};
 
 /// A lesson's `main`: parses the command line with the lesson's defaults, runs `body`, and returns the exit code.
 ///
@@ -40,21 +40,34 @@ use crate::{Lesson, args, exit};
 /// }
 /// ```
 pub fn main<C: Parser>(lesson: &Lesson, body: impl FnOnce(C) -> anyhow::Result<()>) -> ExitCode {
-    let (cli, matches) = match parse(lesson, std::env::args_os()) {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let (mut cli, matches) = match parse::<C>(lesson, &arguments) {
         Ok(parsed) => parsed,
-        Err(error) => {
-            let _ = error.print(); // to a closed pipe, perhaps; there is nowhere left to say so
-            return ExitCode::from(if error.use_stderr() { exit::USAGE } else { exit::DONE });
-        }
+        Err(error) => return refused(&error),
     };
     let verbose = matches!(matches.try_get_one("verbose"), Ok(Some(true)));
+    let failed = |error: &anyhow::Error| {
+        eprintln!("{}", report(error, verbose));
+        ExitCode::from(exit::code(error))
+    };
+    match resume::whole_command_line(lesson, &C::command(), &matches, &arguments) {
+        Ok(None) => {}
+        Ok(Some(whole)) => match parse(lesson, whole) {
+            Ok((whole, _)) => cli = whole,
+            Err(error) => return refused(&error),
+        },
+        Err(error) => return failed(&error),
+    }
     match catch(|| body(cli)) {
         Ok(()) => ExitCode::from(exit::DONE),
-        Err(error) => {
-            eprintln!("{}", report(&error, verbose));
-            ExitCode::from(exit::code(&error))
-        }
+        Err(error) => failed(&error),
     }
+}
+
+/// What a command line that cannot be used, or asks for help, ends with.
+fn refused(error: &clap::Error) -> ExitCode {
+    let _ = error.print(); // to a closed pipe, perhaps; there is nowhere left to say so
+    ExitCode::from(if error.use_stderr() { exit::USAGE } else { exit::DONE })
 }
 
 /// Parses `arguments` (the program's name first) with the lesson's defaults in place.

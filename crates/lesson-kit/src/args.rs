@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{ArgAction, ArgMatches, Args, Command, error::ErrorKind, parser::ValueSource};
+use torch_ext::Format;
 
 use crate::Lesson;
 
@@ -50,9 +51,22 @@ pub struct TrainArgs {
     #[arg(short, long, value_name = "DIR")]
     pub out: PathBuf,
 
+    /// Go on with the unfinished run in the run folder, to the same bits. Its options count where none are typed;
+    /// with a larger --epochs a finished run goes on too
+    #[arg(long, conflicts_with_all = ["overwrite", "dry_run"])]
+    pub resume: bool,
+
     /// Replace what an unfinished run left in the run folder
     #[arg(long)]
     pub overwrite: bool,
+
+    /// Write checkpoint.pt after every Nth epoch and at the end [default: after every epoch, as far as the disk keeps up]
+    #[arg(long, value_name = "N", value_parser = at_least_one::<u32>, allow_negative_numbers = true)]
+    pub checkpoint_every: Option<u32>,
+
+    /// How to write the model: pt (torch.load) or safetensors
+    #[arg(long, value_name = "FORMAT", default_value_t = Format::Pt)]
+    pub format: Format,
 
     /// Do one step of everything and write nothing
     #[arg(long)]
@@ -147,8 +161,7 @@ pub fn with_defaults(lesson: &Lesson, command: Command) -> Command {
 
 /// What clap's own rules cannot say: `--cuda` beside another `--device` is a contradiction, beside `cuda:1` it is not.
 pub(crate) fn check_contradictions(command: &mut Command, matches: &ArgMatches) -> Result<(), clap::Error> {
-    let typed = |id: &str| matches!(matches.try_contains_id(id), Ok(true)) && by_hand(matches, id);
-    if !(typed("cuda") && typed("device")) {
+    if !(is_typed(matches, "cuda") && is_typed(matches, "device")) {
         return Ok(());
     }
     match matches.get_one::<DeviceChoice>("device") {
@@ -158,8 +171,9 @@ pub(crate) fn check_contradictions(command: &mut Command, matches: &ArgMatches) 
     }
 }
 
-fn by_hand(matches: &ArgMatches, id: &str) -> bool {
-    matches.value_source(id) == Some(ValueSource::CommandLine)
+/// Whether the option stands on the command line; false for one that the lesson does not have.
+pub(crate) fn is_typed(matches: &ArgMatches, id: &str) -> bool {
+    matches!(matches.try_contains_id(id), Ok(true)) && matches.value_source(id) == Some(ValueSource::CommandLine)
 }
 
 fn at_least_one<T: FromStr + PartialOrd + From<u8>>(text: &str) -> Result<T, String> {

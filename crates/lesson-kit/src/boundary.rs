@@ -2,21 +2,25 @@
 //! the loop's body has the run to itself.
 
 use std::cell::Cell;
+use std::ops::RangeInclusive;
 use std::rc::Rc;
+use std::vec;
+
+use tch::Tensor;
 
 use crate::interrupt;
 
 /// The epochs of a run, counted from 1.
 #[derive(Debug)]
 pub struct Epochs {
-    next: u32,
-    last: u32,
+    epochs: RangeInclusive<u32>,
+    stopped: Rc<Cell<bool>>,
 }
 
 impl Epochs {
-    /// `1..=last`.
-    pub(crate) fn new(last: u32) -> Epochs {
-        Epochs { next: 1, last }
+    /// `epochs`, as long as `stopped` is false.
+    pub(crate) fn new(epochs: RangeInclusive<u32>, stopped: Rc<Cell<bool>>) -> Epochs {
+        Epochs { epochs, stopped }
     }
 }
 
@@ -24,32 +28,36 @@ impl Iterator for Epochs {
     type Item = u32;
 
     fn next(&mut self) -> Option<u32> {
-        if self.next > self.last || interrupt::requested() {
-            return None;
-        }
-        self.next += 1;
-        Some(self.next - 1)
+        if self.stopped.get() { None } else { self.epochs.next() }
     }
 }
 
 /// The batches of one epoch.
 #[derive(Debug)]
-pub struct Batches<I> {
-    batches: std::iter::Take<I>,
+pub struct Batches {
+    batches: vec::IntoIter<Tensor>,
+    in_epoch: usize,
     cut_short: Rc<Cell<bool>>,
 }
 
-impl<I: ExactSizeIterator> Batches<I> {
-    /// The first `limit` of `batches`; `cut_short` becomes true if an interruption takes some of them away.
-    pub(crate) fn new(batches: I, limit: usize, cut_short: Rc<Cell<bool>>) -> Batches<I> {
-        Batches { batches: batches.take(limit), cut_short }
+impl Batches {
+    /// All of `batches` but the first `done`; `cut_short` becomes true if an interruption takes some of them away.
+    pub(crate) fn new(mut batches: Vec<Tensor>, done: usize, cut_short: Rc<Cell<bool>>) -> Batches {
+        let in_epoch = batches.len();
+        batches.drain(..done.min(in_epoch));
+        Batches { batches: batches.into_iter(), in_epoch, cut_short }
+    }
+
+    /// How many batches the epoch has: those that are still to come, and those before.
+    pub fn in_epoch(&self) -> usize {
+        self.in_epoch
     }
 }
 
-impl<I: ExactSizeIterator> Iterator for Batches<I> {
-    type Item = I::Item;
+impl Iterator for Batches {
+    type Item = Tensor;
 
-    fn next(&mut self) -> Option<I::Item> {
+    fn next(&mut self) -> Option<Tensor> {
         if self.batches.len() > 0 && interrupt::requested() {
             self.cut_short.set(true);
             return None;
@@ -62,7 +70,7 @@ impl<I: ExactSizeIterator> Iterator for Batches<I> {
     }
 }
 
-impl<I: ExactSizeIterator> ExactSizeIterator for Batches<I> {}
+impl ExactSizeIterator for Batches {}
 
 #[cfg(test)]
 mod tests {
@@ -70,22 +78,29 @@ mod tests {
     use signal_hook::{consts::SIGTERM, low_level::raise};
 
     #[test]
-    fn a_signal_ends_the_loops_at_their_next_boundary() {
+    fn a_signal_ends_the_batches_at_their_next_boundary() {
         let cut_short = Rc::new(Cell::new(false));
-        let batches = || Batches::new(vec!['a', 'b', 'c'].into_iter(), 2, Rc::clone(&cut_short));
-        assert_eq!(batches().collect::<String>(), "ab", "the limit");
-        assert_eq!((batches().len(), cut_short.get()), (2, false));
+        let batches = |done| Batches::new([1, 2, 3].map(Tensor::from).into(), done, Rc::clone(&cut_short));
+        let numbers = |batches: Batches| batches.map(|batch| batch.int64_value(&[])).collect::<Vec<_>>();
+        assert_eq!((numbers(batches(0)), numbers(batches(1))), (vec![1, 2, 3], vec![2, 3]));
+        assert_eq!((batches(1).len(), batches(1).in_epoch(), numbers(batches(4)).len()), (2, 3, 0));
 
         interrupt::install().unwrap();
         interrupt::training_begins();
-        let mut epochs = Epochs::new(5);
-        assert_eq!((epochs.next(), epochs.next()), (Some(1), Some(2)));
-        let (mut open, mut complete) = (batches(), batches());
-        assert_eq!((open.next(), complete.by_ref().count()), (Some('a'), 2));
+        let (mut open, mut complete) = (batches(0), batches(0));
+        assert!(open.next().is_some() && complete.by_ref().count() == 3);
         raise(SIGTERM).unwrap();
 
         assert_eq!((complete.next(), cut_short.get()), (None, false), "an epoch that had all its batches is whole");
         assert_eq!((open.next(), cut_short.get()), (None, true));
+    }
+
+    #[test]
+    fn epochs_end_when_they_are_stopped() {
+        let stopped = Rc::new(Cell::new(false));
+        let mut epochs = Epochs::new(3..=5, Rc::clone(&stopped));
+        assert_eq!((epochs.next(), epochs.next()), (Some(3), Some(4)));
+        stopped.set(true);
         assert_eq!(epochs.next(), None);
     }
 }

@@ -3,7 +3,7 @@
 //! | module | what it gives |
 //! |---|---|
 //! | [`main`], [`Lesson`], [`TrainArgs`], [`BatchArgs`] | the command line with the lesson's defaults, errors and exit codes |
-//! | [`Run`] | device, threads, seed, run folder, progress, Ctrl-C, records, plots |
+//! | [`Run`] | device, threads, seed, run folder, progress, Ctrl-C, records, checkpoints, plots |
 //! | [`Linear`] | `torch.nn.Linear` with its initialisation, to the bit |
 //! | [`cross_entropy`] | `torch.nn.CrossEntropyLoss` |
 //! | [`loader`] | the order in which `torch.utils.data.DataLoader` gives its batches, to the bit |
@@ -18,21 +18,23 @@ mod app;
 mod args;
 mod atomic;
 mod boundary;
+mod checkpoint;
 mod console;
 mod cross_entropy;
 mod device;
 pub mod exit;
 mod interrupt;
-mod last_good;
+mod kept;
+mod learner;
 mod lesson;
 mod linear;
 pub mod loader;
 mod losses;
 pub mod metrics;
-mod model_file;
 pub mod plot;
 mod progress;
 mod record;
+mod resume;
 mod run;
 mod run_folder;
 mod seed;
@@ -42,6 +44,7 @@ pub use args::{BatchArgs, DeviceChoice, TrainArgs};
 pub use boundary::{Batches, Epochs};
 pub use console::print_result;
 pub use cross_entropy::cross_entropy;
+pub use learner::{Learner, LearnerMut};
 pub use lesson::{Defaults, Lesson};
 pub use linear::Linear;
 pub use run::Run;

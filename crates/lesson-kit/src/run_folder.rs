@@ -1,6 +1,6 @@
 //! The run folder: who may write into it, and what of an older run gives way.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -13,8 +13,12 @@ pub const CONFIG: &str = "config.json";
 pub const METRICS: &str = "metrics.jsonl";
 /// The final figures; it is there if and only if the run is finished.
 pub const SUMMARY: &str = "summary.json";
-/// The `state_dict`.
-pub const MODEL: &str = "model.pt";
+/// What `--resume` needs.
+pub const CHECKPOINT: &str = "checkpoint.pt";
+/// The name of the file with the last `state_dict`, without the extension, which says its format.
+pub const MODEL: &str = "model";
+/// The name of the one that gave the lowest loss.
+pub const BEST: &str = "best";
 /// The name of the loss plot, without extension.
 pub const LOSS: &str = "loss";
 
@@ -25,6 +29,17 @@ pub struct RunFolder {
     pictures: Vec<&'static str>,
     before: Before,
     claimed: bool,
+}
+
+/// What a run means to do with a run that is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Intent {
+    /// Replace it, unless it is unfinished.
+    Replace,
+    /// Replace it, finished or not.
+    Overwrite,
+    /// Go on with it.
+    Resume,
 }
 
 /// What lay in the folder when the run came to it.
@@ -42,15 +57,17 @@ impl RunFolder {
     /// Makes sure, before any training, that a run may write into `path`, and makes the folder if it is not there.
     ///
     /// # Errors
-    /// If the folder cannot be made or written, or if it holds an unfinished run and `overwrite` is not set.
-    pub fn open(path: &Path, lesson: &Lesson, overwrite: bool) -> Result<RunFolder> {
+    /// If the folder cannot be made or written, or if it holds an unfinished run that `intent` would lose.
+    pub fn open(path: &Path, lesson: &Lesson, intent: Intent) -> Result<RunFolder> {
         if path.exists() && !path.is_dir() {
             bail!("--out {}: this is a file; name a folder", path.display());
         }
         let before = if path.is_dir() { look(path)? } else { Before::Nothing };
-        if let (Before::Unfinished(epochs), false) = (before, overwrite) {
+        if let (Before::Unfinished(epochs), Intent::Replace) = (before, intent) {
+            let resume = if path.join(CHECKPOINT).exists() { "--resume goes on with it, " } else { "" };
             bail!(
-                "{} holds an unfinished run ({epochs} epochs recorded): --overwrite replaces it, --out DIR writes elsewhere",
+                "{} holds an unfinished run ({epochs} epochs recorded): {resume}--overwrite replaces it, --out DIR \
+                 writes elsewhere",
                 path.display()
             );
         }
@@ -87,29 +104,43 @@ impl RunFolder {
         }
     }
 
-    /// Removes the files of the run that was there; the first call does so, further calls do nothing.
+    /// Takes the folder over: the first call removes what the run that was there left, further calls do nothing. Of a
+    /// run that is resumed the first `resumed_from` bytes of the metrics stay, and what does not change by going on.
     ///
-    /// Called when there is something to write, so that a run which fails before its first epoch costs nothing. The
-    /// summary goes last: a process killed in between leaves a run that still counts as finished.
+    /// Called when there is something to write, so that a run which fails before its first epoch costs nothing. A
+    /// summary that is to go goes last: a process killed in between leaves a run that still counts as finished.
     ///
     /// # Errors
     /// If a file cannot be removed.
-    pub fn claim(&mut self) -> Result<()> {
+    pub fn claim(&mut self, resumed_from: Option<u64>) -> Result<()> {
         if self.claimed {
             return Ok(());
         }
-        let pictures = self.pictures.iter().flat_map(|name| [format!("{name}.png"), format!("{name}.svg")]);
-        let files: Vec<String> = [METRICS, CONFIG, MODEL].map(str::to_owned).into_iter().chain(pictures).collect();
-        self.remove_leftovers(&files)?;
-        for name in files.iter().map(String::as_str).chain([SUMMARY]) {
-            remove(&self.file(name))?;
+        self.remove_leftovers()?;
+        match resumed_from {
+            Some(length) => {
+                let path = self.file(METRICS);
+                let cut = OpenOptions::new().write(true).open(&path).and_then(|metrics| metrics.set_len(length));
+                cut.with_context(|| format!("cannot write {}", path.display()))?;
+            }
+            None => self.files().iter().try_for_each(|name| remove(&self.file(name)))?,
         }
+        remove(&self.file(SUMMARY))?;
         self.claimed = true;
         Ok(())
     }
 
+    /// What a run writes, but for its summary.
+    fn files(&self) -> Vec<String> {
+        let with = |name: &str, extensions: [&str; 2]| extensions.map(|extension| format!("{name}.{extension}"));
+        let models = [MODEL, BEST].into_iter().flat_map(|name| with(name, ["pt", "safetensors"]));
+        let pictures = self.pictures.iter().flat_map(|name| with(name, ["png", "svg"]));
+        [METRICS, CONFIG, CHECKPOINT].map(str::to_owned).into_iter().chain(models).chain(pictures).collect()
+    }
+
     /// Removes temporary files that a killed process left behind.
-    fn remove_leftovers(&self, files: &[String]) -> Result<()> {
+    fn remove_leftovers(&self) -> Result<()> {
+        let files = self.files();
         for entry in fs::read_dir(&self.path).with_context(|| format!("cannot read {}", self.path.display()))? {
             let entry = entry.with_context(|| format!("cannot read {}", self.path.display()))?;
             let name = entry.file_name();
@@ -122,13 +153,14 @@ impl RunFolder {
         Ok(())
     }
 
-    /// Makes an empty file that grows: the metrics.
+    /// Opens the file that grows: the metrics.
     ///
     /// # Errors
-    /// If it cannot be made.
-    pub fn create(&self, name: &str) -> Result<File> {
-        let path = self.file(name);
-        File::create(&path).with_context(|| format!("cannot write {}", path.display()))
+    /// If it cannot be opened.
+    pub fn open_metrics(&self) -> Result<File> {
+        let path = self.file(METRICS);
+        let file = OpenOptions::new().create(true).append(true).open(&path);
+        file.with_context(|| format!("cannot write {}", path.display()))
     }
 }
 
@@ -142,7 +174,7 @@ fn look(path: &Path) -> Result<Before> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", metrics.display())),
     };
-    let unfinished = epochs > 0 || path.join(MODEL).exists();
+    let unfinished = epochs > 0 || path.join(CHECKPOINT).exists();
     Ok(if unfinished { Before::Unfinished(epochs) } else { Before::Nothing })
 }
 

@@ -25,13 +25,12 @@ pub fn train(
     let parameters = model.named_parameters();
     let mut optimizer =
         Adam::new(parameters.iter().map(|(_, tensor)| tensor), AdamOptions { lr, ..AdamOptions::default() })?;
-    run.watch(&parameters);
+    run.begin(&parameters, &mut optimizer)?;
 
     model.train();
     for epoch in run.epochs() {
-        let mut avg_loss = 0f32;
-        let mut batches = run.batches(train_loader.epoch()?);
-        let count = batches.len();
+        let mut avg_loss: f32 = run.batch_losses().iter().sum(); // 0, unless --resume goes on within this epoch
+        let mut batches = run.batches(train_loader)?;
         for indices in batches.by_ref() {
             let (inputs, targets) = data.batch(&indices)?;
             let outputs = model.forward(&inputs)?;
@@ -45,12 +44,13 @@ pub fn train(
             loss.f_backward()?;
             optimizer.step()?;
         }
-        if batches.len() > 0 {
-            break; // Ctrl-C: part of an epoch has no mean
+        if batches.len() == 0 {
+            // else Ctrl-C came: part of an epoch has no mean
+            avg_loss /= batches.in_epoch() as f32;
+            run.say(format_args!("Epoch: {:04} Loss = {avg_loss:.6}", epoch - 1))?;
+            run.record(epoch, avg_loss)?;
         }
-        avg_loss /= count as f32;
-        run.say(format_args!("Epoch: {:04} Loss = {avg_loss:.6}", epoch - 1))?;
-        run.record(epoch, avg_loss)?;
+        run.checkpoint(epoch, &optimizer)?;
     }
     run.save_model(&parameters)?;
     run.say("OPTIMIZATION FINISHED")

@@ -117,4 +117,4 @@ pub use pickle::MAX_DEPTH;
 pub use read::{ArchiveProblem, PickleProblem, Reader, StoredTensor, load, load_file};
 pub use tensor::{Storage, Tensor};
 pub use value::Value;
-pub use write::{save, save_file};
+pub use write::{replace_file, save, save_file};

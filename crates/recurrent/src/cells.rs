@@ -10,7 +10,7 @@ use crate::cell_base::CellBase;
 use crate::config::{Mode, Nonlinearity};
 use crate::error::Result;
 use crate::state::{LstmState, State, state_from};
-use crate::state_dict::{IncompatibleKeys, StateDict};
+use torch_ext::{IncompatibleKeys, StateDict};
 
 macro_rules! cell {
     ($(#[$doc:meta])* $Cell:ident, $mode:expr, with state $State:ty) => {

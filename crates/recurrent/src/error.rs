@@ -356,7 +356,10 @@ impl From<TchError> for Error {
 
 impl From<torch_ext::Error> for Error {
     fn from(error: torch_ext::Error) -> Error {
-        let message = error.to_string();
+        let message = match error {
+            torch_ext::Error::StateDict(message) => return Error::StateDict(message),
+            other => other.to_string(),
+        };
         // Where libtorch runs out of memory, its backtrace begins in another way.
         Error::Torch(message.split("\nframe #0").next().unwrap_or_default().to_owned())
     }

@@ -12,8 +12,8 @@ use crate::error::Result;
 use crate::packed::PackedSequence;
 use crate::recurrent::{Recurrent, sealed};
 use crate::state::{LstmState, State, state_from};
-use crate::state_dict::{IncompatibleKeys, StateDict};
 use crate::trace::Trace;
+use torch_ext::{IncompatibleKeys, StateDict};
 
 macro_rules! layer {
     ($(#[$doc:meta])* $Layer:ident from $Config:ident with state $State:ty) => {

@@ -63,7 +63,6 @@ mod padding;
 mod parameters;
 mod recurrent;
 mod state;
-mod state_dict;
 mod tensor;
 mod trace;
 
@@ -76,6 +75,6 @@ pub use packing::{invert_permutation, pack_padded_sequence, pack_sequence, pad_p
 pub use padding::{Lengths, PaddingSide, pad_sequence, unpad_sequence};
 pub use recurrent::Recurrent;
 pub use state::LstmState;
-pub use state_dict::{IncompatibleKeys, StateDict};
 pub use tch;
+pub use torch_ext::{IncompatibleKeys, StateDict};
 pub use trace::Trace;

@@ -4,7 +4,7 @@ use tch::nn::Path;
 use tch::{Device, Kind, TchError, Tensor};
 
 use crate::error::{Error, Result};
-use crate::state_dict::{IncompatibleKeys, StateDict};
+use torch_ext::{IncompatibleKeys, StateDict};
 
 /// Named tensors in registration order. The `VarStore` holds the same tensors.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ impl Parameters {
 
     /// Copies saved parameters into these; `model` is the class in the message.
     pub(crate) fn load(&self, model: &str, state_dict: &StateDict, strict: bool) -> Result<IncompatibleKeys> {
-        state_dict.load_into(model, self.named(), strict)
+        Ok(state_dict.load_into(model, self.named(), strict)?)
     }
 
     /// Moves the parameters to a device.

@@ -6,8 +6,8 @@ use tch::Tensor;
 
 use crate::error::Result;
 use crate::packed::PackedSequence;
-use crate::state_dict::{IncompatibleKeys, StateDict};
 use crate::trace::Trace;
+use torch_ext::{IncompatibleKeys, StateDict};
 
 pub(crate) mod sealed {
     pub trait Sealed {}

@@ -16,7 +16,7 @@ pub fn train(run: &mut Run, model: &StockRnn, windows: &Windows, lr: f64) -> Res
     let parameters = model.named_parameters();
     let mut optimizer =
         Adam::new(parameters.iter().map(|(_, tensor)| tensor), AdamOptions { lr, ..AdamOptions::default() })?;
-    run.watch(&parameters);
+    run.begin(&parameters, &mut optimizer)?;
 
     for epoch in run.epochs() {
         let hidden_and_cell = model.zero_state(windows.count())?;
@@ -32,6 +32,7 @@ pub fn train(run: &mut Run, model: &StockRnn, windows: &Windows, lr: f64) -> Res
         optimizer.zero_grad()?;
         loss.f_backward()?;
         optimizer.step()?;
+        run.checkpoint(epoch, &optimizer)?;
     }
     run.save_model(&parameters)?;
     run.say("OPTIMIZATION FINISHED")

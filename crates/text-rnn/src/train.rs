@@ -16,7 +16,7 @@ pub fn train(run: &mut Run, model: &TextRnn, batch: &Batch, lr: f64) -> Result<(
     let parameters = model.named_parameters();
     let mut optimizer =
         Adam::new(parameters.iter().map(|(_, tensor)| tensor), AdamOptions { lr, ..AdamOptions::default() })?;
-    run.watch(&parameters);
+    run.begin(&parameters, &mut optimizer)?;
 
     for epoch in run.epochs() {
         let hidden = model.zero_hidden(batch.target.size()[0])?;
@@ -32,6 +32,7 @@ pub fn train(run: &mut Run, model: &TextRnn, batch: &Batch, lr: f64) -> Result<(
         optimizer.zero_grad()?;
         loss.f_backward()?;
         optimizer.step()?;
+        run.checkpoint(epoch, &optimizer)?;
     }
     run.save_model(&parameters)?;
     run.say("OPTIMIZATION FINISHED")

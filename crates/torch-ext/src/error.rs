@@ -10,8 +10,10 @@ pub enum Error {
     Torch(String),
     /// An optimizer was given a value or a parameter that it cannot use (a `ValueError` in Python); torch's own words.
     Optimizer(String),
-    /// A saved optimizer or scheduler that does not fit this one; torch's words where it has them.
+    /// A saved model, optimizer or scheduler that does not fit this one; torch's words where it has them.
     StateDict(String),
+    /// A file that cannot be read or written, or is not what it should be; the text names it.
+    File(String),
     /// CUDA was asked for and is not there; the text says which step failed and what to do.
     Cuda(String),
 }
@@ -22,9 +24,11 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Torch(message) | Error::Optimizer(message) | Error::StateDict(message) | Error::Cuda(message) => {
-                f.write_str(message)
-            }
+            Error::Torch(message)
+            | Error::Optimizer(message)
+            | Error::StateDict(message)
+            | Error::File(message)
+            | Error::Cuda(message) => f.write_str(message),
         }
     }
 }

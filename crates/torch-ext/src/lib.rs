@@ -3,6 +3,7 @@
 //! | module | what it gives | torch's name for it |
 //! |---|---|---|
 //! | [`optim`] | optimizers whose arithmetic is PyTorch's to the bit and whose state is in reach | `torch.optim` |
+//! | [`StateDict`] | a model's tensors by name, to and from `.pt` and safetensors files | `Module.state_dict()` |
 //! | [`rng`] | the default CPU generator's state, permutations from a seed | `torch.get_rng_state`, `torch.randperm` |
 //! | [`cuda`] | CUDA, loaded when it is wanted, or the reason why not | `torch.cuda.is_available` |
 //! | [`version`] | the libtorch this build wants | `torch.__version__` |
@@ -20,6 +21,8 @@ mod error;
 mod ffi;
 pub mod optim;
 pub mod rng;
+mod state_dict;
 
 pub use error::{Error, Result, first_line};
 pub use libtorch_version as version;
+pub use state_dict::{Format, IncompatibleKeys, StateDict};

@@ -106,13 +106,16 @@ fn help_shows_every_option_with_its_default() {
         "[default: auto]",
         "[default: libtorch's own choice]",
         "[default: models/some-lesson]",
+        "--resume Go on with the unfinished run in the run folder, to the same bits.",
+        "--checkpoint-every <N> Write checkpoint.pt after every Nth epoch",
+        "--format <FORMAT> How to write the model: pt (torch.load) or safetensors [default: pt]",
         "--dry-run Do one step of everything and write nothing",
         "-b, --batch-size <N> Examples per batch [default: 100]",
         "--limit <N> Train on the first N batches of each epoch only",
     ] {
         assert!(text.contains(part), "{part:?} is not in:\n{text}");
     }
-    for absent in ["--resume", "--backend", "--clip"] {
+    for absent in ["--backend", "--clip"] {
         assert!(!text.contains(absent), "{absent} does nothing yet");
     }
     assert_eq!(cli("--version").unwrap_err().to_string(), "some-lesson 1.2.3\n");

@@ -5,7 +5,9 @@ mod command_line;
 mod plots;
 mod process;
 mod random;
+mod resume;
 mod run;
+mod toy;
 
 /// libtorch's default generator is one per process: tests that draw from it take turns.
 fn seeded(seed: i64) -> std::sync::MutexGuard<'static, ()> {

@@ -2,59 +2,12 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-/// The example, in a folder of its own.
-struct Toy {
-    home: tempfile::TempDir,
-}
-
-impl Toy {
-    fn new() -> Toy {
-        Toy { home: tempfile::tempdir().unwrap() }
-    }
-
-    fn command(&self, arguments: &str) -> Command {
-        // cargo test builds the examples beside the folder of the test binaries
-        let program = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("examples/toy");
-        assert!(program.exists(), "{} is missing: cargo test without --test builds it", program.display());
-        let mut command = Command::new(program);
-        command.args(arguments.split_whitespace()).current_dir(self.home.path());
-        command.env_remove("LD_LIBRARY_PATH").env_remove("RUST_BACKTRACE");
-        command
-    }
-
-    /// Runs to the end: exit code, stdout, stderr.
-    fn run(&self, arguments: &str) -> (i32, String, String) {
-        let Output { status, stdout, stderr } = self.command(arguments).output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        (status.code().unwrap_or(-1), text(stdout), text(stderr))
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.home.path().join("models/toy").join(name)
-    }
-
-    fn json(&self, name: &str) -> Value {
-        serde_json::from_slice(&fs::read(self.file(name)).unwrap()).unwrap()
-    }
-
-    fn files(&self) -> Vec<String> {
-        let name = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
-        let mut names: Vec<String> = fs::read_dir(self.file("")).unwrap().map(name).collect();
-        names.sort();
-        names
-    }
-
-    fn losses(&self) -> Vec<f32> {
-        let text = fs::read_to_string(self.file("metrics.jsonl")).unwrap();
-        let loss = |line: &str| serde_json::from_str::<Value>(line).unwrap()["loss"].as_f64().unwrap() as f32;
-        text.lines().map(loss).collect()
-    }
-}
+use crate::toy::Toy;
 
 #[test]
 fn a_run_leaves_its_folder() {
@@ -64,7 +17,16 @@ fn a_run_leaves_its_folder() {
     assert!(stdout.starts_with("Epoch: 0010 cost = "));
     assert!(stderr.starts_with("device: cpu\nepoch 1/20  loss "), "{stderr}");
     assert!(stderr.contains("\nepoch 20/20  loss ") && stderr.contains("wrote models/toy"), "{stderr}");
-    let files = ["config.json", "loss.png", "loss.svg", "metrics.jsonl", "model.pt", "summary.json"];
+    let files = [
+        "best.pt",
+        "checkpoint.pt",
+        "config.json",
+        "loss.png",
+        "loss.svg",
+        "metrics.jsonl",
+        "model.pt",
+        "summary.json",
+    ];
     assert_eq!(toy.files(), files);
 
     let config = toy.json("config.json");
@@ -100,8 +62,8 @@ fn an_unfinished_run_is_not_lost_in_silence() {
     fs::remove_file(toy.file("summary.json")).unwrap();
     let (code, stdout, stderr) = toy.run("");
     assert_eq!((code, stdout.as_str()), (1, ""));
-    let expected = "error: models/toy holds an unfinished run (20 epochs recorded): --overwrite replaces it, --out DIR \
-                    writes elsewhere\n";
+    let expected = "error: models/toy holds an unfinished run (20 epochs recorded): --resume goes on with it, \
+                    --overwrite replaces it, --out DIR writes elsewhere\n";
     assert_eq!(stderr, expected);
     assert_eq!(toy.run("-q -e 3 --out elsewhere").0, 0);
     assert_eq!(toy.losses().len(), 20);
@@ -149,7 +111,7 @@ fn a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_model() {
                     models/toy/model.pt holds the parameters as they were when epoch 2 was recorded, still good\n";
     assert_eq!(stderr, expected);
     assert_eq!(toy.losses().len(), 3);
-    assert_eq!(toy.files(), ["config.json", "metrics.jsonl", "model.pt"]);
+    assert_eq!(toy.files(), ["checkpoint.pt", "config.json", "metrics.jsonl", "model.pt"]);
 }
 
 #[test]
@@ -189,25 +151,7 @@ fn a_closed_pipe_is_no_error() {
 #[cfg(unix)]
 mod signals {
     use super::*;
-
-    fn signal(name: &str, process: u32) {
-        assert!(Command::new("kill").args([name, &process.to_string()]).status().unwrap().success());
-    }
-
-    /// Starts a run that lasts, sends it `names` once it has trained for an epoch, and waits for its end.
-    fn interrupt(toy: &Toy, arguments: &str, names: &[&str]) -> (Option<i32>, String) {
-        let mut child = toy.command(arguments).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
-        let mut text = String::new();
-        while !text.contains("epoch 1/") {
-            assert!(stderr.read_line(&mut text).unwrap() > 0, "ended early: {text}");
-        }
-        for name in names {
-            signal(name, child.id());
-        }
-        std::io::Read::read_to_string(&mut stderr, &mut text).unwrap();
-        (child.wait().unwrap().code(), text)
-    }
+    use crate::toy::interrupt;
 
     fn names_files(path: &Path) -> bool {
         ["model.pt", "loss.png", "loss.svg"].iter().all(|name| path.join(name).exists())
@@ -222,7 +166,7 @@ mod signals {
             let last = stderr.lines().last().unwrap();
             let epochs = toy.losses().len();
             let expected = format!(
-                "interrupted: after epoch {epochs} of 100000; models/toy keeps model.pt, metrics.jsonl and the loss plot"
+                "interrupted: after epoch {epochs} of 100000; models/toy keeps all of it, and --resume goes on"
             );
             assert_eq!(last, expected);
             assert!(names_files(&toy.file("")) && !toy.file("summary.json").exists());

@@ -3,10 +3,12 @@
 use std::fs;
 use std::path::Path;
 
+use lesson_kit::loader::ShuffledBatches;
 use lesson_kit::plot::LineChart;
 use lesson_kit::{BatchArgs, Defaults, Lesson, Run, TrainArgs, parse};
 use serde_json::{Value, json};
 use tch::Tensor;
+use torch_ext::optim::{Sgd, SgdOptions};
 
 use crate::seeded;
 
@@ -36,9 +38,11 @@ fn json(path: &Path) -> Value {
 }
 
 fn epoch(run: &mut Run, epoch: u32, losses: &[f32]) -> anyhow::Result<()> {
-    for loss in run.batches(losses.iter()) {
+    let loader = ShuffledBatches::new(losses.len() as i64, 1)?;
+    for (_indices, loss) in run.batches(&loader)?.zip(losses) {
         run.record_batch(epoch, *loss)?;
     }
+    assert_eq!(run.batch_losses(), losses);
     run.record_with(epoch, losses.iter().sum::<f32>() / losses.len() as f32, json!({ "accuracy": 0.5 }))
 }
 
@@ -73,7 +77,8 @@ fn a_batch_whose_loss_is_nan_ends_the_run() {
     let dir = tempfile::tempdir().unwrap();
     let mut run = start(dir.path(), "");
     let mut weight = Tensor::from_slice(&[1f32]);
-    run.watch(&[("w".to_owned(), weight.shallow_clone())]);
+    let mut optimizer = Sgd::new([&weight], SgdOptions::default()).unwrap();
+    run.begin(&[("w".to_owned(), weight.shallow_clone())], &mut optimizer).unwrap();
     epoch(&mut run, 1, &[3.0, 2.0]).unwrap();
     run.record_batch(2, 1.0).unwrap();
     let _ = weight.fill_(f64::NAN);
@@ -90,7 +95,8 @@ fn a_dry_run_takes_one_batch_and_has_no_folder() {
     let _turn = seeded(0);
     let dir = tempfile::tempdir().unwrap();
     let mut run = start(dir.path(), "--dry-run");
-    assert_eq!((run.epochs().count(), run.batches([1, 2, 3].iter()).count(), run.folder()), (1, 1, None));
+    let loader = ShuffledBatches::new(3, 1).unwrap();
+    assert_eq!((run.epochs().count(), run.batches(&loader).unwrap().count(), run.folder()), (1, 1, None));
     run.record(1, 0.5).unwrap();
     run.save_model(&[]).unwrap();
     run.save_plot("picture", &LineChart::new("p", "x", "y")).unwrap();

@@ -44,10 +44,7 @@ pub fn save<W: Write>(writer: W, value: &Value) -> Result<()> {
     Ok(archive.finish()?)
 }
 
-/// Writes `value` to a file that appears whole or not at all.
-///
-/// The bytes go to a temporary file (`.NAME.*.partial`) in the same folder, which takes the name, and the place of an
-/// older file, only when all of it is on the disk: whatever happens, `path` is the old file or the new one.
+/// Writes `value` to a file that appears whole or not at all: see [`replace_file`].
 ///
 /// # Errors
 /// As [`save`], with [`Error::File`] in the place of [`Error::Io`].
@@ -59,7 +56,17 @@ pub fn save_file(path: impl AsRef<Path>, value: &Value) -> Result<()> {
     })
 }
 
-fn replace_file(path: &Path, write: impl FnOnce(&mut BufWriter<&File>) -> Result<()>) -> Result<()> {
+/// Writes a file that appears whole or not at all.
+///
+/// The bytes go to a temporary file (`.NAME.*.partial`) in the same folder, which takes the name, and the place of an
+/// older file, only when all of it is on the disk: whatever happens, `path` is the old file or the new one.
+///
+/// # Errors
+/// What `write` returns, or the file system's error.
+pub fn replace_file<E: From<io::Error>>(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<&File>) -> std::result::Result<(), E>,
+) -> std::result::Result<(), E> {
     let name = path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "names no file"))?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let prefix = format!(".{}.", name.to_string_lossy());
@@ -69,7 +76,10 @@ fn replace_file(path: &Path, write: impl FnOnce(&mut BufWriter<&File>) -> Result
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // less the umask, as any new file
     let partial = builder.tempfile_in(folder)?;
 
-    write(&mut BufWriter::new(partial.as_file()))?;
+    let mut writer = BufWriter::new(partial.as_file());
+    write(&mut writer)?;
+    writer.flush()?;
+    drop(writer);
     partial.as_file().sync_all()?;
     partial.persist(path).map_err(|error| error.error)?;
     // The new name is on the disk once the folder is; not every file system lets one ask for that.

@@ -28,6 +28,7 @@ mod ops;
 mod rmsprop;
 mod saved;
 mod sgd;
+mod stateful;
 
 use std::borrow::Borrow;
 use std::fmt::Debug;
@@ -44,6 +45,7 @@ use pt_file::Dict;
 pub use rmsprop::{RmsPropOptions, RmsPropState};
 pub use saved::Saved;
 pub use sgd::{SgdOptions, SgdState};
+pub use stateful::Stateful;
 
 use crate::error::{Error, Result};
 

@@ -1,5 +1,7 @@
 //! One training run: from the arguments to the files in its folder.
 
+mod saving;
+
 use std::cell::Cell;
 use std::fmt::Display;
 use std::fs::File;
@@ -10,29 +12,34 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
+use serde_json::Value as Json;
 use tch::{Device, Tensor};
+use torch_ext::rng;
 
 use crate::boundary::{Batches, Epochs};
+use crate::checkpoint::{Checkpoint, Keeper};
 use crate::console::Console;
-use crate::exit::Interrupted;
-use crate::last_good::LastGood;
+use crate::kept::Kept;
+use crate::loader::ShuffledBatches;
 use crate::losses::Losses;
-use crate::plot::{self, Plot};
 use crate::record::{Config, EpochRecord, Summary};
-use crate::run_folder::{self, Before, RunFolder};
-use crate::{Lesson, TrainArgs, atomic, device, interrupt, model_file, seed};
+use crate::run_folder::{self, Before, Intent, RunFolder};
+use crate::{Lesson, TrainArgs, atomic, device, interrupt, resume, seed};
 
 /// A training run. The loop itself stands in the lesson; the run hands it its epochs and takes its losses.
 ///
 /// ```no_run
 /// # fn lesson(lesson: &lesson_kit::Lesson, args: &lesson_kit::TrainArgs) -> anyhow::Result<()> {
+/// # use torch_ext::optim::{Sgd, SgdOptions};
 /// # let step = || Ok::<f32, anyhow::Error>(0.1);
 /// # let parameters: Vec<(String, tch::Tensor)> = vec![];
+/// # let mut optimizer = Sgd::new(parameters.iter().map(|(_, tensor)| tensor), SgdOptions::default())?;
 /// let mut run = lesson_kit::Run::start(lesson, args, ())?;
-/// run.watch(&parameters);
+/// run.begin(&parameters, &mut optimizer)?;
 /// for epoch in run.epochs() {
 ///     let loss = step()?; // forward, loss, zero_grad, backward, step
 ///     run.record(epoch, loss)?;
+///     run.checkpoint(epoch, &optimizer)?;
 /// }
 /// run.save_model(&parameters)?;
 /// run.finish(())
@@ -46,14 +53,25 @@ pub struct Run {
     console: Console,
     /// `None` in a dry run.
     folder: Option<RunFolder>,
-    config: String,
+    config: Json,
     metrics: Option<File>,
     losses: Losses,
-    last_good: LastGood,
+    kept: Kept,
+    keeper: Keeper,
+    /// What `--resume` goes on from, until [`Run::begin`] has taken it over.
+    resumed: Option<Checkpoint>,
+    /// How much of `metrics.jsonl` stays when a run is resumed.
+    metrics_kept: Option<u64>,
+    /// Epochs that a resumed run had already, and the time they took.
+    before: (u32, f64),
     begun: Option<Instant>,
-    train_seconds: f64,
     batches_in_epoch: usize,
+    /// The generator's state at the begin of the epoch, once it has batches.
+    epoch_rng_state: Option<Tensor>,
+    /// The same of an epoch within which a resumed run goes on, until its batches are asked for.
+    resumed_epoch: Option<Tensor>,
     cut_short: Rc<Cell<bool>>,
+    stopped: Rc<Cell<bool>>,
 }
 
 impl Run {
@@ -63,7 +81,7 @@ impl Run {
     /// Everything that draws random numbers comes after this call.
     ///
     /// # Errors
-    /// If the device is not there or the folder is not free.
+    /// If the device is not there, the folder is not free, or the run to resume is not this one.
     pub fn start(lesson: &Lesson, args: &TrainArgs, extra: impl Serialize) -> Result<Run> {
         let chosen = device::choose(args.device)?;
         if let Some(threads) = args.threads {
@@ -72,17 +90,27 @@ impl Run {
         seed::set(args.seed);
         let epochs = if args.dry_run { 1 } else { args.epochs };
         let console = Console::new(args, epochs);
-        let folder = if args.dry_run { None } else { Some(RunFolder::open(&args.out, lesson, args.overwrite)?) };
-        interrupt::install()?;
-        let threads = tch::get_num_threads();
+        let intent = match (args.resume, args.overwrite) {
+            (true, _) => Intent::Resume,
+            (_, true) => Intent::Overwrite,
+            _ => Intent::Replace,
+        };
+        let folder = if args.dry_run { None } else { Some(RunFolder::open(&args.out, lesson, intent)?) };
+        let finished = folder.as_ref().is_some_and(|folder| folder.before() == Before::Finished);
         let device_name = device::name(chosen.device);
-        let config = Config::new(lesson, args, &device_name, threads, extra);
-        let config = serde_json::to_string_pretty(&config).context("config.json")?;
+        let config = Config::new(lesson, args, &device_name, tch::get_num_threads(), extra);
+        let config = serde_json::to_value(config).context(run_folder::CONFIG)?;
+        let resumed = args.resume.then(|| resume::checkpoint(&args.out, lesson.name)).transpose()?;
+        if let Some(checkpoint) = &resumed {
+            resume::check_options(&checkpoint.config, &config, &args.out)?;
+            resume::check_epochs(checkpoint, epochs, finished, &args.out)?;
+        }
+        interrupt::install()?;
         console.note(&chosen.line);
-        console.detail(format_args!("{config}"));
+        console.detail(format_args!("{config:#}"));
         match &folder {
             None => console.note("dry run: one step of everything, nothing is written"),
-            Some(folder) if folder.before() == Before::Finished => {
+            Some(folder) if finished && resumed.is_none() => {
                 console.note(format_args!("replacing the finished run in {}", folder.path().display()));
             }
             Some(_) => {}
@@ -96,11 +124,17 @@ impl Run {
             config,
             metrics: None,
             losses: Losses::default(),
-            last_good: LastGood::default(),
+            kept: Kept::default(),
+            keeper: Keeper::new(args.checkpoint_every, epochs),
+            resumed,
+            metrics_kept: None,
+            before: (0, 0.0),
             begun: None,
-            train_seconds: 0.0,
             batches_in_epoch: 0,
+            epoch_rng_state: None,
+            resumed_epoch: None,
             cut_short: Rc::default(),
+            stopped: Rc::default(),
         })
     }
 
@@ -128,31 +162,49 @@ impl Run {
         self.console.note(line);
     }
 
-    /// Names the model's parameters. Should the loss become NaN, those that last gave a finite one are saved.
-    ///
-    /// Costs a copy of the parameters per epoch.
-    pub fn watch(&mut self, parameters: &[(String, Tensor)]) {
-        self.last_good.watch(parameters);
-    }
-
-    /// The epochs, `1..=epochs`; fewer after Ctrl-C, one in a dry run. The training time counts from here.
+    /// The epochs: `1..=epochs`, or those that a resumed run still lacks; fewer after Ctrl-C, one in a dry run. The
+    /// training time counts from here.
     pub fn epochs(&mut self) -> Epochs {
         self.begun = Some(Instant::now());
         interrupt::training_begins();
-        Epochs::new(self.args.epochs)
+        Epochs::new(self.before.0 + 1..=self.args.epochs, Rc::clone(&self.stopped))
     }
 
-    /// The batches of an epoch; fewer after Ctrl-C, one in a dry run.
-    pub fn batches<I: ExactSizeIterator>(&mut self, batches: I) -> Batches<I> {
-        let limit = if self.args.dry_run { 1 } else { batches.len() };
-        self.batches_in_epoch = limit;
-        Batches::new(batches, limit, Rc::clone(&self.cut_short))
+    /// The batches of the next epoch in `loader`'s order: index tensors. Fewer after Ctrl-C, one in a dry run; where a
+    /// resumed run goes on within an epoch, those that it still lacks.
+    ///
+    /// # Errors
+    /// If libtorch refuses.
+    pub fn batches(&mut self, loader: &ShuffledBatches) -> Result<Batches> {
+        let (begin, now) = match self.resumed_epoch.take() {
+            Some(begin) => {
+                let now = rng::get_state()?;
+                rng::set_state(&begin)?; // the epoch's order follows from it
+                (begin, Some(now))
+            }
+            None => (rng::get_state()?, None),
+        };
+        let mut batches: Vec<Tensor> = loader.epoch()?.collect();
+        if let Some(now) = now {
+            rng::set_state(&now)?;
+        }
+        if self.args.dry_run {
+            batches.truncate(1);
+        }
+        self.epoch_rng_state = Some(begin);
+        self.batches_in_epoch = batches.len();
+        Ok(Batches::new(batches, self.losses.open_batches().len(), Rc::clone(&self.cut_short)))
+    }
+
+    /// The losses of this epoch's batches so far: none at its begin, but where a resumed run goes on within it.
+    pub fn batch_losses(&self) -> &[f32] {
+        self.losses.open_batches()
     }
 
     /// Takes the loss of a batch; it goes into the epoch's record and the plot.
     ///
     /// # Errors
-    /// If the loss is not finite: training is over, the last good parameters are saved if they are watched.
+    /// If the loss is not finite: training is over, the last good parameters are saved.
     pub fn record_batch(&mut self, epoch: u32, loss: f32) -> Result<()> {
         self.check_finite(epoch, loss)?;
         self.losses.push_batch(loss);
@@ -180,46 +232,15 @@ impl Run {
         }
         self.check_finite(epoch, loss)?;
         let record = EpochRecord { epoch, loss, extra, batch_losses: self.losses.open_batches() };
-        let line = serde_json::to_string(&record).context("metrics.jsonl")? + "\n";
+        let line = serde_json::to_string(&record).context(run_folder::METRICS)? + "\n";
         self.claim_folder()?;
         if let Some(metrics) = &mut self.metrics {
             metrics.write_all(line.as_bytes()).with_context(|| format!("cannot write {}", run_folder::METRICS))?;
         }
         self.losses.push_epoch(epoch, loss);
-        self.last_good.copy_at(epoch)?;
+        self.kept.copy_at(epoch, loss)?;
         self.console.progress().epoch(epoch, loss);
         Ok(())
-    }
-
-    /// Ends training: writes `model.pt` with `parameters` in their order, and the loss plot.
-    ///
-    /// # Errors
-    /// If a file cannot be written; and, after Ctrl-C, [`Interrupted`], once everything is saved: `?` takes it past
-    /// the evaluation to `main`, which exits with 130.
-    pub fn save_model(&mut self, parameters: &[(String, Tensor)]) -> Result<()> {
-        self.train_seconds = self.begun.map_or(0.0, |begun| begun.elapsed().as_secs_f64());
-        self.console.progress().finish();
-        let trained = self.losses.last().is_some() || !self.losses.open_batches().is_empty();
-        if trained {
-            self.claim_folder()?;
-            if let Some(folder) = &self.folder {
-                model_file::save(&folder.file(run_folder::MODEL), parameters)?;
-            }
-            self.save_loss_plot()?;
-        }
-        if interrupt::requested() {
-            return Err(Interrupted(self.what_is_kept(trained)).into());
-        }
-        interrupt::training_is_over();
-        Ok(())
-    }
-
-    /// Draws a picture of the lesson's own as `NAME.png` and `NAME.svg`.
-    ///
-    /// # Errors
-    /// If `name` is not in [`Lesson::pictures`], or a file cannot be written.
-    pub fn save_plot(&self, name: &str, plot: &impl Plot) -> Result<()> {
-        self.folder.as_ref().map_or(Ok(()), |folder| plot::save(plot, &folder.picture(name)?))
     }
 
     /// Ends the run: writes `summary.json`, and prints it with `--json`. `extra` holds the lesson's own figures.
@@ -231,7 +252,7 @@ impl Run {
             bail!("the run ended before its first epoch");
         };
         let device = device::name(self.device);
-        let train_seconds = (self.train_seconds * 1e3).round() / 1e3;
+        let train_seconds = (self.before.1 * 1e3).round() / 1e3;
         let summary = Summary { epochs, final_loss, seed: self.args.seed, device: &device, train_seconds, extra };
         if let Some(folder) = &self.folder {
             let text = serde_json::to_string_pretty(&summary).context(run_folder::SUMMARY)? + "\n";
@@ -239,55 +260,5 @@ impl Run {
             self.console.note(format_args!("trained in {train_seconds} s; wrote {}", folder.path().display()));
         }
         self.console.json(serde_json::to_string(&summary).context(run_folder::SUMMARY)?)
-    }
-
-    /// The first thing that is written takes the folder over.
-    fn claim_folder(&mut self) -> Result<()> {
-        let (Some(folder), None) = (&mut self.folder, &self.metrics) else {
-            return Ok(());
-        };
-        folder.claim()?;
-        atomic::write(&folder.file(run_folder::CONFIG), format!("{}\n", self.config).as_bytes())?;
-        self.metrics = Some(folder.create(run_folder::METRICS)?);
-        Ok(())
-    }
-
-    fn save_loss_plot(&self) -> Result<()> {
-        match self.losses.last() {
-            Some(_) => self.save_plot(run_folder::LOSS, &self.losses.chart(self.lesson.name)),
-            None => Ok(()),
-        }
-    }
-
-    fn check_finite(&mut self, epoch: u32, loss: f32) -> Result<()> {
-        if loss.is_finite() {
-            self.last_good.loss_was_finite();
-            return Ok(());
-        }
-        self.console.progress().finish();
-        let advice = format!("the loss is {loss} in epoch {epoch}; try a smaller --lr than {}", self.args.lr);
-        match (self.last_good.get(), &self.folder) {
-            (Some(good), Some(folder)) => {
-                let model = folder.file(run_folder::MODEL);
-                model_file::save(&model, &good.parameters)?;
-                let (path, epoch) = (model.display(), good.epoch);
-                bail!("{advice}\n{path} holds the parameters as they were when epoch {epoch} was recorded, still good")
-            }
-            _ => bail!("{advice}"),
-        }
-    }
-
-    fn what_is_kept(&self, trained: bool) -> String {
-        let epochs = self.args.epochs;
-        match (&self.folder, self.losses.last()) {
-            (Some(folder), Some((epoch, _))) => {
-                let folder = folder.path().display();
-                format!("after epoch {epoch} of {epochs}; {folder} keeps model.pt, metrics.jsonl and the loss plot")
-            }
-            (Some(folder), None) if trained => {
-                format!("in epoch 1 of {epochs}; {} keeps model.pt", folder.path().display())
-            }
-            _ => "nothing was written".to_owned(),
-        }
     }
 }

@@ -1,6 +1,27 @@
-//! Named tensors in order, as `module.state_dict()` gives them, and their way back into a model.
+//! Named tensors in order, as `module.state_dict()` gives them: into files, out of files, and back into a model.
+//!
+//! ```
+//! use tch::{Tensor, kind::FLOAT_CPU};
+//! use torch_ext::StateDict;
+//!
+//! # fn main() -> Result<(), torch_ext::Error> {
+//! # let folder = tempfile::tempdir().unwrap();
+//! # let path = folder.path().join("model.pt");
+//! let weight = Tensor::rand([2, 3], FLOAT_CPU);
+//! let saved: StateDict = [("fc.weight".to_owned(), weight)].into_iter().collect();
+//! saved.save(&path)?; // torch.load(path, weights_only=True) reads it
+//!
+//! let fresh = Tensor::zeros([2, 3], FLOAT_CPU);
+//! StateDict::load(&path)?.load_into("Model", [("fc.weight", &fresh)], true)?; // and torch.save writes it
+//! assert_eq!(&fresh, saved.get("fc.weight").unwrap());
+//! # Ok(()) }
+//! ```
+
+mod file;
 
 use tch::Tensor;
+
+pub use file::Format;
 
 use crate::error::{Error, Result};
 
@@ -66,9 +87,9 @@ impl StateDict {
     /// the message. With `strict`, names that are missing or unexpected are an error; shapes must always be equal.
     ///
     /// ```
-    /// use recurrent::StateDict;
+    /// use torch_ext::StateDict;
     /// use tch::Tensor;
-    /// # fn main() -> Result<(), recurrent::Error> {
+    /// # fn main() -> Result<(), torch_ext::Error> {
     /// let w = Tensor::zeros([2], tch::kind::FLOAT_CPU);
     /// let saved: StateDict = [("w".to_owned(), Tensor::from_slice(&[1f32, 2.0]))].into_iter().collect();
     /// saved.load_into("Model", [("w", &w)], true)?;

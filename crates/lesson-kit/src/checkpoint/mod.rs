@@ -1,0 +1,184 @@
+//! `checkpoint.pt`: all that `--resume` needs to go on to the same bits.
+//!
+//! | entry | what it is |
+//! |---|---|
+//! | `lesson`, `config` | whose it is, and its options as in `config.json` |
+//! | `epoch`, `train_seconds` | how many epochs are whole, and the time they took |
+//! | `model` | the `state_dict` |
+//! | `optimizer`, `scheduler` | their `state_dict()` in Python's layout; `None` without a schedule |
+//! | `best` | `epoch`, `loss` and `model` of the lowest recorded loss |
+//! | `rng_state` | `torch.get_rng_state()` |
+//! | `batch` | `None`, or where within the next epoch: `rng_state` at the epoch's begin, from which the shuffled order follows, and the `losses` of the batches that are done |
+
+mod keeper;
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use pt_file::{Dict, Value};
+use serde_json::Value as Json;
+
+pub use keeper::{Due, Keeper};
+
+/// The content of a checkpoint.
+#[derive(Debug)]
+pub struct Checkpoint {
+    /// The lesson's name.
+    pub lesson: String,
+    /// `config.json`.
+    pub config: Json,
+    /// Whole epochs.
+    pub epoch: u32,
+    /// Wall-clock time of the training loop so far.
+    pub train_seconds: f64,
+    /// The `state_dict`.
+    pub model: Value,
+    /// The optimizer's `state_dict()`.
+    pub optimizer: Value,
+    /// The scheduler's, or `None`.
+    pub scheduler: Value,
+    /// The parameters that gave the lowest loss.
+    pub best: Option<Best>,
+    /// The state of the default CPU generator.
+    pub rng_state: pt_file::Tensor,
+    /// The position within the epoch after `epoch`.
+    pub batch: Option<BatchPosition>,
+}
+
+/// The lowest recorded loss.
+#[derive(Debug)]
+pub struct Best {
+    /// Whose record it is.
+    pub epoch: u32,
+    /// The loss.
+    pub loss: f32,
+    /// The `state_dict` at that moment.
+    pub model: Value,
+}
+
+/// How far an epoch has come.
+#[derive(Debug)]
+pub struct BatchPosition {
+    /// The generator's state when the epoch began.
+    pub rng_state: pt_file::Tensor,
+    /// The losses of the batches that are done.
+    pub losses: Vec<f32>,
+}
+
+impl Checkpoint {
+    /// Reads the checkpoint of `lesson` at `path`.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is unsafe or broken, or is none of this lesson's checkpoints.
+    pub fn read(path: &Path, lesson: &str) -> Result<Checkpoint> {
+        let value = pt_file::load_file(path).with_context(|| path.display().to_string())?;
+        match value.get("lesson").and_then(Value::as_str) {
+            Some(name) if name == lesson => {}
+            Some(other) => bail!("{} is a checkpoint of {other}, not of {lesson}", path.display()),
+            None => bail!("{} is no checkpoint of {lesson}: it has no entry \"lesson\"", path.display()),
+        }
+        Checkpoint::from_value(&value).with_context(|| path.display().to_string())
+    }
+
+    fn from_value(value: &Value) -> Result<Checkpoint> {
+        Ok(Checkpoint {
+            lesson: entry(value, "lesson")?.as_str().unwrap_or_default().to_owned(),
+            config: to_json(entry(value, "config")?),
+            epoch: epoch(value)?,
+            train_seconds: float(value, "train_seconds")?,
+            model: entry(value, "model")?.clone(),
+            optimizer: entry(value, "optimizer")?.clone(),
+            scheduler: entry(value, "scheduler")?.clone(),
+            best: some(entry(value, "best")?).map(Best::from_value).transpose().context("\"best\"")?,
+            rng_state: tensor(value, "rng_state")?,
+            batch: some(entry(value, "batch")?).map(BatchPosition::from_value).transpose().context("\"batch\"")?,
+        })
+    }
+
+    /// As it is written.
+    pub fn into_value(self) -> Value {
+        Value::dict([
+            ("lesson", self.lesson.into()),
+            ("config", from_json(&self.config)),
+            ("epoch", self.epoch.into()),
+            ("train_seconds", self.train_seconds.into()),
+            ("model", self.model),
+            ("optimizer", self.optimizer),
+            ("scheduler", self.scheduler),
+            ("best", self.best.map(Best::into_value).into()),
+            ("rng_state", self.rng_state.into()),
+            ("batch", self.batch.map(BatchPosition::into_value).into()),
+        ])
+    }
+}
+
+impl Best {
+    fn from_value(value: &Value) -> Result<Best> {
+        Ok(Best { epoch: epoch(value)?, loss: float(value, "loss")? as f32, model: entry(value, "model")?.clone() })
+    }
+
+    fn into_value(self) -> Value {
+        Value::dict([("epoch", self.epoch.into()), ("loss", f64::from(self.loss).into()), ("model", self.model)])
+    }
+}
+
+impl BatchPosition {
+    fn from_value(value: &Value) -> Result<BatchPosition> {
+        let losses = entry(value, "losses")?.as_slice().unwrap_or_default();
+        let losses = losses.iter().map(|loss| loss.as_float().map(|loss| loss as f32)).collect::<Option<_>>();
+        Ok(BatchPosition { rng_state: tensor(value, "rng_state")?, losses: losses.context("a loss is no number")? })
+    }
+
+    fn into_value(self) -> Value {
+        let losses = Value::list(self.losses.iter().map(|&loss| f64::from(loss)));
+        Value::dict([("rng_state", self.rng_state.into()), ("losses", losses)])
+    }
+}
+
+fn entry<'a>(value: &'a Value, key: &str) -> Result<&'a Value> {
+    value.get(key).with_context(|| format!("there is no entry {key:?}"))
+}
+
+fn some(value: &Value) -> Option<&Value> {
+    (*value != Value::None).then_some(value)
+}
+
+fn epoch(value: &Value) -> Result<u32> {
+    let epoch = entry(value, "epoch")?.as_int().and_then(|epoch| u32::try_from(epoch).ok());
+    epoch.context("\"epoch\" is no number of epochs")
+}
+
+fn float(value: &Value, key: &str) -> Result<f64> {
+    entry(value, key)?.as_float().with_context(|| format!("{key:?} is no number"))
+}
+
+fn tensor(value: &Value, key: &str) -> Result<pt_file::Tensor> {
+    entry(value, key)?.as_tensor().cloned().with_context(|| format!("{key:?} is no tensor"))
+}
+
+/// JSON as Python would hold it.
+fn from_json(json: &Json) -> Value {
+    match json {
+        Json::Null => Value::None,
+        Json::Bool(value) => (*value).into(),
+        Json::Number(number) => number.as_i64().map_or_else(|| number.as_f64().into(), Value::from),
+        Json::String(text) => text.as_str().into(),
+        Json::Array(items) => Value::list(items.iter().map(from_json)),
+        Json::Object(entries) => Value::dict(entries.iter().map(|(key, value)| (key.as_str(), from_json(value)))),
+    }
+}
+
+/// The opposite of [`from_json`].
+fn to_json(value: &Value) -> Json {
+    let entries =
+        |dict: &Dict| dict.iter().filter_map(|(key, value)| Some((key.as_str()?.to_owned(), to_json(value)))).collect();
+    match value {
+        Value::None | Value::Tensor(_) => Json::Null,
+        Value::Bool(value) => (*value).into(),
+        Value::Int(value) => (*value).into(),
+        Value::Float(value) => (*value).into(),
+        Value::Str(text) => text.as_str().into(),
+        Value::List(items) | Value::Tuple(items) => items.iter().map(to_json).collect(),
+        Value::Dict(dict) => Json::Object(entries(dict)),
+    }
+}

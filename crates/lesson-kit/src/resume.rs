@@ -1,0 +1,131 @@
+//! `--resume`: what an unfinished run says about the one that goes on with it.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::{ArgMatches, Command};
+use serde_json::Value as Json;
+
+use crate::args::is_typed;
+use crate::checkpoint::Checkpoint;
+use crate::exit::UsageError;
+use crate::losses::Losses;
+use crate::{Lesson, run_folder};
+
+/// Options that a resumed run may have of its own: what it prints and how much further it goes.
+const FREE: [&str; 2] = ["epochs", "versions"];
+
+/// The checkpoint in `folder`.
+///
+/// # Errors
+/// If there is none, or it is not one of `lesson`.
+pub fn checkpoint(folder: &Path, lesson: &str) -> Result<Checkpoint> {
+    let path = folder.join(run_folder::CHECKPOINT);
+    ensure!(
+        path.exists(),
+        "--resume: there is no {}; without --resume a run starts from the beginning",
+        path.display()
+    );
+    Checkpoint::read(&path, lesson)
+}
+
+/// With `--resume`: `arguments` and, for every option that was not typed, what the checkpoint's run had: `--lr=0.01`.
+/// `None` without it.
+///
+/// # Errors
+/// As [`checkpoint`].
+pub fn whole_command_line(
+    lesson: &Lesson,
+    command: &Command,
+    matches: &ArgMatches,
+    arguments: &[OsString],
+) -> Result<Option<Vec<OsString>>> {
+    let (Ok(Some(true)), Ok(Some(out))) = (matches.try_get_one("resume"), matches.try_get_one::<PathBuf>("out")) else {
+        return Ok(None);
+    };
+    let config = checkpoint(out, lesson.name)?.config;
+    let option = |(key, value): (&String, &Json)| {
+        let long = command.get_arguments().find(|argument| argument.get_id() == key)?.get_long()?;
+        let typed = is_typed(matches, key) || key == "device" && is_typed(matches, "cuda");
+        let value = value.as_str().map(str::to_owned).or_else(|| value.as_number().map(ToString::to_string))?;
+        (!typed).then(|| OsString::from(format!("--{long}={value}")))
+    };
+    let options = config.as_object().into_iter().flatten().filter_map(option);
+    let (program, typed) = arguments.split_at(1.min(arguments.len()));
+    Ok(Some(program.iter().cloned().chain(options).chain(typed.iter().cloned()).collect()))
+}
+
+/// Makes sure that the run which goes on is the run that stopped.
+///
+/// # Errors
+/// [`UsageError`] for the first option that differs, with both values.
+pub fn check_options(before: &Json, now: &Json, folder: &Path) -> Result<()> {
+    let options = now.as_object().into_iter().flatten().filter(|(key, _)| !FREE.contains(&key.as_str()));
+    for (key, now) in options {
+        let before = &before[key];
+        if before != now {
+            let folder = folder.display();
+            let message = format!(
+                "--resume: the run in {folder} has {key} = {before}, this one would have {now}; \
+                 leave the option away, or train into another folder with --out"
+            );
+            return Err(UsageError(message).into());
+        }
+    }
+    Ok(())
+}
+
+/// Makes sure that there is something left to do: a run that lacks its end, or epochs beyond it.
+///
+/// # Errors
+/// [`UsageError`] if `epochs` are fewer than there are already, or none are left and the run is finished.
+pub fn check_epochs(checkpoint: &Checkpoint, epochs: u32, finished: bool, folder: &Path) -> Result<()> {
+    let (done, folder) = (checkpoint.epoch, folder.display());
+    let begun = u32::from(checkpoint.batch.is_some());
+    if epochs < done + begun {
+        return Err(
+            UsageError(format!("--epochs {epochs}: the run in {folder} has come to epoch {}", done + begun)).into()
+        );
+    }
+    if epochs == done && finished {
+        let message = format!("--resume: the run in {folder} is finished; --epochs N with N above {done} trains on");
+        return Err(UsageError(message).into());
+    }
+    Ok(())
+}
+
+/// The losses of the first `epochs` lines of `metrics.jsonl`, and how many bytes these are.
+///
+/// # Errors
+/// If there are fewer lines, or they are not those of a run.
+pub fn losses(folder: &Path, epochs: u32) -> Result<(Losses, u64)> {
+    let path = folder.join(run_folder::METRICS);
+    let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let (mut losses, mut length) = (Losses::default(), 0);
+    let mut lines = text.split_inclusive(|&byte| byte == b'\n');
+    for epoch in 1..=epochs {
+        let line = lines.next().filter(|line| line.ends_with(b"\n")).unwrap_or_default();
+        if let Err(error) = read_line(line, epoch, &mut losses) {
+            bail!(
+                "{}, line {epoch}: {error}; the checkpoint is of epoch {epochs}. The file was changed: put it back, or \
+                 start anew with --overwrite",
+                path.display()
+            );
+        }
+        length += line.len() as u64;
+    }
+    Ok((losses, length))
+}
+
+fn read_line(line: &[u8], epoch: u32, losses: &mut Losses) -> Result<()> {
+    let record: Json = serde_json::from_slice(line).context("no record of an epoch")?;
+    ensure!(record["epoch"].as_u64() == Some(epoch.into()), "the record of another epoch");
+    let number = |value: &Json| value.as_f64().map(|number| number as f32).context("a loss is no number");
+    for batch in record["batch_losses"].as_array().into_iter().flatten() {
+        losses.push_batch(number(batch)?);
+    }
+    losses.push_epoch(epoch, number(&record["loss"])?);
+    Ok(())
+}

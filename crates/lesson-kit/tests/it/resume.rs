@@ -1,0 +1,291 @@
+//! `--resume`: whatever ends a run, the one that goes on with it ends where a run that nothing disturbed ends.
+
+use std::fs;
+
+use pt_file::Value;
+
+use crate::toy::Toy;
+
+/// What a run leaves that does not depend on the time it took.
+#[derive(Debug, PartialEq)]
+struct Outcome {
+    metrics: String,
+    model: Vec<u8>,
+    best: Vec<u8>,
+    checkpoint: Vec<(String, Value)>,
+}
+
+fn outcome(toy: &Toy) -> Outcome {
+    Outcome {
+        metrics: fs::read_to_string(toy.file("metrics.jsonl")).unwrap(),
+        model: fs::read(toy.file("model.pt")).unwrap(),
+        best: fs::read(toy.file("best.pt")).unwrap(),
+        checkpoint: checkpoint(toy).into_iter().filter(|(key, _)| key != "train_seconds").collect(),
+    }
+}
+
+fn checkpoint(toy: &Toy) -> Vec<(String, Value)> {
+    let value = pt_file::load_file(toy.file("checkpoint.pt")).unwrap();
+    let entries = value.as_dict().unwrap().iter().map(|(key, value)| (key.as_str().unwrap().to_owned(), value.clone()));
+    entries.collect()
+}
+
+fn entry(toy: &Toy, name: &str) -> Value {
+    checkpoint(toy).into_iter().find_map(|(key, value)| (key == name).then_some(value)).unwrap()
+}
+
+/// A finished run of 30 epochs, and its outcome.
+fn reference() -> (Toy, Outcome) {
+    let toy = Toy::new();
+    assert_eq!(toy.run("-q -e 30").0, 0);
+    let outcome = outcome(&toy);
+    (toy, outcome)
+}
+
+#[test]
+fn a_checkpoint_has_what_it_should() {
+    let (toy, _) = reference();
+    let keys: Vec<String> = checkpoint(&toy).into_iter().map(|(key, _)| key).collect();
+    let expected =
+        ["lesson", "config", "epoch", "train_seconds", "model", "optimizer", "scheduler", "best", "rng_state", "batch"];
+    assert_eq!(keys, expected);
+    assert_eq!(entry(&toy, "epoch"), Value::Int(30));
+    assert_eq!(entry(&toy, "config").get("lr"), Some(&Value::Float(0.01)));
+    assert_eq!(entry(&toy, "scheduler").get("last_epoch"), Some(&Value::Int(30)));
+    assert_eq!(entry(&toy, "rng_state").as_tensor().unwrap().shape(), [5056]);
+    let losses = toy.losses();
+    let lowest = losses.iter().copied().fold(f32::INFINITY, f32::min);
+    let best = entry(&toy, "best");
+    assert_eq!(best.get("loss").and_then(Value::as_float), Some(f64::from(lowest)));
+    let epoch = best.get("epoch").and_then(Value::as_int).unwrap();
+    assert_eq!(losses[epoch as usize - 1].to_bits(), lowest.to_bits());
+    assert_eq!(best.get("model"), Some(&pt_file::load_file(toy.file("best.pt")).unwrap()));
+    assert_eq!(entry(&toy, "model"), pt_file::load_file(toy.file("model.pt")).unwrap());
+}
+
+#[test]
+fn a_finished_run_goes_on_with_more_epochs() {
+    let (_, reference) = reference();
+    let toy = Toy::new();
+    assert_eq!(toy.run("-q -e 12").0, 0);
+    let (code, _, stderr) = toy.run("--resume");
+    let message = "error: --resume: the run in models/toy is finished; --epochs N with N above 12 trains on\n";
+    assert_eq!((code, stderr.as_str()), (2, message));
+    let (code, _, stderr) = toy.run("--resume -e 30 --device cpu --no-progress");
+    assert!(code == 0 && stderr.starts_with("device: cpu\ngoing on after epoch 12 of 30\n"), "{stderr}");
+    let ours = outcome(&toy);
+    assert_eq!(ours, reference);
+}
+
+#[test]
+fn options_that_are_not_typed_are_the_runs_own() {
+    let toy = Toy::new();
+    assert_eq!(toy.run("-q -e 3 --lr 0.02 --seed 7 --threads 1").0, 0);
+    assert_eq!(toy.run("-q -e 6 --resume").0, 0);
+    let resumed = outcome(&toy);
+    assert_eq!(
+        (toy.json("config.json")["lr"].as_f64(), toy.json("summary.json")["seed"].as_i64()),
+        (Some(0.02), Some(7))
+    );
+    assert_eq!(toy.run("-q -e 6 --lr 0.02 --seed 7 --threads 1 --overwrite").0, 0);
+    assert_eq!(resumed, outcome(&toy));
+}
+
+#[test]
+fn another_run_is_not_resumed() {
+    let toy = Toy::new();
+    let (code, _, stderr) = toy.run("--resume");
+    let nothing =
+        "error: --resume: there is no models/toy/checkpoint.pt; without --resume a run starts from the beginning\n";
+    assert_eq!((code, stderr.as_str()), (1, nothing));
+    assert_eq!(toy.run("-q -e 5").0, 0);
+    let before = outcome(&toy);
+
+    let (code, _, stderr) = toy.run("--resume -e 9 --lr 0.5");
+    let message = "error: --resume: the run in models/toy has lr = 0.01, this one would have 0.5; leave the option away, \
+                   or train into another folder with --out\n";
+    assert_eq!((code, stderr.as_str()), (2, message));
+    let (code, _, stderr) = toy.run("--resume -e 4");
+    assert_eq!((code, stderr.as_str()), (2, "error: --epochs 4: the run in models/toy has come to epoch 5\n"));
+    for contradiction in ["--overwrite", "--dry-run"] {
+        let (code, _, stderr) = toy.run(&format!("--resume {contradiction}"));
+        assert!(code == 2 && stderr.contains("cannot be used with"), "{stderr}");
+    }
+    let (code, _, stderr) = toy.run("--resume -e 9 --fail");
+    assert_eq!(code, 1);
+    let faults = "error: models/toy/checkpoint.pt: Error(s) in loading state_dict for toy:\n\
+                  \tsize mismatch for weight: copying a param with shape torch.Size([1, 1]) from checkpoint, the shape in \
+                  current model is torch.Size([1, 2]).\n";
+    assert_eq!(
+        stderr.lines().skip_while(|line| !line.starts_with("error")).collect::<Vec<_>>().join("\n") + "\n",
+        faults
+    );
+    assert_eq!(outcome(&toy), before, "and nothing has changed");
+
+    let path = toy.file("checkpoint.pt");
+    let edit = |change: &dyn Fn(&mut pt_file::Dict)| {
+        let Value::Dict(mut dict) = pt_file::load_file(&path).unwrap() else { panic!() };
+        change(&mut dict);
+        pt_file::save_file(&path, &Value::Dict(dict)).unwrap();
+        toy.run("--resume -e 9").2
+    };
+    let other = edit(&|dict| drop(dict.insert("lesson", "mnist-gru")));
+    assert_eq!(other, "error: models/toy/checkpoint.pt is a checkpoint of mnist-gru, not of toy\n");
+    let less = edit(&|dict| *dict = pt_file::Dict::from_iter([("model", 1)]));
+    assert_eq!(less, "error: models/toy/checkpoint.pt is no checkpoint of toy: it has no entry \"lesson\"\n");
+    fs::write(&path, "PK\x03\x04 and no more").unwrap();
+    let (code, _, stderr) = toy.run("--resume -e 9");
+    assert!(code == 1 && stderr.starts_with("error: models/toy/checkpoint.pt: "), "{stderr}");
+}
+
+#[test]
+fn metrics_that_lack_an_epoch_are_noticed() {
+    let toy = Toy::new();
+    assert_eq!(toy.run("-q -e 5").0, 0);
+    let metrics = toy.file("metrics.jsonl");
+    let text = fs::read_to_string(&metrics).unwrap();
+    fs::write(&metrics, text.lines().take(3).map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+    let (code, _, stderr) = toy.run("--resume -e 9 -q");
+    let message = "error: models/toy/metrics.jsonl, line 4: no record of an epoch; the checkpoint is of epoch 5. The file \
+                   was changed: put it back, or start anew with --overwrite\n";
+    assert_eq!((code, stderr.as_str()), (1, message));
+    // Lines beyond the checkpoint are those of epochs that were lost with the process, and a torn one is its end.
+    fs::write(&metrics, format!("{text}{{\"epoch\":6,\"loss\":0.5}}\n{{\"epoch\":7,")).unwrap();
+    assert_eq!(toy.run("--resume -e 30 -q").0, 0);
+    assert_eq!(outcome(&toy), reference().1);
+}
+
+#[test]
+fn checkpoints_come_every_so_many_epochs() {
+    let toy = Toy::new();
+    assert_eq!(toy.run("-q -e 30 --checkpoint-every 7").0, 0);
+    assert_eq!(outcome(&toy), reference().1, "the last epoch has one in any case");
+    let (code, _, stderr) = toy.run("--checkpoint-every 0");
+    assert!(code == 2 && stderr.contains("expected a whole number of at least 1"), "{stderr}");
+}
+
+#[test]
+fn safetensors_are_written_on_demand() {
+    let toy = Toy::new();
+    assert_eq!(toy.run("-q -e 3").0, 0);
+    let pt = torch_ext::StateDict::load(toy.file("model.pt")).unwrap();
+    assert_eq!(toy.run("-q -e 3 --format safetensors").0, 0);
+    let files = toy.files();
+    assert!(files.contains(&"model.safetensors".into()) && files.contains(&"best.safetensors".into()), "{files:?}");
+    assert!(!files.contains(&"model.pt".into()), "the rerun takes the old one's away");
+    let safetensors = torch_ext::StateDict::load(toy.file("model.safetensors")).unwrap();
+    for (name, tensor) in pt.iter() {
+        assert_eq!(safetensors.get(name), Some(tensor));
+    }
+}
+
+#[cfg(unix)]
+mod killed {
+    use std::os::unix::fs::PermissionsExt;
+    use std::process::{Command, Stdio};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::toy::interrupt;
+
+    #[test]
+    fn an_orderly_end_is_gone_on_from() {
+        let reference = reference().1;
+        for name in ["-INT", "-TERM"] {
+            let toy = Toy::new();
+            let (code, stderr) = interrupt(&toy, "-e 30 --sleep 10", &[name]);
+            assert_eq!(code, Some(130), "{stderr}");
+            let recorded = toy.losses().len();
+            assert_eq!(entry(&toy, "epoch"), Value::Int(recorded as i64), "the checkpoint is that of the last epoch");
+            let (code, _, stderr) = toy.run("--resume --device cpu");
+            assert_eq!(code, 0, "{stderr}");
+            assert!(stderr.contains(&format!("going on after epoch {recorded} of 30\n")), "{stderr}");
+            assert_eq!(outcome(&toy), reference);
+        }
+    }
+
+    /// SIGKILL at fifty random moments, of new runs and of resumed ones.
+    #[test]
+    fn a_kill_at_any_instant_loses_nothing_that_was_kept() {
+        let reference = reference().1;
+        let mut random = 0x9e37_79b9_7f4a_7c15_u64; // xorshift64
+        let mut kills = 0;
+        while kills < 50 {
+            let toy = Toy::new();
+            for _ in 0..3 {
+                random ^= random << 13;
+                random ^= random >> 7;
+                random ^= random << 17;
+                let resume = if toy.file("checkpoint.pt").exists() { "--resume" } else { "--overwrite" };
+                let arguments = format!("-q -e 30 --sleep 3 {resume}");
+                let written = || fs::metadata(toy.file("config.json")).and_then(|file| file.modified()).ok();
+                let before = written();
+                let mut child = toy.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+                // The first record writes the options; until then, longer than the training, libtorch is loaded.
+                while written() == before && child.try_wait().unwrap().is_none() {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                std::thread::sleep(Duration::from_micros(random % 100_000));
+                child.kill().unwrap();
+                let code = child.wait().unwrap().code();
+                if code == Some(0) {
+                    break; // it was faster
+                }
+                if toy.file("checkpoint.pt").exists() {
+                    let epoch = entry(&toy, "epoch").as_int().unwrap(); // it loads
+                    assert!((1..=30).contains(&epoch));
+                    kills += 1;
+                }
+            }
+            if toy.file("checkpoint.pt").exists() && !toy.file("summary.json").exists() {
+                let (code, _, stderr) = toy.run("-q --resume");
+                assert_eq!(code, 0, "{stderr}");
+            }
+            if toy.file("summary.json").exists() {
+                assert_eq!(outcome(&toy), reference, "after {kills} kills");
+                assert!(!toy.files().iter().any(|name| name.contains("partial")), "{:?}", toy.files());
+            }
+        }
+    }
+
+    /// A limit on the size of files stands in for a disk that is full.
+    #[test]
+    fn a_full_disk_leaves_the_checkpoint_before() {
+        let reference = reference().1;
+        let toy = Toy::new();
+        assert_eq!(toy.run("-q -e 5").0, 0);
+        let resume = toy.command("--resume -e 30 -q");
+        let limited = "trap '' XFSZ; ulimit -f 4; exec \"$0\" \"$@\"";
+        let output = Command::new("bash")
+            .args(["-c", limited])
+            .arg(resume.get_program())
+            .args(resume.get_args())
+            .current_dir(toy.home.path())
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert!(stderr.starts_with("error: the checkpoint cannot be written: models/toy/checkpoint.pt: "), "{stderr}");
+        assert!(stderr.ends_with("; the one before it is there still, and --resume goes on from it\n"), "{stderr}");
+        assert_eq!(entry(&toy, "epoch"), Value::Int(5));
+        assert_eq!(toy.run("--resume -e 30 -q").0, 0);
+        assert_eq!(outcome(&toy), reference);
+    }
+
+    #[test]
+    fn a_folder_that_became_read_only_keeps_its_checkpoint() {
+        let toy = Toy::new();
+        assert_eq!(toy.run("-q -e 5").0, 0);
+        let before = outcome(&toy);
+        let folder = toy.file("");
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o555)).unwrap();
+        let writable = fs::write(folder.join("probe"), "").is_ok(); // root writes everywhere
+        let (code, _, stderr) = toy.run("--resume -e 30 -q");
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+        if writable {
+            return;
+        }
+        assert!(code == 1 && stderr.starts_with("error: --out models/toy: cannot write there: "), "{stderr}");
+        assert_eq!(outcome(&toy), before);
+    }
+}
