@@ -57,76 +57,94 @@ impl fmt::Display for Key {
 /// It is written as a plain `dict`, or as a `collections.OrderedDict` if it was made by [`Dict::ordered`]. Only an
 /// OrderedDict can carry `_metadata`, an attribute in which `Module.state_dict()` keeps the version of every module.
 #[derive(Debug, Clone)]
-pub struct Dict<T = Tensor> {
+pub struct Dict<T = Tensor>(Box<Content<T>>); // in a box, so that a Value, which may be a dict, is small
+
+#[derive(Debug, Clone)]
+struct Content<T> {
     entries: IndexMap<Key, Value<T>>,
     ordered: bool,
-    metadata: Option<Box<Dict<T>>>,
+    metadata: Option<Dict<T>>,
 }
 
 impl<T> Dict<T> {
     /// An empty `dict`.
     pub fn new() -> Dict<T> {
-        Dict { entries: IndexMap::new(), ordered: false, metadata: None }
+        Dict::with_capacity(0)
+    }
+
+    /// An empty `dict` with room.
+    pub(crate) fn with_capacity(entries: usize) -> Dict<T> {
+        Dict(Box::new(Content { entries: IndexMap::with_capacity(entries), ordered: false, metadata: None }))
+    }
+
+    /// The bytes that a dict of so many entries takes beside the content of keys and values.
+    pub(crate) fn memory(entries: usize) -> usize {
+        size_of::<Content<T>>() + entries * (size_of::<(usize, Key, Value<T>)>() + 2 * size_of::<usize>())
     }
 
     /// An empty `collections.OrderedDict`.
     pub fn ordered() -> Dict<T> {
-        Dict { ordered: true, ..Dict::new() }
+        Dict::new().into_ordered()
+    }
+
+    /// Makes it an OrderedDict.
+    pub(crate) fn into_ordered(mut self) -> Dict<T> {
+        self.0.ordered = true;
+        self
     }
 
     /// Makes it an OrderedDict with the attribute `_metadata`.
-    pub fn with_metadata(self, metadata: Dict<T>) -> Dict<T> {
-        Dict { ordered: true, metadata: Some(Box::new(metadata)), ..self }
+    pub fn with_metadata(mut self, metadata: Dict<T>) -> Dict<T> {
+        self.0.metadata = Some(metadata);
+        self.into_ordered()
     }
 
     /// Whether it is a `collections.OrderedDict`.
     pub fn is_ordered(&self) -> bool {
-        self.ordered
+        self.0.ordered
     }
 
     /// The attribute `_metadata` of an OrderedDict.
     pub fn metadata(&self) -> Option<&Dict<T>> {
-        self.metadata.as_deref()
+        self.0.metadata.as_ref()
     }
 
     /// Sets an entry. A key that is there keeps its place, and its old value is returned.
     pub fn insert(&mut self, key: impl Into<Key>, value: impl Into<Value<T>>) -> Option<Value<T>> {
-        self.entries.insert(key.into(), value.into())
+        self.0.entries.insert(key.into(), value.into())
     }
 
     /// The value of a key.
     pub fn get(&self, key: impl Into<Key>) -> Option<&Value<T>> {
-        self.entries.get(&key.into())
+        self.0.entries.get(&key.into())
     }
 
     /// The number of entries.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.0.entries.len()
     }
 
     /// Whether there is no entry.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.0.entries.is_empty()
     }
 
     /// The entries in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Key, &Value<T>)> {
-        self.entries.iter()
+        self.0.entries.iter()
     }
 
     /// The keys in order.
     pub fn keys(&self) -> impl ExactSizeIterator<Item = &Key> {
-        self.entries.keys()
+        self.0.entries.keys()
     }
 
     /// The same dict with other tensors.
     pub(crate) fn try_map<U>(self, map: &mut impl FnMut(T) -> Result<U>) -> Result<Dict<U>> {
-        let mut entries = IndexMap::with_capacity(self.entries.len());
-        for (key, value) in self.entries {
-            entries.insert(key, value.try_map(map)?);
-        }
-        let metadata = self.metadata.map(|metadata| metadata.try_map(map)).transpose()?;
-        Ok(Dict { entries, ordered: self.ordered, metadata: metadata.map(Box::new) })
+        let Content { entries, ordered, metadata } = *self.0;
+        let entries = entries.into_iter().map(|(key, value)| Ok((key, value.try_map(map)?))).collect::<Result<_>>()?;
+        let metadata = metadata.map(|metadata| metadata.try_map(map)).transpose()?;
+        Ok(Dict(Box::new(Content { entries, ordered, metadata })))
     }
 }
 
@@ -147,7 +165,7 @@ impl<T, K: Into<Key>, V: Into<Value<T>>> FromIterator<(K, V)> for Dict<T> {
 
 impl<T, K: Into<Key>, V: Into<Value<T>>> Extend<(K, V)> for Dict<T> {
     fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
-        self.entries.extend(entries.into_iter().map(|(key, value)| (key.into(), value.into())));
+        self.0.entries.extend(entries.into_iter().map(|(key, value)| (key.into(), value.into())));
     }
 }
 
@@ -156,13 +174,14 @@ impl<T> IntoIterator for Dict<T> {
     type IntoIter = std::vec::IntoIter<(Key, Value<T>)>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.entries.into_iter().collect::<Vec<_>>().into_iter()
+        self.0.entries.into_iter().collect::<Vec<_>>().into_iter()
     }
 }
 
 /// Same class, same entries in the same order, same `_metadata`.
 impl<T: PartialEq> PartialEq for Dict<T> {
     fn eq(&self, other: &Dict<T>) -> bool {
-        self.ordered == other.ordered && self.metadata == other.metadata && self.entries.iter().eq(&other.entries)
+        let (a, b) = (&self.0, &other.0);
+        a.ordered == b.ordered && a.metadata == b.metadata && a.entries.iter().eq(&b.entries)
     }
 }

@@ -114,12 +114,19 @@ pub enum Error {
         /// where it does
         at: ValuePath,
     },
-    /// A small pickle that is a huge value, or small storages that are huge tensors.
+    /// A small pickle that is a huge value.
     Expansion {
         /// the first value that is too much
         at: ValuePath,
-        /// what there is too much of
-        what: &'static str,
+        /// the bytes of memory that the values of the pickle may take
+        limit: usize,
+    },
+    /// Small storages that are huge tensors.
+    TensorExpansion {
+        /// the first tensor that is too much
+        at: ValuePath,
+        /// the bytes that the tensors of the file may have, each counted with elements of its own
+        limit: u64,
     },
     /// A thing that has no place in a value, such as a function or a storage without a tensor.
     NoValue {
@@ -168,7 +175,10 @@ impl fmt::Display for Error {
             Error::Archive { record: None, problem } => write!(f, "{problem}"),
             Error::Pickle { at, problem } => write!(f, "data.pkl, byte {at}: {problem}"),
             Error::Cycle { at } => write!(f, "at {at}: it contains itself"),
-            Error::Expansion { at, what } => write!(f, "at {at}: {what} beyond all proportion to the file"),
+            Error::Expansion { at, limit } => write!(f, "at {at}: {}", PickleProblem::Expansion { limit: *limit }),
+            Error::TensorExpansion { at, limit } => {
+                write!(f, "at {at}: tensors of more than {limit} bytes, beyond all proportion to the file")
+            }
             Error::NoValue { at, what } => write!(f, "at {at}: {what}, which is no value of a checkpoint"),
             #[cfg(feature = "tch")]
             Error::Kind(kind) => write!(f, "a tensor of kind {kind:?} has no place in a checkpoint; convert it before"),

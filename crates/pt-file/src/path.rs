@@ -17,6 +17,13 @@ pub(crate) enum Step {
     Metadata,
 }
 
+impl Step {
+    /// As much of a key as is printed of a long one, and enough to see that there is more.
+    pub(crate) fn start_of(key: &str) -> &str {
+        &key[..key.floor_char_boundary(LONG_KEY * 4 + 1)]
+    }
+}
+
 /// Beyond this many bytes only the start of a key is printed.
 const LONG_KEY: usize = 100;
 

@@ -55,7 +55,7 @@ impl fmt::Debug for Storage {
 /// A tensor as a checkpoint holds it: a [`Layout`] over a [`Storage`] of little-endian elements.
 #[derive(Debug, Clone)]
 pub struct Tensor {
-    layout: Layout,
+    layout: Arc<Layout>,
     storage: Storage,
 }
 
@@ -75,12 +75,17 @@ impl Tensor {
     /// [`Error::OutsideStorage`] if the view reaches beyond the storage; [`Error::PartialElement`] if the storage is
     /// not a whole number of elements.
     pub fn new(layout: Layout, storage: Storage) -> Result<Tensor> {
+        Tensor::view(layout.into(), storage)
+    }
+
+    /// The same for a layout that may be shared.
+    pub(crate) fn view(layout: Arc<Layout>, storage: Storage) -> Result<Tensor> {
         let (size, bytes) = (layout.dtype().size(), storage.bytes().len());
         if bytes % size != 0 {
             return Err(Error::PartialElement { dtype: layout.dtype(), bytes });
         }
         if layout.span() > bytes / size {
-            return Err(Error::OutsideStorage { layout: Box::new(layout), elements: bytes / size });
+            return Err(Error::OutsideStorage { layout: Box::new(Layout::clone(&layout)), elements: bytes / size });
         }
         Ok(Tensor { layout, storage })
     }
@@ -120,7 +125,7 @@ impl Tensor {
     pub fn scalar<T: Element>(element: T) -> Tensor {
         let mut bytes = Vec::with_capacity(T::DTYPE.size());
         element.append_le(&mut bytes);
-        Tensor { layout: Layout::scalar(T::DTYPE), storage: bytes.into() }
+        Tensor { layout: Layout::scalar(T::DTYPE).into(), storage: bytes.into() }
     }
 
     /// How the tensor sees its storage.

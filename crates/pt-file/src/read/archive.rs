@@ -58,7 +58,7 @@ impl<R: Read + Seek> Archive<R> {
     }
 
     /// The names of the records, as they stand in the directory.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn names(&self) -> impl ExactSizeIterator<Item = &str> {
         self.records.keys().map(String::as_str)
     }
 
@@ -150,7 +150,9 @@ fn parse_directory(directory: &[u8], count: u64) -> Result<IndexMap<String, Reco
             return Err(problem(ArchiveProblem::Flags(entry.flags)));
         }
         if entry.method != 0 {
-            return Err(problem(ArchiveProblem::Compressed(entry.method)));
+            let code = name.contains("/code/"); // of the records of a TorchScript archive only these are compressed
+            let reason = if code { ArchiveProblem::TorchScript } else { ArchiveProblem::Compressed(entry.method) };
+            return Err(problem(reason));
         }
         if entry.stored != entry.record.size {
             return Err(problem(ArchiveProblem::Broken("stored, but of two sizes")));

@@ -16,7 +16,7 @@ pub(super) fn identify(start: &[u8]) -> Option<&'static str> {
             Some("a Git LFS pointer; `git lfs pull` fetches the file")
         }
         _ if start.get(257..262) == Some(b"ustar") => Some(CONVERT),
-        [0x80, ..] => Some("a bare pickle"),
+        [0x80, ..] => Some("a bare pickle; unpickle it in Python, if you trust it, and use torch.save"),
         [0x1f, 0x8b, ..] => Some("a gzip file; unpack it first"),
         [0x89, b'H', b'D', b'F', ..] => Some("an HDF5 file"),
         [_, _, _, _, _, _, _, _, b'{', ..] => Some("a safetensors file"),

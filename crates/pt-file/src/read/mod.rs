@@ -1,12 +1,14 @@
 //! A file to a value.
 
 mod archive;
+mod budget;
 mod calls;
 mod expand;
 mod foreign;
 mod machine;
 mod objects;
 mod problem;
+mod stored;
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -14,50 +16,17 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Weak;
 
-use crate::{DType, Error, Layout, Result, Storage, Tensor, Value};
+use crate::{Error, Result, Storage, Tensor, Value};
 use archive::Archive;
+use budget::Budget;
 pub use problem::{ArchiveProblem, PickleProblem};
+pub use stored::StoredTensor;
 
 /// Room for the pickle of some hundred thousand tensors.
 const MAX_PICKLE: u64 = 64 << 20;
 
 /// The versions of the archive that PyTorch 2.13 reads.
 const VERSIONS: std::ops::RangeInclusive<u32> = 1..=10;
-
-/// A tensor that is still in its file: what is known of it without reading its elements.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredTensor {
-    layout: Layout,
-    record: String,
-    location: String,
-}
-
-impl StoredTensor {
-    /// How the tensor sees its storage.
-    pub fn layout(&self) -> &Layout {
-        &self.layout
-    }
-
-    /// The element type.
-    pub fn dtype(&self) -> DType {
-        self.layout.dtype()
-    }
-
-    /// The size of each dimension; empty for a scalar.
-    pub fn shape(&self) -> &[usize] {
-        self.layout.shape()
-    }
-
-    /// The record that is its storage, as `data/0`. Tensors of one record share memory.
-    pub fn record(&self) -> &str {
-        &self.record
-    }
-
-    /// The device that it was on when it was saved, as `cuda:0`.
-    pub fn location(&self) -> &str {
-        &self.location
-    }
-}
 
 /// An open checkpoint. Its value is known, the elements of its tensors are read on demand.
 ///
@@ -94,8 +63,8 @@ impl<R: Read + Seek> Reader<R> {
     ///
     /// # Errors
     /// [`Error::NotACheckpoint`], [`Error::Archive`], [`Error::Pickle`], [`Error::TooDeep`], [`Error::Cycle`],
-    /// [`Error::Expansion`] and [`Error::NoValue`] for a file that is damaged, hostile, or holds what this crate does
-    /// not understand; [`Error::Io`] if `source` fails.
+    /// [`Error::Expansion`], [`Error::TensorExpansion`] and [`Error::NoValue`] for a file that is damaged, hostile, or
+    /// holds what this crate does not understand; [`Error::Io`] if `source` fails.
     pub fn new(mut source: R) -> Result<Reader<R>> {
         let mut start = Vec::new();
         source.seek(SeekFrom::Start(0))?;
@@ -107,9 +76,10 @@ impl<R: Read + Seek> Reader<R> {
         let folder = find_folder(&archive)?;
         check_records(&mut archive, &folder)?;
         let pickle = archive.read(&format!("{folder}data.pkl"), MAX_PICKLE)?;
-        let run = machine::run(&pickle, &|record| archive.size(&format!("{folder}{record}")))
+        let budget = Budget::new(pickle.len(), archive.names().len());
+        let run = machine::run(&pickle, budget, &|record| archive.size(&format!("{folder}{record}")))
             .map_err(|(at, problem)| Error::Pickle { at, problem })?;
-        let value = expand::expand(&run, pickle.len(), archive.len())?;
+        let value = expand::expand(&run, archive.len())?;
         Ok(Reader { archive, folder, value, shared: HashMap::new() })
     }
 
@@ -126,13 +96,13 @@ impl<R: Read + Seek> Reader<R> {
     /// [`Error::Archive`] if the record is damaged; [`Error::OutOfMemory`]; [`Error::OutsideStorage`] for a tensor of
     /// another file; [`Error::Io`].
     pub fn tensor(&mut self, tensor: &StoredTensor) -> Result<Tensor> {
-        if let Some(storage) = self.shared.get(&tensor.record).and_then(Weak::upgrade) {
-            return Tensor::new(tensor.layout.clone(), storage.into());
+        if let Some(storage) = self.shared.get(tensor.record()).and_then(Weak::upgrade) {
+            return Tensor::view(tensor.shared_layout(), storage.into());
         }
-        let bytes = self.archive.read(&format!("{}{}", self.folder, tensor.record), u64::MAX)?;
+        let bytes = self.archive.read(&format!("{}{}", self.folder, tensor.record()), u64::MAX)?;
         let storage = Storage::from(bytes);
-        self.shared.insert(tensor.record.clone(), storage.downgrade());
-        Tensor::new(tensor.layout.clone(), storage)
+        self.shared.insert(tensor.record().to_owned(), storage.downgrade());
+        Tensor::view(tensor.shared_layout(), storage)
     }
 
     /// Reads everything. Tensors that share a storage in the file share it in memory.
@@ -140,8 +110,7 @@ impl<R: Read + Seek> Reader<R> {
     /// # Errors
     /// As [`Reader::tensor`].
     pub fn load(&mut self) -> Result<Value> {
-        let value = self.value.clone();
-        value.try_map(&mut |tensor| self.tensor(&tensor))
+        self.value.clone().try_map(&mut |tensor| self.tensor(&tensor))
     }
 }
 
@@ -150,7 +119,9 @@ impl<R: Read + Seek> Reader<R> {
 /// # Errors
 /// As [`Reader::new`] and [`Reader::tensor`].
 pub fn load<R: Read + Seek>(source: R) -> Result<Value> {
-    Reader::new(source)?.load()
+    let mut reader = Reader::new(source)?;
+    let value = std::mem::replace(&mut reader.value, Value::None);
+    value.try_map(&mut |tensor| reader.tensor(&tensor))
 }
 
 /// Reads a checkpoint from a file.

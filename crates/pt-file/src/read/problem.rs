@@ -78,6 +78,13 @@ pub enum PickleProblem {
     Operand(&'static str),
     /// A memo that was not set.
     Memo(u32),
+    /// A memo that is set out of order.
+    MemoOrder {
+        /// its number
+        index: u32,
+        /// the number that would be next
+        expected: usize,
+    },
     /// A string that is not UTF-8.
     NotUtf8,
     /// An `int` beyond 64 bits.
@@ -112,8 +119,11 @@ pub enum PickleProblem {
         /// the elements that the storage has
         elements: usize,
     },
-    /// More tensors and dimensions than a pickle of this length can honestly hold.
-    Expansion,
+    /// Values that would take more memory than a pickle of this length is given.
+    Expansion {
+        /// the bytes that it is given
+        limit: usize,
+    },
     /// A tensor with flags beyond dtype and layout: conjugated or negated by a bit.
     TensorMetadata,
 }
@@ -131,6 +141,7 @@ impl fmt::Display for PickleProblem {
             PickleProblem::Build(what) => write!(f, "refused to set attributes: {what:?}"),
             PickleProblem::Operand(operation) => write!(f, "{operation} has nothing, or the wrong thing, to work on"),
             PickleProblem::Memo(index) => write!(f, "memo {index} is used, but was never set"),
+            PickleProblem::MemoOrder { index, expected } => write!(f, "memo {index} is set, but {expected} is next"),
             PickleProblem::NotUtf8 => f.write_str("a string is not UTF-8"),
             PickleProblem::WideInt => f.write_str("an int is beyond 64 bits"),
             PickleProblem::Key(type_name) => write!(f, "a dict key is of type {type_name}; str and int are supported"),
@@ -148,7 +159,10 @@ impl fmt::Display for PickleProblem {
             PickleProblem::OutsideStorage { layout, elements } => {
                 write!(f, "a {layout} needs a storage of {} elements, not {elements}", layout.span())
             }
-            PickleProblem::Expansion => f.write_str("it uses values again so often that they exceed all bounds"),
+            PickleProblem::Expansion { limit } => {
+                let remedy = "keep long lists in tensors";
+                write!(f, "values of more than {limit} bytes, beyond all proportion to the pickle; {remedy}")
+            }
             PickleProblem::TensorMetadata => {
                 f.write_str("a tensor is conjugated or negated by a flag; save it after .resolve_conj().resolve_neg()")
             }
@@ -170,6 +184,8 @@ fn hint(name: &str) -> Option<&'static str> {
         ("torch.Complex", ": complex tensors are not supported; save torch.view_as_real(x)"),
         ("torch._utils._rebuild_sparse_tensor", ": sparse tensors are not supported; save x.to_dense()"),
         ("torch._utils._rebuild_", ": a kind of tensor that is not supported"),
+        ("__builtin__.set", ": a set; save sorted(x)"),
+        ("_codecs.encode", ": bytes; save torch.frombuffer(x, dtype=torch.uint8)"),
         ("torch.device", ": a device; save str(device)"),
     ];
     hints.into_iter().find(|(start, _)| name.starts_with(start)).map(|(_, hint)| hint)

@@ -1,14 +1,17 @@
 """The other side of python.rs.
 
 Loads the files that it wrote to the folder argv[1] and checks each value, type and order. Then writes what training
-writes to argv[1]/python, waits until python.rs has read it and written it again to argv[1]/again, and compares.
+writes to argv[1]/python, and what is to be refused to argv[1]/refused. Waits until python.rs has read the former and
+written it again to argv[1]/again, and compares.
 """
 
 import collections
 import io
 import math
 import os
+import pickle
 import sys
+import warnings
 import zipfile
 
 try:
@@ -236,9 +239,27 @@ def on_cuda(source, target):
             new.writestr(name, old.read(name).replace(b"X\x03\0\0\0cpu", b"X\x06\0\0\0cuda:0"))
 
 
+def write_refused(folder):
+    os.mkdir(folder)
+    inside = lambda name: os.path.join(folder, name)
+    module = torch.nn.Linear(2, 2)
+    torch.save(module.state_dict(), inside("before_1_6"), _use_new_zipfile_serialization=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that TorchScript is old
+        torch.jit.save(torch.jit.script(module), inside("torch_script"))
+    torch.save(module, inside("module"))
+    with open(inside("pickle"), "wb") as file:
+        pickle.dump({"epoch": 3}, file)
+    torch.save(torch.zeros(2, dtype=torch.complex64), inside("complex"))
+    torch.save(torch.zeros(2, dtype=torch.uint16), inside("uint16"))
+    torch.save(torch.zeros(2), inside("protocol_5"), pickle_protocol=5)
+    torch.save({1, 2}, inside("set"))
+
+
 def exchange():
     folder, again = (os.path.join(sys.argv[1], name) for name in ("python", "again"))
     os.mkdir(folder)
+    write_refused(os.path.join(sys.argv[1], "refused"))
     samples = dict(training()) | dict(more_samples())
     for name, value in samples.items():
         torch.save(value, os.path.join(folder, name + ".pt"))

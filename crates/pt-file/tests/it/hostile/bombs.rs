@@ -1,0 +1,101 @@
+//! Small files that would be huge values, and values that contain themselves.
+
+use super::cases::Case;
+use crate::craft::{archive, floats, made_by, patched, storage, string};
+
+/// Operations between a mark and what takes the mark: `({items})t`.
+fn marked(before: &[u8], items: &[u8], times: usize, after: &[u8]) -> Vec<u8> {
+    made_by(&[before, b"(", &items.repeat(times), after].concat())
+}
+
+/// Lists of ten times the list before, all the way up.
+fn laughs(first: &[u8]) -> Vec<u8> {
+    let mut operations = [first, b"q\x00"].concat();
+    for level in 0..30u8 {
+        operations.extend_from_slice(&[b"](", &[b'h', level].repeat(10)[..], &[b'e', b'q', level + 1]].concat());
+    }
+    made_by(&[b"(", &operations[..], b"t"].concat())
+}
+
+/// A directory of 40,000 entries for one record.
+fn directory() -> Vec<u8> {
+    let one = archive(&[("a0000", b"")]);
+    let at = one.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
+    let (entry, end) = one[at..].split_at(one.len() - 22 - at);
+    let entries = (0..40_000).flat_map(|index| patched(entry, b"a0000", format!("{index:05}").as_bytes()));
+    let (count, size) = (40_000u16.to_le_bytes(), (40_000 * entry.len() as u32).to_le_bytes());
+    [&one[..at], &entries.collect::<Vec<u8>>(), &end[..8], &count, &count, &size, &end[16..]].concat()
+}
+
+pub fn bombs() -> Vec<Case> {
+    let ordered = b"ccollections\nOrderedDict\nq\x00";
+    let terabytes = b"K\x00J\x00\x00\x10\x00J\x00\x00\x10\x00\x86K\x00K\x00\x86";
+    let float = storage("FloatStorage", "0", 3);
+    let long = string(&"ha".repeat(50_000));
+    let dims = [b"K\x00(", &b"K\x01".repeat(64)[..], b"tq\x01h\x01"].concat();
+    let rebuild = b"ctorch._utils\n_rebuild_tensor_v2\nq\x00";
+    let arguments = |geometry: &[u8], memo| [&rebuild[..], b"(", &float, geometry, b"\x89Nt", memo].concat();
+    vec![
+        (
+            "expanded to terabytes",
+            made_by(&[b"]", &floats(terabytes)[..], b"a"].concat()),
+            "at [0]: tensors of more than 107",
+        ),
+        ("a billion laughs", laughs(b"]"), "values of more than 12"),
+        ("long laughs", laughs(&long), "values of more than 13"),
+        (
+            "a long string 100,000 times",
+            marked(&[&string(&"ha".repeat(500))[..], b"q\x00"].concat(), b"h\x00", 100_000, b"t"),
+            "at [",
+        ),
+        ("nothing 2,000,000 times", marked(b"", b"N", 2_000_000, b"t"), "values of more than"),
+        ("nothing in a list", marked(b"]", b"N", 2_000_000, b"e"), "values of more than"),
+        ("2,000,000 marks", made_by(&b"(".repeat(2_000_000)), "STOP has nothing"),
+        ("1,000,000 lists", marked(b"]", b"]", 1_000_000, b"e"), "values of more than"),
+        ("700,000 lists of one", marked(b"]", b"]Na", 700_000, b"e"), "values of more than"),
+        (
+            "1,000,000 lists in each other",
+            made_by(&[b"](".repeat(1_000_000), b"e".repeat(999_999)].concat()),
+            "values of more than",
+        ),
+        ("2,000,000 dicts", marked(b"", b"}", 2_000_000, b"t"), "values of more than"),
+        ("500,000 dicts of one", marked(b"", b"}K\x00Ns", 500_000, b"t"), "values of more than"),
+        ("600,000 entries", marked(b"}", b"K\x00N", 600_000, b"u"), "values of more than"),
+        ("500,000 ordered dicts", marked(ordered, b"h\x00)R", 500_000, b"t"), "values of more than"),
+        (
+            "300,000 with metadata",
+            marked(&[&ordered[..], b"}q\x01"].concat(), b"h\x00)Rh\x01b", 300_000, b"t"),
+            "values of more than",
+        ),
+        ("1,900,000 empty tuples", marked(b"", b")", 1_900_000, b"t"), "values of more than"),
+        (
+            "2,000,000 tuples in each other",
+            made_by(&[b"N", &b"\x85".repeat(2_000_000)[..]].concat()),
+            "nested deeper than 128",
+        ),
+        (
+            "500,000 storages",
+            marked(&[&b"("[..], &float[1..float.len() - 1], b"q\x00"].concat(), b"h\x00Q", 500_000, b"t"),
+            "at [0]: a storage",
+        ),
+        (
+            "400,000 tensors",
+            marked(&arguments(b"K\x00))", b"q\x01"), b"h\x00h\x01R", 400_000, b"t"),
+            "values of more than",
+        ),
+        (
+            "100,000 tensors of 64 dimensions",
+            marked(&arguments(&dims, b"q\x02"), b"h\x00h\x02R", 100_000, b"t"),
+            "values of more than",
+        ),
+        ("40,000 records in one place", directory(), "overlaps another"),
+        ("a list in itself", made_by(b"]q\x00h\x00a"), "at [0]: it contains itself"),
+        ("a dict in itself", made_by(b"}q\x00X\x01\x00\x00\x00ah\x00s"), r#"at ["a"]: it contains itself"#),
+        ("a list in its tuple", made_by(b"]q\x00h\x00\x85a"), "at [0][0]: it contains itself"),
+        (
+            "100,000 lists",
+            made_by(&[b"}X\x01\x00\x00\x00k", &b"]".repeat(100_000)[..], &b"a".repeat(99_999), b"s"].concat()),
+            r#"at ["k"][0]"#,
+        ),
+    ]
+}

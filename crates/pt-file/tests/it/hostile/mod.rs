@@ -1,0 +1,98 @@
+//! Files that are broken or mean harm: each is refused within 100 ms and 50 MB, with a message of its own.
+
+mod bombs;
+mod cases;
+
+use std::collections::HashSet;
+use std::io::Cursor;
+use std::time::{Duration, Instant};
+
+use crate::craft::{floats, made_by};
+use cases::Case;
+
+/// With everything that the process needs besides.
+#[cfg(all(target_os = "linux", not(feature = "tch")))]
+const MEMORY: usize = 50_000_000;
+
+const TIME: Duration = Duration::from_millis(100);
+
+fn cases() -> Vec<Case> {
+    use cases::{archives, formats, pickles, programs, tensors};
+    [archives(), bombs::bombs(), formats(), pickles(), programs(), tensors()].into_iter().flatten().collect()
+}
+
+#[test]
+fn each_is_refused_at_once_with_a_message_of_its_own() {
+    let (cases, mut messages) = (cases(), HashSet::new());
+    for (name, file, part) in &cases {
+        // Where there is only the clock the machine may be busy with something else, but hardly ten times.
+        let attempt = (0..10).map(|_| refusal(name, file)).find(|(_, took)| *took < TIME);
+        let (message, _) = attempt.unwrap_or_else(|| unreachable!("{name} takes more than {TIME:?}"));
+        assert!(message.contains(part), "{name}: {message}");
+        assert!(message.len() < 1000, "{name}: {} bytes of message", message.len());
+        assert!(messages.insert(message.clone()), "{name}: not a message of its own: {message}");
+    }
+    assert!(cases.len() > 100);
+}
+
+fn refusal(name: &str, file: &[u8]) -> (String, Duration) {
+    let (start, busy) = (Instant::now(), time_on_processor());
+    let result = pt_file::load(Cursor::new(file));
+    let error = result.err().unwrap_or_else(|| unreachable!("{name} was accepted"));
+    let took = time_on_processor().zip(busy).map_or_else(|| start.elapsed(), |(now, then)| now - then);
+    (error.to_string(), took)
+}
+
+/// How long this thread has been running, without the time in which others were, if the system says.
+fn time_on_processor() -> Option<Duration> {
+    let statistics = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    statistics.split(' ').next()?.parse().ok().map(Duration::from_nanos)
+}
+
+/// A process for each file, so that what the system counts is the memory of one. libtorch alone would be too much.
+#[cfg(all(target_os = "linux", not(feature = "tch")))]
+#[test]
+fn each_is_refused_in_little_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hostile.pt");
+    for (name, file, _) in cases() {
+        std::fs::write(&path, file).unwrap();
+        let child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "hostile::refuses_the_file_that_is_named", "--nocapture"])
+            .env(FILE, &path)
+            .output();
+        let said = String::from_utf8(child.unwrap().stdout).unwrap();
+        let peak = said.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
+        let kilobytes: Option<usize> = peak;
+        let peak = 1024 * kilobytes.unwrap_or_else(|| unreachable!("{name}: {said}"));
+        assert!(peak < MEMORY, "{name} took {peak} bytes");
+    }
+}
+
+/// The variable of the environment that names the file.
+#[cfg(all(target_os = "linux", not(feature = "tch")))]
+const FILE: &str = "PT_FILE_HOSTILE";
+
+/// What the processes of the test above do: refuse the file, and print the most memory they ever had.
+#[cfg(all(target_os = "linux", not(feature = "tch")))]
+#[test]
+fn refuses_the_file_that_is_named() {
+    let Some(path) = std::env::var_os(FILE) else { return };
+    assert!(pt_file::load_file(path).is_err());
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    println!("\n{}", status.lines().find(|line| line.starts_with("VmHWM:")).unwrap());
+}
+
+#[test]
+fn what_is_crafted_well_is_accepted() {
+    let load = |file: &[u8]| pt_file::load(Cursor::new(file)).unwrap();
+    let views = load(&made_by(&[b"(", &floats(b"K\x01K\x02\x85K\x01\x85")[..], &floats(b"K\x02))"), b"t"].concat()));
+    let shapes: Vec<_> = views.as_slice().unwrap().iter().map(|view| view.as_tensor().unwrap().shape()).collect();
+    assert_eq!(shapes, [&[2][..], &[]]);
+    // A memo, a torch.Size, a Counter, _metadata, and a list that is used twice but does not contain itself.
+    let shared =
+        load(&made_by(b"(]q\x00K\x01ah\x00ctorch\nSize\nK\x02\x85\x85Rccollections\nCounter\n}K\x05K\x06s\x85Rt"));
+    let shared = shared.as_slice().unwrap();
+    assert_eq!(shared[0], shared[1]);
+    assert_eq!((shared[2].type_name(), shared[3].type_name()), ("tuple", "dict"));
+}
