@@ -86,8 +86,12 @@ def load_checkpoint(path):
     """The state_dict of a model.pt, or the one under "model" in a checkpoint.pt."""
     try:
         loaded = torch.load(path, weights_only=True, map_location="cpu")
-    except Exception as error:  # torch.load has no error of its own
-        fail(f"--checkpoint {path}: {error}")
+    except OSError as error:
+        fail(f"--checkpoint {path}: {error.strerror}")
+    except Exception:  # of many kinds, whose texts advise to trust the file
+        loaded = None
+    if not isinstance(loaded, dict):
+        fail(f"--checkpoint {path}: no state_dict or checkpoint that torch.load reads with weights_only=True")
     return loaded["model"] if isinstance(loaded.get("model"), dict) else loaded
 
 

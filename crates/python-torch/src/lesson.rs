@@ -1,7 +1,6 @@
-//! A lesson and its reference program, trained side by side.
+//! A lesson and its reference notebook, trained side by side.
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
@@ -20,18 +19,40 @@ pub struct Trained {
     pub losses: Vec<f32>,
 }
 
-/// Runs the reference program `notebooks-ref/SCRIPT` with `args`; `None` without a Python torch.
+/// What a notebook left behind, and the numbers that it gathered.
+#[derive(Debug)]
+pub struct Reference {
+    /// The weights in its folder, what it printed, and its losses.
+    pub trained: Trained,
+    record: Value,
+}
+
+impl Reference {
+    /// All elements of the quantity `name` of `group`, in row-major order; notebooks-ref/README.md lists the names.
+    ///
+    /// # Panics
+    /// If there is none, or it is so large that only some of its elements were kept.
+    pub fn quantity(&self, group: &str, name: &str) -> Vec<f64> {
+        quantity(&self.record, group, name)
+    }
+}
+
+/// Runs the notebook `notebooks-ref/NOTEBOOK` as a program with `args` (see its `run.py`); `None` without a Python torch.
 ///
 /// # Panics
 /// If it fails.
-pub fn program(test: &str, script: &str, args: &[&str]) -> Option<Trained> {
+pub fn notebook(test: &str, notebook: &str, args: &[&str]) -> Option<Reference> {
     let folder = tempfile::tempdir().unwrap();
-    let script = format!("notebooks-ref/{script}");
-    let mut words = vec![script.as_str(), "--out", folder.path().to_str().unwrap()];
+    let notebook = format!("notebooks-ref/{notebook}");
+    let out = folder.path().to_str().unwrap();
+    let mut words = vec!["notebooks-ref/run.py", &notebook, "--out", out];
     words.extend(args);
     let stdout = run_python(test, &words)?;
-    let reference: Value = read_json(&folder.path().join("reference.json"));
-    Some(Trained { stdout, losses: f32s(&reference["losses"]), folder })
+    let record: Value =
+        serde_json::from_str(&fs::read_to_string(folder.path().join("reference.json")).unwrap()).unwrap();
+    let finest = if record["options"].get("batch_size").is_some() { "batch" } else { "epoch" };
+    let losses = quantity(&record, "losses", finest).into_iter().map(|loss| loss as f32).collect();
+    Some(Reference { trained: Trained { folder, stdout, losses }, record })
 }
 
 /// Runs a lesson's binary on the CPU with `args`, in the top folder of the workspace and without any environment that
@@ -85,8 +106,14 @@ for name in ours:
     assert ours[name].dtype == python[name].dtype and torch.equal(ours[name], python[name]), f'{name} differs'
 ";
 
-fn read_json(path: &Path) -> Value {
-    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+fn quantity(record: &Value, group: &str, name: &str) -> Vec<f64> {
+    let mut quantities = record["quantities"].as_array().unwrap().iter();
+    let quantity = quantities
+        .find(|quantity| quantity["group"] == group && quantity["name"] == name)
+        .unwrap_or_else(|| panic!("the notebook has no {name} among its {group}"));
+    let elements: u64 = quantity["shape"].as_array().unwrap().iter().map(|length| length.as_u64().unwrap()).product();
+    assert_eq!(quantity["kept"].as_u64(), Some(elements), "{group}, {name}: not all elements were kept");
+    quantity["values"].as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect()
 }
 
 fn f32s(values: &Value) -> Vec<f32> {

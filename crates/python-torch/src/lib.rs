@@ -7,7 +7,7 @@
 
 mod lesson;
 
-pub use lesson::{Trained, assert_same_bits, program, train};
+pub use lesson::{Reference, Trained, assert_same_bits, notebook, train};
 
 use std::env;
 use std::io::Write;

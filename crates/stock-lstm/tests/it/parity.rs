@@ -1,8 +1,8 @@
-//! The lesson and the notebook's program: the same bits from the scaled prices to the test score.
+//! The lesson and the notebook: the same bits from the scaled prices to the test score.
 
 use std::fs;
 
-use python_torch::{assert_same_bits, program, train, workspace};
+use python_torch::{assert_same_bits, notebook, run, train, workspace};
 use serde_json::Value;
 use stock_lstm::data::{Order, Prices};
 
@@ -14,28 +14,28 @@ fn every_loss_and_every_weight_equals_pytorch_to_the_bit() {
         [["--seed", "0", "--threads", "1"], ["--seed", "0", "--threads", "2"], ["--seed", "41", "--threads", "2"]]
     {
         let test = format!("stock-lstm {}", args.join(" "));
-        let Some(python) = program(&test, "stock_lstm.py", &args) else { return };
+        let Some(python) = notebook(&test, "stock_lstm.ipynb", &args) else { return };
         let ours = train(BINARY, &args);
         assert_eq!(ours.losses.len(), 500);
-        assert_same_bits(&test, &ours, &python);
-        for line in python.stdout.lines().filter(|line| line.starts_with("Epoch") || line.starts_with("SHAPE")) {
+        assert_same_bits(&test, &ours, &python.trained);
+        for line in python.trained.stdout.lines().filter(|line| line.starts_with("Epoch") || line.starts_with("SHAPE"))
+        {
             assert!(ours.stdout.contains(line), "{line:?} is not in:\n{}", ours.stdout);
         }
-        let json = |folder: &tempfile::TempDir, name| -> Value {
-            serde_json::from_slice(&fs::read(folder.path().join(name)).unwrap()).unwrap()
-        };
-        let (summary, reference) = (json(&ours.folder, "summary.json"), json(&python.folder, "reference.json"));
+        let summary: Value =
+            serde_json::from_slice(&fs::read(ours.folder.path().join("summary.json")).unwrap()).unwrap();
         for score in ["test_mse", "persistence_mse"] {
-            assert_eq!(summary[score].as_f64().unwrap(), reference[score].as_f64().unwrap(), "{test}: {score}");
+            // A float32, which the summary holds as the same float64 and the notebook's record with its own digits.
+            let of_python = python.quantity("scores", score)[0] as f32;
+            assert_eq!(summary[score].as_f64().unwrap(), f64::from(of_python), "{test}: {score}");
         }
     }
 }
 
 #[test]
 fn every_scaled_price_equals_numpys_to_the_bit() {
-    let Some(python) = program("scaling", "stock_lstm.py", &["--epochs", "1"]) else { return };
-    let reference = fs::read_to_string(python.folder.path().join("reference.json")).unwrap();
-    let numpy: Value = serde_json::from_str::<Value>(&reference).unwrap()["scaled"].take();
+    let Some(printed) = run("scaling", NOTEBOOKS_SCALED_PRICES, &[]) else { return };
+    let numpy: Value = serde_json::from_str(printed.lines().last().unwrap()).unwrap();
     let prices = Prices::read(&workspace().join("data/goog.csv"), Order::OldestFirst).unwrap();
     let rows = numpy.as_array().unwrap();
     assert_eq!((rows.len(), prices.rows().len()), (732, 732));
@@ -45,8 +45,20 @@ fn every_scaled_price_equals_numpys_to_the_bit() {
     }
 }
 
-// .venv/bin/python notebooks-ref/stock_lstm.py --seed 0, on a machine with AVX-512: 0.001147420727647841 at epoch 100 and
-// 0.000792232807725668 at epoch 500. Another instruction set changes the last bits of each step.
+/// Runs the notebook as run.py does, trains for one epoch, and prints its `x` after its own output.
+const NOTEBOOKS_SCALED_PRICES: &str = r#"
+import json, os, sys
+from pathlib import Path
+sys.path.insert(0, "notebooks-ref")
+os.chdir("notebooks-ref")
+import run
+namespace, _ = run.execute(run.code_cells(Path("stock_lstm.ipynb")), {"epochs": 1}, None)
+print(json.dumps(namespace["x"].tolist()))
+"#;
+
+// .venv/bin/python notebooks-ref/run.py notebooks-ref/stock_lstm.ipynb --seed 0, on a machine with AVX-512:
+// 0.001147420727647841 at epoch 100 and 0.000792232807725668 at epoch 500. Another instruction set changes the last bits
+// of each step.
 #[test]
 fn the_losses_of_seed_zero_are_the_recorded_ones() {
     let losses = train(BINARY, &["--seed", "0"]).losses;

@@ -1,6 +1,6 @@
-//! The lesson and the notebook's program: the same bits from the first loss to the last weight.
+//! The lesson and the notebook: the same bits from the first loss to the last weight.
 
-use python_torch::{assert_same_bits, program, train};
+use python_torch::{assert_same_bits, notebook, train};
 
 use crate::BINARY;
 
@@ -10,17 +10,17 @@ fn every_loss_and_every_weight_equals_pytorch_to_the_bit() {
         [["--seed", "0", "--threads", "1"], ["--seed", "0", "--threads", "2"], ["--seed", "41", "--threads", "2"]]
     {
         let test = format!("text-rnn {}", args.join(" "));
-        let Some(python) = program(&test, "text_rnn.py", &args) else { return };
+        let Some(python) = notebook(&test, "text_rnn.ipynb", &args) else { return };
         let ours = train(BINARY, &args);
         assert_eq!(ours.losses.len(), 500);
-        assert_same_bits(&test, &ours, &python);
-        for line in python.stdout.lines().filter(|line| line.starts_with("Epoch")) {
+        assert_same_bits(&test, &ours, &python.trained);
+        for line in python.trained.stdout.lines().filter(|line| line.starts_with("Epoch")) {
             assert!(ours.stdout.contains(line), "{line:?} is not in:\n{}", ours.stdout);
         }
     }
 }
 
-// .venv/bin/python notebooks-ref/text_rnn.py --seed 0, on a machine with AVX-512: 0.5093398690223694 at epoch 100 and
+// .venv/bin/python notebooks-ref/run.py notebooks-ref/text_rnn.ipynb --seed 0, on a machine with AVX-512: 0.5093398690223694 at epoch 100 and
 // 0.009441572241485119 at epoch 500. Another instruction set changes the last bits of each step.
 #[test]
 fn the_losses_of_seed_zero_are_the_recorded_ones() {
