@@ -20,6 +20,9 @@ const LOCAL_HEADER_LEN: u64 = 30;
 /// Room for a million records.
 const MAX_DIRECTORY: u64 = 128 << 20;
 
+/// How much of a record is read at a time.
+const PART: usize = 256 << 10;
+
 /// Flags without consequence for a stored record: sizes after the data (libtorch writes it so), names in UTF-8.
 const HARMLESS_FLAGS: u16 = 1 << 3 | 1 << 11;
 
@@ -85,8 +88,9 @@ impl<R: Read + Seek> Archive<R> {
         if start.checked_add(record.size).is_none_or(|end| end > record.end) {
             return Err(problem(ArchiveProblem::Overlap));
         }
-        let data = read_at(&mut self.source, start, record.size)?;
-        if crc32fast::hash(&data) != record.crc {
+        let mut checksum = crc32fast::Hasher::new();
+        let data = read_through(&mut self.source, start, record.size, |part| checksum.update(part))?;
+        if checksum.finalize() != record.crc {
             return Err(problem(ArchiveProblem::Checksum));
         }
         Ok(data)
@@ -183,14 +187,23 @@ fn find_ends(records: &mut IndexMap<String, Record>, directory: u64) -> Result<(
     Ok(())
 }
 
-/// `len` bytes from position `at`. Their memory is taken only as far as the file goes.
+/// `len` bytes from position `at`.
 fn read_at<R: Read + Seek>(source: &mut R, at: u64, len: u64) -> Result<Vec<u8>> {
+    read_through(source, at, len, |_| ())
+}
+
+/// The same; `look` is shown part after part, each while the processor's cache still has it.
+fn read_through<R: Read + Seek>(source: &mut R, at: u64, len: u64, mut look: impl FnMut(&[u8])) -> Result<Vec<u8>> {
     source.seek(SeekFrom::Start(at))?;
     let room = usize::try_from(len).map_err(|_| Error::OutOfMemory { bytes: usize::MAX })?;
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(room).map_err(|_| Error::OutOfMemory { bytes: room })?;
-    if source.take(len).read_to_end(&mut bytes)? != room {
-        return Err(broken(ArchiveProblem::NoEnd));
+    while bytes.len() < room {
+        let (start, part) = (bytes.len(), PART.min(room - bytes.len()));
+        if source.by_ref().take(part as u64).read_to_end(&mut bytes)? == 0 {
+            return Err(broken(ArchiveProblem::NoEnd));
+        }
+        look(&bytes[start..]);
     }
     Ok(bytes)
 }
