@@ -59,7 +59,8 @@ fn a_run_fills_its_folder_and_prints_the_slides_lines() {
         fs::read_dir(&run).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     files.sort();
     let pictures = ["confusion", "loss", "mistakes"].map(|name| [format!("{name}.png"), format!("{name}.svg")]);
-    let records = ["config.json", "metrics.jsonl", "model.pt", "summary.json"].map(str::to_owned);
+    let records =
+        ["best.pt", "checkpoint.pt", "config.json", "metrics.jsonl", "model.pt", "summary.json"].map(str::to_owned);
     let mut expected: Vec<_> = pictures.into_iter().flatten().chain(records).collect();
     expected.sort();
     assert_eq!(files, expected);

@@ -5,6 +5,8 @@ mod batches;
 mod cli;
 mod files;
 mod parity;
+#[cfg(unix)]
+mod resume;
 mod support;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_mnist-gru");

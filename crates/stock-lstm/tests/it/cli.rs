@@ -45,7 +45,7 @@ fn a_run_fills_its_folder_and_answers_in_the_slides_format() {
         fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     files.sort();
     let pictures = ["loss.png", "loss.svg", "metrics.jsonl", "model.pt", "predictions.png", "predictions.svg"];
-    assert_eq!(files, [&["config.json"], &pictures[..], &["summary.json"]].concat());
+    assert_eq!(files, [&["best.pt", "checkpoint.pt", "config.json"], &pictures[..], &["summary.json"]].concat());
     assert_eq!(fs::read_to_string(dir.path().join("metrics.jsonl")).unwrap().lines().count(), 200);
     let config = json(&dir.path().join("config.json"));
     assert_eq!((&config["csv"], &config["order"]), (&"data/goog.csv".into(), &"newest-first".into()));

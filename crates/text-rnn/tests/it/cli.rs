@@ -27,7 +27,19 @@ fn a_run_fills_its_folder_and_answers_in_the_slides_format() {
     let mut files: Vec<_> =
         fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     files.sort();
-    assert_eq!(files, ["config.json", "loss.png", "loss.svg", "metrics.jsonl", "model.pt", "summary.json"]);
+    assert_eq!(
+        files,
+        [
+            "best.pt",
+            "checkpoint.pt",
+            "config.json",
+            "loss.png",
+            "loss.svg",
+            "metrics.jsonl",
+            "model.pt",
+            "summary.json"
+        ]
+    );
     let summary: Value = serde_json::from_slice(&fs::read(dir.path().join("summary.json")).unwrap()).unwrap();
     assert_eq!((summary["epochs"].as_u64(), summary["seed"].as_i64()), (Some(500), Some(0)));
     assert_eq!(summary["predictions"][3]["predicted"], "cat");

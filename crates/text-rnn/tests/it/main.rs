@@ -4,5 +4,6 @@
 
 mod cli;
 mod parity;
+mod resume;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_text-rnn");

@@ -136,11 +136,11 @@ impl StateDict {
     /// [`Error::StateDict`] if it is not a dict of tensors by name; the message says what it is.
     pub fn from_value(value: &Value) -> Result<StateDict> {
         let fault = |what: String| Error::StateDict(format!("not a state_dict, which has tensors by name: {what}"));
-        let dict = value.as_dict().ok_or_else(|| fault(format!("a {}", value.type_name())))?;
+        let dict = value.as_dict().ok_or_else(|| fault(format!("it is of type {}", value.type_name())))?;
         let mut state_dict = StateDict::new();
         for (key, value) in dict.iter() {
             let (Some(name), Some(tensor)) = (key.as_str(), value.as_tensor()) else {
-                return Err(fault(format!("[{key}] is a {}", value.type_name())));
+                return Err(fault(format!("[{key}] is of type {}", value.type_name())));
             };
             let tensor = Tensor::try_from(tensor).map_err(|error| Error::StateDict(format!("{name}: {error}")))?;
             state_dict.insert(name, tensor);

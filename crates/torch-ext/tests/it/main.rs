@@ -1,10 +1,11 @@
 //! torch-ext beside PyTorch.
 
-#![allow(clippy::unwrap_used)] // helpers of tests are tests, which clippy does not see
+#![allow(clippy::panic, clippy::unwrap_used)] // helpers of tests are tests, which clippy does not see
 
 mod clip;
 mod lr_scheduler;
 mod optim;
 mod rng;
 mod saved;
+mod state_dict;
 mod support;

@@ -1,0 +1,76 @@
+//! Ctrl-C within an epoch: the run that goes on takes the batches that were left, and ends with the same bits.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::BINARY;
+use crate::support::write_mnist;
+
+/// 200 batches an epoch.
+fn command(home: &Path, args: &str) -> Command {
+    let mut command = Command::new(BINARY);
+    let options = "--device cpu --threads 1 --data data --out run --batch-size 10 --hidden-size 32 --no-progress";
+    command.args(options.split_whitespace()).args(args.split_whitespace());
+    command.current_dir(home).stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+}
+
+/// Runs, for so long after the start of training at most; the last line on stderr and the exit code.
+fn run(home: &Path, args: &str, time: Duration) -> (String, Option<i32>) {
+    let mut child = command(home, args).spawn().unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut text = String::new();
+    while !text.contains("digits to learn from") && stderr.read_line(&mut text).unwrap() > 0 {}
+    let begun = std::time::Instant::now();
+    while begun.elapsed() < time && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    if child.try_wait().unwrap().is_none() {
+        Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    }
+    stderr.read_to_string(&mut text).unwrap();
+    (text.lines().last().unwrap_or_default().to_owned(), child.wait().unwrap().code())
+}
+
+fn outcome(home: &Path) -> [Vec<u8>; 3] {
+    ["metrics.jsonl", "model.pt", "best.pt"].map(|name| fs::read(home.join("run").join(name)).unwrap())
+}
+
+fn home() -> TempDir {
+    let home = tempfile::tempdir().unwrap();
+    fs::create_dir(home.path().join("data")).unwrap();
+    write_mnist(&home.path().join("data"), 2000, 50);
+    home
+}
+
+#[test]
+fn an_epoch_that_was_cut_short_is_gone_on_with() {
+    let home = home();
+    let home = home.path();
+    let long = Duration::from_secs(600);
+    assert_eq!(run(home, "--seed 3", long).1, Some(0));
+    let reference = outcome(home);
+
+    let (mut within, mut resume) = (0, "--overwrite --seed 3");
+    for pause in (0..).map(|n| Duration::from_millis(150 + 40 * (n % 5))) {
+        let (last, code) = run(home, resume, pause);
+        if home.join("run/summary.json").exists() {
+            break;
+        }
+        assert_eq!(code, Some(130), "{last}");
+        // Before and after training a signal ends the process at once and in silence.
+        assert!(
+            !last.starts_with("interrupted") || last.ends_with("run keeps all of it, and --resume goes on"),
+            "{last}"
+        );
+        within += usize::from(last.contains("batches"));
+        resume = "--resume";
+    }
+    assert!(within > 0, "no interruption fell within an epoch");
+    assert!(outcome(home) == reference, "the bits are not those of a run that nothing disturbed");
+}

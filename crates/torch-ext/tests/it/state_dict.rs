@@ -1,0 +1,112 @@
+//! Files of a `state_dict`, to and from Python.
+
+use std::fs;
+
+use tch::{Device, Kind, Tensor};
+use torch_ext::{Error, Format, StateDict};
+
+/// A tensor of every kind that a file can hold, one without dimensions and one without elements.
+fn every_kind() -> StateDict {
+    let kinds = [
+        ("f32", Kind::Float),
+        ("f64", Kind::Double),
+        ("f16", Kind::Half),
+        ("bf16", Kind::BFloat16),
+        ("i64", Kind::Int64),
+        ("i32", Kind::Int),
+        ("i16", Kind::Int16),
+        ("i8", Kind::Int8),
+        ("u8", Kind::Uint8),
+        ("bool", Kind::Bool),
+    ];
+    let tensor = |kind| Tensor::arange(6, (Kind::Int64, Device::Cpu)).reshape([2, 3]).to_kind(kind);
+    let mut state_dict: StateDict =
+        kinds.map(|(name, kind)| (format!("layer.{name}"), tensor(kind))).into_iter().collect();
+    state_dict.insert("scalar", Tensor::from(0.5f32));
+    state_dict.insert("empty", Tensor::zeros([0, 3], tch::kind::FLOAT_CPU));
+    state_dict
+}
+
+fn assert_equal(ours: &StateDict, theirs: &StateDict) {
+    assert_eq!(ours.len(), theirs.len());
+    for (name, tensor) in ours.iter() {
+        let other = theirs.get(name).unwrap_or_else(|| panic!("{name} is missing"));
+        assert_eq!((tensor.kind(), tensor.size(), tensor), (other.kind(), other.size(), other), "{name}");
+    }
+}
+
+#[test]
+fn both_formats_give_back_what_they_were_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let state_dict = every_kind();
+    for format in [Format::Pt, Format::Safetensors] {
+        // The name says nothing: the content does.
+        let path = folder.path().join("model.bin");
+        state_dict.save_as(&path, format).unwrap();
+        assert_equal(&StateDict::load(&path).unwrap(), &state_dict);
+    }
+    let path = folder.path().join("model.pt");
+    state_dict.save(&path).unwrap();
+    let names = |state_dict: &StateDict| state_dict.iter().map(|(name, _)| name.to_owned()).collect::<Vec<_>>();
+    assert_eq!(names(&StateDict::load(&path).unwrap()), names(&state_dict), "a .pt keeps the order");
+}
+
+#[test]
+fn python_reads_and_writes_the_same_files() {
+    let test = "state_dict::python_reads_and_writes_the_same_files";
+    let folder = tempfile::tempdir().unwrap();
+    let state_dict = every_kind();
+    let path = |name: &str| folder.path().join(name);
+    state_dict.save(path("rust.pt")).unwrap();
+    state_dict.save_as(path("rust.safetensors"), Format::Safetensors).unwrap();
+    // The format of safetensors: the length of a JSON header, the header, the tensors' bytes at "data_offsets".
+    let program = r#"
+import json, sys, torch
+folder = sys.argv[1]
+state = torch.load(f"{folder}/rust.pt", weights_only=True)
+assert type(state).__name__ == "OrderedDict" and state._metadata == {"": {"version": 1}, "layer": {"version": 1}}
+dtypes = {"F32": torch.float32, "F64": torch.float64, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64,
+          "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool}
+data = open(f"{folder}/rust.safetensors", "rb").read()
+length = int.from_bytes(data[:8], "little")
+header = json.loads(data[8 : 8 + length])
+assert header.pop("__metadata__") == {"format": "pt"}
+assert sorted(header) == sorted(state)
+for name, entry in header.items():
+    begin, end = entry["data_offsets"]
+    raw = data[8 + length + begin : 8 + length + end]
+    tensor = torch.frombuffer(bytearray(raw), dtype=dtypes[entry["dtype"]]) if raw else torch.empty(0)
+    assert torch.equal(tensor.view(entry["shape"]), state[name]) and tensor.dtype == state[name].dtype, name
+torch.save(state, f"{folder}/python.pt")
+torch.save(dict(state), f"{folder}/plain.pt")
+"#;
+    let Some(_) = python_torch::run(test, program, &[folder.path().to_str().unwrap()]) else { return };
+    for name in ["python.pt", "plain.pt"] {
+        assert_equal(&StateDict::load(path(name)).unwrap(), &state_dict);
+    }
+}
+
+#[test]
+fn what_is_no_state_dict_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model");
+    let refusal = || match StateDict::load(&path).unwrap_err() {
+        Error::File(message) => message.replace(&path.display().to_string(), "FILE"),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(refusal(), "FILE: No such file or directory (os error 2)");
+    let nested = pt_file::Value::dict([("model", pt_file::Value::dict([("w", 1)])), ("epoch", 3.into())]);
+    pt_file::save_file(&path, &nested).unwrap();
+    assert_eq!(refusal(), "FILE: not a state_dict, which has tensors by name: [\"model\"] is of type dict");
+    pt_file::save_file(&path, &pt_file::Value::Int(1)).unwrap();
+    assert_eq!(refusal(), "FILE: not a state_dict, which has tensors by name: it is of type int");
+
+    let safetensors = |header: &str, data: &[u8]| {
+        let length = (header.len() as u64).to_le_bytes();
+        fs::write(&path, [&length[..], header.as_bytes(), data].concat()).unwrap();
+    };
+    safetensors(r#"{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#, &[0; 4]);
+    assert!(refusal().starts_with("FILE: broken safetensors: "), "{}", refusal());
+    safetensors(r#"{"w":{"dtype":"U64","shape":[1],"data_offsets":[0,8]}}"#, &[0; 8]);
+    assert_eq!(refusal(), "FILE: w is of dtype U64, which is not read here");
+}
