@@ -3,8 +3,9 @@
 //! ```text
 //! cd crates/pt-file
 //! PT_FILE_SEEDS=fuzz/corpus cargo test mutations      # good files to start from
-//! cargo +nightly fuzz run file -- -max_total_time=600
-//! cargo +nightly fuzz run pickle -- -max_total_time=600
+//! export CXX=c++                                      # not the workspace's, which wants libtorch
+//! cargo +nightly fuzz run file -- -max_total_time=600 -timeout=5 -malloc_limit_mb=64
+//! cargo +nightly fuzz run pickle -- -max_total_time=600 -timeout=5 -malloc_limit_mb=64
 //! ```
 
 use std::io::{Cursor, Write};

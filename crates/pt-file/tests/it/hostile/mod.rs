@@ -2,6 +2,8 @@
 
 mod bombs;
 mod cases;
+#[cfg(all(target_os = "linux", not(feature = "tch")))] // the kernel's count is taken, in which libtorch would be most
+mod memory;
 
 use std::collections::HashSet;
 use std::io::Cursor;
@@ -10,15 +12,13 @@ use std::time::{Duration, Instant};
 use crate::craft::{floats, made_by};
 use cases::Case;
 
-/// With everything that the process needs besides.
-#[cfg(all(target_os = "linux", not(feature = "tch")))]
-const MEMORY: usize = 50_000_000;
-
 const TIME: Duration = Duration::from_millis(100);
 
 fn cases() -> Vec<Case> {
+    use bombs::{masses, repetitions};
     use cases::{archives, formats, pickles, programs, tensors};
-    [archives(), bombs::bombs(), formats(), pickles(), programs(), tensors()].into_iter().flatten().collect()
+    let groups = [archives(), formats(), masses(), pickles(), programs(), repetitions(), tensors()];
+    groups.into_iter().flatten().collect()
 }
 
 #[test]
@@ -47,40 +47,6 @@ fn refusal(name: &str, file: &[u8]) -> (String, Duration) {
 fn time_on_processor() -> Option<Duration> {
     let statistics = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
     statistics.split(' ').next()?.parse().ok().map(Duration::from_nanos)
-}
-
-/// A process for each file, so that what the system counts is the memory of one. libtorch alone would be too much.
-#[cfg(all(target_os = "linux", not(feature = "tch")))]
-#[test]
-fn each_is_refused_in_little_memory() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("hostile.pt");
-    for (name, file, _) in cases() {
-        std::fs::write(&path, file).unwrap();
-        let child = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "hostile::refuses_the_file_that_is_named", "--nocapture"])
-            .env(FILE, &path)
-            .output();
-        let said = String::from_utf8(child.unwrap().stdout).unwrap();
-        let peak = said.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
-        let kilobytes: Option<usize> = peak;
-        let peak = 1024 * kilobytes.unwrap_or_else(|| unreachable!("{name}: {said}"));
-        assert!(peak < MEMORY, "{name} took {peak} bytes");
-    }
-}
-
-/// The variable of the environment that names the file.
-#[cfg(all(target_os = "linux", not(feature = "tch")))]
-const FILE: &str = "PT_FILE_HOSTILE";
-
-/// What the processes of the test above do: refuse the file, and print the most memory they ever had.
-#[cfg(all(target_os = "linux", not(feature = "tch")))]
-#[test]
-fn refuses_the_file_that_is_named() {
-    let Some(path) = std::env::var_os(FILE) else { return };
-    assert!(pt_file::load_file(path).is_err());
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    println!("\n{}", status.lines().find(|line| line.starts_with("VmHWM:")).unwrap());
 }
 
 #[test]
