@@ -21,6 +21,9 @@ fn state_dict() -> Value {
     )
 }
 
+/// What this crate does, and how many seconds it took.
+type Measurement<'a> = Box<dyn FnMut() -> f64 + 'a>;
+
 /// Seconds of one call; what it returns is dropped afterwards.
 fn seconds<T>(run: impl FnOnce() -> T) -> f64 {
     let start = Instant::now();
@@ -69,7 +72,7 @@ fn main() {
     let mut python = Python::start(folder.path());
     python.seconds("save"); // so that there is a file to read
 
-    let mut run: [(&str, &str, Box<dyn FnMut() -> f64>); 5] = [
+    let comparisons: [(&str, &str, Measurement<'_>); 5] = [
         ("write", "save", Box::new(|| seconds(|| save(File::create(&ours).unwrap(), &value).unwrap()))),
         ("write and fsync", "save and fsync", Box::new(|| seconds(|| save_file(&ours, &value).unwrap()))),
         ("read ours", "load ours", Box::new(|| seconds(|| load_file(&ours).unwrap()))),
@@ -77,7 +80,7 @@ fn main() {
         ("list", "load mmap", Box::new(|| seconds(|| pt_file::Reader::open(&theirs).unwrap()))),
     ];
     println!("{:<16} {:>10} {:>10}", "seconds", "pt-file", "torch");
-    for (what, command, ours) in &mut run {
+    for (what, command, mut ours) in comparisons {
         let pairs: Vec<(f64, f64)> = (0..rounds).map(|_| (ours(), python.seconds(command))).collect();
         let (ours, theirs): (Vec<f64>, Vec<f64>) = pairs.into_iter().unzip();
         let (ours, theirs) = (median(ours), median(theirs));

@@ -1,9 +1,9 @@
 //! What the machine of a pickle works on.
 //!
 //! Everything that holds other things lies in an arena and is named by its index. So a value that is used twice is one
-//! object, lists may contain themselves, and nothing here is recursive, however deep the nesting. Objects take 16 bytes
-//! and tuples no memory beside their items: what a tensor is made of are five tuples, and a hostile pickle makes an
-//! object of every byte.
+//! object, lists may contain themselves, and nothing here is recursive, however deep the nesting. An object takes 16
+//! bytes, for a hostile pickle makes one of every byte; a tuple takes no more than its items, for every tensor is made
+//! of several.
 
 use std::collections::HashMap;
 

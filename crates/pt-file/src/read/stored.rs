@@ -51,7 +51,7 @@ impl StoredTensor {
 
     /// The bytes that it takes, in six allocations.
     pub(super) fn memory(&self) -> usize {
-        let fixed = size_of::<Stored>() + size_of::<Layout>() + 2 * size_of::<[usize; 2]>(); // an Arc counts twice
+        let fixed = size_of::<Stored>() + size_of::<Layout>() + 2 * size_of::<[usize; 2]>(); // each Arc has two counts
         let varying = self.record().len() + self.location().len() + 2 * size_of_val(self.shape());
         fixed + varying + 6 * ALLOCATION
     }
