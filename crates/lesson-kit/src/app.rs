@@ -16,13 +16,14 @@ use crate::{Lesson, args, exit, resume};
 /// libtorch's messages stays in it, and `RUST_BACKTRACE` shows where a panic came from. Codes: [`exit`].
 ///
 /// ```no_run
-/// use lesson_kit::{Defaults, Lesson, TrainArgs};
+/// use lesson_kit::{Defaults, Lesson, Tolerances, TrainArgs};
 ///
 /// const LESSON: Lesson = Lesson {
 ///     name: "text-rnn",
 ///     version: env!("CARGO_PKG_VERSION"),
 ///     defaults: Defaults { epochs: 500, lr: 0.01, hidden_size: 5, num_layers: 1, batch_size: None },
 ///     pictures: &[],
+///     tolerances: Tolerances::NONE,
 /// };
 ///
 /// /// Predict the last word of a sentence
@@ -78,8 +79,11 @@ pub fn parse<C: Parser>(
     lesson: &Lesson,
     arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
 ) -> Result<(C, ArgMatches), clap::Error> {
-    let mut command =
-        args::with_defaults(lesson, C::command()).version(lesson.version).max_term_width(110).args_override_self(true);
+    let mut command = args::with_defaults(lesson, C::command())
+        .version(lesson.version)
+        .max_term_width(110)
+        .args_override_self(true)
+        .args_conflicts_with_subcommands(true);
     let matches = command.try_get_matches_from_mut(arguments)?;
     args::check_contradictions(&mut command, &matches)?;
     let cli = C::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;

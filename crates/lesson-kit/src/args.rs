@@ -36,15 +36,21 @@ pub struct TrainArgs {
     pub num_layers: i64,
 
     /// Where to compute: auto, cpu, cuda or cuda:N. `auto` takes CUDA if it is there and says so; `cuda` never falls back
-    #[arg(long, value_name = "DEVICE", default_value = "auto", default_value_if("cuda", "true", "cuda"))]
+    #[arg(
+        global = true,
+        long,
+        value_name = "DEVICE",
+        default_value = "auto",
+        default_value_if("cuda", "true", "cuda")
+    )]
     pub device: DeviceChoice,
 
     /// Short for --device cuda
-    #[arg(long)]
+    #[arg(global = true, long)]
     pub cuda: bool,
 
     /// CPU threads for libtorch [default: libtorch's own choice]
-    #[arg(long, value_name = "N", value_parser = at_least_one::<i32>, allow_negative_numbers = true)]
+    #[arg(global = true, long, value_name = "N", value_parser = at_least_one::<i32>, allow_negative_numbers = true)]
     pub threads: Option<i32>,
 
     /// Run folder: receives the model, the metrics and the plots
@@ -73,20 +79,24 @@ pub struct TrainArgs {
     pub dry_run: bool,
 
     /// Print the summary as one JSON object on stdout, and nothing else there
-    #[arg(long)]
+    #[arg(global = true, long)]
     pub json: bool,
 
     /// Say nothing on stderr but errors; results still go to stdout
-    #[arg(short, long, conflicts_with = "verbose")]
+    #[arg(global = true, short, long, conflicts_with = "verbose")]
     pub quiet: bool,
 
     /// Say more: settings and versions, and the whole of libtorch's errors
-    #[arg(short, long, action = ArgAction::SetTrue)]
+    #[arg(global = true, short, long, action = ArgAction::SetTrue)]
     pub verbose: bool,
 
     /// Show neither a progress bar nor a line per epoch
-    #[arg(long)]
+    #[arg(global = true, long)]
     pub no_progress: bool,
+
+    /// The run is one side of a comparison: nothing goes to stdout, and the order of the batches is kept.
+    #[arg(skip)]
+    pub(crate) compared: bool,
 }
 
 /// Options of the lessons that train in batches.

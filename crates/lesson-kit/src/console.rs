@@ -23,6 +23,8 @@ pub fn print_result(line: impl Display) -> Result<()> {
 #[derive(Debug)]
 pub struct Console {
     json: bool,
+    /// Neither results nor the summary go to stdout.
+    silent: bool,
     quiet: bool,
     verbose: bool,
     progress: Progress,
@@ -32,7 +34,7 @@ impl Console {
     /// A console for a run of `epochs` epochs.
     pub fn new(args: &TrainArgs, epochs: u32) -> Console {
         let progress = Progress::new(!(args.quiet || args.no_progress), epochs);
-        Console { json: args.json, quiet: args.quiet, verbose: args.verbose, progress }
+        Console { json: args.json, silent: args.compared, quiet: args.quiet, verbose: args.verbose, progress }
     }
 
     /// The progress display.
@@ -45,7 +47,7 @@ impl Console {
     /// # Errors
     /// See [`print_result`].
     pub fn say(&self, line: impl Display) -> Result<()> {
-        if self.json { Ok(()) } else { self.progress.suspend(|| print_result(line)) }
+        if self.json || self.silent { Ok(()) } else { self.progress.suspend(|| print_result(line)) }
     }
 
     /// The summary: stdout with `--json`, and nowhere without.
@@ -53,7 +55,7 @@ impl Console {
     /// # Errors
     /// See [`print_result`].
     pub fn json(&self, object: impl Display) -> Result<()> {
-        if self.json { self.progress.suspend(|| print_result(object)) } else { Ok(()) }
+        if self.json && !self.silent { self.progress.suspend(|| print_result(object)) } else { Ok(()) }
     }
 
     /// A message about the run: stderr, unless `--quiet`.

@@ -1,4 +1,4 @@
-//! Exit codes, and the two errors that are not failures of the program.
+//! Exit codes, and the errors that are not failures of the program.
 
 use std::fmt;
 
@@ -39,12 +39,26 @@ impl fmt::Display for UsageError {
 
 impl std::error::Error for UsageError {}
 
+/// A comparison found a difference; the text counts them.
+#[derive(Debug)]
+pub struct ComparisonOff(pub String);
+
+impl fmt::Display for ComparisonOff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ComparisonOff {}
+
 /// The exit code that belongs to an error.
 pub fn code(error: &anyhow::Error) -> u8 {
     if error.is::<Interrupted>() {
         INTERRUPTED
     } else if error.is::<UsageError>() {
         USAGE
+    } else if error.is::<ComparisonOff>() {
+        COMPARISON_OFF
     } else {
         FAILED
     }

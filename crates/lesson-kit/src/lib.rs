@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`main`], [`Lesson`], [`TrainArgs`], [`BatchArgs`] | the command line with the lesson's defaults, errors and exit codes |
 //! | [`Run`] | device, threads, seed, run folder, progress, Ctrl-C, records, checkpoints, plots |
+//! | [`Command`], [`Session`], [`SavedModel`], [`compare`] | the commands `eval` and `compare` |
 //! | [`Linear`] | `torch.nn.Linear` with its initialisation, to the bit |
 //! | [`cross_entropy`] | `torch.nn.CrossEntropyLoss` |
 //! | [`loader`] | the order in which `torch.utils.data.DataLoader` gives its batches, to the bit |
@@ -19,6 +20,8 @@ mod args;
 mod atomic;
 mod boundary;
 mod checkpoint;
+mod command;
+pub mod compare;
 mod console;
 mod cross_entropy;
 mod device;
@@ -37,14 +40,19 @@ mod record;
 mod resume;
 mod run;
 mod run_folder;
+mod saved_model;
 mod seed;
+mod session;
 
 pub use app::{main, parse};
 pub use args::{BatchArgs, DeviceChoice, TrainArgs};
 pub use boundary::{Batches, Epochs};
+pub use command::{Command, EvalArgs};
 pub use console::print_result;
 pub use cross_entropy::cross_entropy;
 pub use learner::{Learner, LearnerMut};
-pub use lesson::{Defaults, Lesson};
+pub use lesson::{Defaults, Lesson, Tolerances};
 pub use linear::Linear;
 pub use run::Run;
+pub use saved_model::SavedModel;
+pub use session::Session;

@@ -36,6 +36,11 @@ impl Losses {
         self.epochs.last().copied()
     }
 
+    /// The losses of the whole epochs, and of their batches.
+    pub fn all(&self) -> (Vec<f32>, Vec<f32>) {
+        (self.epochs.iter().map(|&(_, loss)| loss).collect(), self.batches.iter().map(|&(_, loss)| loss).collect())
+    }
+
     /// Loss over epochs; where there are batches, theirs behind it.
     pub fn chart(&self, lesson: &str) -> LineChart {
         let points = |&(x, loss): &(f64, f32)| (x, f64::from(loss));

@@ -1,9 +1,10 @@
 //! The score on digits that the network has never seen.
 
 use anyhow::Result;
+use lesson_kit::compare::Results;
 use lesson_kit::{cross_entropy, loader, metrics};
 use serde::Serialize;
-use tch::{Device, Reduction};
+use tch::{Device, Reduction, Tensor};
 
 use crate::data::{CLASSES, TensorDataset};
 use crate::model::MnistNn;
@@ -23,6 +24,20 @@ pub struct Evaluation {
     /// What it took each test digit for, in order; not in `summary.json`.
     #[serde(skip)]
     pub predicted: Vec<i64>,
+}
+
+impl Evaluation {
+    /// What the notebook has beside it.
+    ///
+    /// # Errors
+    /// If libtorch cannot copy a tensor.
+    pub fn compared(&self, results: &mut Results) -> Result<()> {
+        results.add("predictions", "digits", &Tensor::from_slice(&self.predicted))?;
+        results.add("scores", "test_loss", &Tensor::from(self.test_loss))?;
+        results.add("scores", "test_accuracy", &Tensor::from(self.test_accuracy))?;
+        let confusion = Tensor::from_slice(&self.confusion.concat());
+        results.add("scores", "confusion", &confusion.f_view([CLASSES as i64, CLASSES as i64])?)
+    }
 }
 
 /// Asks the network which digit each test image is.

@@ -5,6 +5,7 @@
 //! [`report`] shows what it gets wrong.
 #![forbid(unsafe_code)]
 
+pub mod cli;
 pub mod data;
 pub mod evaluate;
 pub mod idx;
@@ -12,7 +13,7 @@ pub mod model;
 pub mod report;
 pub mod train;
 
-use lesson_kit::{Defaults, Lesson};
+use lesson_kit::{Defaults, Lesson, Tolerances};
 
 /// The notebook's values.
 pub const LESSON: Lesson = Lesson {
@@ -20,4 +21,11 @@ pub const LESSON: Lesson = Lesson {
     version: env!("CARGO_PKG_VERSION"),
     defaults: Defaults { epochs: 2, lr: 0.01, hidden_size: 128, num_layers: 2, batch_size: Some(100) },
     pictures: &[report::CONFUSION, report::MISTAKES],
+    tolerances: Tolerances {
+        initial_weights: 1e-6,
+        losses: 1e-4,
+        final_weights: 1e-3,
+        predictions: 1e-3,
+        scores: 1e-3,
+    },
 };

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use anyhow::Result;
+use lesson_kit::compare::Results;
 use lesson_kit::plot::{Line, LineChart};
 use serde::Serialize;
 use tch::{Device, Tensor};
@@ -38,6 +39,19 @@ pub struct Evaluation {
     pub persistence_mse_squared_dollars: f64,
     /// The same in dollars.
     pub persistence_rmse_dollars: f64,
+}
+
+impl Evaluation {
+    /// What the notebook has beside it; `predicted` are the closes that are scored.
+    ///
+    /// # Errors
+    /// If libtorch cannot copy a tensor.
+    pub fn compared(&self, predicted: &Tensor, results: &mut Results) -> Result<()> {
+        results.add("predictions", "closes", predicted)?;
+        // They are float32 numbers, as the notebook's.
+        results.add("scores", "test_mse", &Tensor::from(self.test_mse as f32))?;
+        results.add("scores", "persistence_mse", &Tensor::from(self.persistence_mse as f32))
+    }
 }
 
 /// What the network says of the test windows, scaled: (windows, 1).

@@ -4,12 +4,13 @@
 //! [`model`] is the network, [`train`] the training loop, [`evaluate`] what the network is worth on days it never saw.
 #![forbid(unsafe_code)]
 
+pub mod cli;
 pub mod data;
 pub mod evaluate;
 pub mod model;
 pub mod train;
 
-use lesson_kit::{Defaults, Lesson};
+use lesson_kit::{Defaults, Lesson, Tolerances};
 
 /// The picture of true and predicted closes.
 pub const PREDICTIONS: &str = "predictions";
@@ -20,4 +21,11 @@ pub const LESSON: Lesson = Lesson {
     version: env!("CARGO_PKG_VERSION"),
     defaults: Defaults { epochs: 500, lr: 0.01, hidden_size: 10, num_layers: 1, batch_size: None },
     pictures: &[PREDICTIONS],
+    tolerances: Tolerances {
+        initial_weights: 1e-6,
+        losses: 1e-4,
+        final_weights: 1e-3,
+        predictions: 1e-3,
+        scores: 1e-3,
+    },
 };

@@ -4,12 +4,13 @@
 //! the network, [`train`] the training loop, [`evaluate`] what the network says afterwards.
 #![forbid(unsafe_code)]
 
+pub mod cli;
 pub mod data;
 pub mod evaluate;
 pub mod model;
 pub mod train;
 
-use lesson_kit::{Defaults, Lesson};
+use lesson_kit::{Defaults, Lesson, Tolerances};
 
 /// The notebook's values.
 pub const LESSON: Lesson = Lesson {
@@ -17,4 +18,11 @@ pub const LESSON: Lesson = Lesson {
     version: env!("CARGO_PKG_VERSION"),
     defaults: Defaults { epochs: 500, lr: 0.01, hidden_size: 5, num_layers: 1, batch_size: None },
     pictures: &[],
+    tolerances: Tolerances {
+        initial_weights: 1e-6,
+        losses: 1e-4,
+        final_weights: 1e-3,
+        predictions: 1e-3,
+        scores: 1e-3,
+    },
 };

@@ -23,6 +23,7 @@ unsafe extern "C" {
     pub(crate) fn te_clear_grad(this: *mut C_tensor) -> *mut c_char;
     pub(crate) fn te_rng_get_state(state: *mut *mut C_tensor) -> *mut c_char;
     pub(crate) fn te_rng_set_state(state: *const C_tensor) -> *mut c_char;
+    pub(crate) fn te_cpu_capability(capability: *mut *mut c_char) -> *mut c_char;
     pub(crate) fn te_seeded_randperm(n: i64, seed: u64, permutation: *mut *mut C_tensor) -> *mut c_char;
 }
 
@@ -34,13 +35,22 @@ pub(crate) unsafe fn check(message: *mut c_char) -> Result<()> {
     if message.is_null() {
         return Ok(());
     }
-    // SAFETY: the caller hands over a string from strdup: it ends in a zero, and free() is its counterpart.
-    let text = unsafe {
-        let text = CStr::from_ptr(message).to_string_lossy().into_owned();
-        libc::free(message.cast::<c_void>());
-        text
-    };
+    // SAFETY: the caller hands over a string from strdup.
+    let text = unsafe { take_string(message) };
     Err(Error::Torch(first_line(&text).to_owned()))
+}
+
+/// Copies a string of the shim's and frees it.
+///
+/// # Safety
+/// `text` is a string from `strdup` that nobody else frees.
+pub(crate) unsafe fn take_string(text: *mut c_char) -> String {
+    // SAFETY: the caller's promise: the string ends in a zero, and free() is the counterpart of strdup.
+    unsafe {
+        let copy = CStr::from_ptr(text).to_string_lossy().into_owned();
+        libc::free(text.cast::<c_void>());
+        copy
+    }
 }
 
 /// Calls a shim function that makes a tensor and takes possession of it.

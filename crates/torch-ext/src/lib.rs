@@ -5,6 +5,7 @@
 //! | [`optim`] | optimizers whose arithmetic is PyTorch's to the bit and whose state is in reach | `torch.optim` |
 //! | [`StateDict`] | a model's tensors by name, to and from `.pt` and safetensors files | `Module.state_dict()` |
 //! | [`rng`] | the default CPU generator's state, permutations from a seed | `torch.get_rng_state`, `torch.randperm` |
+//! | [`cpu`] | the instruction set that libtorch uses | `torch.backends.cpu.get_cpu_capability` |
 //! | [`cuda`] | CUDA, loaded when it is wanted, or the reason why not | `torch.cuda.is_available` |
 //! | [`version`] | the libtorch this build wants | `torch.__version__` |
 //!
@@ -16,6 +17,7 @@
 //! This is the only crate of the workspace with C++ (a shim of a few dozen lines in `csrc/`) and, with the CPU kernels,
 //! the only one with `unsafe`.
 
+pub mod cpu;
 pub mod cuda;
 mod error;
 mod ffi;

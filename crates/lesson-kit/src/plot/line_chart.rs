@@ -12,12 +12,13 @@ const FIGURE_SIZE: f64 = 13.0;
 /// Below this many points each gets a dot.
 const FEW_POINTS: usize = 30;
 
-/// A chart of 800 by 500 pixels.
+/// A chart of 800 by 500 pixels, unless told otherwise.
 #[derive(Debug, Clone)]
 pub struct LineChart {
     title: String,
     x_label: String,
     y_label: String,
+    height: f64,
     log_y: bool,
     lines: Vec<Line>,
 }
@@ -28,17 +29,25 @@ pub struct Line {
     label: String,
     points: Vec<(f64, f64)>,
     pale: bool,
+    width: f64,
 }
 
 impl Line {
     /// A line through `points`.
     pub fn new(label: impl Into<String>, points: Vec<(f64, f64)>) -> Line {
-        Line { label: label.into(), points, pale: false }
+        Line { label: label.into(), points, pale: false, width: 2.0 }
     }
 
     /// Thin and pale: for what stands behind the other lines.
     pub fn pale(mut self) -> Line {
         self.pale = true;
+        self.width = 1.0;
+        self
+    }
+
+    /// Broad: for what another line will cover.
+    pub fn broad(mut self) -> Line {
+        self.width = 6.0;
         self
     }
 }
@@ -47,12 +56,18 @@ impl LineChart {
     /// A chart without lines yet.
     pub fn new(title: impl Into<String>, x_label: impl Into<String>, y_label: impl Into<String>) -> LineChart {
         let (title, x_label, y_label) = (title.into(), x_label.into(), y_label.into());
-        LineChart { title, x_label, y_label, log_y: false, lines: Vec::new() }
+        LineChart { title, x_label, y_label, height: HEIGHT, log_y: false, lines: Vec::new() }
     }
 
     /// Adds a line; the first is drawn first. With more than one, a legend shows the labels.
     pub fn line(mut self, line: Line) -> LineChart {
         self.lines.push(line);
+        self
+    }
+
+    /// Another height than 500 pixels, for a chart that stands in a [`Stack`](super::Stack).
+    pub fn height(mut self, pixels: u32) -> LineChart {
+        self.height = pixels.into();
         self
     }
 
@@ -88,7 +103,7 @@ impl LineChart {
             Axis::linear(if from_zero { 0.0 } else { y_low - pad }, y_high + pad, 6, false)
         };
         let widest = y.ticks.iter().map(|(_, figure)| text_width(figure, FIGURE_SIZE)).fold(0.0, f64::max);
-        Frame { left: 46.0 + widest, right: WIDTH - 28.0, top: 52.0, bottom: HEIGHT - 62.0, x, y }
+        Frame { left: 46.0 + widest, right: WIDTH - 28.0, top: 52.0, bottom: self.height - 62.0, x, y }
     }
 
     fn color(&self, index: usize) -> Color {
@@ -98,7 +113,7 @@ impl LineChart {
 
     fn draw_line(&self, scene: &mut Scene, frame: &Frame, index: usize) {
         let line = &self.lines[index];
-        let (color, width) = (self.color(index), if line.pale { 1.0 } else { 2.0 });
+        let (color, width) = (self.color(index), line.width);
         for run in line.points.split(|point| !self.drawable(point)).filter(|run| !run.is_empty()) {
             let points: Vec<(f64, f64)> = run.iter().map(|&point| frame.place(point)).collect();
             if line.points.len() < FEW_POINTS || points.len() == 1 {
@@ -130,7 +145,7 @@ impl LineChart {
         for (index, line) in self.lines.iter().enumerate() {
             let y = top + gap / 2.0 + row * (index as f64 + 0.5);
             let stroke = vec![(left + gap, y), (left + gap + swatch, y)];
-            scene.add(Shape::Line(stroke, if line.pale { 1.5 } else { 2.5 }, self.color(index)));
+            scene.add(Shape::Line(stroke, line.width + 0.5, self.color(index)));
             let position = (left + 2.0 * gap + swatch, y);
             scene.add(Shape::Text(line.label.clone(), position, FIGURE_SIZE, Align::Left, Color::INK));
         }
@@ -139,12 +154,18 @@ impl LineChart {
 
 impl Plot for LineChart {
     fn scene(&self) -> Scene {
-        let mut scene = Scene::new(WIDTH as u32, HEIGHT as u32);
+        let mut scene = Scene::new(WIDTH as u32, self.height as u32);
         let frame = self.frame();
         let middle = (frame.left + frame.right) / 2.0;
         frame.draw(&mut scene);
         scene.add(Shape::Text(self.title.clone(), (middle, 27.0), TITLE_SIZE, Align::Center, Color::INK));
-        scene.add(Shape::Text(self.x_label.clone(), (middle, HEIGHT - 20.0), LABEL_SIZE, Align::Center, Color::INK));
+        scene.add(Shape::Text(
+            self.x_label.clone(),
+            (middle, self.height - 20.0),
+            LABEL_SIZE,
+            Align::Center,
+            Color::INK,
+        ));
         let center = (20.0, (frame.top + frame.bottom) / 2.0);
         scene.add(Shape::UpwardText(self.y_label.clone(), center, LABEL_SIZE, Color::INK));
         (0..self.lines.len()).for_each(|index| self.draw_line(&mut scene, &frame, index));

@@ -7,6 +7,7 @@ mod image_grid;
 mod line_chart;
 mod render;
 mod scene;
+mod stack;
 mod ticks;
 
 use std::path::Path;
@@ -19,6 +20,7 @@ pub use heat_map::HeatMap;
 pub use image_grid::{ImageGrid, Tile};
 pub use line_chart::{Line, LineChart};
 pub use scene::{Align, Color, Scene, Shape};
+pub use stack::Stack;
 
 /// A picture.
 pub trait Plot {

@@ -63,6 +63,21 @@ pub enum Shape {
     UpwardText(String, (f64, f64), f64, Color),
 }
 
+impl Shape {
+    /// The same further down.
+    #[must_use]
+    pub fn moved_down(self, by: f64) -> Shape {
+        let down = |(x, y): (f64, f64)| (x, y + by);
+        match self {
+            Shape::Rect(left, top, width, height, color) => Shape::Rect(left, top + by, width, height, color),
+            Shape::Line(points, width, color) => Shape::Line(points.into_iter().map(down).collect(), width, color),
+            Shape::Dot(center, radius, color) => Shape::Dot(down(center), radius, color),
+            Shape::Text(text, position, size, align, color) => Shape::Text(text, down(position), size, align, color),
+            Shape::UpwardText(text, position, size, color) => Shape::UpwardText(text, down(position), size, color),
+        }
+    }
+}
+
 /// A picture of a size, drawn in order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scene {

@@ -24,7 +24,7 @@ use crate::loader::ShuffledBatches;
 use crate::losses::Losses;
 use crate::record::{Config, EpochRecord, Summary};
 use crate::run_folder::{self, Before, Intent, RunFolder};
-use crate::{Lesson, TrainArgs, atomic, device, interrupt, resume, seed};
+use crate::{Lesson, Session, TrainArgs, atomic, device, interrupt, resume, seed};
 
 /// A training run. The loop itself stands in the lesson; the run hands it its epochs and takes its losses.
 ///
@@ -70,6 +70,8 @@ pub struct Run {
     epoch_rng_state: Option<Tensor>,
     /// The same of an epoch within which a resumed run goes on, until its batches are asked for.
     resumed_epoch: Option<Tensor>,
+    /// The indices of each epoch's batches, one after the other; kept for a comparison alone.
+    batch_order: Vec<Tensor>,
     cut_short: Rc<Cell<bool>>,
     stopped: Rc<Cell<bool>>,
 }
@@ -83,13 +85,9 @@ impl Run {
     /// # Errors
     /// If the device is not there, the folder is not free, or the run to resume is not this one.
     pub fn start(lesson: &Lesson, args: &TrainArgs, extra: impl Serialize) -> Result<Run> {
-        let chosen = device::choose(args.device)?;
-        if let Some(threads) = args.threads {
-            tch::set_num_threads(threads);
-        }
+        let Session { device, console, line } = Session::start(args)?;
         seed::set(args.seed);
         let epochs = if args.dry_run { 1 } else { args.epochs };
-        let console = Console::new(args, epochs);
         let intent = match (args.resume, args.overwrite) {
             (true, _) => Intent::Resume,
             (_, true) => Intent::Overwrite,
@@ -97,7 +95,7 @@ impl Run {
         };
         let folder = if args.dry_run { None } else { Some(RunFolder::open(&args.out, lesson, intent)?) };
         let finished = folder.as_ref().is_some_and(|folder| folder.before() == Before::Finished);
-        let device_name = device::name(chosen.device);
+        let device_name = device::name(device);
         let config = Config::new(lesson, args, &device_name, tch::get_num_threads(), extra);
         let config = serde_json::to_value(config).context(run_folder::CONFIG)?;
         let resumed = args.resume.then(|| resume::checkpoint(&args.out, lesson.name)).transpose()?;
@@ -106,7 +104,7 @@ impl Run {
             resume::check_epochs(checkpoint, epochs, finished, &args.out)?;
         }
         interrupt::install()?;
-        console.note(&chosen.line);
+        console.note(&line);
         console.detail(format_args!("{config:#}"));
         match &folder {
             None => console.note("dry run: one step of everything, nothing is written"),
@@ -118,7 +116,7 @@ impl Run {
         Ok(Run {
             lesson: *lesson,
             args: TrainArgs { epochs, ..args.clone() },
-            device: chosen.device,
+            device,
             console,
             folder,
             config,
@@ -133,6 +131,7 @@ impl Run {
             batches_in_epoch: 0,
             epoch_rng_state: None,
             resumed_epoch: None,
+            batch_order: Vec::new(),
             cut_short: Rc::default(),
             stopped: Rc::default(),
         })
@@ -191,9 +190,22 @@ impl Run {
         if self.args.dry_run {
             batches.truncate(1);
         }
+        if self.args.compared {
+            self.batch_order.push(Tensor::f_cat(&batches, 0)?);
+        }
         self.epoch_rng_state = Some(begin);
         self.batches_in_epoch = batches.len();
         Ok(Batches::new(batches, self.losses.open_batches().len(), Rc::clone(&self.cut_short)))
+    }
+
+    /// The order of every epoch's batches, in a run that is compared; none in others.
+    pub(crate) fn batch_order(&self) -> &[Tensor] {
+        &self.batch_order
+    }
+
+    /// The losses of the whole epochs, and of their batches.
+    pub(crate) fn losses(&self) -> (Vec<f32>, Vec<f32>) {
+        self.losses.all()
     }
 
     /// The losses of this epoch's batches so far: none at its begin, but where a resumed run goes on within it.

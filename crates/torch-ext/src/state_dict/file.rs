@@ -32,8 +32,18 @@ impl Format {
         }
     }
 
-    /// What a file is, by its beginning: safetensors begin with the length of a header and its `{`.
-    fn of(file: &mut fs::File) -> std::io::Result<Format> {
+    /// What a file is, by its content.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it cannot be read.
+    pub fn of(path: impl AsRef<Path>) -> Result<Format> {
+        let path = path.as_ref();
+        let format = fs::File::open(path).and_then(|mut file| Format::detect(&mut file));
+        format.map_err(|error| Error::File(format!("{}: {error}", path.display())))
+    }
+
+    /// By a file's beginning: safetensors begin with the length of a header and its `{`.
+    fn detect(file: &mut fs::File) -> std::io::Result<Format> {
         let mut start = [0; 9];
         let mut read = 0;
         while read < start.len() {
@@ -101,8 +111,7 @@ impl StateDict {
     pub fn load(path: impl AsRef<Path>) -> Result<StateDict> {
         let path = path.as_ref();
         let at = |error: &dyn fmt::Display| Error::File(format!("{}: {error}", path.display()));
-        let format = fs::File::open(path).and_then(|mut file| Format::of(&mut file)).map_err(|error| at(&error))?;
-        match format {
+        match Format::of(path)? {
             Format::Safetensors => {
                 let bytes = fs::read(path).map_err(|error| at(&error))?;
                 deserialize(&bytes).map_err(|error| at(&error))

@@ -1,0 +1,178 @@
+//! `LESSON compare`: this program beside the reference notebook, quantity by quantity.
+
+mod python;
+mod reference;
+mod report;
+mod results;
+mod verdict;
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail, ensure};
+use clap::Args;
+use torch_ext::cpu;
+
+use crate::exit::{ComparisonOff, UsageError};
+use crate::{BatchArgs, DeviceChoice, Lesson, SavedModel, TrainArgs};
+pub use reference::Reference;
+pub use results::{Quantity, Results};
+use verdict::{Demand, Row};
+
+/// Options of `compare`.
+#[derive(Args, Debug, Clone)]
+pub struct CompareArgs {
+    /// Run the notebook's program now, in .venv, and demand equal bits
+    #[arg(long)]
+    pub live: bool,
+
+    /// Train nothing: compare the predictions and scores of these trained weights, Rust's or Python's
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["epochs", "limit"])]
+    pub checkpoint: Option<PathBuf>,
+
+    /// With --live: the seed, in the place of the notebook's
+    #[arg(long, value_name = "N", requires = "live", allow_negative_numbers = true)]
+    pub seed: Option<i64>,
+
+    /// With --live: passes over the training data, in the place of the notebook's
+    #[arg(short, long, value_name = "N", requires = "live", value_parser = clap::value_parser!(u32).range(1..))]
+    pub epochs: Option<u32>,
+
+    /// With --live: batches of each epoch, for a lesson with batches
+    #[arg(long, value_name = "N", requires = "live", value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: Option<u32>,
+
+    /// Folder of the notebooks and their numbers
+    #[arg(long, value_name = "DIR", default_value = "notebooks-ref")]
+    pub notebooks: PathBuf,
+
+    /// Folder of the run that is compared, and of the picture of both loss curves [default: models/LESSON-compare]
+    #[arg(short, long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+/// Groups that trained weights alone determine.
+const AFTER_TRAINING: [&str; 2] = ["predictions", "scores"];
+
+/// A comparison that is prepared: what is left is to compute our side.
+#[derive(Debug)]
+pub struct Comparison {
+    lesson: Lesson,
+    reference: Reference,
+    live: bool,
+    json: bool,
+    out: PathBuf,
+    saved: Option<SavedModel>,
+    /// Why bits cannot be demanded; `None` where they are.
+    tolerant: Option<String>,
+}
+
+impl Comparison {
+    /// Reads the notebook's numbers, or has them made, and gives `train` and `batch` the notebook's options.
+    ///
+    /// # Errors
+    /// If the numbers are not there, or are such that a comparison would mean nothing: of another lesson, another
+    /// torch, another state of the notebook, other weights.
+    pub fn prepare(
+        lesson: &Lesson,
+        args: &CompareArgs,
+        train: &mut TrainArgs,
+        batch: Option<&mut BatchArgs>,
+    ) -> Result<Comparison> {
+        if train.threads.is_some() && !args.live {
+            return Err(
+                UsageError("--threads: the recorded numbers have a number of their own; add --live".into()).into()
+            );
+        }
+        if !matches!(train.device, DeviceChoice::Auto | DeviceChoice::Cpu) {
+            return Err(UsageError(format!("--device {}: the notebooks compute on the CPU", train.device)).into());
+        }
+        let saved = args.checkpoint.as_ref().map(|file| SavedModel::read(file, lesson)).transpose()?;
+        let reference = if args.live {
+            python::run(lesson, args, train)?
+        } else {
+            Reference::read(&args.notebooks.join("expected").join(lesson.name).with_extension("json"))?
+        };
+        reference.check(lesson, &args.notebooks)?;
+        if let Some(saved) = saved.as_ref().filter(|_| !args.live) {
+            check_weights(saved, &reference)?;
+        }
+        reference.apply(train, batch)?;
+        train.device = DeviceChoice::Cpu;
+        train.out = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("{}-compare", lesson.default_out())));
+        train.overwrite = true;
+        train.compared = true;
+        let tolerant = if args.live { None } else { why_not_to_the_bit(&reference)? };
+        let (live, json, out) = (args.live, train.json, train.out.clone());
+        Ok(Comparison { lesson: *lesson, reference, live, json, out, saved, tolerant })
+    }
+
+    /// The trained weights of `--checkpoint`: score them instead of training.
+    pub fn checkpoint(&self) -> Option<&SavedModel> {
+        self.saved.as_ref()
+    }
+
+    /// Compares, prints the table, draws both loss curves.
+    ///
+    /// # Errors
+    /// [`ComparisonOff`] if a quantity is not as demanded, or missing on either side.
+    pub fn finish(&self, results: &Results) -> Result<()> {
+        let rows = self.rows(results);
+        ensure!(!rows.is_empty(), "there is nothing to compare");
+        if self.json {
+            crate::print_result(report::json(self, &rows)?)?;
+        } else {
+            crate::print_result(report::table(self, &rows))?;
+        }
+        if let Some(chart) = report::chart(self, results) {
+            std::fs::create_dir_all(&self.out)?;
+            crate::plot::save(&chart, &self.out.join("compare"))?;
+        }
+        match rows.iter().filter(|row| !row.ok).count() {
+            0 => Ok(()),
+            off => Err(ComparisonOff(format!("{off} of {} quantities are off", rows.len())).into()),
+        }
+    }
+
+    fn rows(&self, results: &Results) -> Vec<Row> {
+        let wanted = |group: &str| self.saved.is_none() || AFTER_TRAINING.contains(&group);
+        let recorded: Vec<_> = self.reference.quantities.iter().filter(|recorded| wanted(&recorded.group)).collect();
+        let rows = recorded.iter().map(|recorded| {
+            verdict::compare(recorded, results.get(&recorded.group, &recorded.name), self.demand(&recorded.group))
+        });
+        let known = |ours: &Quantity| recorded.iter().any(|it| it.group == ours.group && it.name == ours.name);
+        rows.chain(results.iter().filter(|ours| !known(ours)).map(verdict::unexpected)).collect()
+    }
+
+    fn demand(&self, group: &str) -> Demand {
+        match self.tolerant {
+            None => Demand::Bits,
+            Some(_) => Demand::Within(self.lesson.tolerances.of(group)),
+        }
+    }
+}
+
+/// Recorded predictions are those of the weights that the notebook trained.
+fn check_weights(saved: &SavedModel, reference: &Reference) -> Result<()> {
+    let mut ours = Results::new();
+    let weights: Vec<_> =
+        saved.state_dict().iter().map(|(name, tensor)| (name.to_owned(), tensor.shallow_clone())).collect();
+    ours.weights("final weights", &weights)?;
+    for recorded in reference.quantities.iter().filter(|recorded| recorded.group == "final weights") {
+        if !verdict::compare(recorded, ours.get(&recorded.group, &recorded.name), Demand::Bits).ok {
+            bail!(
+                "--checkpoint: {} is not as the notebook trained it, so its predictions are not recorded; --live asks \
+                 Python for them",
+                recorded.name
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Why the recorded numbers are not this machine's to the bit; `None` if they should be.
+fn why_not_to_the_bit(reference: &Reference) -> Result<Option<String>> {
+    let here = [("CPU capability", cpu::capability()?), ("CPU", cpu::model_name())];
+    let there = [&reference.cpu.capability, &reference.cpu.model];
+    let differs = here.iter().zip(there).find(|((_, here), there)| here != *there);
+    Ok(differs.map(|((what, here), there)| format!("recorded on {what} {there:?}, and this is {here:?}")))
+}

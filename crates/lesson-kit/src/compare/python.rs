@@ -1,0 +1,46 @@
+//! `--live`: the notebook's program, run now by the workspace's Python.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::CompareArgs;
+use super::reference::Reference;
+use crate::{Lesson, TrainArgs};
+
+/// Where scripts/setup.sh --full puts it.
+const PYTHON: &str = ".venv/bin/python";
+
+/// Runs the notebook and reads what it computed.
+///
+/// # Errors
+/// If there is no Python torch, or the notebook fails.
+pub fn run(lesson: &Lesson, args: &CompareArgs, train: &TrainArgs) -> Result<Reference> {
+    ensure!(
+        Path::new(PYTHON).exists(),
+        "--live: there is no {PYTHON} here: scripts/setup.sh --full installs it, and the command belongs into the \
+         workspace's folder"
+    );
+    let folder = tempfile::tempdir().context("--live: a folder for the notebook's numbers")?;
+    let notebook = args.notebooks.join(lesson.name.replace('-', "_")).with_extension("ipynb");
+    let mut command = Command::new(PYTHON);
+    command.arg(args.notebooks.join("run.py")).arg(&notebook).arg("--all-values").arg("--out").arg(folder.path());
+    let options = [
+        ("--seed", args.seed.map(|seed| seed.to_string())),
+        ("--epochs", args.epochs.map(|epochs| epochs.to_string())),
+        ("--limit", args.limit.map(|limit| limit.to_string())),
+        ("--threads", train.threads.map(|threads| threads.to_string())),
+        ("--checkpoint", args.checkpoint.as_ref().map(|file| file.display().to_string())),
+    ];
+    for (name, value) in options {
+        command.args(value.map(|value| format!("{name}={value}")));
+    }
+    let output = command.output().with_context(|| format!("--live: {PYTHON} does not start"))?;
+    if !output.status.success() {
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let last = stderr.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it says nothing");
+        bail!("--live: {} failed: {last}", notebook.display());
+    }
+    Reference::read(&folder.path().join("reference.json"))
+}

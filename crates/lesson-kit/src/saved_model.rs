@@ -1,0 +1,66 @@
+//! A model from a file: `model.pt`, `best.pt`, safetensors, `checkpoint.pt`, Rust's or Python's.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use pt_file::Value;
+use tch::Tensor;
+use torch_ext::{Format, StateDict};
+
+use crate::Lesson;
+
+/// A `state_dict` and where it came from.
+#[derive(Debug)]
+pub struct SavedModel {
+    path: PathBuf,
+    lesson: &'static str,
+    state_dict: StateDict,
+}
+
+impl SavedModel {
+    /// Reads a file by its content: a `state_dict`, or a checkpoint with one under `model`.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is unsafe or broken, holds no `state_dict`, or is another lesson's checkpoint.
+    pub fn read(path: &Path, lesson: &Lesson) -> Result<SavedModel> {
+        let saved = |state_dict| SavedModel { path: path.to_owned(), lesson: lesson.name, state_dict };
+        if Format::of(path)? == Format::Safetensors {
+            return Ok(saved(StateDict::load(path)?));
+        }
+        let file = || path.display().to_string();
+        let value = pt_file::load_file(path).with_context(file)?;
+        if let Some(other) = value.get("lesson").and_then(Value::as_str).filter(|&name| name != lesson.name) {
+            bail!("{} is a checkpoint of {other}, not of {}", path.display(), lesson.name);
+        }
+        let model = value.get("model").filter(|model| model.as_dict().is_some()).unwrap_or(&value);
+        Ok(saved(StateDict::from_value(model).with_context(file)?))
+    }
+
+    /// Its tensors.
+    pub fn state_dict(&self) -> &StateDict {
+        &self.state_dict
+    }
+
+    /// Hidden size and number of layers of the recurrent layer under `module`, as its weights have them.
+    ///
+    /// # Errors
+    /// If there is no such layer: the model is another lesson's.
+    pub fn recurrent_sizes(&self, module: &str) -> Result<(i64, i64)> {
+        let layers = (0..).take_while(|k| self.state_dict.get(&format!("{module}.weight_hh_l{k}")).is_some()).count();
+        let weight = self.state_dict.get(&format!("{module}.weight_hh_l0")).map(Tensor::size);
+        match weight.as_deref() {
+            Some([_, hidden_size]) => Ok((*hidden_size, layers as i64)),
+            _ => bail!("{} is no model of {}: it has no {module}.weight_hh_l0", self.path.display(), self.lesson),
+        }
+    }
+
+    /// Copies the tensors into `parameters`.
+    ///
+    /// # Errors
+    /// If they do not fit: every missing, unexpected and misshapen one is in the message.
+    pub fn load_into(&self, parameters: &[(String, Tensor)]) -> Result<()> {
+        let named = parameters.iter().map(|(name, tensor)| (name.as_str(), tensor));
+        let loaded = self.state_dict.load_into(self.lesson, named, true);
+        loaded.map(drop).with_context(|| self.path.display().to_string())
+    }
+}

@@ -1,0 +1,123 @@
+//! The lesson's commands.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use lesson_kit::compare::{Comparison, Results};
+use lesson_kit::loader::ShuffledBatches;
+use lesson_kit::{BatchArgs, Command, Run, SavedModel, Session, TrainArgs};
+use serde::Serialize;
+use tch::nn::VarStore;
+
+use crate::data::{Mnist, TensorDataset};
+use crate::evaluate::{Evaluation, evaluate};
+use crate::model::MnistNn;
+use crate::train::train;
+use crate::{LESSON, report};
+
+/// Lesson 3: a GRU reads handwritten digits row by row.
+///
+/// Trains on MNIST and prints the mean loss of every epoch, then the loss, the accuracy and the confusion matrix on
+/// the test digits.
+#[derive(clap::Parser, Debug)]
+pub struct Cli {
+    #[command(flatten)]
+    train: TrainArgs,
+
+    #[command(flatten)]
+    batches: BatchArgs,
+
+    /// Folder with the four files of MNIST, plain or .gz; scripts/fetch-data.sh fetches them
+    #[arg(long, global = true, value_name = "DIR", default_value = "data/mnist")]
+    data: PathBuf,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// What this lesson adds to `config.json`.
+#[derive(Serialize)]
+struct Config<'a> {
+    batch_size: i64,
+    limit: Option<usize>,
+    data: &'a Path,
+}
+
+impl Cli {
+    /// Does what the command line says.
+    ///
+    /// # Errors
+    /// Whatever keeps it from doing so.
+    pub fn run(mut self) -> Result<()> {
+        match self.command.take() {
+            None => self.lesson().map(drop),
+            Some(Command::Eval(args)) => self.score(&args.model(&LESSON)?).map(drop),
+            Some(Command::Compare(args)) => {
+                let comparison = Comparison::prepare(&LESSON, &args, &mut self.train, Some(&mut self.batches))?;
+                let results = match comparison.checkpoint() {
+                    Some(model) => self.score(model)?,
+                    None => self.lesson()?,
+                };
+                comparison.finish(&results)
+            }
+        }
+    }
+
+    /// Trains, and tests the network with digits it has not seen.
+    fn lesson(&self) -> Result<Results> {
+        let Cli { train: args, batches, data, .. } = self;
+        let mnist = Mnist::read(data)?;
+        let mut run = Run::start(&LESSON, args, Config { batch_size: batches.batch_size, limit: batches.limit, data })?;
+        let device = run.device();
+        run.note(format_args!("{} digits to learn from, {} for the test", mnist.train.len(), mnist.test.len()));
+        let train_data = TensorDataset::new(&mnist.train, device)?;
+        let test_data = TensorDataset::new(&mnist.test, device)?;
+        let train_loader =
+            ShuffledBatches::new(train_data.len(), batches.batch_size)?.limit(batches.limit).to_device(device);
+
+        let vs = VarStore::new(device);
+        let mut model = MnistNn::new(&vs.root(), args.hidden_size, args.num_layers)?;
+        let mut results = Results::new();
+        results.weights("initial weights", &model.named_parameters())?;
+        train(&mut run, &mut model, &train_data, &train_loader, args.lr)?;
+        results.training(&run)?;
+        results.weights("final weights", &model.named_parameters())?;
+
+        let evaluation = evaluate(&mut model, &test_data, device)?;
+        evaluation.compared(&mut results)?;
+        run.say("")?;
+        lines(&evaluation).into_iter().try_for_each(|line| run.say(line))?;
+        run.save_plot(report::CONFUSION, &report::confusion_map(&evaluation.confusion))?;
+        run.save_plot(report::MISTAKES, &report::mistakes_grid(&mnist.test, &evaluation.predicted))?;
+        run.finish(&evaluation)?;
+        Ok(results)
+    }
+
+    /// Tests trained weights.
+    fn score(&self, saved: &SavedModel) -> Result<Results> {
+        let mnist = Mnist::read(&self.data)?;
+        let session = Session::start(&self.train)?;
+        let test_data = TensorDataset::new(&mnist.test, session.device())?;
+
+        let vs = VarStore::new(session.device());
+        let (hidden_size, num_layers) = saved.recurrent_sizes("gru")?;
+        let mut model = MnistNn::new(&vs.root(), hidden_size, num_layers)?;
+        saved.load_into(&model.named_parameters())?;
+
+        let evaluation = evaluate(&mut model, &test_data, session.device())?;
+        let mut results = Results::new();
+        evaluation.compared(&mut results)?;
+        lines(&evaluation).into_iter().try_for_each(|line| session.say(line))?;
+        session.json(&evaluation)?;
+        Ok(results)
+    }
+}
+
+/// The confusion matrix, the loss and the accuracy.
+fn lines(evaluation: &Evaluation) -> [String; 3] {
+    [
+        format!("{}\n", report::table(&evaluation.confusion)),
+        format!("test loss = {:.6}", evaluation.test_loss),
+        format!("test accuracy = {:.2} %", 100.0 * evaluation.test_accuracy),
+    ]
+}
