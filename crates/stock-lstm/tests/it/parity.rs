@@ -47,10 +47,9 @@ fn every_scaled_price_equals_numpys_to_the_bit() {
 
 /// Runs the notebook as run.py does, trains for one epoch, and prints its `x` after its own output.
 const NOTEBOOKS_SCALED_PRICES: &str = r#"
-import json, os, sys
+import json, os
 from pathlib import Path
-sys.path.insert(0, "notebooks-ref")
-os.chdir("notebooks-ref")
+os.chdir("notebooks-ref")  # python -c imports from the working directory
 import run
 namespace, _ = run.execute(run.code_cells(Path("stock_lstm.ipynb")), {"epochs": 1}, None)
 print(json.dumps(namespace["x"].tolist()))
