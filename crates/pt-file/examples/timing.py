@@ -11,15 +11,18 @@ ours, theirs = (os.path.join(sys.argv[1], name) for name in ("ours.pt", "theirs.
 state_dict = torch.load(ours)
 
 
-def save_and_fsync():
-    with open(theirs, "wb") as file:
+def save_whole_or_not_at_all():
+    """What pt_file::save_file does."""
+    with open(theirs + ".partial", "wb") as file:
         torch.save(state_dict, file)
+        file.flush()
         os.fsync(file.fileno())
+    os.replace(theirs + ".partial", theirs)
 
 
 commands = {
     "save": lambda: torch.save(state_dict, theirs),
-    "save and fsync": save_and_fsync,
+    "save and fsync": save_whole_or_not_at_all,
     "load": lambda: torch.load(theirs, weights_only=True),
     "load ours": lambda: torch.load(ours, weights_only=True),
     "load mmap": lambda: torch.load(theirs, weights_only=True, mmap=True),

@@ -34,7 +34,8 @@
 //! With feature `tch`, `TryFrom` converts between `&tch::Tensor` and [`Tensor`] in both directions.
 //!
 //! [`load`] reads a file into memory. A [`Reader`] knows the value at once and reads tensors when asked, so that a look
-//! at what a large file holds costs nothing: `cargo run -p pt-file -- FILE` prints it.
+//! at what a large file holds costs nothing: `cargo run -p pt-file -- FILE` prints it. Both directions take about as
+//! long as PyTorch does; `cargo run --release -p pt-file --example timing` compares them.
 //!
 //! Whatever `torch.save` writes for state dicts and training checkpoints is read; a few types become simpler: an
 //! `nn.Parameter` a tensor, a `torch.Size` a tuple, a `Counter` a dict, `requires_grad` is forgotten, and every tensor
