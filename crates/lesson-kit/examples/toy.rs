@@ -3,7 +3,7 @@
 
 use std::process::ExitCode;
 
-use lesson_kit::{Defaults, Lesson, Linear, Run, Tolerances, TrainArgs};
+use lesson_kit::{Defaults, Lesson, Linear, Run, TrainArgs};
 use tch::{Kind, Tensor, nn};
 use torch_ext::optim::{Sgd, SgdOptions, StepDecay, StepLr};
 
@@ -12,7 +12,7 @@ const LESSON: Lesson = Lesson {
     version: env!("CARGO_PKG_VERSION"),
     defaults: Defaults { epochs: 20, lr: 0.01, hidden_size: 1, num_layers: 1, batch_size: None },
     pictures: &[],
-    tolerances: Tolerances::NONE,
+    tolerances: &[],
 };
 
 /// Fit a straight line

@@ -16,14 +16,14 @@ use crate::{Lesson, args, exit, resume};
 /// libtorch's messages stays in it, and `RUST_BACKTRACE` shows where a panic came from. Codes: [`exit`].
 ///
 /// ```no_run
-/// use lesson_kit::{Defaults, Lesson, Tolerances, TrainArgs};
+/// use lesson_kit::{Defaults, Lesson, TrainArgs};
 ///
 /// const LESSON: Lesson = Lesson {
 ///     name: "text-rnn",
 ///     version: env!("CARGO_PKG_VERSION"),
 ///     defaults: Defaults { epochs: 500, lr: 0.01, hidden_size: 5, num_layers: 1, batch_size: None },
 ///     pictures: &[],
-///     tolerances: Tolerances::NONE,
+///     tolerances: &[],
 /// };
 ///
 /// /// Predict the last word of a sentence

@@ -13,44 +13,13 @@ pub struct Lesson {
     ///
     /// A new run removes the old one's pictures, and no other file: the kit removes what it knows.
     pub pictures: &'static [&'static str],
-    /// How far `compare` lets its numbers be from those that were recorded on another machine.
-    pub tolerances: Tolerances,
-}
-
-/// Shares: of floats the largest difference beside the largest magnitude of the quantity, of integers how many differ.
-///
-/// Another CPU rounds some sums in another order. Training amplifies that: slowly where all data is one smooth batch,
-/// fast where a hundred steps follow each other on different batches. So each group of quantities has its own.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Tolerances {
-    /// Before any training: rounding of single operations.
-    pub initial_weights: f64,
-    /// Over the whole of training.
-    pub losses: f64,
-    /// After it.
-    pub final_weights: f64,
-    /// Of the trained model.
-    pub predictions: f64,
-    /// Of the trained model.
-    pub scores: f64,
-}
-
-impl Tolerances {
-    /// For a lesson that is compared with no record.
-    pub const NONE: Tolerances =
-        Tolerances { initial_weights: 0.0, losses: 0.0, final_weights: 0.0, predictions: 0.0, scores: 0.0 };
-
-    /// That of a group; the order of the batches is integers that no rounding touches, and has none.
-    pub fn of(&self, group: &str) -> f64 {
-        match group {
-            "initial weights" => self.initial_weights,
-            "losses" => self.losses,
-            "final weights" => self.final_weights,
-            "predictions" => self.predictions,
-            "scores" => self.scores,
-            _ => 0.0,
-        }
-    }
+    /// How far `compare` lets this machine's numbers be from those that were recorded on another: by group (`losses`) or
+    /// by quantity (`losses/batch`), which comes first. Of floats the largest difference beside the largest magnitude,
+    /// of integers the share that differs. What is not in the list is not comparable between CPUs.
+    ///
+    /// Another CPU rounds some sums otherwise. Training amplifies that: slowly where all data is one smooth batch, and to
+    /// another solution where a thousand steps follow each other on different batches.
+    pub tolerances: &'static [(&'static str, f64)],
 }
 
 /// The values that the reference notebook trains with.
@@ -72,5 +41,11 @@ impl Lesson {
     /// The run folder that is used when `--out` is not given: `models/NAME`.
     pub fn default_out(&self) -> String {
         format!("models/{}", self.name)
+    }
+
+    /// The tolerance of a quantity; `None` if it is not comparable between CPUs.
+    pub(crate) fn tolerance(&self, group: &str, name: &str) -> Option<f64> {
+        let find = |wanted: &str| self.tolerances.iter().find(|(key, _)| *key == wanted).map(|(_, share)| *share);
+        find(&format!("{group}/{name}")).or_else(|| find(group))
     }
 }

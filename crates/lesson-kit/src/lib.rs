@@ -51,7 +51,7 @@ pub use command::{Command, EvalArgs};
 pub use console::print_result;
 pub use cross_entropy::cross_entropy;
 pub use learner::{Learner, LearnerMut};
-pub use lesson::{Defaults, Lesson, Tolerances};
+pub use lesson::{Defaults, Lesson};
 pub use linear::Linear;
 pub use run::Run;
 pub use saved_model::SavedModel;

@@ -13,7 +13,7 @@ pub mod model;
 pub mod report;
 pub mod train;
 
-use lesson_kit::{Defaults, Lesson, Tolerances};
+use lesson_kit::{Defaults, Lesson};
 
 /// The notebook's values.
 pub const LESSON: Lesson = Lesson {
@@ -21,11 +21,15 @@ pub const LESSON: Lesson = Lesson {
     version: env!("CARGO_PKG_VERSION"),
     defaults: Defaults { epochs: 2, lr: 0.01, hidden_size: 128, num_layers: 2, batch_size: Some(100) },
     pictures: &[report::CONFUSION, report::MISTAKES],
-    tolerances: Tolerances {
-        initial_weights: 1e-6,
-        losses: 1e-4,
-        final_weights: 1e-3,
-        predictions: 1e-3,
-        scores: 1e-3,
-    },
+    // Measured with ATEN_CPU_CAPABILITY=default and avx2 beside AVX-512 (docs/parity.md); the weights and the confusion
+    // matrix that 1200 steps lead to are others altogether.
+    tolerances: &[
+        ("initial weights", 1e-5),
+        ("batch order", 0.0),
+        ("losses/batch", 0.25),
+        ("losses/epoch", 0.05),
+        ("predictions", 0.15),
+        ("scores/test_loss", 0.6),
+        ("scores/test_accuracy", 0.05),
+    ],
 };

@@ -10,7 +10,7 @@ pub mod evaluate;
 pub mod model;
 pub mod train;
 
-use lesson_kit::{Defaults, Lesson, Tolerances};
+use lesson_kit::{Defaults, Lesson};
 
 /// The notebook's values.
 pub const LESSON: Lesson = Lesson {
@@ -18,11 +18,12 @@ pub const LESSON: Lesson = Lesson {
     version: env!("CARGO_PKG_VERSION"),
     defaults: Defaults { epochs: 500, lr: 0.01, hidden_size: 5, num_layers: 1, batch_size: None },
     pictures: &[],
-    tolerances: Tolerances {
-        initial_weights: 1e-6,
-        losses: 1e-4,
-        final_weights: 1e-3,
-        predictions: 1e-3,
-        scores: 1e-3,
-    },
+    // With ATEN_CPU_CAPABILITY=default and avx2 beside AVX-512 less than a tenth of these was measured (docs/parity.md).
+    tolerances: &[
+        ("initial weights", 1e-5),
+        ("losses", 1e-5),
+        ("final weights", 1e-4),
+        ("predictions", 1e-4),
+        ("scores", 1e-4),
+    ],
 };

@@ -14,9 +14,11 @@ use torch_ext::cpu;
 
 use crate::exit::{ComparisonOff, UsageError};
 use crate::{BatchArgs, DeviceChoice, Lesson, SavedModel, TrainArgs};
+use reference::Recorded;
 pub use reference::Reference;
 pub use results::{Quantity, Results};
-use verdict::{Demand, Row};
+use verdict::Demand;
+pub use verdict::Row;
 
 /// Options of `compare`.
 #[derive(Args, Debug, Clone)]
@@ -133,20 +135,21 @@ impl Comparison {
         }
     }
 
-    fn rows(&self, results: &Results) -> Vec<Row> {
+    /// The table: a row for every quantity that either side has.
+    pub fn rows(&self, results: &Results) -> Vec<Row> {
         let wanted = |group: &str| self.saved.is_none() || AFTER_TRAINING.contains(&group);
         let recorded: Vec<_> = self.reference.quantities.iter().filter(|recorded| wanted(&recorded.group)).collect();
         let rows = recorded.iter().map(|recorded| {
-            verdict::compare(recorded, results.get(&recorded.group, &recorded.name), self.demand(&recorded.group))
+            verdict::compare(recorded, results.get(&recorded.group, &recorded.name), self.demand(recorded))
         });
         let known = |ours: &Quantity| recorded.iter().any(|it| it.group == ours.group && it.name == ours.name);
         rows.chain(results.iter().filter(|ours| !known(ours)).map(verdict::unexpected)).collect()
     }
 
-    fn demand(&self, group: &str) -> Demand {
+    fn demand(&self, quantity: &Recorded) -> Demand {
         match self.tolerant {
             None => Demand::Bits,
-            Some(_) => Demand::Within(self.lesson.tolerances.of(group)),
+            Some(_) => self.lesson.tolerance(&quantity.group, &quantity.name).map_or(Demand::Nothing, Demand::Within),
         }
     }
 }

@@ -29,8 +29,8 @@ pub fn table(comparison: &Comparison, rows: &[Row]) -> String {
         text += "\n";
     }
     let equal = rows.iter().filter(|row| row.verdict == "equal").count();
-    let ok = rows.iter().filter(|row| row.ok).count();
-    let within = if ok > equal { format!(", {} within the tolerance", ok - equal) } else { String::new() };
+    let within = rows.iter().filter(|row| row.verdict.starts_with("within")).count();
+    let within = if within > 0 { format!(", {within} within the tolerance") } else { String::new() };
     text + &format!("{equal} of {} quantities are equal to the bit{within}", rows.len())
 }
 

@@ -9,12 +9,14 @@ use super::results::Quantity;
 
 /// How close is close enough.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Demand {
+pub(super) enum Demand {
     /// Every bit.
     Bits,
     /// For floats the largest difference as a share of the notebook's largest magnitude; for integers the share of
     /// elements that differ.
     Within(f64),
+    /// Nothing: between different CPUs the quantity means nothing.
+    Nothing,
 }
 
 /// A row of the table.
@@ -39,11 +41,11 @@ pub struct Row {
 }
 
 /// Compares one of the notebook's quantities with ours.
-pub fn compare(recorded: &Recorded, ours: Option<&Quantity>, demand: Demand) -> Row {
+pub(super) fn compare(recorded: &Recorded, ours: Option<&Quantity>, demand: Demand) -> Row {
     let row = |here: String, difference, ulp, ok, verdict| Row {
         group: recorded.group.clone(),
         name: recorded.name.clone(),
-        notebook: shown(&recorded.sha256, recorded.values.first().map(Number::to_string), recorded.shape.is_empty()),
+        notebook: shown(recorded, &recorded.sha256, recorded.values.last().map(Number::to_string)),
         here,
         difference,
         ulp,
@@ -57,7 +59,7 @@ pub fn compare(recorded: &Recorded, ours: Option<&Quantity>, demand: Demand) -> 
         _ => return off("-".to_owned(), format!("of dtype {}", ours.values.dtype())),
     };
     let digest = sha256(&bytes);
-    let here = shown(&digest, values.text(0), ours.values.shape().is_empty());
+    let here = shown(recorded, &digest, values.last());
     if values.dtype() != recorded.dtype || ours.values.shape() != recorded.shape {
         let (dtype, shape) = (values.dtype(), ours.values.shape());
         return off(here, format!("{dtype} {shape:?} here, {} {:?} there", recorded.dtype, recorded.shape));
@@ -67,16 +69,19 @@ pub fn compare(recorded: &Recorded, ours: Option<&Quantity>, demand: Demand) -> 
     };
     let (ok, verdict) = match demand {
         _ if digest == recorded.sha256 => (true, "equal".to_owned()),
+        Demand::Nothing => (true, "not comparable between CPUs".to_owned()),
         Demand::Within(tolerance) if share <= tolerance => (true, format!("within {tolerance:e}")),
         Demand::Within(tolerance) => (false, format!("OFF: not within {tolerance:e}")),
-        Demand::Bits if share == 0.0 => (false, "OFF: in elements that the record leaves out".to_owned()),
+        Demand::Bits if share == 0.0 => {
+            (false, "OFF: in elements that the record leaves out, or in the sign of a zero".to_owned())
+        }
         Demand::Bits => (false, "OFF".to_owned()),
     };
     row(here, Some(difference), ulp, ok, verdict)
 }
 
 /// A row for what the notebook does not have.
-pub fn unexpected(ours: &Quantity) -> Row {
+pub(super) fn unexpected(ours: &Quantity) -> Row {
     Row {
         group: ours.group.clone(),
         name: ours.name.clone(),
@@ -89,10 +94,11 @@ pub fn unexpected(ours: &Quantity) -> Row {
     }
 }
 
-/// A single number, or the digest of many.
-fn shown(digest: &str, first: Option<String>, single: bool) -> String {
-    match first {
-        Some(value) if single => value,
+/// A single number, the last of the losses, or the digest of many numbers.
+fn shown(recorded: &Recorded, digest: &str, last: Option<String>) -> String {
+    match last {
+        Some(value) if recorded.shape.is_empty() => value,
+        Some(value) if recorded.group == "losses" => format!("..{value}"),
         _ => digest.chars().take(8).collect(),
     }
 }
@@ -130,11 +136,11 @@ impl Elements {
         }
     }
 
-    fn text(&self, index: usize) -> Option<String> {
+    fn last(&self) -> Option<String> {
         match self {
-            Elements::F32(values) => values.get(index).map(ToString::to_string),
-            Elements::F64(values) => values.get(index).map(ToString::to_string),
-            Elements::I64(values) => values.get(index).map(ToString::to_string),
+            Elements::F32(values) => values.last().map(ToString::to_string),
+            Elements::F64(values) => values.last().map(ToString::to_string),
+            Elements::I64(values) => values.last().map(ToString::to_string),
         }
     }
 
@@ -150,7 +156,7 @@ impl Elements {
             Elements::F32(ours) => {
                 for (index, number) in numbers() {
                     let (ours, theirs) = (*ours.get(at(index)?)?, number.as_f64()? as f32);
-                    difference = difference.max((f64::from(ours) - f64::from(theirs)).abs());
+                    difference = larger(difference, (f64::from(ours) - f64::from(theirs)).abs());
                     ulp = ulp.max(ordinal(ours.to_bits() as i32).abs_diff(ordinal(theirs.to_bits() as i32)).into());
                     magnitude = magnitude.max(f64::from(theirs).abs());
                 }
@@ -158,7 +164,7 @@ impl Elements {
             Elements::F64(ours) => {
                 for (index, number) in numbers() {
                     let (ours, theirs) = (*ours.get(at(index)?)?, number.as_f64()?);
-                    difference = difference.max((ours - theirs).abs());
+                    difference = larger(difference, (ours - theirs).abs());
                     ulp = ulp.max(ordinal_64(ours.to_bits() as i64).abs_diff(ordinal_64(theirs.to_bits() as i64)));
                     magnitude = magnitude.max(theirs.abs());
                 }
@@ -177,6 +183,11 @@ impl Elements {
     }
 }
 
+/// The larger one, or NaN if there is one: a NaN is as far away as can be.
+fn larger(a: f64, b: f64) -> f64 {
+    if a.is_nan() || a > b { a } else { b }
+}
+
 /// Numbers the floats in their order, from the bits of one: neighbours have neighbouring numbers.
 fn ordinal(bits: i32) -> i32 {
     if bits < 0 { i32::MIN.wrapping_sub(bits) } else { bits }
@@ -185,4 +196,87 @@ fn ordinal(bits: i32) -> i32 {
 /// The same for 64 bits.
 fn ordinal_64(bits: i64) -> i64 {
     if bits < 0 { i64::MIN.wrapping_sub(bits) } else { bits }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recorded(dtype: &str, values: &[f64], bytes: &[u8]) -> Recorded {
+        let number =
+            |&value: &f64| if dtype == "int64" { (value as i64).into() } else { Number::from_f64(value).unwrap() };
+        Recorded {
+            group: "losses".into(),
+            name: "epoch".into(),
+            dtype: dtype.into(),
+            shape: vec![values.len()],
+            sha256: sha256(bytes),
+            stride: 1,
+            values: values.iter().map(number).collect(),
+        }
+    }
+
+    fn floats(values: &[f32]) -> Recorded {
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        recorded("float32", &values.iter().map(|&value| f64::from(value)).collect::<Vec<_>>(), &bytes)
+    }
+
+    fn ours<T: pt_file::Element>(values: &[T]) -> Quantity {
+        let values = pt_file::Tensor::from_slice(values, &[values.len()]).unwrap();
+        Quantity { group: "losses".into(), name: "epoch".into(), values }
+    }
+
+    #[test]
+    fn equal_bits_are_equal_and_one_ulp_is_not() {
+        let theirs = floats(&[1.0, -2.0]);
+        let row = compare(&theirs, Some(&ours(&[1.0f32, -2.0])), Demand::Bits);
+        assert_eq!((row.ok, row.verdict.as_str(), row.ulp, row.difference), (true, "equal", Some(0), Some(0.0)));
+        let next = f32::from_bits((-2.0f32).to_bits() + 1);
+        let row = compare(&theirs, Some(&ours(&[1.0, next])), Demand::Bits);
+        assert_eq!((row.ok, row.verdict.as_str(), row.ulp), (false, "OFF", Some(1)));
+        assert_eq!(row.difference, Some(2f64.powi(-22)));
+        // 0.0 and -0.0 are equal numbers of different bits.
+        let row = compare(&floats(&[0.0, 1.0]), Some(&ours(&[-0.0f32, 1.0])), Demand::Bits);
+        assert_eq!((row.ok, row.difference, row.ulp), (false, Some(0.0), Some(0)));
+    }
+
+    #[test]
+    fn a_tolerance_is_a_share_of_the_largest_magnitude() {
+        let theirs = floats(&[0.001, 100.0]);
+        let near = |demand| compare(&theirs, Some(&ours(&[0.002f32, 100.0])), demand);
+        assert_eq!(near(Demand::Within(1e-4)).verdict, "within 1e-4");
+        let row = near(Demand::Within(1e-6));
+        assert_eq!((row.ok, row.verdict.as_str()), (false, "OFF: not within 1e-6"));
+        let nan = compare(&theirs, Some(&ours(&[f32::NAN, 100.0])), Demand::Within(1.0));
+        assert!(!nan.ok, "{}", nan.verdict);
+    }
+
+    #[test]
+    fn of_integers_those_that_differ_are_counted() {
+        let theirs = recorded("int64", &[1.0, 2.0, 3.0, 4.0], b"");
+        let row = compare(&theirs, Some(&ours(&[1i64, 2, 3, 7])), Demand::Within(0.3));
+        assert_eq!((row.ok, row.difference, row.ulp), (true, Some(1.0), None));
+        assert!(!compare(&theirs, Some(&ours(&[1i64, 2, 6, 7])), Demand::Within(0.3)).ok);
+    }
+
+    #[test]
+    fn what_cannot_be_compared_is_off() {
+        let theirs = floats(&[1.0, 2.0]);
+        let verdict = |ours: Option<&Quantity>, theirs: &Recorded| {
+            let row = compare(theirs, ours, Demand::Within(1.0));
+            assert!(!row.ok);
+            row.verdict
+        };
+        assert_eq!(verdict(None, &theirs), "OFF: missing here");
+        assert_eq!(verdict(Some(&ours(&[1.0f32])), &theirs), "OFF: float32 [1] here, float32 [2] there");
+        assert_eq!(verdict(Some(&ours(&[1.0f64, 2.0])), &theirs), "OFF: float64 [2] here, float32 [2] there");
+        let broken = Recorded { stride: 2, ..floats(&[1.0, 2.0]) };
+        assert_eq!(
+            verdict(Some(&ours(&[1.0f32, 2.5])), &broken),
+            "OFF: the record is broken: it has not the elements that it should"
+        );
+        let sampled = Recorded { values: vec![Number::from_f64(1.0).unwrap()], ..floats(&[1.0, 2.0]) };
+        let row = compare(&sampled, Some(&ours(&[1.0f32, 2.5])), Demand::Bits);
+        assert_eq!(row.verdict, "OFF: in elements that the record leaves out, or in the sign of a zero");
+    }
 }

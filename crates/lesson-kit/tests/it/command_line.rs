@@ -1,14 +1,14 @@
 //! The shared arguments: defaults, checks, help.
 
 use clap::error::ErrorKind;
-use lesson_kit::{BatchArgs, Defaults, DeviceChoice, Lesson, Tolerances, TrainArgs, parse};
+use lesson_kit::{BatchArgs, Defaults, DeviceChoice, Lesson, TrainArgs, parse};
 
 const LESSON: Lesson = Lesson {
     name: "some-lesson",
     version: "1.2.3",
     defaults: Defaults { epochs: 500, lr: 0.01, hidden_size: 5, num_layers: 2, batch_size: Some(100) },
     pictures: &[],
-    tolerances: Tolerances::NONE,
+    tolerances: &[],
 };
 
 /// Learn something

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use lesson_kit::loader::ShuffledBatches;
 use lesson_kit::plot::LineChart;
-use lesson_kit::{BatchArgs, Defaults, Lesson, Run, Tolerances, TrainArgs, parse};
+use lesson_kit::{BatchArgs, Defaults, Lesson, Run, TrainArgs, parse};
 use serde_json::{Value, json};
 use tch::Tensor;
 use torch_ext::optim::{Sgd, SgdOptions};
@@ -17,7 +17,7 @@ const LESSON: Lesson = Lesson {
     version: "0.0.0",
     defaults: Defaults { epochs: 2, lr: 0.1, hidden_size: 1, num_layers: 1, batch_size: Some(2) },
     pictures: &["picture"],
-    tolerances: Tolerances::NONE,
+    tolerances: &[],
 };
 
 #[derive(clap::Parser)]

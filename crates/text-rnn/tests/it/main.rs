@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // helpers of tests are tests, which clippy does not see
 
 mod cli;
+mod compare;
 mod parity;
 mod resume;
 

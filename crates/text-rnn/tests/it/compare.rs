@@ -1,0 +1,213 @@
+//! `compare` and `eval`: what they find equal, and what they must notice.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use lesson_kit::compare::{Comparison, Results, Row};
+use lesson_kit::{BatchArgs, TrainArgs, cross_entropy};
+use python_torch::workspace;
+use serde_json::Value;
+use tch::nn::VarStore;
+use tch::{Device, Reduction, Tensor};
+use text_rnn::LESSON;
+use text_rnn::data::{SENTENCES, Vocabulary, make_batch};
+use text_rnn::model::TextRnn;
+use torch_ext::optim::{Adam, AdamOptions};
+
+use crate::BINARY;
+
+fn text_rnn(args: &[&str]) -> Output {
+    Command::new(BINARY).args(args).current_dir(workspace()).output().unwrap()
+}
+
+fn stderr(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).unwrap()
+}
+
+/// A folder with copies of the notebook and its numbers, `change`d.
+fn notebooks(change: impl Fn(&str, String) -> String) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("expected")).unwrap();
+    for name in ["text_rnn.ipynb", "expected/text-rnn.json"] {
+        let text = fs::read_to_string(workspace().join("notebooks-ref").join(name)).unwrap();
+        fs::write(folder.path().join(name), change(name, text)).unwrap();
+    }
+    folder
+}
+
+/// `compare` beside such copies: exit code, and the last line on stderr.
+fn compare_with(folder: &Path) -> (Option<i32>, String) {
+    let out = tempfile::tempdir().unwrap();
+    let (folder, out) = (folder.to_str().unwrap(), out.path().to_str().unwrap());
+    let output = text_rnn(&["compare", "--quiet", "--notebooks", folder, "--out", out]);
+    let last = stderr(&output).lines().last().unwrap_or_default();
+    (output.status.code(), last.replace(folder, "FOLDER"))
+}
+
+#[test]
+fn the_recorded_numbers_are_ours() {
+    let out = tempfile::tempdir().unwrap();
+    let output = text_rnn(&["compare", "--quiet", "--json", "--out", out.path().to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&report["ok"], report["rows"].as_array().unwrap().len()), (&Value::Bool(true), 17));
+    assert!(out.path().join("compare.png").exists() && out.path().join("compare.svg").exists());
+
+    let output = text_rnn(&["compare", "--quiet", "--out", out.path().to_str().unwrap()]);
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert!(table.starts_with("text-rnn beside its notebook, as recorded: seed 0, 1 thread"), "{table}");
+    assert_eq!(table.lines().count(), 2 + 17 + 1, "{table}");
+}
+
+#[test]
+fn what_would_make_it_meaningless_is_an_error() {
+    let same = |_: &str, text: String| text;
+    assert_eq!(compare_with(notebooks(same).path()), (Some(0), String::new()));
+    let edited =
+        notebooks(
+            |name, text| {
+                if name.ends_with("ipynb") { text.replacen("sentences = [", "sentences  = [", 1) } else { text }
+            },
+        );
+    let (code, message) = compare_with(edited.path());
+    assert_eq!(code, Some(1));
+    assert!(
+        message.starts_with("error: FOLDER/text_rnn.ipynb has changed since its numbers were recorded"),
+        "{message}"
+    );
+    assert!(message.ends_with("scripts/run-notebooks.sh makes them anew"), "{message}");
+
+    let json = |from: &'static str, to: &'static str| {
+        move |name: &str, text: String| if name.ends_with("json") { text.replacen(from, to, 1) } else { text }
+    };
+    let (code, message) = compare_with(notebooks(json("\"torch\": \"2.13.0", "\"torch\": \"2.12.0")).path());
+    assert!(
+        code == Some(1) && message.contains("those of torch 2.12.0, and this program has libtorch 2.13.0"),
+        "{message}"
+    );
+    let (code, message) = compare_with(notebooks(json("\"lesson\": \"text-rnn\"", "\"lesson\": \"mnist-gru\"")).path());
+    assert_eq!((code, message.as_str()), (Some(1), "error: these are the numbers of mnist-gru, not of text-rnn"));
+    let (code, message) = compare_with(notebooks(json("\"format\": 1", "\"format\": 2")).path());
+    assert!(code == Some(1) && message.contains("has format 2, and 1 is read here"), "{message}");
+    // A quantity that one side lacks is off.
+    for change in [json("\"name\":\"perplexity\"", "\"name\":\"surprise\""), json("\"logits\"", "\"scores\"")] {
+        assert_eq!(compare_with(notebooks(change).path()), (Some(3), "error: 2 of 18 quantities are off".to_owned()));
+    }
+    let nowhere = tempfile::tempdir().unwrap();
+    let (code, message) = compare_with(nowhere.path());
+    assert!(
+        code == Some(1) && message.starts_with("error: FOLDER/expected/text-rnn.json: the notebook's numbers"),
+        "{message}"
+    );
+}
+
+/// The table of a program that differs from the lesson: `spoil`ed initial weights, another `eps` of Adam.
+fn table(spoil: impl FnOnce(&TextRnn), eps: f64) -> Vec<Row> {
+    #[derive(clap::Parser)]
+    struct Cli {
+        #[command(flatten)]
+        train: TrainArgs,
+        #[command(subcommand)]
+        command: Option<lesson_kit::Command>,
+    }
+    let notebooks = workspace().join("notebooks-ref");
+    let words = ["text-rnn", "compare", "--notebooks", notebooks.to_str().unwrap()];
+    let (cli, _) = lesson_kit::parse::<Cli>(&LESSON, words).unwrap();
+    let (mut train, Some(lesson_kit::Command::Compare(args))) = (cli.train, cli.command) else { panic!() };
+    let comparison = Comparison::prepare(&LESSON, &args, &mut train, None::<&mut BatchArgs>).unwrap();
+
+    tch::set_num_threads(train.threads.unwrap());
+    tch::manual_seed(train.seed);
+    let vocabulary = Vocabulary::new(&SENTENCES);
+    let batch = make_batch(&SENTENCES, &vocabulary, Device::Cpu).unwrap();
+    let vs = VarStore::new(Device::Cpu);
+    let model = TextRnn::new(&vs.root(), 9, train.hidden_size, train.num_layers).unwrap();
+    spoil(&model);
+    let parameters = model.named_parameters();
+    let mut results = Results::new();
+    results.weights("initial weights", &parameters).unwrap();
+    let options = AdamOptions { lr: train.lr, eps, ..AdamOptions::default() };
+    let mut optimizer = Adam::new(parameters.iter().map(|(_, tensor)| tensor), options).unwrap();
+    let losses: Vec<f32> = (0..train.epochs)
+        .map(|_| {
+            let output = model.forward(&model.zero_hidden(6).unwrap(), &batch.input).unwrap();
+            let loss = cross_entropy(&output, &batch.target, Reduction::Mean).unwrap();
+            optimizer.zero_grad().unwrap();
+            loss.backward();
+            optimizer.step().unwrap();
+            f32::try_from(&loss).unwrap()
+        })
+        .collect();
+    results.add("losses", "epoch", &Tensor::from_slice(&losses)).unwrap();
+    results.weights("final weights", &parameters).unwrap();
+    text_rnn::evaluate::evaluate(&model, &SENTENCES, &batch, &vocabulary).unwrap().compared(&mut results).unwrap();
+    comparison.rows(&results)
+}
+
+fn off(rows: &[Row]) -> Vec<String> {
+    rows.iter().filter(|row| !row.ok).map(|row| format!("{}/{}", row.group, row.name)).collect()
+}
+
+#[test]
+fn a_wrong_program_is_off_in_the_right_row() {
+    assert_eq!(off(&table(|_| {}, 1e-8)), [""; 0], "the right one is not");
+
+    let spoil = |model: &TextRnn| {
+        let (_, w) = &model.named_parameters()[0];
+        let _ = tch::no_grad(|| w.get(0).get(0).f_add_scalar_(1e-3).unwrap());
+    };
+    let rows = off(&table(spoil, 1e-8));
+    assert_eq!(rows[..2], ["initial weights/W", "losses/epoch"], "the weight, and all that follows from it");
+    assert!(rows.contains(&"final weights/W".to_owned()) && !rows.contains(&"initial weights/b".to_owned()));
+
+    let rows = off(&table(|_| {}, 1e-4));
+    assert_eq!(rows[0], "losses/epoch", "the initial weights are right: {rows:?}");
+    assert!(rows.contains(&"scores/perplexity".to_owned()), "{rows:?}");
+}
+
+#[test]
+fn live_the_bits_are_equal() {
+    if python_torch::python("text-rnn compare --live").is_none() {
+        return;
+    }
+    let out = tempfile::tempdir().unwrap();
+    let out = out.path().to_str().unwrap();
+    for (seed, threads) in [("0", "1"), ("0", "2"), ("41", "2")] {
+        let args = ["compare", "--live", "--seed", seed, "--threads", threads, "--quiet", "--out", out];
+        let output = text_rnn(&args);
+        let table = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(0), "{table}{}", stderr(&output));
+        assert!(table.ends_with("17 of 17 quantities are equal to the bit\n"), "{table}");
+    }
+    // What was trained here, scored there and here.
+    let checkpoint = format!("{out}/checkpoint.pt");
+    let output = text_rnn(&["compare", "--live", "--quiet", "--checkpoint", &checkpoint]);
+    let table = String::from_utf8_lossy(&output.stdout);
+    assert!(table.ends_with("4 of 4 quantities are equal to the bit\n"), "{table}{}", stderr(&output));
+}
+
+#[test]
+fn eval_says_what_training_said() {
+    let out = tempfile::tempdir().unwrap();
+    let out = out.path().to_str().unwrap();
+    let trained = text_rnn(&["--quiet", "--threads", "1", "--epochs", "60", "--hidden-size", "7", "--out", out]);
+    let said = String::from_utf8(trained.stdout).unwrap();
+    let (_, said) = said.split_once("\n\n").unwrap();
+    for name in ["model.pt", "checkpoint.pt"] {
+        let output = text_rnn(&["eval", "--threads", "1", &format!("{out}/{name}")]);
+        assert_eq!(String::from_utf8_lossy(&output.stdout), said, "{name}: {}", stderr(&output));
+    }
+    let output = text_rnn(&["eval", "--json", &format!("{out}/best.pt")]);
+    assert!(serde_json::from_slice::<Value>(&output.stdout).unwrap()["perplexity"].is_number());
+
+    let output = text_rnn(&["compare", "--quiet", "--checkpoint", &format!("{out}/model.pt")]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("is not as the notebook trained it"), "{}", stderr(&output));
+    let output = text_rnn(&["eval", "nowhere.pt"]);
+    assert_eq!(stderr(&output), "error: nowhere.pt: No such file or directory (os error 2)\n");
+    let output = text_rnn(&["--seed", "3", "compare"]);
+    assert_eq!(output.status.code(), Some(2), "an option of training is not dropped in silence");
+    let output = text_rnn(&["compare", "--seed", "3"]);
+    assert!(output.status.code() == Some(2) && stderr(&output).contains("--live"), "{}", stderr(&output));
+}
