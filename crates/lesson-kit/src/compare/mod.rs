@@ -6,7 +6,7 @@ mod report;
 mod results;
 mod verdict;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail, ensure};
 use clap::Args;
@@ -62,7 +62,7 @@ pub struct Comparison {
     reference: Reference,
     live: bool,
     json: bool,
-    out: PathBuf,
+    out: Option<PathBuf>,
     saved: Option<SavedModel>,
     /// Why bits cannot be demanded; `None` where they are.
     tolerant: Option<String>,
@@ -89,23 +89,44 @@ impl Comparison {
             return Err(UsageError(format!("--device {}: the notebooks compute on the CPU", train.device)).into());
         }
         let saved = args.checkpoint.as_ref().map(|file| SavedModel::read(file, lesson)).transpose()?;
-        let reference = if args.live {
-            python::run(lesson, args, train)?
+        let mut comparison = if args.live {
+            let reference = python::run(lesson, args, train)?;
+            reference.check(lesson, &args.notebooks)?;
+            Comparison { lesson: *lesson, reference, live: true, json: false, out: None, saved: None, tolerant: None }
         } else {
-            Reference::read(&args.notebooks.join("expected").join(lesson.name).with_extension("json"))?
+            Comparison::recorded(lesson, &args.notebooks)?
         };
-        reference.check(lesson, &args.notebooks)?;
         if let Some(saved) = saved.as_ref().filter(|_| !args.live) {
-            check_weights(saved, &reference)?;
+            check_weights(saved, &comparison.reference)?;
         }
-        reference.apply(train, batch)?;
+        comparison.reference.apply(train, batch)?;
         train.device = DeviceChoice::Cpu;
         train.out = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("{}-compare", lesson.default_out())));
         train.overwrite = true;
         train.compared = true;
-        let tolerant = if args.live { None } else { why_not_to_the_bit(&reference)? };
-        let (live, json, out) = (args.live, train.json, train.out.clone());
-        Ok(Comparison { lesson: *lesson, reference, live, json, out, saved, tolerant })
+        (comparison.json, comparison.out, comparison.saved) = (train.json, Some(train.out.clone()), saved);
+        Ok(comparison)
+    }
+
+    /// A comparison with the numbers in `notebooks/expected`, without a folder for pictures.
+    ///
+    /// # Errors
+    /// As [`Comparison::prepare`].
+    pub fn recorded(lesson: &Lesson, notebooks: &Path) -> Result<Comparison> {
+        let reference = Reference::read(&notebooks.join("expected").join(lesson.name).with_extension("json"))?;
+        reference.check(lesson, notebooks)?;
+        let tolerant = why_not_to_the_bit(&reference)?;
+        Ok(Comparison { lesson: *lesson, reference, live: false, json: false, out: None, saved: None, tolerant })
+    }
+
+    /// The notebook's seed.
+    pub fn seed(&self) -> i64 {
+        self.reference.seed
+    }
+
+    /// The notebook's number of threads.
+    pub fn threads(&self) -> i32 {
+        self.reference.threads
     }
 
     /// The trained weights of `--checkpoint`: score them instead of training.
@@ -125,9 +146,8 @@ impl Comparison {
         } else {
             crate::print_result(report::table(self, &rows))?;
         }
-        if let Some(chart) = report::chart(self, results) {
-            std::fs::create_dir_all(&self.out)?;
-            crate::plot::save(&chart, &self.out.join("compare"))?;
+        if let (Some(chart), Some(out)) = (report::chart(self, results), &self.out) {
+            crate::plot::save(&chart, &out.join("compare"))?;
         }
         match rows.iter().filter(|row| !row.ok).count() {
             0 => Ok(()),

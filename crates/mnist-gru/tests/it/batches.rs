@@ -5,7 +5,7 @@ use mnist_gru::model::MnistNn;
 use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
 
-use crate::support::{images, write_mnist};
+use crate::support::{images, seeded, write_mnist};
 
 fn noise() -> Mnist {
     let folder = tempfile::tempdir().unwrap();
@@ -33,6 +33,7 @@ fn pixels_are_divided_by_255_and_rows_are_steps() {
 
 #[test]
 fn the_network_has_torchs_names_and_shapes() {
+    let _turn = seeded(0);
     let vs = VarStore::new(Device::Cpu);
     let model = MnistNn::new(&vs.root(), 128, 2).unwrap();
     let parameters = model.named_parameters();

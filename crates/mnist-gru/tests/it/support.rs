@@ -50,3 +50,11 @@ fn noise(count: usize) -> Vec<u8> {
     let next = |state: &u32| Some(state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223));
     std::iter::successors(Some(1), next).map(|state| (state >> 24) as u8).take(count).collect()
 }
+
+/// libtorch's default generator is one per process: tests that draw from it take turns.
+pub fn seeded(seed: i64) -> std::sync::MutexGuard<'static, ()> {
+    static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    tch::manual_seed(seed);
+    turn
+}

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use lesson_kit::compare::{Comparison, Results, Row};
-use lesson_kit::{BatchArgs, TrainArgs, cross_entropy};
-use python_torch::workspace;
+use lesson_kit::cross_entropy;
+use python_torch::{assert_equal_bits, compare_live, workspace};
 use serde_json::Value;
 use tch::nn::VarStore;
 use tch::{Device, Reduction, Tensor};
@@ -104,32 +104,21 @@ fn what_would_make_it_meaningless_is_an_error() {
 
 /// The table of a program that differs from the lesson: `spoil`ed initial weights, another `eps` of Adam.
 fn table(spoil: impl FnOnce(&TextRnn), eps: f64) -> Vec<Row> {
-    #[derive(clap::Parser)]
-    struct Cli {
-        #[command(flatten)]
-        train: TrainArgs,
-        #[command(subcommand)]
-        command: Option<lesson_kit::Command>,
-    }
-    let notebooks = workspace().join("notebooks-ref");
-    let words = ["text-rnn", "compare", "--notebooks", notebooks.to_str().unwrap()];
-    let (cli, _) = lesson_kit::parse::<Cli>(&LESSON, words).unwrap();
-    let (mut train, Some(lesson_kit::Command::Compare(args))) = (cli.train, cli.command) else { panic!() };
-    let comparison = Comparison::prepare(&LESSON, &args, &mut train, None::<&mut BatchArgs>).unwrap();
-
-    tch::set_num_threads(train.threads.unwrap());
-    tch::manual_seed(train.seed);
+    let defaults = &LESSON.defaults;
+    let comparison = Comparison::recorded(&LESSON, &workspace().join("notebooks-ref")).unwrap();
+    tch::set_num_threads(comparison.threads());
+    tch::manual_seed(comparison.seed());
     let vocabulary = Vocabulary::new(&SENTENCES);
     let batch = make_batch(&SENTENCES, &vocabulary, Device::Cpu).unwrap();
     let vs = VarStore::new(Device::Cpu);
-    let model = TextRnn::new(&vs.root(), 9, train.hidden_size, train.num_layers).unwrap();
+    let model = TextRnn::new(&vs.root(), 9, defaults.hidden_size, defaults.num_layers).unwrap();
     spoil(&model);
     let parameters = model.named_parameters();
     let mut results = Results::new();
     results.weights("initial weights", &parameters).unwrap();
-    let options = AdamOptions { lr: train.lr, eps, ..AdamOptions::default() };
+    let options = AdamOptions { lr: defaults.lr, eps, ..AdamOptions::default() };
     let mut optimizer = Adam::new(parameters.iter().map(|(_, tensor)| tensor), options).unwrap();
-    let losses: Vec<f32> = (0..train.epochs)
+    let losses: Vec<f32> = (0..defaults.epochs)
         .map(|_| {
             let output = model.forward(&model.zero_hidden(6).unwrap(), &batch.input).unwrap();
             let loss = cross_entropy(&output, &batch.target, Reduction::Mean).unwrap();
@@ -168,23 +157,22 @@ fn a_wrong_program_is_off_in_the_right_row() {
 
 #[test]
 fn live_the_bits_are_equal() {
-    if python_torch::python("text-rnn compare --live").is_none() {
-        return;
+    for args in [["--seed=0", "--threads=1"], ["--seed=0", "--threads=2"], ["--seed=41", "--threads=2"]] {
+        let Some(report) = compare_live("text-rnn", BINARY, &args) else { return };
+        assert_equal_bits(&report, 17);
     }
+}
+
+#[test]
+fn weights_trained_here_are_scored_alike_there() {
     let out = tempfile::tempdir().unwrap();
     let out = out.path().to_str().unwrap();
-    for (seed, threads) in [("0", "1"), ("0", "2"), ("41", "2")] {
-        let args = ["compare", "--live", "--seed", seed, "--threads", threads, "--quiet", "--out", out];
-        let output = text_rnn(&args);
-        let table = String::from_utf8_lossy(&output.stdout);
-        assert_eq!(output.status.code(), Some(0), "{table}{}", stderr(&output));
-        assert!(table.ends_with("17 of 17 quantities are equal to the bit\n"), "{table}");
+    assert!(text_rnn(&["--quiet", "--epochs", "50", "--out", out]).status.success());
+    for name in ["model.pt", "checkpoint.pt"] {
+        let checkpoint = format!("--checkpoint={out}/{name}");
+        let Some(report) = compare_live("text-rnn", BINARY, &[&checkpoint]) else { return };
+        assert_equal_bits(&report, 4);
     }
-    // What was trained here, scored there and here.
-    let checkpoint = format!("{out}/checkpoint.pt");
-    let output = text_rnn(&["compare", "--live", "--quiet", "--checkpoint", &checkpoint]);
-    let table = String::from_utf8_lossy(&output.stdout);
-    assert!(table.ends_with("4 of 4 quantities are equal to the bit\n"), "{table}{}", stderr(&output));
 }
 
 #[test]

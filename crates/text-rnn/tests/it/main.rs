@@ -1,10 +1,9 @@
 //! text-rnn as its users run it, and beside PyTorch.
 
-#![allow(clippy::unwrap_used)] // helpers of tests are tests, which clippy does not see
+#![allow(clippy::panic, clippy::unwrap_used)] // helpers of tests are tests, which clippy does not see
 
 mod cli;
 mod compare;
-mod parity;
 mod resume;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_text-rnn");
