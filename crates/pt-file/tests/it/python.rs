@@ -83,6 +83,8 @@ fn refuse(folder: &Path) {
 
 /// Says so past the test harness, which keeps what `println!` prints.
 fn skip() {
+    let required = std::env::var_os("REQUIRE_PYTHON_TORCH").is_some();
+    assert!(!required, "REQUIRE_PYTHON_TORCH is set, but .venv has no Python torch: run scripts/setup.sh --full");
     let _ = writeln!(io::stderr(), "skipped: no Python torch (scripts/setup.sh --full)");
 }
 

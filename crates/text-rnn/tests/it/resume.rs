@@ -40,3 +40,30 @@ fn a_killed_run_goes_on_to_the_same_bits() {
         fs::remove_dir_all(&out).unwrap();
     }
 }
+
+/// PyTorch goes on from our checkpoint, and ends where we end.
+#[test]
+fn python_goes_on_with_a_checkpoint_to_the_same_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, epochs) in [("half", "250"), ("whole", "500")] {
+        let status = command(&folder.path().join(name), "--overwrite").args(["--epochs", epochs]).status();
+        assert!(status.unwrap().success());
+    }
+    let program = r#"
+import os, sys
+os.chdir("notebooks-ref")
+import run, torch
+from pathlib import Path
+checkpoint, whole = (torch.load(f"{sys.argv[1]}/{name}.pt", weights_only=True) for name in ("half/checkpoint", "whole/model"))
+cells = run.code_cells(Path("text_rnn.ipynb"))
+namespace, _ = run.execute(cells, {"epochs": 250}, checkpoint["model"])
+namespace["optimizer"].load_state_dict(checkpoint["optimizer"])
+torch.set_rng_state(checkpoint["rng_state"])
+[training] = [source for source, tags in cells if "training" in tags]
+exec(training, namespace)
+ours = namespace["model"].state_dict()
+assert list(ours) == list(whole) and ours._metadata == whole._metadata
+assert all(torch.equal(ours[name], whole[name]) for name in ours)
+"#;
+    python_torch::run("text-rnn resume", program, &[folder.path().to_str().unwrap()]);
+}
