@@ -49,8 +49,13 @@ pub fn whole_command_line(
     let option = |(key, value): (&String, &Json)| {
         let long = command.get_arguments().find(|argument| argument.get_id() == key)?.get_long()?;
         let typed = is_typed(matches, key) || key == "device" && is_typed(matches, "cuda");
-        let value = value.as_str().map(str::to_owned).or_else(|| value.as_number().map(ToString::to_string))?;
-        (!typed).then(|| OsString::from(format!("--{long}={value}")))
+        let option = match value {
+            Json::Bool(true) => format!("--{long}"),
+            Json::String(text) => format!("--{long}={text}"),
+            Json::Number(number) => format!("--{long}={number}"),
+            _ => return None, // not set, and so it stays
+        };
+        (!typed).then_some(OsString::from(option))
     };
     let options = config.as_object().into_iter().flatten().filter_map(option);
     let (program, typed) = arguments.split_at(1.min(arguments.len()));
