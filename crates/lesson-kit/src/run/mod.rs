@@ -1,6 +1,7 @@
 //! One training run: from the arguments to the files in its folder.
 
 mod saving;
+mod validation;
 
 use std::cell::Cell;
 use std::fmt::Display;
@@ -198,6 +199,18 @@ impl Run {
         Ok(Batches::new(batches, self.losses.open_batches().len(), Rc::clone(&self.cut_short)))
     }
 
+    /// The batches of the next epoch as they are, for data whose batches follow each other: one in a dry run.
+    ///
+    /// A state that is carried from batch to batch is in no checkpoint, so all of them come: Ctrl-C takes effect when the
+    /// epoch is over.
+    pub fn batches_in_order<T>(&mut self, mut batches: Vec<T>) -> std::vec::IntoIter<T> {
+        if self.args.dry_run {
+            batches.truncate(1);
+        }
+        self.batches_in_epoch = batches.len();
+        batches.into_iter()
+    }
+
     /// The order of every epoch's batches, in a run that is compared; none in others.
     pub(crate) fn batch_order(&self) -> &[Tensor] {
         &self.batch_order
@@ -239,10 +252,19 @@ impl Run {
     /// # Errors
     /// See [`Run::record`].
     pub fn record_with(&mut self, epoch: u32, loss: f32, extra: impl Serialize) -> Result<()> {
+        self.record_validated(epoch, loss, loss, extra)
+    }
+
+    /// [`Run::record_with`] where the loss on data that training does not see, `valid_loss`, says which epoch is the best.
+    ///
+    /// # Errors
+    /// See [`Run::record`].
+    pub fn record_validated(&mut self, epoch: u32, loss: f32, valid_loss: f32, extra: impl Serialize) -> Result<()> {
         if self.cut_short.get() {
             return Ok(());
         }
         self.check_finite(epoch, loss)?;
+        self.check_finite(epoch, valid_loss)?;
         let record = EpochRecord { epoch, loss, extra, batch_losses: self.losses.open_batches() };
         let line = serde_json::to_string(&record).context(run_folder::METRICS)? + "\n";
         self.claim_folder()?;
@@ -250,7 +272,7 @@ impl Run {
             metrics.write_all(line.as_bytes()).with_context(|| format!("cannot write {}", run_folder::METRICS))?;
         }
         self.losses.push_epoch(epoch, loss);
-        self.kept.copy_at(epoch, loss)?;
+        self.kept.copy_at(epoch, valid_loss)?;
         self.console.progress().epoch(epoch, loss);
         Ok(())
     }
