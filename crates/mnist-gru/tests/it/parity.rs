@@ -2,11 +2,16 @@
 //!
 //! scripts/setup.sh has fetched MNIST; where it is missing, these tests fail and say how to get it.
 
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
 use lesson_kit::compare::{Comparison, Results};
 use lesson_kit::loader::ShuffledBatches;
 use mnist_gru::LESSON;
 use mnist_gru::model::MnistNn;
 use python_torch::{assert_equal_bits, compare_live, workspace};
+use serde_json::Value;
 use tch::nn::VarStore;
 use tch::{Device, Tensor};
 
@@ -52,4 +57,23 @@ fn weights_and_batches_are_the_recorded_ones_and_another_shuffle_is_noticed() {
     assert_eq!(names.len(), 12, "{names:?}");
     assert_eq!(names[9..], ["initial weights/fc.bias", "batch order/epoch 1", "batch order/epoch 2"]);
     assert_eq!(recorded(1), names[..10], "the weights alone");
+}
+
+/// The first steps, which training has not yet amplified: close to the record on any CPU.
+#[test]
+fn the_first_losses_are_the_recorded_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = ["--quiet", "--device", "cpu", "--threads", "1", "--limit", "5", "--epochs", "1", "--out"];
+    let status =
+        Command::new(BINARY).args(args).arg(folder.path()).current_dir(workspace()).stdout(Stdio::null()).status();
+    assert!(status.unwrap().success());
+    let json = |path: &Path| serde_json::from_slice::<Value>(&fs::read(path).unwrap()).unwrap();
+    let record = json(&workspace().join("notebooks-ref/expected/mnist-gru.json"));
+    let mut quantities = record["quantities"].as_array().unwrap().iter();
+    let recorded = &quantities.find(|it| it["group"] == "losses" && it["name"] == "batch").unwrap()["values"];
+    let ours = &json(&folder.path().join("metrics.jsonl"))["batch_losses"];
+    for batch in 0..5 {
+        let (ours, recorded) = (ours[batch].as_f64().unwrap(), recorded[batch].as_f64().unwrap());
+        assert!((ours - recorded).abs() < 1e-4, "batch {}: {ours}, recorded {recorded}", batch + 1);
+    }
 }
