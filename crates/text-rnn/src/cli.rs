@@ -5,11 +5,12 @@ use lesson_kit::compare::{Comparison, Results};
 use lesson_kit::{Command, Run, SavedModel, Session, TrainArgs};
 use tch::nn::VarStore;
 
-use crate::LESSON;
 use crate::data::{SENTENCES, Vocabulary, make_batch};
-use crate::evaluate::{Evaluation, evaluate};
+use crate::evaluate::evaluate;
 use crate::model::TextRnn;
+use crate::predict::PredictArgs;
 use crate::train::train;
+use crate::{LESSON, report, trained};
 
 /// Lesson 1: an RNN learns to say the last word of a sentence.
 ///
@@ -21,7 +22,16 @@ pub struct Cli {
     train: TrainArgs,
 
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<TextCommand>,
+}
+
+/// What the lesson does other than train.
+#[derive(clap::Subcommand, Debug)]
+enum TextCommand {
+    #[command(flatten)]
+    Shared(Command),
+    /// Say the word that follows two others, and how likely each word is
+    Predict(PredictArgs),
 }
 
 impl Cli {
@@ -32,8 +42,9 @@ impl Cli {
     pub fn run(mut self) -> Result<()> {
         match self.command.take() {
             None => self.lesson().map(drop),
-            Some(Command::Eval(args)) => self.score(&args.model(&LESSON)?).map(drop),
-            Some(Command::Compare(args)) => {
+            Some(TextCommand::Predict(args)) => args.run(&Session::start(&self.train)?),
+            Some(TextCommand::Shared(Command::Eval(args))) => self.score(&args.model(&LESSON)?).map(drop),
+            Some(TextCommand::Shared(Command::Compare(args))) => {
                 let comparison = Comparison::prepare(&LESSON, &args, &mut self.train, None)?;
                 let results = match comparison.checkpoint() {
                     Some(model) => self.score(model)?,
@@ -62,7 +73,7 @@ impl Cli {
         let evaluation = evaluate(&model, &SENTENCES, &batch, &vocabulary)?;
         evaluation.compared(&mut results)?;
         run.say("")?;
-        lines(&evaluation).try_for_each(|line| run.say(line))?;
+        report::lines(&evaluation).into_iter().try_for_each(|line| run.say(line))?;
         run.finish(&evaluation)?;
         Ok(results)
     }
@@ -73,26 +84,12 @@ impl Cli {
         let vocabulary = Vocabulary::new(&SENTENCES);
         let batch = make_batch(&SENTENCES, &vocabulary, session.device())?;
 
-        let vs = VarStore::new(session.device());
-        let (hidden_size, num_layers) = saved.recurrent_sizes("rnn")?;
-        let model = TextRnn::new(&vs.root(), vocabulary.len() as i64, hidden_size, num_layers)?;
-        saved.load_into(&model.named_parameters())?;
-
+        let model = trained::load(saved, &vocabulary, session.device())?;
         let evaluation = evaluate(&model, &SENTENCES, &batch, &vocabulary)?;
         let mut results = Results::new();
         evaluation.compared(&mut results)?;
-        lines(&evaluation).try_for_each(|line| session.say(line))?;
+        report::lines(&evaluation).into_iter().try_for_each(|line| session.say(line))?;
         session.json(&evaluation)?;
         Ok(results)
     }
-}
-
-/// Each sentence with the predicted word, and the perplexity.
-fn lines(evaluation: &Evaluation) -> impl Iterator<Item = String> {
-    let prediction = |it: &crate::evaluate::Prediction| {
-        let mark = if it.predicted == it.target { "" } else { "  (wrong)" };
-        format!("{:<9} -> {}{mark}", it.input, it.predicted)
-    };
-    let perplexity = format!("perplexity = {:.4}", evaluation.perplexity);
-    evaluation.predictions.iter().map(prediction).chain([perplexity])
 }

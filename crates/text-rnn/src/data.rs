@@ -7,6 +7,9 @@ use tch::{Device, Kind, Tensor};
 pub const SENTENCES: [&str; 6] =
     ["i like dog", "i love coffe", "i hate milk", "you like cat", "you love milk", "you hate coffe"];
 
+/// The words that the network reads before it says the next; the notebook's `n_step`.
+pub const N_STEP: usize = 2;
+
 /// The words that are known, each with its number.
 ///
 /// The notebook numbers them by way of `set()`, whose order changes from run to run; here it is the order in which
@@ -36,6 +39,11 @@ impl Vocabulary {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.words.is_empty()
+    }
+
+    /// All of them, by number.
+    pub fn words(&self) -> &[&'static str] {
+        &self.words
     }
 
     /// The word of that number.
@@ -74,14 +82,22 @@ pub fn make_batch(sentences: &[&'static str], vocabulary: &Vocabulary, device: D
         target_words.extend(numbers.pop());
         input_words.extend(numbers);
     }
-    let n_class = vocabulary.len() as i64;
-    let input = Tensor::from_slice(&input_words)
-        .f_view([sentences.len() as i64, -1])?
-        .f_one_hot(n_class)?
-        .f_to_kind(Kind::Float)?
-        .f_to_device(device)?;
+    let input = one_hot(&input_words, sentences.len(), vocabulary, device)?;
     let target = Tensor::from_slice(&target_words).f_to_device(device)?;
     Ok(Batch { input, target })
+}
+
+/// The numbers of the words of `sentences` sentences, one after the other, as one-hot vectors: (sentences, words,
+/// vocabulary).
+///
+/// # Errors
+/// If libtorch refuses the tensors.
+pub fn one_hot(numbers: &[i64], sentences: usize, vocabulary: &Vocabulary, device: Device) -> Result<Tensor> {
+    Ok(Tensor::from_slice(numbers)
+        .f_view([sentences as i64, -1])?
+        .f_one_hot(vocabulary.len() as i64)?
+        .f_to_kind(Kind::Float)?
+        .f_to_device(device)?)
 }
 
 #[cfg(test)]

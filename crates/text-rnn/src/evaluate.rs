@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use lesson_kit::compare::Results;
 use lesson_kit::{cross_entropy, metrics};
 use serde::Serialize;
-use tch::{Reduction, Tensor};
+use tch::{Kind, Reduction, Tensor};
 
 use crate::data::{Batch, Vocabulary};
 use crate::model::TextRnn;
@@ -27,6 +27,10 @@ pub struct Evaluation {
     pub perplexity: f64,
     /// One for each sentence.
     pub predictions: Vec<Prediction>,
+    /// The words, by number.
+    pub vocabulary: Vec<&'static str>,
+    /// For each sentence the probability of every word to be the last one: what the softmax makes of `logits`.
+    pub next_word: Vec<Vec<f64>>,
     /// The scores of the words, (sentences, words); not in `summary.json`.
     #[serde(skip)]
     pub logits: Tensor,
@@ -71,6 +75,13 @@ pub fn evaluate(model: &TextRnn, sentences: &[&str], batch: &Batch, vocabulary: 
             Ok(Prediction { input: input.to_owned(), target: target.to_owned(), predicted: predicted.to_owned() })
         })
         .collect::<Result<_>>()?;
-    let perplexity = metrics::perplexity(f64::try_from(&cross_entropy)?);
-    Ok(Evaluation { perplexity, predictions, logits, likeliest, cross_entropy })
+    Ok(Evaluation {
+        perplexity: metrics::perplexity(f64::try_from(&cross_entropy)?),
+        predictions,
+        vocabulary: vocabulary.words().to_vec(),
+        next_word: Vec::try_from(logits.f_softmax(1, Kind::Double)?)?,
+        logits,
+        likeliest,
+        cross_entropy,
+    })
 }

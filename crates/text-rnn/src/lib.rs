@@ -4,11 +4,15 @@
 //! the network, [`train`] the training loop, [`evaluate`] what the network says afterwards.
 #![forbid(unsafe_code)]
 
+mod bars;
 pub mod cli;
 pub mod data;
 pub mod evaluate;
 pub mod model;
+pub mod predict;
+mod report;
 pub mod train;
+pub mod trained;
 
 use lesson_kit::{Defaults, Lesson};
 

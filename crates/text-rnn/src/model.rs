@@ -1,9 +1,9 @@
 //! The network: an RNN, and a linear map from its last hidden state to the words.
 
 use anyhow::Result;
-use recurrent::{Rnn, RnnConfig};
+use recurrent::{Rnn, RnnConfig, Trace};
 use tch::nn::Path;
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// The notebook's `TextRNN`.
 #[derive(Debug)]
@@ -37,6 +37,25 @@ impl TextRnn {
         let (outputs, _hidden) = self.rnn.forward(&x, Some(hidden))?;
         let last = outputs.f_get(-1)?; // what the RNN has made of the whole sentence
         Ok(last.f_mm(&self.w)?.f_add(&self.b)?)
+    }
+
+    /// Every value that the RNN computes on its way through `x`, (batch, steps, words): `h` of each layer is (steps,
+    /// batch, hidden).
+    ///
+    /// # Errors
+    /// If the shapes do not fit.
+    pub fn trace(&self, hidden: &Tensor, x: &Tensor) -> Result<Trace<Tensor>> {
+        Ok(self.rnn.trace(&x.f_transpose(0, 1)?, Some(hidden))?)
+    }
+
+    /// How many recurrent layers are stacked.
+    pub fn num_layers(&self) -> i64 {
+        self.rnn.num_layers()
+    }
+
+    /// Where it computes.
+    pub fn device(&self) -> Device {
+        self.w.device()
     }
 
     /// The state before the first word: zeros.

@@ -4,6 +4,7 @@
 
 mod cli;
 mod compare;
+mod predict;
 mod resume;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_text-rnn");

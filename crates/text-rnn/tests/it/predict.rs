@@ -1,0 +1,114 @@
+//! `predict`: what it says, and what it refuses.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use python_torch::workspace;
+use serde_json::Value;
+
+use crate::BINARY;
+
+fn text_rnn(args: &[&str]) -> Output {
+    Command::new(BINARY).args(args).current_dir(workspace()).output().unwrap()
+}
+
+fn text(stream: &[u8]) -> &str {
+    std::str::from_utf8(stream).unwrap()
+}
+
+/// A trained model in `folder`.
+fn trained(folder: &Path) -> String {
+    let out = folder.to_str().unwrap();
+    assert!(text_rnn(&["--quiet", "--threads", "1", "--out", out]).status.success());
+    format!("{out}/model.pt")
+}
+
+#[test]
+fn the_next_word_comes_with_the_probability_of_every_word() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = trained(folder.path());
+    let output = text_rnn(&["predict", "i like", "--model", &model]);
+    let lines: Vec<_> = text(&output.stdout).lines().collect();
+    assert_eq!((lines.len(), lines[0], lines[1]), (2 + 9, "i like -> dog", ""), "{}", text(&output.stderr));
+    assert!(lines[2].starts_with("dog     9") && lines[2].contains('█'), "{}", lines[2]);
+
+    // The words may be one argument or two.
+    let output = text_rnn(&["predict", "--json", "--model", &model, "you", "love"]);
+    let next: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&next["input"], &next["predicted"]), (&"you love".into(), &"milk".into()));
+    let words = next["probabilities"].as_array().unwrap();
+    let shares: Vec<_> = words.iter().map(|word| word["probability"].as_f64().unwrap()).collect();
+    assert!(words.len() == 9 && shares.is_sorted_by(|one, other| one >= other), "{shares:?}");
+    assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+}
+
+#[test]
+fn its_probabilities_are_those_of_evals_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = trained(folder.path());
+    let eval: Value = serde_json::from_slice(&text_rnn(&["eval", &model, "--json"]).stdout).unwrap();
+    let words = eval["vocabulary"].as_array().unwrap();
+    for (sentence, shares) in eval["predictions"].as_array().unwrap().iter().zip(eval["next_word"].as_array().unwrap())
+    {
+        let input = sentence["input"].as_str().unwrap();
+        let output = text_rnn(&["predict", input, "--json", "--model", &model]);
+        let next: Value = serde_json::from_slice(&output.stdout).unwrap();
+        for (word, share) in words.iter().zip(shares.as_array().unwrap()) {
+            let said = next["probabilities"].as_array().unwrap().iter().find(|it| it["word"] == *word).unwrap();
+            let (said, share) = (said["probability"].as_f64().unwrap(), share.as_f64().unwrap());
+            assert!((said - share).abs() < 1e-6, "{input} {word}: {said} and {share}");
+        }
+    }
+}
+
+#[test]
+fn words_that_it_cannot_go_on_from_are_usage_errors() {
+    for (words, message) in [
+        (
+            "i tea",
+            "\"tea\" is not in the vocabulary; the network knows: i, like, dog, love, coffe, hate, milk, you, cat",
+        ),
+        (
+            "I like",
+            "\"I\" is not in the vocabulary; the network knows: i, like, dog, love, coffe, hate, milk, you, cat",
+        ),
+        ("i", "\"i\" has 1 word: the network has learned to go on after 2, as in \"i like\""),
+        ("i like dog", "\"i like dog\" has 3 words: the network has learned to go on after 2, as in \"i like\""),
+        (" ", "\"\" has 0 words: the network has learned to go on after 2, as in \"i like\""),
+    ] {
+        let output = text_rnn(&["predict", words]);
+        assert_eq!(text(&output.stderr), format!("error: {message}\n"));
+        assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), ""));
+    }
+    assert_eq!(text_rnn(&["predict"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_model_that_is_not_there_or_another_lessons_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let nowhere = folder.path().join("model.pt");
+    let output = text_rnn(&["predict", "i like", "--model", nowhere.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    let message = text(&output.stderr);
+    assert!(message.contains(nowhere.to_str().unwrap()) && message.contains("cargo run -p text-rnn"), "{message}");
+
+    let other = workspace().join("data/goog.csv");
+    let output = text_rnn(&["predict", "i like", "--model", other.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).starts_with("error: ") && text(&output.stderr).contains("goog.csv"));
+}
+
+#[test]
+fn a_reader_that_stops_early_is_no_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = trained(folder.path());
+    let mut child = Command::new(BINARY)
+        .args(["predict", "i like", "--model", &model])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take()); // as `| head` does once it has its lines
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""));
+}
