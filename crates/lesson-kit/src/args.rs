@@ -78,6 +78,14 @@ pub struct TrainArgs {
     #[arg(long)]
     pub dry_run: bool,
 
+    /// Train nothing: print the model's equations, its parameters, and the shapes of one batch on its way through
+    #[arg(long, conflicts_with_all = ["resume", "dry_run"])]
+    pub explain: bool,
+
+    /// Draw no pictures
+    #[arg(global = true, long)]
+    pub no_plots: bool,
+
     /// Print the summary as one JSON object on stdout, and nothing else there
     #[arg(global = true, long)]
     pub json: bool,

@@ -9,7 +9,8 @@
 //! | [`cross_entropy`] | `torch.nn.CrossEntropyLoss` |
 //! | [`loader`] | the order in which `torch.utils.data.DataLoader` gives its batches, to the bit |
 //! | [`metrics`] | accuracy, confusion counts, perplexity |
-//! | [`plot`] | line charts, heat maps, image grids as PNG and SVG |
+//! | [`plot`] | line charts, heat maps, gates over time, image grids as PNG and SVG |
+//! | [`Explanation`] | `--explain`: a model's equations, parameters and shapes |
 //!
 //! The training loop stands in the lesson, line for line beside the slide: the kit gives the epochs and takes the
 //! losses, and hides nothing between them. It knows no lesson.
@@ -26,6 +27,7 @@ mod console;
 mod cross_entropy;
 mod device;
 pub mod exit;
+mod explain;
 mod interrupt;
 mod kept;
 mod learner;
@@ -50,6 +52,7 @@ pub use boundary::{Batches, Epochs};
 pub use command::{Command, EvalArgs};
 pub use console::print_result;
 pub use cross_entropy::cross_entropy;
+pub use explain::Explanation;
 pub use learner::{Learner, LearnerMut};
 pub use lesson::{Defaults, Lesson};
 pub use linear::Linear;

@@ -62,6 +62,7 @@ pub struct Comparison {
     reference: Reference,
     live: bool,
     json: bool,
+    /// Where the picture of both loss curves goes; `None` for nowhere.
     out: Option<PathBuf>,
     saved: Option<SavedModel>,
     /// Why bits cannot be demanded; `None` where they are.
@@ -104,7 +105,8 @@ impl Comparison {
         train.out = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("{}-compare", lesson.default_out())));
         train.overwrite = true;
         train.compared = true;
-        (comparison.json, comparison.out, comparison.saved) = (train.json, Some(train.out.clone()), saved);
+        let pictures = (!train.no_plots).then(|| train.out.clone());
+        (comparison.json, comparison.out, comparison.saved) = (train.json, pictures, saved);
         Ok(comparison)
     }
 

@@ -53,7 +53,7 @@ impl Plot for ImageGrid {
             scene.add(Shape::Rect(left - 1.0, top - 1.0, width + 2.0, height + 2.0, Color::FAINT));
             scene.add(Shape::Rect(left, top, width, height, Color::WHITE));
             for (row, pixels) in tile.pixels.chunks(self.width).enumerate() {
-                draw_row(&mut scene, left, top + SCALE * row as f64, pixels);
+                draw_row(&mut scene, (left, top + SCALE * row as f64), SCALE, pixels);
             }
             let under = (left + width / 2.0, top + height + CAPTION / 2.0);
             scene.add(Shape::Text(tile.caption.clone(), under, 13.0, Align::Center, Color::INK));
@@ -62,14 +62,14 @@ impl Plot for ImageGrid {
     }
 }
 
-/// A row of pixels; neighbours of the same grey are one rectangle, and white is the paper.
-fn draw_row(scene: &mut Scene, left: f64, top: f64, pixels: &[u8]) {
+/// A row of pixels of side `scale`; neighbours of the same grey are one rectangle, and white is the paper.
+pub(super) fn draw_row(scene: &mut Scene, (left, top): (f64, f64), scale: f64, pixels: &[u8]) {
     let mut column = 0;
     for run in pixels.chunk_by(|one, other| one == other) {
         if run[0] > 0 {
-            let x = left + SCALE * column as f64;
+            let x = left + scale * column as f64;
             let color = Color::WHITE.towards(Color::INK, f64::from(run[0]) / 255.0);
-            scene.add(Shape::Rect(x, top, SCALE * run.len() as f64, SCALE, color));
+            scene.add(Shape::Rect(x, top, scale * run.len() as f64, scale, color));
         }
         column += run.len();
     }

@@ -152,10 +152,16 @@ impl LineChart {
     }
 }
 
-impl Plot for LineChart {
-    fn scene(&self) -> Scene {
+impl LineChart {
+    /// Where the frame begins that leaves room for the figures of the y axis.
+    pub(super) fn left(&self) -> f64 {
+        self.frame().left
+    }
+
+    /// The picture with the frame beginning at `left`.
+    pub(super) fn scene_from(&self, left: f64) -> Scene {
         let mut scene = Scene::new(WIDTH as u32, self.height as u32);
-        let frame = self.frame();
+        let frame = Frame { left, ..self.frame() };
         let middle = (frame.left + frame.right) / 2.0;
         frame.draw(&mut scene);
         scene.add(Shape::Text(self.title.clone(), (middle, 27.0), TITLE_SIZE, Align::Center, Color::INK));
@@ -173,6 +179,12 @@ impl Plot for LineChart {
             self.draw_legend(&mut scene, &frame);
         }
         scene
+    }
+}
+
+impl Plot for LineChart {
+    fn scene(&self) -> Scene {
+        self.scene_from(self.left())
     }
 }
 

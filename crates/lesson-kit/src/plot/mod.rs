@@ -1,11 +1,14 @@
-//! Pictures: line charts, heat maps of counts, grids of small images; each as PNG and SVG.
+//! Pictures: line charts, heat maps of counts, gates over time, grids of small images; each as PNG and SVG.
 //!
 //! A plot describes itself as a [`Scene`] of a few plain shapes; `render.rs` alone knows how these become pixels.
 
+mod formula;
+mod gate_maps;
 mod heat_map;
 mod image_grid;
 mod line_chart;
 mod render;
+mod scale;
 mod scene;
 mod stack;
 mod ticks;
@@ -16,9 +19,11 @@ use anyhow::Result;
 
 use crate::atomic;
 
+pub use gate_maps::{GateMap, GateMaps};
 pub use heat_map::HeatMap;
 pub use image_grid::{ImageGrid, Tile};
 pub use line_chart::{Line, LineChart};
+pub use scale::Scale;
 pub use scene::{Align, Color, Scene, Shape};
 pub use stack::Stack;
 

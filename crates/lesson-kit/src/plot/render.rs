@@ -14,7 +14,7 @@ use plotters::element::{Circle, PathElement, Rectangle, Text};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color as _, FontStyle, FontTransform, IntoFont, RGBColor, register_font};
 
-use super::{Align, Color, Scene, Shape};
+use super::{Align, Color, Scene, Shape, formula};
 
 /// DejaVu Sans cut down to Latin, Greek and signs (see assets/README.md); no font needs to be installed.
 static FONT: &[u8] = include_bytes!("../../assets/DejaVuSans-subset.ttf");
@@ -106,6 +106,19 @@ fn draw_shape<B: DrawingBackend>(area: &DrawingArea<B, Shift>, shape: &Shape, si
         Shape::Text(text, (x, y), size, align, color) => {
             let style = font(*size).color(&plotters_color(*color)).pos(anchor(*align));
             area.draw(&Text::new(text.as_str(), place((*x, y + sink * size)), style))
+        }
+        Shape::Formula(text, (x, y), size, color) => {
+            let mut x = *x;
+            for part in formula::parts(text) {
+                let (size, drop) = if part.lowered { (0.72 * size, 0.32 * size) } else { (*size, 0.0) };
+                let style = font(size).color(&plotters_color(*color)).pos(anchor(Align::Left));
+                // What is measured is ink; between bars it is how far the text takes the pen.
+                let width = |text: &str| area.estimate_text_size(text, &style).map(|(width, _)| f64::from(width));
+                let advance = width(&format!("|{}|", part.text))? - width("||")?;
+                area.draw(&Text::new(part.text, place((x, y + drop + sink * size)), style.clone()))?;
+                x += advance / f64::from(FINER);
+            }
+            Ok(())
         }
         Shape::UpwardText(text, (x, y), size, color) => {
             let font = font(*size).transform(FontTransform::Rotate270);

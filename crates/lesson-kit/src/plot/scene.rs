@@ -30,6 +30,13 @@ impl Color {
         Color(mix(self.0, other.0), mix(self.1, other.1), mix(self.2, other.2))
     }
 
+    /// The colour `share` of the way, 0 to 1, along `stops` at equal distances.
+    pub fn on_ramp(stops: &[Color], share: f64) -> Color {
+        let way = share.clamp(0.0, 1.0) * stops.len().saturating_sub(1) as f64;
+        let pair = |index: usize| stops.get(index).or(stops.last()).copied().unwrap_or(Color::WHITE);
+        pair(way as usize).towards(pair(way as usize + 1), way.fract())
+    }
+
     /// The text colour that can be read on this one.
     pub fn ink_on(self) -> Color {
         let luminance = 0.299 * f64::from(self.0) + 0.587 * f64::from(self.1) + 0.114 * f64::from(self.2);
@@ -59,6 +66,8 @@ pub enum Shape {
     Dot((f64, f64), f64, Color),
     /// Horizontal text: position, size.
     Text(String, (f64, f64), f64, Align, Color),
+    /// Horizontal text with subscripts, `h_t`, `W_hr` or `h_{t−1}`: its left end, size.
+    Formula(String, (f64, f64), f64, Color),
     /// Text that reads upwards: the position of its middle, size.
     UpwardText(String, (f64, f64), f64, Color),
 }
@@ -73,6 +82,7 @@ impl Shape {
             Shape::Line(points, width, color) => Shape::Line(points.into_iter().map(down).collect(), width, color),
             Shape::Dot(center, radius, color) => Shape::Dot(down(center), radius, color),
             Shape::Text(text, position, size, align, color) => Shape::Text(text, down(position), size, align, color),
+            Shape::Formula(text, position, size, color) => Shape::Formula(text, down(position), size, color),
             Shape::UpwardText(text, position, size, color) => Shape::UpwardText(text, down(position), size, color),
         }
     }

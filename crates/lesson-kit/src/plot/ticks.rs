@@ -24,7 +24,12 @@ impl Axis {
         let last = (high / step + 1e-9).floor() as i64;
         let tick = |index: i64| {
             let value = index as f64 * step;
-            (value, if plain { figure(value, decimals as usize) } else { format!("{value:.1e}") })
+            let text = match plain {
+                true => figure(value, decimals as usize),
+                false if index == 0 => "0".to_owned(),
+                false => format!("{value:.1e}"),
+            };
+            (value, text)
         };
         Axis { low, high, log: false, ticks: (first..=last).map(tick).collect() }
     }
@@ -109,6 +114,11 @@ mod tests {
             figures(&Axis::linear(0.0, 0.000_02, 4, false)),
             ["0.000000", "0.000005", "0.000010", "0.000015", "0.000020"]
         );
+    }
+
+    #[test]
+    fn tiny_values_have_powers_of_ten_and_zero_is_zero() {
+        assert_eq!(figures(&Axis::linear(-1e-7, 2.1e-7, 4, false)), ["-1.0e-7", "0", "1.0e-7", "2.0e-7"]);
     }
 
     #[test]

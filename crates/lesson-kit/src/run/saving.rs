@@ -107,12 +107,13 @@ impl Run {
         Ok(())
     }
 
-    /// Draws a picture of the lesson's own as `NAME.png` and `NAME.svg`.
+    /// Draws a picture of the lesson's own as `NAME.png` and `NAME.svg`; none with `--no-plots`.
     ///
     /// # Errors
     /// If `name` is not in [`Lesson::pictures`](crate::Lesson::pictures), or a file cannot be written.
     pub fn save_plot(&self, name: &str, plot: &impl Plot) -> Result<()> {
-        self.folder.as_ref().map_or(Ok(()), |folder| plot::save(plot, &folder.picture(name)?))
+        let folder = self.folder.as_ref().filter(|_| !self.args.no_plots);
+        folder.map_or(Ok(()), |folder| plot::save(plot, &folder.picture(name)?))
     }
 
     /// The first thing that is written takes the folder over.

@@ -40,6 +40,7 @@ fn the_defaults_are_the_lessons() {
     assert_eq!((batch.batch_size, batch.limit), (100, None));
     let flags = [train.overwrite, train.dry_run, train.json, train.quiet, train.verbose, train.no_progress];
     assert_eq!(flags, [false; 6]);
+    assert_eq!([train.explain, train.no_plots], [false; 2]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use lesson_kit::plot::{self, HeatMap, ImageGrid, Line, LineChart, Plot, Tile};
+use lesson_kit::plot::{self, GateMap, GateMaps, HeatMap, ImageGrid, Line, LineChart, Plot, Scale, Stack, Tile};
 
 /// The width and height that stand in a PNG's header.
 fn png_size(png: &[u8]) -> (u32, u32) {
@@ -19,11 +19,14 @@ fn save(plot: &impl Plot, folder: &Path, name: &str) -> (Vec<u8>, String) {
     (png, fs::read_to_string(stem.with_added_extension("svg")).unwrap())
 }
 
+/// A height of 0 is any.
 fn check(plot: &impl Plot, size: (u32, u32), labels: &[&str]) {
     let dir = tempfile::tempdir().unwrap();
     let (png, svg) = save(plot, dir.path(), "v1.0 first");
     assert_eq!((png.clone(), svg.clone()), save(plot, dir.path(), "second"), "the same bytes on a rerun");
-    assert_eq!(png_size(&png), size);
+    let drawn = png_size(&png);
+    let size = (size.0, if size.1 == 0 { drawn.1 } else { size.1 });
+    assert_eq!(drawn, size);
     assert!(svg.contains(&format!("width=\"{}\" height=\"{}\" viewBox=", size.0, size.1)), "{}", &svg[..200]);
     for label in labels {
         assert!(svg.contains(label), "{label:?} is not in the SVG");
@@ -105,4 +108,62 @@ fn a_folder_that_is_not_there_is_named() {
     let chart = LineChart::new("t", "x", "y");
     let message = format!("{:#}", plot::save(&chart, Path::new("no/such/folder/loss")).unwrap_err());
     assert!(message.starts_with("cannot write no/such/folder/loss.svg: "), "{message}");
+}
+
+fn gate(formula: &str, scale: Scale, steps: usize, units: usize) -> GateMap {
+    let value = |step: usize, unit: usize| ((step * 7 + unit * 3) % 11) as f32 / 10.0;
+    GateMap::new(formula, scale, (0..steps).map(|step| (0..units).map(|unit| value(step, unit)).collect()).collect())
+}
+
+#[test]
+fn gates_over_words() {
+    let names = vec!["i".to_owned(), "like".to_owned()];
+    let maps = GateMaps::new("text-rnn: i like", "word", names)
+        .column("", vec![gate("h_t = tanh(W_ih x_t + h_{t\u{2212}1})", Scale::Tanh, 2, 5)]);
+    // subscripts are texts of their own; cells as large as these have their figure in them
+    check(
+        &maps,
+        (800, 284),
+        &["text-rnn: i like", "tanh(W", "ih", "t\u{2212}1", "like", "word", "hidden unit", "0.70"],
+    );
+}
+
+#[test]
+fn gates_of_two_layers_beside_an_image() {
+    let maps = || vec![gate("z_t", Scale::Sigmoid, 28, 128), gate("c_t", Scale::Unbounded, 28, 128)];
+    let plot = GateMaps::new("a digit", "row", (0..28).map(|row| row.to_string()).collect())
+        .column("layer 0", maps())
+        .column("layer 1", maps())
+        .image(28, Tile { pixels: vec![9; 784], caption: "test digit 3\nsaid: 4".into() });
+    check(
+        &plot,
+        (800, 538),
+        &["layer 0", "layer 1", "0 closed", "1 open", "test digit 3", "said: 4", "24", "\u{2212}1"],
+    );
+}
+
+#[test]
+fn odd_gates_are_drawn_as_far_as_they_go() {
+    for values in [vec![], vec![vec![]], vec![vec![f32::NAN, f32::INFINITY]], vec![vec![0.0; 3], vec![]]] {
+        let map = GateMap::new("", Scale::Unbounded, values);
+        check(&GateMaps::new("odd", "step", vec![]).column("", vec![map]), (800, 0), &["odd"]);
+    }
+    check(&GateMaps::new("none", "step", vec![]), (800, 0), &["none"]);
+    let many = GateMaps::new("layers", "step", vec![]);
+    let many = (0..5).fold(many, |many, layer| many.column(layer.to_string(), vec![gate("h", Scale::Tanh, 3, 3)]));
+    check(&many, (1316, 0), &["layers"]);
+}
+
+#[test]
+fn the_frames_of_a_stack_begin_at_one_edge() {
+    let chart = |height: f64| LineChart::new("t", "x", "y").line(Line::new("a", vec![(0.0, 0.0), (1.0, height)]));
+    let axis = |shape: &plot::Shape| match shape {
+        plot::Shape::Line(points, _, color) if *color == plot::Color::GREY && points[0].1 == points[1].1 => {
+            Some(points[0].0)
+        }
+        _ => None,
+    };
+    let lefts: Vec<f64> = Stack(vec![chart(1.0), chart(2_000_000.0)]).scene().shapes.iter().filter_map(axis).collect();
+    assert_eq!(lefts.len(), 2);
+    assert_eq!(lefts[0], lefts[1]);
 }

@@ -182,3 +182,13 @@ mod signals {
         assert!(!toy.file("model.pt").exists());
     }
 }
+
+#[test]
+fn without_plots_there_are_no_pictures() {
+    let toy = Toy::new();
+    let (code, _, stderr) = toy.run("--epochs 3 --no-plots");
+    assert_eq!(code, 0, "{stderr}");
+    let pictures = toy.files().into_iter().filter(|name| name.ends_with(".png") || name.ends_with(".svg"));
+    assert_eq!(pictures.count(), 0);
+    assert!(toy.files().contains(&"model.pt".to_owned()));
+}

@@ -1,0 +1,113 @@
+//! `--explain`: a model as the slides lay it out, in equations, parameters and shapes.
+
+use std::fmt::Write;
+
+use anyhow::{Context, Result};
+use serde_json::json;
+use tch::Tensor;
+
+use crate::{TrainArgs, print_result};
+
+/// A model, and what happens to one batch on its way through it.
+#[derive(Debug)]
+pub struct Explanation<'a> {
+    /// What the model is, in a line.
+    pub model: String,
+    /// Its equations, in the order of computation; subscripts as in LaTeX, `h_{t-1}`.
+    pub equations: &'a [&'a str],
+    /// Its parameters under torch's names.
+    pub parameters: &'a [(String, Tensor)],
+    /// What there is between input and output, and its shape for one batch.
+    pub steps: &'a [(String, Vec<i64>)],
+}
+
+impl Explanation<'_> {
+    /// Prints it on stdout; with `--json` as one object.
+    ///
+    /// # Errors
+    /// If stdout cannot take it.
+    pub fn print(&self, args: &TrainArgs) -> Result<()> {
+        if args.json { print_result(self.json()?) } else { print_result(self.table()) }
+    }
+
+    /// The text for people.
+    pub fn table(&self) -> String {
+        let mut text = format!("{}\n\nequations\n", self.model);
+        for equation in self.equations {
+            let _ = writeln!(text, "  {equation}");
+        }
+        let shape = |shape: &[i64]| {
+            let sides: Vec<_> = shape.iter().map(ToString::to_string).collect();
+            format!("({}{})", sides.join(", "), if shape.len() == 1 { "," } else { "" })
+        };
+        let rows = |rows: Vec<[String; 3]>| {
+            let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+            let (first, second, third) = (width(0), width(1), width(2));
+            let line = |[name, shape, count]: &[String; 3]| {
+                format!("  {name:<first$}  {shape:<second$}  {count:>third$}").trim_end().to_owned()
+            };
+            rows.iter().map(line).collect::<Vec<_>>().join("\n")
+        };
+        let count = |tensor: &Tensor| tensor.numel() as u64;
+        let parameter =
+            |(name, tensor): &(String, Tensor)| [name.clone(), shape(&tensor.size()), grouped(count(tensor))];
+        let total: u64 = self.parameters.iter().map(|(_, tensor)| count(tensor)).sum();
+        let total = ["total".to_owned(), String::new(), grouped(total)];
+        let parameters = rows(self.parameters.iter().map(parameter).chain([total]).collect());
+        let steps = rows(self.steps.iter().map(|(what, sides)| [what.clone(), shape(sides), String::new()]).collect());
+        let _ = write!(text, "\nparameters\n{parameters}\n\nshapes, one batch\n{steps}");
+        text
+    }
+
+    /// The same for machines.
+    fn json(&self) -> Result<String> {
+        let parameter = |(name, tensor): &(String, Tensor)| json!({ "name": name, "shape": tensor.size(), "count": tensor.numel() });
+        let total: usize = self.parameters.iter().map(|(_, tensor)| tensor.numel()).sum();
+        let explanation = json!({
+            "model": self.model,
+            "equations": self.equations,
+            "parameters": self.parameters.iter().map(parameter).collect::<Vec<_>>(),
+            "total": total,
+            "shapes": self.steps.iter().map(|(what, shape)| json!({ "what": what, "shape": shape })).collect::<Vec<_>>(),
+        });
+        serde_json::to_string(&explanation).context("the explanation as JSON")
+    }
+}
+
+/// `118282` as `118,282`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equations_parameters_and_shapes_stand_in_columns() {
+        let tensor = |shape: &[i64]| Tensor::zeros(shape, tch::kind::FLOAT_CPU);
+        let parameters = [("weight".to_owned(), tensor(&[40, 28])), ("bias".to_owned(), tensor(&[40]))];
+        let explanation = Explanation {
+            model: "toy: a line".to_owned(),
+            equations: &["y = W x + b"],
+            parameters: &parameters,
+            steps: &[("x, a batch of 7".to_owned(), vec![7, 28]), ("y".to_owned(), vec![7, 40])],
+        };
+        assert_eq!(
+            explanation.table(),
+            "toy: a line\n\nequations\n  y = W x + b\n\nparameters\n  weight  (40, 28)  1,120\n  bias    (40,)        40\n  \
+             total             1,160\n\nshapes, one batch\n  x, a batch of 7  (7, 28)\n  y                (7, 40)"
+        );
+        let json: serde_json::Value = serde_json::from_str(&explanation.json().unwrap()).unwrap();
+        assert_eq!((&json["total"], &json["parameters"][1]["shape"]), (&json!(1160), &json!([40])));
+        assert_eq!(json["shapes"][0], json!({ "what": "x, a batch of 7", "shape": [7, 28] }));
+    }
+}
