@@ -1,0 +1,113 @@
+//! From text to tokens and back: words in lower case with the punctuation between them, or single characters.
+//!
+//! `The students opened their books, didn't they?` becomes
+//! `the students opened their books , didn't they ?`, as the lecture writes its example.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What a token is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unit {
+    /// A word in lower case, or a punctuation mark. White space separates and is gone.
+    Word,
+    /// A character as it stands, white space included.
+    Char,
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Unit::Word => "word",
+            Unit::Char => "character",
+        })
+    }
+}
+
+impl Unit {
+    /// Cuts `text` into tokens.
+    ///
+    /// A word is a run of letters, digits and `_`, with single hyphens and apostrophes inside it; every other character
+    /// that is not white space is a token by itself. In Python: `re.findall(r"\w+(?:['’-]\w+)*|[^\w\s]", text.lower())`.
+    pub fn split(self, text: &str) -> Vec<String> {
+        match self {
+            Unit::Word => words(&text.to_lowercase()),
+            Unit::Char => text.chars().map(String::from).collect(),
+        }
+    }
+
+    /// Puts tokens together as text that people read: no space before a comma, none after an opening bracket.
+    pub fn join<'a>(self, tokens: impl IntoIterator<Item = &'a str>) -> String {
+        let mut text = String::new();
+        for token in tokens {
+            let tight = token.starts_with([',', '.', ';', ':', '!', '?', ')', ']', '”', '’', '—'])
+                || text.ends_with(['(', '[', '“', '‘', '—']);
+            if self == Unit::Word && !text.is_empty() && !tight {
+                text.push(' ');
+            }
+            text += token;
+        }
+        text
+    }
+}
+
+fn words(text: &str) -> Vec<String> {
+    let mut tokens = Vec::new();
+    let mut word = String::new();
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        let inside = !word.is_empty() && matches!(character, '\'' | '’' | '-');
+        if is_word(character) || inside && characters.peek().is_some_and(|&next| is_word(next)) {
+            word.push(character);
+            continue;
+        }
+        if !word.is_empty() {
+            tokens.push(std::mem::take(&mut word));
+        }
+        if !character.is_whitespace() {
+            tokens.push(character.to_string());
+        }
+    }
+    if !word.is_empty() {
+        tokens.push(word);
+    }
+    tokens
+}
+
+fn is_word(character: char) -> bool {
+    character.is_alphanumeric() || character == '_'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_cut_as_in_python() {
+        // python3 -c "import re; print(re.findall(r\"\w+(?:['’-]\w+)*|[^\w\s]\", \"As the proctor...\".lower()))"
+        for (text, tokens) in [
+            ("As the proctor started the clock,\nthe students", "as|the|proctor|started|the|clock|,|the|students"),
+            ("the clock , the", "the|clock|,|the"),
+            ("Don't! The whale’s a sperm-whale--yes", "don't|!|the|whale’s|a|sperm-whale|-|-|yes"),
+            ("'tis rock-'n'-roll' a- -b x''y", "'|tis|rock|-|'|n|'|-|roll|'|a|-|-|b|x|'|'|y"),
+            ("나는 학교에 갔다. 그래서 (정말)", "나는|학교에|갔다|.|그래서|(|정말|)"),
+            ("1,000 _x_ é—", "1|,|000|_x_|é|—"),
+            (" \n\t", ""),
+        ] {
+            assert_eq!(Unit::Word.split(text).join("|"), tokens, "{text:?}");
+        }
+        assert_eq!(Unit::Char.split("A 나\n"), ["A", " ", "나", "\n"]);
+    }
+
+    #[test]
+    fn joined_words_read_well() {
+        let join = |text: &str| Unit::Word.join(text.split_whitespace());
+        assert_eq!(
+            join("“ call me ishmael ( or not ) , ” he said ; yes !"),
+            "“call me ishmael (or not),” he said; yes!"
+        );
+        assert_eq!(Unit::Char.join(["a", " ", ","]), "a ,");
+    }
+}

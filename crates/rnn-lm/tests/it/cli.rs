@@ -1,0 +1,118 @@
+//! The command line: what it prints, writes and refuses.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::BINARY;
+use crate::support::{english, home, rnn_lm, text, train};
+
+fn json_file(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+#[test]
+fn a_run_fills_its_folder_and_keeps_the_best_epoch() {
+    let home = home(english());
+    let output = train(home.path(), "--epochs 4 --lr 0.02 --lr-decay 0.5");
+    let stdout = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(stdout.starts_with("Epoch: 0001 perplexity = "), "{stdout}");
+    assert!(stdout.contains("OPTIMIZATION FINISHED\n\nvocabulary = "), "{stdout}");
+
+    let run = home.path().join("run");
+    let mut files: Vec<_> =
+        fs::read_dir(&run).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    files.sort();
+    let expected =
+        "best.pt checkpoint.pt config.json loss.png loss.svg metrics.jsonl model.pt summary.json vocabulary.json";
+    assert_eq!(files.join(" "), expected);
+    let config = json_file(&run.join("config.json"));
+    for key in ["cell", "dropout", "clip", "lr_decay", "bptt", "min_count", "chars", "corpus", "batch_size"] {
+        assert!(!config[key].is_null(), "{key}: {config}");
+    }
+
+    let metrics = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    let epochs: Vec<Value> = metrics.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let number = |value: &Value| value.as_f64().unwrap();
+    assert_eq!(epochs.iter().map(|epoch| number(&epoch["lr"])).collect::<Vec<_>>(), [0.02, 0.01, 0.005, 0.0025]);
+    for epoch in &epochs {
+        assert!((number(&epoch["loss"]).exp() / number(&epoch["train_perplexity"]) - 1.0).abs() < 1e-6);
+    }
+    assert!(number(&epochs[3]["train_perplexity"]) < 0.7 * number(&epochs[0]["train_perplexity"]), "{metrics}");
+
+    let summary = json_file(&run.join("summary.json"));
+    let best = epochs.iter().map(|epoch| number(&epoch["valid_perplexity"])).fold(f64::INFINITY, f64::min);
+    assert_eq!(number(&summary["valid_perplexity"]), best);
+    assert!(summary["vocab"].is_u64() && number(&summary["test_perplexity"]) > 1.0);
+}
+
+/// The validation part is another language, which a network that learns the first predicts ever worse.
+#[test]
+fn the_best_epoch_is_the_validation_s() {
+    let mut text_of_two = "a b ".repeat(1600);
+    text_of_two += &"a a b b ".repeat(200);
+    let home = home(text_of_two);
+    assert_eq!(train(home.path(), "--epochs 3 --lr 0.05").status.code(), Some(0));
+    let metrics = fs::read_to_string(home.path().join("run/metrics.jsonl")).unwrap();
+    let valid = |line: &str| serde_json::from_str::<Value>(line).unwrap()["valid_perplexity"].as_f64().unwrap();
+    let valid: Vec<f64> = metrics.lines().map(valid).collect();
+    assert!(valid[0] < valid[2], "{valid:?}");
+    let summary = json_file(&home.path().join("run/summary.json"));
+    let best = valid.iter().copied().fold(f64::INFINITY, f64::min);
+    assert_eq!(summary["valid_perplexity"].as_f64().unwrap(), best, "{valid:?}");
+}
+
+#[test]
+fn json_is_the_summary_alone_and_a_dry_run_writes_nothing() {
+    let home = home(english());
+    let output = train(home.path(), "--json --epochs 1 --limit 2");
+    let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(summary, json_file(&home.path().join("run/summary.json")));
+    let metrics = fs::read_to_string(home.path().join("run/metrics.jsonl")).unwrap();
+    let epoch: Value = serde_json::from_str(metrics.trim()).unwrap();
+    assert_eq!(epoch["batch_losses"].as_array().unwrap().len(), 2);
+
+    fs::remove_dir_all(home.path().join("run")).unwrap();
+    assert_eq!(train(home.path(), "--dry-run").status.code(), Some(0));
+    assert!(!home.path().join("run").exists());
+}
+
+#[test]
+fn wrong_usage_is_two_and_a_loss_that_explodes_stops_with_advice() {
+    let home = home(english());
+    for wrong in
+        ["--cell cnn", "--dropout 1", "--dropout -0.1", "--clip 0", "--bptt 0", "--min-count 0", "--lr-decay 0"]
+    {
+        assert_eq!(train(home.path(), wrong).status.code(), Some(2), "{wrong}");
+    }
+    assert_eq!(rnn_lm(home.path(), "compare|--corpus|corpus.txt").status.code(), Some(2));
+    let output = train(home.path(), "--lr 1e37");
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
+    assert!(text(&output.stderr).contains("try a smaller --lr"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn help_shows_the_notebooks_values() {
+    let help = Command::new(BINARY).arg("--help").output().unwrap();
+    let help = text(&help.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+    for (option, default) in [
+        ("--epochs <N>", "5"),
+        ("--lr <X>", "0.006"),
+        ("--batch-size <N>", "20"),
+        ("--hidden-size <N>", "128"),
+        ("--num-layers <N>", "1"),
+        ("--cell <CELL>", "lstm"),
+        ("--dropout <P>", "0.2"),
+        ("--clip <NORM>", "0.25"),
+        ("--lr-decay <X>", "0.7"),
+        ("--bptt <N>", "35"),
+        ("--min-count <N>", "5"),
+    ] {
+        let (_, after) = help.split_once(option).unwrap_or_else(|| panic!("{option} is not in:\n{help}"));
+        let (_, after) = after.split_once("[default: ").unwrap();
+        assert!(after.starts_with(&format!("{default}]")), "{option}: {after}");
+    }
+}

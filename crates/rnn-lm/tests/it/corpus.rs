@@ -1,0 +1,90 @@
+//! Texts that are as they should be, and texts that are not.
+
+use rnn_lm::corpus::{Corpus, UNKNOWN};
+use rnn_lm::tokens::Unit;
+
+use crate::support::{english, home, korean, rnn_lm, text, train};
+
+#[test]
+fn the_parts_are_in_order_and_the_vocabulary_is_that_of_the_first() {
+    let home = home("b a b c b a d d e e");
+    let corpus = Corpus::read(&home.path().join("corpus.txt"), Unit::Word).unwrap();
+    assert_eq!(
+        (corpus.train().len(), corpus.valid(), corpus.test()),
+        (8, &["e".to_owned()][..], &["e".to_owned()][..])
+    );
+    let vocabulary = corpus.vocabulary(2).unwrap();
+    let words: Vec<_> = (0..vocabulary.len()).filter_map(|number| vocabulary.word(number)).collect();
+    assert_eq!(words, [UNKNOWN, "b", "a", "d"], "by frequency, then by appearance");
+    assert_eq!(vocabulary.encode(&["d", "e", "b"].map(str::to_owned)), [3, 0, 1]);
+}
+
+/// What a corpus of these bytes makes the program say.
+fn refused(bytes: impl AsRef<[u8]>, options: &str) -> String {
+    let home = home(bytes);
+    let output = train(home.path(), options);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    assert!(!home.path().join("run").exists() || home.path().join("run").read_dir().unwrap().next().is_none());
+    text(&output.stderr).lines().last().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_corpus_that_cannot_be_used_is_refused_in_so_many_words() {
+    let mut bytes = "고래 a".as_bytes().to_vec();
+    bytes.extend([0xff, b'b']);
+    let message = refused(&bytes, "");
+    assert!(
+        message.starts_with("error: corpus.txt is not UTF-8: the byte at offset 8 is no part of a character"),
+        "{message}"
+    );
+    assert_eq!(refused("", ""), "error: corpus.txt is empty: a corpus has text");
+    assert_eq!(refused(" \n\t ", ""), "error: corpus.txt is empty: a corpus has text");
+    let message = refused("whale ".repeat(1000), "");
+    assert!(message.starts_with("error: a vocabulary of 1: the training part has 1 different words"), "{message}");
+    let message = refused("all of these words are different", "");
+    assert!(message.contains("a vocabulary of 0") && message.contains("--min-count"), "{message}");
+    let message = refused("a b ".repeat(8), "--batch-size 100");
+    assert!(message.contains("--batch-size") && message.contains("12 tokens are too few"), "{message}");
+}
+
+#[test]
+fn a_corpus_that_is_not_there_is_named_with_what_fetches_it() {
+    let home = home("");
+    let output = rnn_lm(home.path(), "--out|run");
+    assert_eq!(
+        text(&output.stderr),
+        "error: cannot read the corpus data/moby-dick/moby-dick.txt (scripts/fetch-data.sh fetches Moby Dick into it): No \
+         such file or directory (os error 2)\n"
+    );
+    let output = rnn_lm(home.path(), "--corpus|nowhere.txt");
+    assert_eq!(
+        text(&output.stderr),
+        "error: cannot read the corpus nowhere.txt: No such file or directory (os error 2)\n"
+    );
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn korean_is_learned_and_predicted() {
+    let home = home(korean());
+    let output = train(home.path(), "--epochs 3");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let output = rnn_lm(home.path(), "predict|학생은 책을|--model|run/model.pt");
+    assert!(text(&output.stdout).starts_with("읽는다"), "{}{}", text(&output.stdout), text(&output.stderr));
+    let output = rnn_lm(home.path(), "predict|선생님은|--model|run/model.pt|--length|6|--top-k|1");
+    assert!(text(&output.stdout).starts_with("선생님은 "), "{}", text(&output.stdout));
+    let output = rnn_lm(home.path(), "predict|할머니는|--model|run/model.pt");
+    assert!(text(&output.stderr).contains("할머니는"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn characters_are_learned_and_written() {
+    let home = home(english());
+    let output = train(home.path(), "--chars --epochs 1");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let output = rnn_lm(home.path(), "predict|the wh|--model|run/model.pt|--length|20|--seed|3");
+    let written = text(&output.stdout).strip_suffix('\n').unwrap();
+    assert!(written.starts_with("the wh") && written.chars().count() == 26, "{written:?}");
+    let eval = rnn_lm(home.path(), "eval|run/model.pt|--corpus|corpus.txt");
+    assert!(text(&eval.stdout).contains("test perplexity = "), "{}", text(&eval.stderr));
+}

@@ -1,0 +1,25 @@
+//! The network on a language whose entropy rate H is known: no model can have a perplexity below e^H, and a good one comes
+//! close to it.
+
+use serde_json::Value;
+
+use crate::markov::Markov;
+use crate::support::{home, rnn_lm, text};
+
+#[test]
+fn the_test_perplexity_comes_within_three_percent_of_the_entropy() {
+    let chain = Markov::new(12, 1);
+    let bound = chain.entropy_rate().exp();
+    let home = home(chain.text(60_000, 2));
+    for cell in ["rnn", "lstm", "gru"] {
+        let options = "--device|cpu|--threads|1|--corpus|corpus.txt|--json|--quiet|--hidden-size|24|--epochs|5|--lr|0.02|--lr-decay|0.5|\
+                       --bptt|20|--overwrite";
+        let output = rnn_lm(home.path(), &format!("{options}|--dropout|0|--cell|{cell}|--out|{cell}"));
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let perplexity = summary["test_perplexity"].as_f64().unwrap();
+        // Below it by sampling alone: the test part is 6000 words.
+        assert!((0.97 * bound..1.03 * bound).contains(&perplexity), "{cell}: {perplexity}, and e^H = {bound}");
+        assert_eq!(summary["vocab"], 13);
+    }
+}

@@ -1,0 +1,14 @@
+//! rnn-lm as its users run it, on a language whose entropy is known, and beside PyTorch.
+#![allow(clippy::panic, clippy::unwrap_used)] // helpers of tests are tests, which clippy does not see
+
+mod cli;
+mod corpus;
+mod entropy;
+mod markov;
+mod parity;
+mod predict;
+mod resume;
+mod shapes;
+mod support;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_rnn-lm");

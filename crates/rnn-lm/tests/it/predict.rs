@@ -1,0 +1,69 @@
+//! `predict` and `eval`.
+
+use serde_json::Value;
+
+use crate::support::{english, home, rnn_lm, text, train};
+
+#[test]
+fn it_lists_the_likeliest_words_and_writes_on() {
+    let home = home(english());
+    let trained = train(home.path(), "--epochs 4");
+    assert_eq!(trained.status.code(), Some(0), "{}", text(&trained.stderr));
+    let predict = |arguments: &str| rnn_lm(home.path(), &format!("predict|--model|run/model.pt|{arguments}"));
+
+    let output = predict("The white");
+    let listed = text(&output.stdout);
+    assert!(listed.starts_with("whale") && listed.lines().count() == 10 && listed.contains(" %  █"), "{listed}");
+    assert_eq!(text(&output.stderr), "");
+    assert_eq!(text(&predict("the white|--top-k|3").stdout).lines().count(), 3);
+
+    let output = predict("the proctor , the proctor sees the|--json");
+    let prediction: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(text(&output.stderr), "not in the vocabulary, read as <unk>: proctor, ,\n");
+    assert_eq!(prediction["unknown"], serde_json::json!(["proctor", ","]));
+    let words = prediction["words"].as_array().unwrap();
+    let shares: Vec<f64> = words.iter().map(|word| word["probability"].as_f64().unwrap()).collect();
+    assert!(shares.is_sorted_by(|one, next| one >= next) && shares.iter().sum::<f64>() <= 1.0, "{shares:?}");
+
+    let write = |arguments: &str| text(&predict(&format!("the whale|--length|12|{arguments}")).stdout).to_owned();
+    let written = write("--seed|1");
+    assert!(written.starts_with("the whale ") && written.contains('.') && !written.contains("<unk>"), "{written}");
+    assert_eq!(write("--seed|1"), written, "the same seed, the same text");
+    assert!((2..9).any(|seed| write(&format!("--seed|{seed}")) != written));
+    assert_eq!(write("--top-k|1|--seed|1"), write("--temperature|0.01|--seed|2"), "both take the likeliest");
+}
+
+#[test]
+fn what_cannot_be_predicted_is_an_error() {
+    let home = home(english());
+    assert_eq!(train(home.path(), "--epochs 1").status.code(), Some(0));
+    let run = |arguments: &str| {
+        let output = rnn_lm(home.path(), arguments);
+        (output.status.code(), text(&output.stderr).to_owned())
+    };
+    for wrong in ["|--length|0", "|--top-k|0", "|--length|5|--temperature|0", "|--temperature|2", "|--seed|1"] {
+        assert_eq!(run(&format!("predict|the{wrong}")).0, Some(2), "{wrong}");
+    }
+    assert_eq!(run("predict| |--model|run/model.pt"), (Some(2), "error: the text to go on with is empty\n".to_owned()));
+    let (code, message) = run("predict|the");
+    assert!(code == Some(1) && message.ends_with("cargo run -p rnn-lm trains one\n"), "{message}");
+    std::fs::copy(home.path().join("run/model.pt"), home.path().join("model.pt")).unwrap();
+    let (code, message) = run("predict|the|--model|model.pt");
+    assert!(code == Some(1) && message.contains("vocabulary.json: the model's vocabulary"), "{message}");
+    std::fs::write(home.path().join("vocabulary.json"), r#"{"unit":"word","words":["<unk>","the","sea"]}"#).unwrap();
+    let (code, message) = run("predict|the|--model|model.pt");
+    assert!(code == Some(1) && message.contains("and its vocabulary has 3: they do not belong together"), "{message}");
+}
+
+#[test]
+fn eval_says_what_training_said() {
+    let home = home(english());
+    for cell in ["rnn", "gru"] {
+        let trained = train(home.path(), &format!("--epochs 2 --num-layers 2 --cell {cell}"));
+        let (_, said) = text(&trained.stdout).split_once("\n\n").unwrap();
+        let output = rnn_lm(home.path(), "eval|run/model.pt|--corpus|corpus.txt|--threads|1");
+        assert_eq!(text(&output.stdout), said, "{}", text(&output.stderr));
+    }
+    let output = rnn_lm(home.path(), "eval|run/checkpoint.pt|--corpus|corpus.txt|--json");
+    assert!(serde_json::from_slice::<Value>(&output.stdout).unwrap()["test_perplexity"].is_number());
+}

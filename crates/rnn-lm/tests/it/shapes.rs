@@ -1,0 +1,42 @@
+//! Shapes, names and the mistakes of a caller.
+
+use rnn_lm::model::{Cell, LanguageModel, Sizes};
+use tch::nn::VarStore;
+use tch::{Device, Kind, Tensor};
+
+const SIZES: Sizes = Sizes { words: 9, hidden: 4, layers: 2 };
+
+#[test]
+fn scores_come_for_every_word_of_the_vocabulary_at_every_step() {
+    let words = Tensor::zeros([5, 3], (Kind::Int64, Device::Cpu));
+    for cell in [Cell::Rnn, Cell::Lstm, Cell::Gru] {
+        let vs = VarStore::new(Device::Cpu);
+        let model = LanguageModel::new(&vs.root(), cell, SIZES, 0.5).unwrap();
+        let (scores, state) = model.forward(&words, None).unwrap();
+        assert_eq!(scores.size(), [15, 9], "{cell:?}");
+        let (_, state) = model.forward(&words, Some(&state.detach())).unwrap();
+        let _ = state.detach();
+        let wrong = Tensor::full([5, 3], 9, (Kind::Int64, Device::Cpu));
+        assert!(model.forward(&wrong, None).is_err(), "a word that the vocabulary has not");
+    }
+}
+
+#[test]
+fn names_are_torch_s() {
+    let vs = VarStore::new(Device::Cpu);
+    let model = LanguageModel::new(&vs.root(), Cell::Lstm, Sizes { layers: 1, ..SIZES }, 0.0).unwrap();
+    let named: Vec<_> = model.named_parameters().into_iter().map(|(name, tensor)| (name, tensor.size())).collect();
+    let expected = [
+        ("embedding.weight", vec![9, 4]),
+        ("rnn.weight_ih_l0", vec![16, 4]),
+        ("rnn.weight_hh_l0", vec![16, 4]),
+        ("rnn.bias_ih_l0", vec![16]),
+        ("rnn.bias_hh_l0", vec![16]),
+        ("decoder.weight", vec![9, 4]),
+        ("decoder.bias", vec![9]),
+    ];
+    assert_eq!(named, expected.map(|(name, shape)| (name.to_owned(), shape)));
+    assert!(
+        LanguageModel::new(&VarStore::new(Device::Cpu).root(), Cell::Rnn, Sizes { words: 0, ..SIZES }, 0.0).is_err()
+    );
+}
