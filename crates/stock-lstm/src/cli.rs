@@ -2,18 +2,23 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use lesson_kit::compare::{Comparison, Results};
+use lesson_kit::exit::UsageError;
 use lesson_kit::{Command, Run, SavedModel, Session, TrainArgs};
 use serde::Serialize;
 use tch::Tensor;
 use tch::nn::VarStore;
 
-use crate::data::{COLUMNS, Dataset, Order, Prices};
+use crate::data::{COLUMNS, Dataset, MinMaxScaler, Order, Prices, ScaleOn};
 use crate::evaluate::{chart, evaluate, predict};
+use crate::explain::explain;
+use crate::gates::GatesArgs;
 use crate::model::StockRnn;
+use crate::predict::PredictArgs;
 use crate::train::train;
-use crate::{LESSON, PREDICTIONS};
+use crate::trained::{self, path_or_default};
+use crate::{LESSON, PREDICTIONS, report};
 
 /// Lesson 2: an LSTM learns to say the next close of a stock.
 ///
@@ -32,8 +37,24 @@ pub struct Cli {
     #[arg(long, global = true, value_name = "ORDER", value_enum, default_value_t = Order::NewestFirst)]
     order: Order,
 
+    /// Whose extremes scale the prices: all days', as in the notebook, or the training part's alone, which keeps the
+    /// future out [default: all; for a trained model, as it was trained]
+    #[arg(long, global = true, value_name = "DAYS", value_enum)]
+    scale_on: Option<ScaleOn>,
+
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<StockCommand>,
+}
+
+/// What the lesson does other than train.
+#[derive(clap::Subcommand, Debug)]
+enum StockCommand {
+    #[command(flatten)]
+    Shared(Command),
+    /// Say the closes of the days after a series
+    Predict(PredictArgs),
+    /// Draw what the gates do over the days of a window
+    Gates(GatesArgs),
 }
 
 /// What `config.json` says of the data.
@@ -41,6 +62,8 @@ pub struct Cli {
 struct Source {
     csv: String,
     order: Order,
+    scale_on: ScaleOn,
+    scaler: MinMaxScaler,
 }
 
 impl Cli {
@@ -50,12 +73,34 @@ impl Cli {
     /// Whatever keeps it from doing so.
     pub fn run(mut self) -> Result<()> {
         match self.command.take() {
+            None if self.train.explain => {
+                let (prices, scaler) = self.scaled_prices()?;
+                explain(&self.train, &prices, &scaler)
+            }
             None => self.lesson().map(drop),
-            Some(Command::Eval(args)) => self.score(&args.model(&LESSON)?).map(drop),
-            Some(Command::Compare(args)) => {
+            Some(StockCommand::Predict(args)) => {
+                let prices = Prices::read(&self.csv, self.order)?;
+                args.run(&prices, self.scale_on, &Session::start(&self.train)?)
+            }
+            Some(StockCommand::Gates(args)) => {
+                args.run(&Prices::read(&self.csv, self.order)?, self.scale_on, &self.train)
+            }
+            Some(StockCommand::Shared(Command::Eval(args))) => {
+                let saved = args.model(&LESSON)?;
+                let prices = Prices::read(&self.csv, self.order)?;
+                let scaler = trained::scaler(&path_or_default(args.file.as_deref()), self.scale_on, &prices)?;
+                self.score(&saved, &prices, &scaler).map(drop)
+            }
+            Some(StockCommand::Shared(Command::Compare(args))) => {
+                if self.scale_on == Some(ScaleOn::Train) {
+                    return Err(UsageError("--scale-on train: the notebook scales on all days".to_owned()).into());
+                }
                 let comparison = Comparison::prepare(&LESSON, &args, &mut self.train, None)?;
                 let results = match comparison.checkpoint() {
-                    Some(model) => self.score(model)?,
+                    Some(model) => {
+                        let (prices, scaler) = self.scaled_prices()?;
+                        self.score(model, &prices, &scaler)?
+                    }
                     None => self.lesson()?,
                 };
                 comparison.finish(&results)
@@ -63,13 +108,26 @@ impl Cli {
         }
     }
 
+    /// The series, and what scales it for training.
+    fn scaled_prices(&self) -> Result<(Prices, MinMaxScaler)> {
+        let prices = Prices::read(&self.csv, self.order)?;
+        let scaler = self.scale_on.unwrap_or(ScaleOn::All).fit(&prices);
+        let scaler = scaler.with_context(|| format!("--csv {}", self.csv.display()))?;
+        Ok((prices, scaler))
+    }
+
     /// Trains, and scores the network on the days it has not seen.
     fn lesson(&self) -> Result<Results> {
         let args = &self.train;
-        let prices = Prices::read(&self.csv, self.order)?;
-        let source = Source { csv: self.csv.display().to_string(), order: prices.order() };
-        let mut run = Run::start(&LESSON, args, source)?;
-        let data = Dataset::new(&prices, run.device())?;
+        let (prices, scaler) = self.scaled_prices()?;
+        let scale_on = self.scale_on.unwrap_or(ScaleOn::All);
+        let csv = self.csv.display().to_string();
+        let mut run =
+            Run::start(&LESSON, args, Source { csv, order: prices.order(), scale_on, scaler: scaler.clone() })?;
+        let data = Dataset::new(&prices, &scaler, run.device())?;
+        if scale_on == ScaleOn::Train {
+            run.say(report::scaled_on_train(&prices, &scaler)?)?;
+        }
         let say_shape = |run: &Run, name: &str, tensor: &Tensor| {
             run.say(format_args!("SHAPE OF [{name}] is torch.Size({:?})", tensor.size()))
         };
@@ -88,30 +146,26 @@ impl Cli {
 
         let predicted = predict(&model, &data)?;
         say_shape(&run, "test_predict", &predicted)?;
-        let evaluation = evaluate(&predicted, &data, prices.scaler())?;
+        let evaluation = evaluate(&predicted, &data, &scaler)?;
         evaluation.compared(&predicted, &mut results)?;
-        run.say(format_args!("\n{evaluation}"))?;
-        run.save_plot(PREDICTIONS, &chart(&predicted, &data, prices.scaler())?)?;
+        run.say("")?;
+        report::lines(&evaluation).into_iter().try_for_each(|line| run.say(line))?;
+        run.save_plot(PREDICTIONS, &chart(&predicted, &data, &scaler)?)?;
         run.finish(&evaluation)?;
         Ok(results)
     }
 
     /// Scores trained weights.
-    fn score(&self, saved: &SavedModel) -> Result<Results> {
-        let prices = Prices::read(&self.csv, self.order)?;
+    fn score(&self, saved: &SavedModel, prices: &Prices, scaler: &MinMaxScaler) -> Result<Results> {
         let session = Session::start(&self.train)?;
-        let data = Dataset::new(&prices, session.device())?;
-
-        let vs = VarStore::new(session.device());
-        let (hidden_size, num_layers) = saved.recurrent_sizes("rnn")?;
-        let model = StockRnn::new(&vs.root(), COLUMNS.len() as i64, hidden_size, num_layers)?;
-        saved.load_into(&model.named_parameters())?;
+        let data = Dataset::new(prices, scaler, session.device())?;
+        let model = trained::load(saved, session.device())?;
 
         let predicted = predict(&model, &data)?;
-        let evaluation = evaluate(&predicted, &data, prices.scaler())?;
+        let evaluation = evaluate(&predicted, &data, scaler)?;
         let mut results = Results::new();
         evaluation.compared(&predicted, &mut results)?;
-        session.say(&evaluation)?;
+        report::lines(&evaluation).into_iter().try_for_each(|line| session.say(line))?;
         session.json(&evaluation)?;
         Ok(results)
     }

@@ -1,44 +1,34 @@
 //! What the trained network is worth on the days that it has not seen.
 
-use std::fmt;
-
 use anyhow::Result;
 use lesson_kit::compare::Results;
 use lesson_kit::plot::{Line, LineChart};
-use serde::Serialize;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use tch::{Device, Tensor};
 
 use crate::data::{CLOSE, Dataset, MinMaxScaler};
 use crate::model::StockRnn;
-use crate::train::mse_loss;
+use crate::score::{Score, share_of_rises};
 
-/// The figures of `summary.json`; those of the test windows are about the next day's close.
+/// The scores on the test windows, about the next day's close; `summary.json` has all of [`Score::figures`] under
+/// `test_`, `persistence_` and `trend_`.
 ///
 /// The notebook prints its `F.mse_loss` as "RMSE"; here each has its own name. Dollars stand for the currency of the
-/// file. Persistence is to say of every day that it closes as the day before did: a network that is not below its
-/// figures has learned nothing of use.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// file. A network that is not below the errors of the two naive forecasts has learned nothing of use.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Evaluation {
     /// Windows to train on.
     pub train_windows: i64,
     /// Windows to test with.
     pub test_windows: i64,
-    /// Mean squared error of the network, in scaled units: 1 is the range of the closes in the file.
-    pub test_mse: f64,
-    /// Its root.
-    pub test_rmse: f64,
-    /// The same in squared dollars.
-    pub test_mse_squared_dollars: f64,
-    /// The same in dollars.
-    pub test_rmse_dollars: f64,
-    /// Mean squared error of persistence, in scaled units.
-    pub persistence_mse: f64,
-    /// Its root.
-    pub persistence_rmse: f64,
-    /// The same in squared dollars.
-    pub persistence_mse_squared_dollars: f64,
-    /// The same in dollars.
-    pub persistence_rmse_dollars: f64,
+    /// The network.
+    pub test: Score,
+    /// Persistence: every day closes as the day before did.
+    pub persistence: Score,
+    /// Every day changes as the day before did.
+    pub trend: Score,
+    /// The share of the test days whose close rose, of those whose close moved.
+    pub share_of_rises: Option<f64>,
 }
 
 impl Evaluation {
@@ -49,8 +39,23 @@ impl Evaluation {
     pub fn compared(&self, predicted: &Tensor, results: &mut Results) -> Result<()> {
         results.add("predictions", "closes", predicted)?;
         // They are float32 numbers, as the notebook's.
-        results.add("scores", "test_mse", &Tensor::from(self.test_mse as f32))?;
-        results.add("scores", "persistence_mse", &Tensor::from(self.persistence_mse as f32))
+        results.add("scores", "test_mse", &Tensor::from(self.test.mse as f32))?;
+        results.add("scores", "persistence_mse", &Tensor::from(self.persistence.mse as f32))
+    }
+}
+
+impl Serialize for Evaluation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("train_windows", &self.train_windows)?;
+        map.serialize_entry("test_windows", &self.test_windows)?;
+        for (who, score) in [("test", &self.test), ("persistence", &self.persistence), ("trend", &self.trend)] {
+            for (name, figure) in score.figures() {
+                map.serialize_entry(&format!("{who}_{name}"), &figure)?;
+            }
+        }
+        map.serialize_entry("share_of_rises", &self.share_of_rises)?;
+        map.end()
     }
 }
 
@@ -63,26 +68,23 @@ pub fn predict(model: &StockRnn, data: &Dataset) -> Result<Tensor> {
     model.forward(&model.zero_state(data.test.count())?, &data.test.x)
 }
 
-/// Scores `predicted`, and persistence beside it.
+/// Scores `predicted`, and the naive forecasts beside it.
 ///
 /// # Errors
 /// If libtorch refuses.
 pub fn evaluate(predicted: &Tensor, data: &Dataset, scaler: &MinMaxScaler) -> Result<Evaluation> {
-    let yesterday = data.test.x.f_select(1, -1)?.f_narrow(1, CLOSE as i64, 1)?;
-    let test_mse = f64::try_from(&mse_loss(predicted, &data.test.y)?)?;
-    let persistence_mse = f64::try_from(&mse_loss(&yesterday, &data.test.y)?)?;
-    let dollars = scaler.span(CLOSE);
+    let truth = &data.test.y;
+    let close = |day: i64| data.test.x.f_select(1, day)?.f_narrow(1, CLOSE as i64, 1);
+    let (yesterday, before) = (close(-1)?, close(-2)?);
+    let same_change = yesterday.f_add(&yesterday.f_sub(&before)?)?;
+    let score = |forecast: &Tensor| Score::new(forecast, truth, &yesterday, scaler.span(CLOSE));
     Ok(Evaluation {
         train_windows: data.train.count(),
         test_windows: data.test.count(),
-        test_mse,
-        test_rmse: test_mse.sqrt(),
-        test_mse_squared_dollars: test_mse * dollars * dollars,
-        test_rmse_dollars: test_mse.sqrt() * dollars,
-        persistence_mse,
-        persistence_rmse: persistence_mse.sqrt(),
-        persistence_mse_squared_dollars: persistence_mse * dollars * dollars,
-        persistence_rmse_dollars: persistence_mse.sqrt() * dollars,
+        test: score(predicted)?,
+        persistence: score(&yesterday)?,
+        trend: score(&same_change)?,
+        share_of_rises: share_of_rises(truth, &yesterday)?,
     })
 }
 
@@ -101,24 +103,58 @@ pub fn chart(predicted: &Tensor, data: &Dataset, scaler: &MinMaxScaler) -> Resul
         .line(line("predicted", predicted)?))
 }
 
-/// The table of scores that the lesson prints.
-impl fmt::Display for Evaluation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let head = ["MSE, scaled", "RMSE, scaled", "MSE, dollars^2", "RMSE, dollars"];
-        write!(f, "{:<17}", "Test score")?;
-        head.iter().try_for_each(|name| write!(f, "  {name:>14}"))?;
-        let rows = [
-            ("LSTM", self.test_mse, self.test_rmse, self.test_mse_squared_dollars, self.test_rmse_dollars),
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Order, Prices, ScaleOn};
+
+    // .venv/bin/python -c "import numpy as np; lines = [l for l in open('data/goog.csv') if l[0].isdigit()][::-1]
+    //   x = np.array([[float(v) for v in l.split(',')[1:]] for l in lines]); span = np.ptp(x, 0) + 1e-7
+    //   s = ((x - x.min(0)) / span).astype('float32')[:, 4].astype('float64'); t, y, b = s[514:], s[513:-1], s[512:-2]
+    //   for f in (y, 2*y - b, (y + b) / 2): e = f - t; print((e**2).mean(), abs(e).mean(), abs(e).mean() * span[4],
+    //     (np.sign(f - y) == np.sign(t - y)).mean(), (t > y).mean())"  # t != y everywhere
+    #[test]
+    fn the_committed_series_scores_as_in_numpy() {
+        let csv = concat!(env!("CARGO_MANIFEST_DIR"), "/../../data/goog.csv");
+        let prices = Prices::read(csv.as_ref(), Order::OldestFirst).unwrap();
+        let scaler = ScaleOn::All.fit(&prices).unwrap();
+        let data = Dataset::new(&prices, &scaler, Device::Cpu).unwrap();
+        // Half way between the last two closes, in the place of a network.
+        let half_way = data.test.x.narrow(1, 5, 2).narrow(2, CLOSE as i64, 1).mean_dim(1, false, tch::Kind::Float);
+        let scores = evaluate(&half_way, &data, &scaler).unwrap();
+        for (score, [mse, mae, mae_dollars, direction]) in [
             (
-                "yesterday's close",
-                self.persistence_mse,
-                self.persistence_rmse,
-                self.persistence_mse_squared_dollars,
-                self.persistence_rmse_dollars,
+                &scores.persistence,
+                [0.000_621_932_250_494_494, 0.017_577_443_374_406_306, 6.517_364_456_120_093, f64::NAN],
             ),
-        ];
-        rows.iter().try_for_each(|(name, mse, rmse, mse_dollars, rmse_dollars)| {
-            write!(f, "\n{name:<17}  {mse:>14.6}  {rmse:>14.6}  {mse_dollars:>14.2}  {rmse_dollars:>14.2}")
-        })
+            (
+                &scores.trend,
+                [
+                    0.001_202_605_740_831_077_3,
+                    0.025_644_497_997_170_196,
+                    9.508_466_969_955_217,
+                    0.495_412_844_036_697_25,
+                ],
+            ),
+            (
+                &scores.test,
+                [
+                    0.000_797_728_124_095_012_1,
+                    0.020_355_811_564_747_348,
+                    7.547_527_814_012_604,
+                    0.504_587_155_963_302_7,
+                ],
+            ),
+        ] {
+            let close = |one: f64, other: f64| assert!((one / other - 1.0).abs() < 1e-6, "{one} is not {other}");
+            close(score.mse, mse);
+            close(score.mae, mae);
+            close(score.in_dollars()[2], mae_dollars);
+            match score.direction_accuracy {
+                Some(share) => close(share, direction),
+                None => assert!(direction.is_nan()),
+            }
+        }
+        assert_eq!(scores.share_of_rises, Some(118.0 / 218.0));
     }
 }

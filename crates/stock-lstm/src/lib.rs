@@ -7,20 +7,29 @@
 pub mod cli;
 pub mod data;
 pub mod evaluate;
+pub mod explain;
+pub mod gates;
 pub mod model;
+pub mod predict;
+mod report;
+pub mod score;
 pub mod train;
+pub mod trained;
 
 use lesson_kit::{Defaults, Lesson};
 
 /// The picture of true and predicted closes.
 pub const PREDICTIONS: &str = "predictions";
 
+/// The picture of the gates.
+pub const GATES: &str = "gates";
+
 /// The notebook's values.
 pub const LESSON: Lesson = Lesson {
     name: "stock-lstm",
     version: env!("CARGO_PKG_VERSION"),
     defaults: Defaults { epochs: 500, lr: 0.01, hidden_size: 10, num_layers: 1, batch_size: None },
-    pictures: &[PREDICTIONS],
+    pictures: &[PREDICTIONS, GATES],
     // With ATEN_CPU_CAPABILITY=default and avx2 beside AVX-512 less than a tenth of these was measured (docs/parity.md).
     tolerances: &[
         ("initial weights", 1e-5),

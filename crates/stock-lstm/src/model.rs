@@ -1,9 +1,9 @@
 //! The network: an LSTM, and a linear map from its last output to a price.
 
 use anyhow::Result;
-use recurrent::{Lstm, LstmConfig, LstmState};
+use recurrent::{Lstm, LstmConfig, LstmState, Trace};
 use tch::nn::Path;
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// The notebook's `StockRNN`.
 #[derive(Debug)]
@@ -38,6 +38,25 @@ impl StockRnn {
         let (outputs, _hidden) = self.rnn.forward(&x, Some(hidden_and_cell))?;
         let last = outputs.f_get(-1)?; // what the LSTM has made of the whole window
         Ok(last.f_mm(&self.w)?.f_add(&self.b)?)
+    }
+
+    /// Every gate of the LSTM on its way through `x`, (batch, days, columns): those of each layer are (days, batch,
+    /// hidden).
+    ///
+    /// # Errors
+    /// If the shapes do not fit.
+    pub fn trace(&self, hidden_and_cell: &LstmState, x: &Tensor) -> Result<Trace<LstmState>> {
+        Ok(self.rnn.trace(&x.f_transpose(0, 1)?, Some(hidden_and_cell))?)
+    }
+
+    /// The recurrent layer.
+    pub fn rnn(&self) -> &Lstm {
+        &self.rnn
+    }
+
+    /// Where it computes.
+    pub fn device(&self) -> Device {
+        self.w.device()
     }
 
     /// The state before the first day: zeros.

@@ -7,6 +7,8 @@ use tch::nn::VarStore;
 
 use crate::data::{SENTENCES, Vocabulary, make_batch};
 use crate::evaluate::evaluate;
+use crate::explain::explain;
+use crate::gates::GatesArgs;
 use crate::model::TextRnn;
 use crate::predict::PredictArgs;
 use crate::train::train;
@@ -32,6 +34,8 @@ enum TextCommand {
     Shared(Command),
     /// Say the word that follows two others, and how likely each word is
     Predict(PredictArgs),
+    /// Draw what the hidden units do while the network reads two words
+    Gates(GatesArgs),
 }
 
 impl Cli {
@@ -41,8 +45,10 @@ impl Cli {
     /// Whatever keeps it from doing so.
     pub fn run(mut self) -> Result<()> {
         match self.command.take() {
+            None if self.train.explain => explain(&self.train),
             None => self.lesson().map(drop),
             Some(TextCommand::Predict(args)) => args.run(&Session::start(&self.train)?),
+            Some(TextCommand::Gates(args)) => args.run(&self.train),
             Some(TextCommand::Shared(Command::Eval(args))) => self.score(&args.model(&LESSON)?).map(drop),
             Some(TextCommand::Shared(Command::Compare(args))) => {
                 let comparison = Comparison::prepare(&LESSON, &args, &mut self.train, None)?;

@@ -92,12 +92,21 @@ pub fn make_batch(sentences: &[&'static str], vocabulary: &Vocabulary, device: D
 ///
 /// # Errors
 /// If libtorch refuses the tensors.
-pub fn one_hot(numbers: &[i64], sentences: usize, vocabulary: &Vocabulary, device: Device) -> Result<Tensor> {
+fn one_hot(numbers: &[i64], sentences: usize, vocabulary: &Vocabulary, device: Device) -> Result<Tensor> {
     Ok(Tensor::from_slice(numbers)
         .f_view([sentences as i64, -1])?
         .f_one_hot(vocabulary.len() as i64)?
         .f_to_kind(Kind::Float)?
         .f_to_device(device)?)
+}
+
+/// One sentence of known words as a batch: (1, words, vocabulary).
+///
+/// # Errors
+/// If libtorch refuses the tensors.
+pub fn batch_of_one(words: &[&str], vocabulary: &Vocabulary, device: Device) -> Result<Tensor> {
+    let numbers: Vec<i64> = words.iter().filter_map(|word| vocabulary.number(word)).map(|it| it as i64).collect();
+    one_hot(&numbers, 1, vocabulary, device)
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@ mod bars;
 pub mod cli;
 pub mod data;
 pub mod evaluate;
+pub mod explain;
+pub mod gates;
 pub mod model;
 pub mod predict;
 mod report;
@@ -16,12 +18,15 @@ pub mod trained;
 
 use lesson_kit::{Defaults, Lesson};
 
+/// The picture of the hidden units.
+pub const GATES: &str = "gates";
+
 /// The notebook's values.
 pub const LESSON: Lesson = Lesson {
     name: "text-rnn",
     version: env!("CARGO_PKG_VERSION"),
     defaults: Defaults { epochs: 500, lr: 0.01, hidden_size: 5, num_layers: 1, batch_size: None },
-    pictures: &[],
+    pictures: &[GATES],
     // With ATEN_CPU_CAPABILITY=default and avx2 beside AVX-512 less than a tenth of these was measured (docs/parity.md).
     tolerances: &[
         ("initial weights", 1e-5),

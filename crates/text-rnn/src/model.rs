@@ -48,9 +48,9 @@ impl TextRnn {
         Ok(self.rnn.trace(&x.f_transpose(0, 1)?, Some(hidden))?)
     }
 
-    /// How many recurrent layers are stacked.
-    pub fn num_layers(&self) -> i64 {
-        self.rnn.num_layers()
+    /// The recurrent layer.
+    pub fn rnn(&self) -> &Rnn {
+        &self.rnn
     }
 
     /// Where it computes.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use tch::Kind;
 
 use crate::bars;
-use crate::data::{N_STEP, SENTENCES, Vocabulary, one_hot};
+use crate::data::{N_STEP, SENTENCES, Vocabulary, batch_of_one};
 use crate::model::TextRnn;
 use crate::trained::{self, ModelArg};
 
@@ -94,8 +94,7 @@ pub fn known_words(arguments: &[String], vocabulary: &Vocabulary) -> Result<Vec<
 /// If libtorch refuses.
 pub fn next_word(model: &TextRnn, words: &[&'static str], vocabulary: &Vocabulary) -> Result<NextWord> {
     let _guard = tch::no_grad_guard();
-    let numbers: Vec<i64> = words.iter().filter_map(|word| vocabulary.number(word)).map(|it| it as i64).collect();
-    let input = one_hot(&numbers, 1, vocabulary, model.device())?;
+    let input = batch_of_one(words, vocabulary, model.device())?;
     let logits = model.forward(&model.zero_hidden(1)?, &input)?;
     let shares = Vec::<f64>::try_from(logits.f_softmax(-1, Kind::Double)?.f_view([-1])?)?;
     let named = vocabulary.words().iter().zip(shares);

@@ -3,8 +3,7 @@
 use anyhow::{Context, Result, bail, ensure};
 use csv::StringRecord;
 
-use super::order::parse_date;
-use super::{COLUMNS, Row};
+use super::{COLUMNS, Date, Row};
 
 const DATE: &str = "Date";
 
@@ -46,7 +45,7 @@ impl Layout {
     }
 
     fn of_row(row: &StringRecord) -> Result<Layout> {
-        let dated = row.len() == COLUMNS.len() + 1 && row.get(0).is_some_and(|cell| parse_date(cell).is_some());
+        let dated = row.len() == COLUMNS.len() + 1 && row.get(0).is_some_and(|cell| Date::parse(cell).is_some());
         let date = dated.then_some(0);
         ensure!(
             dated || row.len() == COLUMNS.len(),

@@ -1,15 +1,17 @@
 //! From a file of daily prices to windows of a week: read, put in order, scale, cut, split.
 
 mod columns;
+mod date;
 mod order;
 mod prices;
 mod scaling;
 mod windows;
 
+pub use date::Date;
 pub use order::Order;
 pub use prices::Prices;
-pub use scaling::MinMaxScaler;
-pub use windows::{Dataset, Windows};
+pub use scaling::{MinMaxScaler, ScaleOn, training_days};
+pub use windows::{Dataset, Windows, one_window};
 
 /// What is known of a day, in the notebook's order.
 pub const COLUMNS: [&str; 5] = ["Open", "High", "Low", "Volume", "Close"];

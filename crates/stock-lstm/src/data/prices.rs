@@ -9,14 +9,14 @@ use csv::{ReaderBuilder, StringRecord, Trim};
 
 use super::columns::Layout;
 use super::order::Dates;
-use super::{MIN_ROWS, MinMaxScaler, Order, Row, SEQ_LENGTH};
+use super::{Date, Order, Row, SEQ_LENGTH};
 
-/// A series of days, the oldest first, and what scales it.
+/// A series of days, the oldest first: a window of them at least.
 #[derive(Debug)]
 pub struct Prices {
     rows: Vec<Row>,
+    dates: Vec<Date>,
     order: Order,
-    scaler: MinMaxScaler,
 }
 
 impl Prices {
@@ -57,14 +57,14 @@ impl Prices {
         &self.rows
     }
 
+    /// The dates of these days; empty if the file has none.
+    pub fn dates(&self) -> &[Date] {
+        &self.dates
+    }
+
     /// Which way time runs in the file.
     pub fn order(&self) -> Order {
         self.order
-    }
-
-    /// What scales the days.
-    pub fn scaler(&self) -> &MinMaxScaler {
-        &self.scaler
     }
 }
 
@@ -101,17 +101,14 @@ impl Lines {
     fn into_prices(self, undated: Order) -> Result<Prices> {
         let Lines { layout: _, dates, mut rows } = self;
         ensure!(!rows.is_empty(), "the file has no prices");
-        ensure!(
-            rows.len() >= MIN_ROWS,
-            "too few days: {}; {MIN_ROWS} are needed, for two windows of {SEQ_LENGTH} days, each with a day to follow",
-            rows.len()
-        );
+        ensure!(rows.len() >= SEQ_LENGTH, "too few days: {}; a window has {SEQ_LENGTH}", rows.len());
         let order = dates.order().unwrap_or(undated);
+        let mut dates = dates.into_vec();
         if order == Order::NewestFirst {
             rows.reverse();
+            dates.reverse();
         }
-        let scaler = MinMaxScaler::fit(&rows)?;
-        Ok(Prices { rows, order, scaler })
+        Ok(Prices { rows, dates, order })
     }
 }
 
@@ -181,6 +178,7 @@ mod tests {
     fn without_dates_the_option_says_which_way_time_runs() {
         assert_eq!(opens(&lines().join("\n"), Order::OldestFirst), OLDEST_FIRST);
         assert_eq!(opens(&lines().join("\n"), Order::NewestFirst), NEWEST_FIRST);
+        assert!(Prices::parse(&lines().join("\n"), Order::NewestFirst).unwrap().dates().is_empty());
     }
 
     #[test]
@@ -191,7 +189,10 @@ mod tests {
             lines.reverse();
             assert_eq!(opens(&lines.join("\n"), undated), OLDEST_FIRST);
             assert_eq!(opens(&(header + &lines.join("\n")), undated), OLDEST_FIRST);
-            assert_eq!(Prices::parse(&lines.join("\n"), undated).unwrap().order(), Order::NewestFirst);
+            let prices = Prices::parse(&lines.join("\n"), undated).unwrap();
+            let dates: Vec<_> = prices.dates().iter().map(ToString::to_string).collect();
+            assert_eq!((prices.order(), dates.len()), (Order::NewestFirst, 9));
+            assert_eq!((dates[0].as_str(), dates[8].as_str()), ("2013-01-01", "2013-01-09"));
         }
     }
 
@@ -303,19 +304,12 @@ mod tests {
     }
 
     #[test]
-    fn nine_days_are_the_fewest() {
-        let message = error(&lines()[..8].join("\n"));
-        assert_eq!(message, "too few days: 8; 9 are needed, for two windows of 7 days, each with a day to follow");
+    fn seven_days_are_the_fewest() {
+        assert_eq!(error(&lines()[..6].join("\n")), "too few days: 6; a window has 7");
+        assert_eq!(opens(&lines()[..7].join("\n"), Order::OldestFirst).len(), 7);
         for nothing in ["", "\n\n", "# a comment", HEADER] {
             assert_eq!(error(nothing), "the file has no prices");
         }
-    }
-
-    #[test]
-    fn a_constant_column_is_named() {
-        let constant: Vec<String> = lines().iter().map(|line| line.replacen(',', ",7,", 1)).collect();
-        let message = error(&format!("open,high,x,low,volume,close\n{}", constant.join("\n")));
-        assert_eq!(message, "column High: every row has 7, and a constant column cannot be scaled");
     }
 
     #[test]
@@ -329,6 +323,6 @@ mod tests {
         let message = format!("--csv {}: line 2: the text is not UTF-8 (byte 0xe9); save it as UTF-8", file.display());
         assert_eq!(read(), message);
         fs::write(&file, "1,2,3,4,5\n").unwrap();
-        assert!(read().starts_with(&format!("--csv {}: too few days: 1; 9 ", file.display())), "{}", read());
+        assert!(read().starts_with(&format!("--csv {}: too few days: 1; a", file.display())), "{}", read());
     }
 }

@@ -1,21 +1,53 @@
 //! Min-max scaling: every column between 0 and 1.
 
 use anyhow::{Result, ensure};
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 
-use super::{COLUMNS, Row};
+use super::windows::train_windows;
+use super::{COLUMNS, Prices, Row, SEQ_LENGTH};
 
 /// What the notebook adds to the denominator, against division by zero.
 const EPSILON: f64 = 1e-7;
 
-/// `(x - min) / (max - min + 1e-7)` for each column, in f64 as NumPy computes it.
+/// Whose extremes scale the days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScaleOn {
+    /// All days', as in the notebook: the test days have a hand in the scale on which the network is trained.
+    All,
+    /// Those of the days that training sees.
+    Train,
+}
+
+impl ScaleOn {
+    /// The scaler for these days.
+    ///
+    /// # Errors
+    /// If they are too few to train on, or as [`MinMaxScaler::fit`].
+    pub fn fit(self, prices: &Prices) -> Result<MinMaxScaler> {
+        let rows = prices.rows();
+        let days = training_days(rows.len())?;
+        MinMaxScaler::fit(match self {
+            ScaleOn::All => rows,
+            ScaleOn::Train => &rows[..days],
+        })
+    }
+}
+
+/// How many of `days` training sees: those of its windows, and the one after the last of them.
 ///
-/// As in the notebook, the extremes are those of the whole series: the test days have a hand in the scale on which the
-/// network is trained. They have none in anything else.
-#[derive(Debug, Clone, PartialEq)]
+/// # Errors
+/// If they are too few to train on.
+pub fn training_days(days: usize) -> Result<usize> {
+    Ok(train_windows(days)? + SEQ_LENGTH)
+}
+
+/// `(x - min) / (max - min + 1e-7)` for each column, in f64 as NumPy computes it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MinMaxScaler {
     min: Row,
-    /// `max - min + 1e-7`
-    span: Row,
+    max: Row,
 }
 
 impl MinMaxScaler {
@@ -34,29 +66,39 @@ impl MinMaxScaler {
             ensure!(min < max, "column {name}: every row has {min}, and a constant column cannot be scaled");
             ensure!((max - min).is_finite(), "column {name}: its values, from {min} to {max}, are too far apart");
         }
-        Ok(MinMaxScaler { min, span: std::array::from_fn(|column| max[column] - min[column] + EPSILON) })
+        Ok(MinMaxScaler { min, max })
     }
 
     /// The scaled row.
     pub fn transform(&self, row: &Row) -> Row {
-        std::array::from_fn(|column| (row[column] - self.min[column]) / self.span[column])
+        std::array::from_fn(|column| (row[column] - self.min[column]) / self.span(column))
+    }
+
+    /// The same as the network gets it: computed in f64, as NumPy does, and only then rounded.
+    pub fn transform_f32(&self, row: &Row) -> [f32; COLUMNS.len()] {
+        self.transform(row).map(|value| value as f32)
     }
 
     /// The value of `column` that `scaled` stands for.
     pub fn inverse(&self, column: usize, scaled: f64) -> f64 {
-        scaled * self.span[column] + self.min[column]
+        scaled * self.span(column) + self.min[column]
     }
 
     /// How much of `column` a scaled 1 is: what a difference is multiplied by.
     pub fn span(&self, column: usize) -> f64 {
-        self.span[column]
+        self.max[column] - self.min[column] + EPSILON
+    }
+
+    /// The least and the greatest value of `column`, which become 0 and 1.
+    pub fn range(&self, column: usize) -> (f64, f64) {
+        (self.min[column], self.max[column])
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{CLOSE, Order, Prices};
+    use crate::data::{CLOSE, Order};
 
     // cd notebooks-ref && ../.venv/bin/python -c "from stock_lstm import *; prices = load_prices();
     //   print(min_max_scaler(prices)[[0, 365, 731]].tolist(), np.ptp(prices[:, 4]) + 1e-7)"
@@ -64,7 +106,7 @@ mod tests {
     fn the_committed_series_scales_to_numpys_figures() {
         let csv = concat!(env!("CARGO_MANIFEST_DIR"), "/../../data/goog.csv");
         let prices = Prices::read(csv.as_ref(), Order::OldestFirst).unwrap();
-        let scaler = prices.scaler();
+        let scaler = ScaleOn::All.fit(&prices).unwrap();
         let numpy = [
             [0.3573666856433782, 0.35072478935624857, 0.35865541634222764, 0.08718387390031393, 0.3564108095484086],
             [0.2569007329199977, 0.2581659829046651, 0.25092542181520827, 0.13254568751386864, 0.2589136414426578],
@@ -75,6 +117,17 @@ mod tests {
         }
         assert_eq!(scaler.span(CLOSE), 370.78000010000005);
         assert!((scaler.inverse(CLOSE, numpy[2][CLOSE]) - 806.19).abs() < 1e-9);
+    }
+
+    // cd notebooks-ref && ../.venv/bin/python -c "from stock_lstm import *; prices = load_prices()[:514]
+    //   print(prices[:, 4].min(), prices[:, 4].max(), len(dataX[:507]) + 7)"
+    #[test]
+    fn the_training_part_is_scaled_on_what_training_sees() {
+        let csv = concat!(env!("CARGO_MANIFEST_DIR"), "/../../data/goog.csv");
+        let prices = Prices::read(csv.as_ref(), Order::OldestFirst).unwrap();
+        assert_eq!(training_days(prices.rows().len()).unwrap(), 514);
+        assert_eq!(ScaleOn::Train.fit(&prices).unwrap().range(CLOSE), (436.07, 668.28));
+        assert_eq!(ScaleOn::All.fit(&prices).unwrap().range(CLOSE), (436.07, 806.85));
     }
 
     #[test]

@@ -36,8 +36,11 @@ fn a_run_fills_its_folder_and_answers_in_the_slides_format() {
         "Epoch: 0100 Loss = 0.001",
         "OPTIMIZATION FINISHED",
         "SHAPE OF [test_predict] is torch.Size([218, 1])",
-        // ((x[724:-1, 4] - x[725:, 4]) ** 2).mean() for the last 218 closes: persistence knows no seed
-        "yesterday's close        0.000622        0.024939           85.50            9.25",
+        // In src/evaluate.rs stands the NumPy for these: naive forecasts know no seed.
+        "yesterday's close         0.000622  0.024939  0.017577     85.50      9.25      6.52          -",
+        "yesterday's change again  0.001203  0.034679  0.025644    165.33     12.86      9.51     49.5 %",
+        "The LSTM's RMSE is ",
+        "The close rose on 54.1 % of the test days",
     ] {
         assert!(stdout.contains(line), "{line:?} is not in:\n{stdout}");
     }
@@ -49,6 +52,7 @@ fn a_run_fills_its_folder_and_answers_in_the_slides_format() {
     assert_eq!(fs::read_to_string(dir.path().join("metrics.jsonl")).unwrap().lines().count(), 200);
     let config = json(&dir.path().join("config.json"));
     assert_eq!((&config["csv"], &config["order"]), (&"data/goog.csv".into(), &"newest-first".into()));
+    assert_eq!((&config["scale_on"], &config["scaler"]["max"][4]), (&"all".into(), &806.85.into()));
 }
 
 #[test]
@@ -60,7 +64,7 @@ fn the_summary_has_both_scores_in_both_units() {
     assert_eq!((summary["train_windows"].as_i64(), summary["test_windows"].as_i64()), (Some(507), Some(218)));
     let figure = |key: &str| summary[key].as_f64().unwrap_or_else(|| panic!("{key} is not in {summary}"));
     let range = 370.78; // of the closes, in dollars: np.ptp(load_prices()[:, 4])
-    for who in ["test", "persistence"] {
+    for who in ["test", "persistence", "trend"] {
         let [mse, rmse, mse_dollars, rmse_dollars] =
             ["mse", "rmse", "mse_squared_dollars", "rmse_dollars"].map(|key| figure(&format!("{who}_{key}")));
         for (one, other) in
@@ -68,7 +72,10 @@ fn the_summary_has_both_scores_in_both_units() {
         {
             assert!((one / other - 1.0).abs() < 1e-8, "{who}: {one} and {other}");
         }
+        assert!((figure(&format!("{who}_mae")) * range / figure(&format!("{who}_mae_dollars")) - 1.0).abs() < 1e-8);
     }
+    assert!((0.0..=1.0).contains(&figure("test_direction_accuracy")));
+    assert_eq!(summary["persistence_direction_accuracy"], Value::Null);
 }
 
 #[test]

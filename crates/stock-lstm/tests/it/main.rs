@@ -1,7 +1,11 @@
 //! stock-lstm as its users run it, and beside PyTorch.
-#![allow(clippy::unwrap_used)] // clippy.toml allows it in tests, but does not see that the helpers here are part of them
+#![allow(clippy::panic, clippy::unwrap_used)] // clippy.toml allows it in tests, but does not see that the helpers here are part of them
 
 mod cli;
+mod gates;
 mod parity;
+mod predict;
+mod scale;
+mod support;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_stock-lstm");

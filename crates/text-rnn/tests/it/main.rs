@@ -4,7 +4,9 @@
 
 mod cli;
 mod compare;
+mod gates;
 mod predict;
 mod resume;
+mod support;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_text-rnn");

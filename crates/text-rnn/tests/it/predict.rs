@@ -1,27 +1,12 @@
 //! `predict`: what it says, and what it refuses.
 
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 use python_torch::workspace;
 use serde_json::Value;
 
 use crate::BINARY;
-
-fn text_rnn(args: &[&str]) -> Output {
-    Command::new(BINARY).args(args).current_dir(workspace()).output().unwrap()
-}
-
-fn text(stream: &[u8]) -> &str {
-    std::str::from_utf8(stream).unwrap()
-}
-
-/// A trained model in `folder`.
-fn trained(folder: &Path) -> String {
-    let out = folder.to_str().unwrap();
-    assert!(text_rnn(&["--quiet", "--threads", "1", "--out", out]).status.success());
-    format!("{out}/model.pt")
-}
+use crate::support::{text, text_rnn, trained};
 
 #[test]
 fn the_next_word_comes_with_the_probability_of_every_word() {

@@ -1,0 +1,123 @@
+//! `predict`: the next closes of a series.
+
+use anyhow::{Context, Result};
+use clap::Args;
+use lesson_kit::Session;
+use serde::Serialize;
+
+use crate::data::{CLOSE, MinMaxScaler, Prices, Row, SEQ_LENGTH, ScaleOn, one_window};
+use crate::model::StockRnn;
+use crate::trained::{self, ModelArg};
+
+/// Options of `predict`.
+#[derive(Args, Debug, Clone)]
+pub struct PredictArgs {
+    #[command(flatten)]
+    model: ModelArg,
+
+    /// How many trading days to predict
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    days: u32,
+}
+
+/// What comes after a series: the object of `--json`.
+#[derive(Debug, Clone, Serialize)]
+pub struct Forecast {
+    /// The last day of the series.
+    pub last: Day,
+    /// The days after it.
+    pub predicted: Vec<Day>,
+    /// What one should know before one believes it.
+    pub notes: Vec<String>,
+}
+
+/// A day and its close.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Day {
+    /// The date, in a series that has dates.
+    pub date: Option<String>,
+    /// Dollars.
+    pub close: f64,
+}
+
+impl PredictArgs {
+    /// Says the closes after those of `prices`.
+    ///
+    /// # Errors
+    /// If the model cannot be used.
+    pub fn run(&self, prices: &Prices, typed: Option<ScaleOn>, session: &Session) -> Result<()> {
+        let model = trained::load(&self.model.read()?, session.device())?;
+        let scaler = trained::scaler(&self.model.path(), typed, prices)?;
+        let forecast = forecast(&model, &scaler, prices, self.days as usize)?;
+        session.say(format_args!("{:<12}{:>10}", "day", "close, $"))?;
+        session.say(line(&forecast.last, 0) + "  known")?;
+        for (day, number) in forecast.predicted.iter().zip(1..) {
+            session.say(line(day, number))?;
+        }
+        session.say("")?;
+        forecast.notes.iter().try_for_each(|note| session.say(note))?;
+        session.json(&forecast)
+    }
+}
+
+fn line(day: &Day, number: usize) -> String {
+    let name = day.date.clone().unwrap_or_else(|| if number == 0 { "last".to_owned() } else { format!("+{number}") });
+    format!("{name:<12}{:>10.2}", day.close)
+}
+
+/// Predicts `days` closes; each one is fed back for the next.
+///
+/// # Errors
+/// If libtorch refuses.
+pub fn forecast(model: &StockRnn, scaler: &MinMaxScaler, prices: &Prices, days: usize) -> Result<Forecast> {
+    let last_row = prices.rows().last().context("a series without days")?;
+    let mut date = prices.dates().last().copied();
+    let last = Day { date: date.map(|date| date.to_string()), close: last_row[CLOSE] };
+    let predicted = next_closes(model, scaler, prices.rows(), days)?.into_iter().map(|close| {
+        date = date.map(|date| date.next_weekday());
+        Day { date: date.map(|date| date.to_string()), close }
+    });
+    let predicted = predicted.collect();
+    Ok(Forecast { last, predicted, notes: notes(scaler, prices, days) })
+}
+
+/// The closes after `rows`, in dollars.
+fn next_closes(model: &StockRnn, scaler: &MinMaxScaler, rows: &[Row], days: usize) -> Result<Vec<f64>> {
+    let _guard = tch::no_grad_guard();
+    let last_week = &rows[rows.len().saturating_sub(SEQ_LENGTH)..];
+    let mut scaled: Vec<_> = last_week.iter().map(|row| scaler.transform_f32(row)).collect();
+    let mut closes = Vec::with_capacity(days);
+    for _ in 0..days {
+        let window = &scaled[scaled.len() - SEQ_LENGTH..];
+        let output = model.forward(&model.zero_state(1)?, &one_window(window, model.device())?)?;
+        let close = f64::try_from(output.f_view([-1])?.f_get(0)?)?;
+        closes.push(scaler.inverse(CLOSE, close));
+        let mut next = window[SEQ_LENGTH - 1]; // all but the close stay as they were
+        next[CLOSE] = close as f32;
+        scaled.push(next);
+    }
+    Ok(closes)
+}
+
+fn notes(scaler: &MinMaxScaler, prices: &Prices, days: usize) -> Vec<String> {
+    let mut notes = Vec::new();
+    if days > 1 {
+        notes.push(
+            "From the second day on the network reads its own predictions, and errors compound: the close is fed back, \
+             Open, High, Low and Volume stay as on the last known day."
+                .to_owned(),
+        );
+    }
+    if !prices.dates().is_empty() {
+        notes.push("The dates are the next weekdays; the exchange's holidays are not known here.".to_owned());
+    }
+    let (low, high) = scaler.range(CLOSE);
+    let week = prices.rows().iter().rev().take(SEQ_LENGTH).map(|row| row[CLOSE]);
+    if let Some(outside) = week.into_iter().find(|close| !(low..=high).contains(close)) {
+        notes.push(format!(
+            "A close of {outside:.2} is outside the range {low:.2} to {high:.2} on which the network was trained: it has \
+             never seen the like."
+        ));
+    }
+    notes
+}

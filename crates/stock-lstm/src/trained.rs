@@ -1,0 +1,86 @@
+//! Trained weights and the scale on which they were trained, from a run folder.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use lesson_kit::SavedModel;
+use serde::Deserialize;
+use tch::Device;
+use tch::nn::VarStore;
+
+use crate::LESSON;
+use crate::data::{COLUMNS, MinMaxScaler, Prices, ScaleOn};
+use crate::model::StockRnn;
+
+/// Which weights to use.
+#[derive(Args, Debug, Clone)]
+pub struct ModelArg {
+    /// Trained weights: model.pt, best.pt, checkpoint.pt or safetensors, written here or in Python [default:
+    /// models/stock-lstm/model.pt]
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+}
+
+impl ModelArg {
+    /// Where the weights are.
+    pub fn path(&self) -> PathBuf {
+        path_or_default(self.model.as_deref())
+    }
+
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// If it is not there, with the command that trains; else as [`SavedModel::read`].
+    pub fn read(&self) -> Result<SavedModel> {
+        let (path, name) = (self.path(), LESSON.name);
+        ensure!(path.exists(), "{}: there is no such file; cargo run -p {name} trains a model", path.display());
+        SavedModel::read(&path, &LESSON)
+    }
+}
+
+/// `model`, or where training leaves it.
+pub fn path_or_default(model: Option<&Path>) -> PathBuf {
+    model.map_or_else(|| PathBuf::from(LESSON.default_out()).join("model.pt"), Path::to_owned)
+}
+
+/// The network with the saved weights; its sizes are theirs.
+///
+/// # Errors
+/// If the file holds another model.
+pub fn load(saved: &SavedModel, device: Device) -> Result<StockRnn> {
+    let vs = VarStore::new(device);
+    let (hidden_size, num_layers) = saved.recurrent_sizes("rnn")?;
+    let model = StockRnn::new(&vs.root(), COLUMNS.len() as i64, hidden_size, num_layers)?;
+    saved.load_into(&model.named_parameters())?;
+    Ok(model)
+}
+
+/// The scale on which the weights at `model` were trained, as the `config.json` beside them has it. If there is none
+/// (weights from Python), or `typed` asks for it, the scale is made from `prices`: of all days, as the notebook does,
+/// unless `typed` says otherwise.
+///
+/// # Errors
+/// If the file cannot be read, or the prices not be scaled.
+pub fn scaler(model: &Path, typed: Option<ScaleOn>, prices: &Prices) -> Result<MinMaxScaler> {
+    let trained_on = if typed.is_none() { of_run(&model.with_file_name("config.json"))? } else { None };
+    trained_on.map_or_else(|| typed.unwrap_or(ScaleOn::All).fit(prices), Ok)
+}
+
+/// What this lesson reads of `config.json`.
+#[derive(Deserialize)]
+struct Config {
+    lesson: Option<String>,
+    scaler: Option<MinMaxScaler>,
+}
+
+fn of_run(config: &Path) -> Result<Option<MinMaxScaler>> {
+    let text = match fs::read(config) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        read => read.with_context(|| config.display().to_string())?,
+    };
+    let config: Config = serde_json::from_slice(&text).with_context(|| config.display().to_string())?;
+    Ok(config.scaler.filter(|_| config.lesson.as_deref() == Some(LESSON.name)))
+}

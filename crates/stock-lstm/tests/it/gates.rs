@@ -1,0 +1,77 @@
+//! `gates` and `--explain`: the network opened.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::support::{stock_lstm, text, trained};
+
+#[test]
+fn every_gate_of_the_last_week_is_drawn_and_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (model, out) = (trained(folder.path()), folder.path().join("a/new/folder"));
+    let output = stock_lstm(&["gates", "--model", &model, "--out", out.to_str().unwrap()]);
+    assert_eq!(text(&output.stdout), format!("{0}.png and {0}.svg\n", out.join("gates").display()));
+    let svg = fs::read_to_string(out.join("gates.svg")).unwrap();
+    for part in ["2013-02-21 to 2013-03-01", "tanh(W", "σ(W", "tanh(c", "03-01", "hidden unit"] {
+        assert!(svg.contains(part), "{part}");
+    }
+    assert!(fs::read(out.join("gates.png")).unwrap().starts_with(b"\x89PNG"));
+
+    // What is told is what predict says, and obeys the equations.
+    let told: Value =
+        serde_json::from_slice(&stock_lstm(&["gates", "--json", "--no-plots", "--model", &model]).stdout).unwrap();
+    let next: Value = serde_json::from_slice(&stock_lstm(&["predict", "--json", "--model", &model]).stdout).unwrap();
+    assert_eq!(told["predicted_close"], next["predicted"][0]["close"]);
+    assert_eq!((&told["window"], &told["days"][6]), (&726.into(), &"2013-03-01".into()));
+    let gates = told["layers"][0].as_array().unwrap();
+    let names: Vec<_> = gates.iter().map(|gate| gate["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["i", "f", "g", "o", "c", "h"]);
+    let value = |gate: usize, day: usize, unit: usize| gates[gate]["values"][day][unit].as_f64().unwrap();
+    for (day, unit) in (1..7).flat_map(|day| (0..10).map(move |unit| (day, unit))) {
+        let [i, f, g, o, c, h] = [0, 1, 2, 3, 4, 5].map(|gate| value(gate, day, unit));
+        assert!((c - (f * value(4, day - 1, unit) + i * g)).abs() < 1e-6, "c, day {day}, unit {unit}");
+        assert!((h - o * c.tanh()).abs() < 1e-6, "h, day {day}, unit {unit}");
+    }
+}
+
+#[test]
+fn any_window_can_be_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = trained(folder.path());
+    let window = |number: &str| stock_lstm(&["gates", "--no-plots", "--json", "--window", number, "--model", &model]);
+    let first: Value = serde_json::from_slice(&window("1").stdout).unwrap();
+    assert_eq!((&first["days"][0], &first["days"][6]), (&"2010-04-06".into(), &"2010-04-14".into()));
+    for wrong in ["0", "727"] {
+        let output = window(wrong);
+        assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), ""));
+        assert_eq!(text(&output.stderr), format!("error: --window {wrong}: the series has windows 1 to 726\n"));
+    }
+    assert_eq!(window("-1").status.code(), Some(2));
+    let nowhere = folder.path().join("nowhere.pt");
+    let output = stock_lstm(&["gates", "--model", nowhere.to_str().unwrap()]);
+    assert!(output.status.code() == Some(1) && text(&output.stderr).contains("cargo run -p stock-lstm trains a model"));
+}
+
+#[test]
+fn explain_counts_the_parameters_and_trains_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let output = stock_lstm(&["--explain", "--out", out.to_str().unwrap()]);
+    let said = text(&output.stdout);
+    for line in [
+        "  c_t = f_t * c_{t-1} + i_t * g_t                      cell; c_0 = 0",
+        "  rnn.weight_hh_l0  (40, 10)  400",
+        // .venv/bin/python -c "import torch.nn as nn; print(sum(p.numel() for p in nn.LSTM(5, 10).parameters()) + 10 + 1)"
+        "  total                       691",
+        "  x: windows, days, columns                       (507, 7, 5)",
+        "  y: windows, 1                                   (507, 1)",
+    ] {
+        assert!(said.lines().any(|said| said == line), "{line:?} is not in:\n{said}{}", text(&output.stderr));
+    }
+    assert!(output.status.success() && !out.exists());
+
+    let nowhere = folder.path().join("nowhere.csv");
+    let output = stock_lstm(&["--explain", "--csv", nowhere.to_str().unwrap()]);
+    assert!(output.status.code() == Some(1) && text(&output.stderr).contains("nowhere.csv"));
+}

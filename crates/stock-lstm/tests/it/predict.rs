@@ -1,0 +1,113 @@
+//! `predict`: the next closes, and what it refuses.
+
+use std::fmt::Write;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::BINARY;
+use crate::support::{stock_lstm, text, trained};
+
+#[test]
+fn the_next_closes_have_dates_if_the_file_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = trained(folder.path());
+    let output = stock_lstm(&["predict", "--days", "6", "--model", &model]);
+    let said = text(&output.stdout);
+    let lines: Vec<_> = said.lines().collect();
+    assert_eq!(lines[1], "2013-03-01      806.19  known", "{}", text(&output.stderr));
+    let dates: Vec<_> = lines[2..8].iter().map(|line| line.split_whitespace().next().unwrap()).collect();
+    // A Friday came before; .venv/bin/python -c "import numpy as np; print(np.busday_offset('2013-03-01', range(1, 7)))"
+    assert_eq!(dates, ["2013-03-04", "2013-03-05", "2013-03-06", "2013-03-07", "2013-03-08", "2013-03-11"]);
+    assert!(said.contains("errors compound") && said.contains("next weekdays"), "{said}");
+
+    let output = stock_lstm(&["predict", "--days", "6", "--model", &model, "--json"]);
+    let forecast: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&forecast["last"]["close"], &forecast["last"]["date"]), (&806.19.into(), &"2013-03-01".into()));
+    let closes = forecast["predicted"].as_array().unwrap();
+    assert_eq!((closes.len(), &closes[5]["date"]), (6, &"2013-03-11".into()));
+    for (line, close) in lines[2..8].iter().zip(closes) {
+        assert!(line.ends_with(&format!("{:.2}", close["close"].as_f64().unwrap())), "{line} {close}");
+    }
+}
+
+#[test]
+fn the_first_close_is_the_networks_answer_to_the_last_window() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = trained(folder.path());
+    // Without its last day, the series ends with the window before the last answer: what `eval` scores last.
+    let csv = folder.path().join("short.csv");
+    let all = std::fs::read_to_string(python_torch::workspace().join("data/goog.csv")).unwrap();
+    let short: String =
+        all.lines().filter(|line| !line.starts_with("2013-03-01")).fold(String::new(), |mut text, line| {
+            let _ = writeln!(text, "{line}");
+            text
+        });
+    std::fs::write(&csv, short).unwrap();
+    let output = stock_lstm(&["predict", "--days", "1", "--json", "--model", &model, "--csv", csv.to_str().unwrap()]);
+    let forecast: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(forecast["predicted"][0]["date"], "2013-03-01");
+    let said = forecast["predicted"][0]["close"].as_f64().unwrap();
+
+    use stock_lstm::data::{CLOSE, Dataset, Order, Prices, ScaleOn};
+    let prices = Prices::read(&python_torch::workspace().join("data/goog.csv"), Order::OldestFirst).unwrap();
+    let scaler = ScaleOn::All.fit(&prices).unwrap();
+    let data = Dataset::new(&prices, &scaler, tch::Device::Cpu).unwrap();
+    let saved = lesson_kit::SavedModel::read(model.as_ref(), &stock_lstm::LESSON).unwrap();
+    let network = stock_lstm::trained::load(&saved, tch::Device::Cpu).unwrap();
+    let scored = stock_lstm::evaluate::predict(&network, &data).unwrap().get(-1).double_value(&[0]);
+    let scored = scaler.inverse(CLOSE, scored);
+    assert!((said - scored).abs() < 1e-3, "{said} and {scored}");
+    assert_eq!(forecast["notes"].as_array().unwrap().len(), 1, "one day is not fed back: {forecast}");
+}
+
+#[test]
+fn a_file_without_dates_counts_days_and_strange_prices_are_noted() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = trained(folder.path());
+    let csv = folder.path().join("mine.csv");
+    let rows: String = (0..7).map(|day| format!("{0},{0},{0},9,{0}\n", 5000 + day)).collect();
+    std::fs::write(&csv, rows).unwrap();
+    let csv = csv.to_str().unwrap();
+    let output = stock_lstm(&["predict", "--csv", csv, "--order", "oldest-first", "--days", "2", "--model", &model]);
+    let said = text(&output.stdout);
+    assert!(said.contains("last           5006.00  known\n+1 ") && said.contains("\n+2 "), "{said}");
+    assert!(
+        said.contains("A close of 5006.00 is outside the range 436.07 to 806.85") && !said.contains("weekdays"),
+        "{said}"
+    );
+}
+
+#[test]
+fn what_cannot_be_predicted_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = trained(folder.path());
+    for wrong in ["0", "-1", "x", "1001"] {
+        let output = stock_lstm(&["predict", &format!("--days={wrong}"), "--model", &model]);
+        assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), ""), "{wrong}");
+        assert!(text(&output.stderr).contains(wrong), "{}", text(&output.stderr));
+    }
+    let csv = folder.path().join("few.csv");
+    std::fs::write(&csv, "1,2,3,4,5\n".repeat(6)).unwrap();
+    let output = stock_lstm(&["predict", "--model", &model, "--csv", csv.to_str().unwrap()]);
+    let message = format!("error: --csv {}: too few days: 6; a window has 7\n", csv.display());
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(1), message.as_str()));
+
+    let nowhere = folder.path().join("nowhere.pt");
+    let output = stock_lstm(&["predict", "--model", nowhere.to_str().unwrap()]);
+    let message = text(&output.stderr);
+    assert!(output.status.code() == Some(1) && message.contains("nowhere.pt"), "{message}");
+    assert!(message.contains("cargo run -p stock-lstm trains a model"), "{message}");
+}
+
+#[test]
+fn a_reader_that_stops_early_is_no_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = trained(folder.path());
+    let mut command = Command::new(BINARY);
+    command.args(["predict", "--days", "1000", "--model", &model]).current_dir(python_torch::workspace());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take()); // as `| head` does once it has its lines
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""));
+}

@@ -1,0 +1,58 @@
+//! `--scale-on`: what the scaler sees, in training and afterwards.
+
+use serde_json::Value;
+
+use crate::support::{stock_lstm, text};
+
+#[test]
+fn the_training_part_alone_can_set_the_scale() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().to_str().unwrap();
+    let trained = stock_lstm(&["--scale-on", "train", "--epochs", "3", "--out", out]);
+    let said = text(&trained.stdout);
+    let line = "Scaled on the 514 training days alone, closes 436.07 to 668.28: the notebook scales on all 732, 436.07 to \
+                806.85, which lets the future's prices into training\n";
+    assert!(said.contains(line), "{said}{}", text(&trained.stderr));
+    // The naive forecasts in dollars do not depend on the scale.
+    assert!(said.contains("     85.50      9.25      6.52          -"), "{said}");
+
+    // The scale belongs to the model, and an option overrules it.
+    let model = format!("{out}/model.pt");
+    let score = |args: &[&str]| -> Value {
+        let output = stock_lstm(&[&["eval", &model, "--json"], args].concat());
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stderr)))
+    };
+    let summary: Value = serde_json::from_slice(&std::fs::read(folder.path().join("summary.json")).unwrap()).unwrap();
+    let as_trained = score(&[]);
+    assert_eq!(as_trained["test_mse"], summary["test_mse"]);
+    assert_eq!(score(&["--scale-on", "train"]), as_trained);
+    assert_ne!(score(&["--scale-on", "all"])["test_mse"], as_trained["test_mse"]);
+
+    // Without config.json, as with weights from Python, it is the notebook's.
+    std::fs::remove_file(folder.path().join("config.json")).unwrap();
+    assert_eq!(score(&[]), score(&["--scale-on", "all"]));
+}
+
+#[test]
+fn a_run_goes_on_with_the_scale_it_had() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().to_str().unwrap();
+    assert!(stock_lstm(&["-q", "--scale-on", "train", "--epochs", "3", "--out", out]).status.success());
+    let other = stock_lstm(&["-q", "--resume", "--epochs", "6", "--scale-on", "all", "--out", out]);
+    assert_eq!(other.status.code(), Some(2));
+    assert!(
+        text(&other.stderr).contains("scale_on = \"train\", this one would have \"all\""),
+        "{}",
+        text(&other.stderr)
+    );
+    let same = stock_lstm(&["-q", "--resume", "--epochs", "6", "--out", out]);
+    assert!(text(&same.stdout).contains("Scaled on the 514 training days"), "{}", text(&same.stderr));
+}
+
+#[test]
+fn what_cannot_be_is_a_usage_error() {
+    let output = stock_lstm(&["compare", "--scale-on", "train"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(text(&output.stderr), "error: --scale-on train: the notebook scales on all days\n");
+    assert_eq!(stock_lstm(&["--scale-on", "some"]).status.code(), Some(2));
+}

@@ -1,0 +1,27 @@
+//! What the tests share.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use python_torch::workspace;
+
+use crate::BINARY;
+
+/// Runs the lesson in the top folder of the workspace, on one thread: these tests run beside each other.
+pub fn stock_lstm(args: &[&str]) -> Output {
+    let mut command = Command::new(BINARY);
+    command.args(args).args(["--device", "cpu", "--threads", "1"]);
+    command.current_dir(workspace()).output().unwrap()
+}
+
+/// What a stream said.
+pub fn text(stream: &[u8]) -> &str {
+    std::str::from_utf8(stream).unwrap()
+}
+
+/// A model in `folder`, trained a little.
+pub fn trained(folder: &Path) -> String {
+    let out = folder.to_str().unwrap();
+    assert!(stock_lstm(&["-q", "--epochs", "20", "--out", out]).status.success());
+    format!("{out}/model.pt")
+}

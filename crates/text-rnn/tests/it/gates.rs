@@ -1,0 +1,96 @@
+//! `gates` and `--explain`: the network opened.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::support::{text, text_rnn, trained};
+
+#[test]
+fn the_hidden_state_is_drawn_and_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (model, out) = (trained(folder.path()), folder.path().join("a/new/folder"));
+    let output = text_rnn(&["gates", "i like", "--model", &model, "--out", out.to_str().unwrap()]);
+    assert_eq!(text(&output.stdout), format!("{0}.png and {0}.svg\n", out.join("gates").display()));
+    let svg = fs::read_to_string(out.join("gates.svg")).unwrap();
+    for part in ["text-rnn: i like → dog", "tanh(W", "hidden unit", "like"] {
+        assert!(svg.contains(part), "{part}");
+    }
+    assert!(fs::read(out.join("gates.png")).unwrap().starts_with(b"\x89PNG"));
+
+    // The last h times W plus b are the scores that the softmax turns into what `predict` says.
+    let arguments = ["gates", "you", "hate", "--json", "--no-plots", "--model", &model];
+    let told: Value = serde_json::from_slice(&text_rnn(&arguments).stdout).unwrap();
+    assert_eq!((&told["words"][1], &told["predicted"]), (&"hate".into(), &"coffe".into()));
+    let h: Vec<Vec<Vec<f64>>> = serde_json::from_value(told["h"].clone()).unwrap();
+    assert_eq!((h.len(), h[0].len(), h[0][1].len()), (1, 2, 5), "a layer, two words, five units");
+    let saved = lesson_kit::SavedModel::read(model.as_ref(), &text_rnn::LESSON).unwrap();
+    let parameter = |name: &str| saved.state_dict().get(name).unwrap().to_kind(tch::Kind::Double);
+    let scores = tch::Tensor::from_slice(&h[0][1]).unsqueeze(0).matmul(&parameter("W")) + parameter("b");
+    let shares = Vec::<f64>::try_from(scores.softmax(1, tch::Kind::Double).view([-1])).unwrap();
+    let next: Value =
+        serde_json::from_slice(&text_rnn(&["predict", "you hate", "--json", "--model", &model]).stdout).unwrap();
+    let said = next["probabilities"][0]["probability"].as_f64().unwrap();
+    assert!((shares[4] - said).abs() < 1e-5, "coffe: {} and {said}", shares[4]);
+}
+
+#[test]
+fn a_stack_has_a_map_for_each_layer() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().to_str().unwrap();
+    assert!(text_rnn(&["-q", "--epochs", "2", "--num-layers", "2", "--out", out]).status.success());
+    let model = format!("{out}/model.pt");
+    let output = text_rnn(&["gates", "i like", "--json", "--model", &model, "--out", out]);
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["h"].as_array().unwrap().len(), 2);
+    assert!(fs::read_to_string(folder.path().join("gates.svg")).unwrap().contains("layer 1"));
+
+    // A new run removes the picture of the old one's units.
+    assert!(text_rnn(&["-q", "--epochs", "2", "--no-plots", "--out", out]).status.success());
+    assert!(!folder.path().join("gates.svg").exists() && !folder.path().join("loss.svg").exists());
+}
+
+#[test]
+fn what_cannot_be_drawn_is_an_error() {
+    let output = text_rnn(&["gates", "i tea"]);
+    assert!(output.status.code() == Some(2) && text(&output.stderr).contains("the network knows: i, like, dog"));
+    assert_eq!(text_rnn(&["gates"]).status.code(), Some(2));
+    let folder = tempfile::tempdir().unwrap();
+    let nowhere = folder.path().join("nowhere.pt");
+    let output = text_rnn(&["gates", "i like", "--model", nowhere.to_str().unwrap()]);
+    assert!(output.status.code() == Some(1) && text(&output.stderr).contains("cargo run -p text-rnn trains a model"));
+    let (model, file) = (trained(folder.path()), folder.path().join("file"));
+    fs::write(&file, "mine").unwrap();
+    let output = text_rnn(&["gates", "i like", "--model", &model, "--out", file.to_str().unwrap()]);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(1), ""));
+    assert!(
+        text(&output.stderr).starts_with(&format!("error: --out {}: ", file.display())),
+        "{}",
+        text(&output.stderr)
+    );
+}
+
+#[test]
+fn explain_counts_the_parameters_and_trains_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let output = text_rnn(&["--explain", "--out", out.to_str().unwrap()]);
+    let said = text(&output.stdout);
+    for line in [
+        "TextRNN: RNN(9, 5), then a linear map to the 9 words",
+        "  h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)    from word to word; h_0 = 0",
+        "  rnn.weight_hh_l0  (5, 5)   25",
+        // .venv/bin/python -c "import torch.nn as nn; print(sum(p.numel() for p in nn.RNN(9, 5).parameters()) + 5*9 + 9)"
+        "  total                     134",
+        "  outputs, h of every word: words, sentences, hidden  (2, 6, 5)",
+    ] {
+        assert!(said.lines().any(|said| said == line), "{line:?} is not in:\n{said}{}", text(&output.stderr));
+    }
+    assert!(output.status.success() && !out.exists());
+
+    let output = text_rnn(&["--explain", "--json", "--hidden-size", "7", "--num-layers", "2"]);
+    let explanation: Value = serde_json::from_slice(&output.stdout).unwrap();
+    // .venv/bin/python -c "import torch.nn as nn; print(sum(p.numel() for p in nn.RNN(9, 7, 2).parameters()) + 7*9 + 9)"
+    assert_eq!(explanation["total"], 310);
+    assert_eq!(text_rnn(&["--explain", "--resume"]).status.code(), Some(2));
+}

@@ -1,0 +1,25 @@
+//! What the tests share.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use python_torch::workspace;
+
+use crate::BINARY;
+
+/// Runs the lesson in the top folder of the workspace.
+pub fn text_rnn(args: &[&str]) -> Output {
+    Command::new(BINARY).args(args).current_dir(workspace()).output().unwrap()
+}
+
+/// What a stream said.
+pub fn text(stream: &[u8]) -> &str {
+    std::str::from_utf8(stream).unwrap()
+}
+
+/// A trained model in `folder`.
+pub fn trained(folder: &Path) -> String {
+    let out = folder.to_str().unwrap();
+    assert!(text_rnn(&["--quiet", "--threads", "1", "--out", out]).status.success());
+    format!("{out}/model.pt")
+}
