@@ -4,7 +4,8 @@
 //! |---|---|
 //! | [`main`], [`Lesson`], [`TrainArgs`], [`BatchArgs`] | the command line with the lesson's defaults, errors and exit codes |
 //! | [`Run`] | device, threads, seed, run folder, progress, Ctrl-C, records, checkpoints, plots |
-//! | [`Command`], [`Session`], [`SavedModel`], [`compare`] | the commands `eval` and `compare` |
+//! | [`Command`], [`Session`], [`ModelArg`], [`SavedModel`], [`compare`] | the commands `eval` and `compare`, and what others need |
+//! | [`bars`] | probabilities as bars of text |
 //! | [`Linear`] | `torch.nn.Linear` with its initialisation, to the bit |
 //! | [`cross_entropy`] | `torch.nn.CrossEntropyLoss` |
 //! | [`loader`] | the order in which `torch.utils.data.DataLoader` gives its batches, to the bit |
@@ -19,6 +20,7 @@
 mod app;
 mod args;
 mod atomic;
+pub mod bars;
 mod boundary;
 mod checkpoint;
 mod command;
@@ -49,7 +51,7 @@ mod session;
 pub use app::{main, parse};
 pub use args::{BatchArgs, DeviceChoice, TrainArgs};
 pub use boundary::{Batches, Epochs};
-pub use command::{Command, EvalArgs};
+pub use command::{Command, EvalArgs, ModelArg};
 pub use console::print_result;
 pub use cross_entropy::cross_entropy;
 pub use explain::Explanation;

@@ -30,6 +30,21 @@ pub fn confusion(predicted: &[i64], target: &[i64], classes: usize) -> Result<Ve
     Ok(counts)
 }
 
+/// For each class of a confusion matrix the share that is right of what was taken for it; `None` if nothing was.
+pub fn precision(confusion: &[Vec<i64>]) -> Vec<Option<f64>> {
+    let taken = |class: usize| confusion.iter().filter_map(|counts| counts.get(class)).sum::<i64>();
+    (0..confusion.len()).map(|class| share(confusion[class].get(class), taken(class))).collect()
+}
+
+/// For each class of a confusion matrix the share of it that was found; `None` if there was nothing to find.
+pub fn recall(confusion: &[Vec<i64>]) -> Vec<Option<f64>> {
+    confusion.iter().enumerate().map(|(class, counts)| share(counts.get(class), counts.iter().sum())).collect()
+}
+
+fn share(part: Option<&i64>, whole: i64) -> Option<f64> {
+    part.filter(|_| whole > 0).map(|&part| part as f64 / whole as f64)
+}
+
 /// `e^L` of a mean cross-entropy `L` in nats: among how many equally likely words the model is in doubt.
 pub fn perplexity(mean_loss: f64) -> f64 {
     mean_loss.exp()
@@ -49,6 +64,15 @@ mod tests {
         // sklearn.metrics.confusion_matrix([0, 1, 2, 2], [0, 2, 2, 1], labels=range(3))
         assert_eq!(confusion(&[0, 2, 2, 1], &[0, 1, 2, 2], 3).unwrap(), [[1, 0, 0], [0, 0, 1], [0, 1, 1]]);
         assert_eq!(accuracy(&[0, 2, 2, 1], &[0, 1, 2, 2]).unwrap(), 0.5);
+    }
+
+    #[test]
+    fn precision_is_of_columns_and_recall_of_rows() {
+        // sklearn.metrics.precision_score([0, 0, 0, 1, 1], [0, 0, 1, 1, 1], average=None), and recall_score; the third
+        // class never occurs
+        let confusion = [vec![2, 1, 0], vec![0, 2, 0], vec![0, 0, 0]];
+        assert_eq!(precision(&confusion), [Some(1.0), Some(2.0 / 3.0), None]);
+        assert_eq!(recall(&confusion), [Some(2.0 / 3.0), Some(1.0), None]);
     }
 
     #[test]

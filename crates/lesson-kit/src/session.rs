@@ -45,6 +45,11 @@ impl Session {
         self.console.say(line)
     }
 
+    /// Says something about the results on stderr, unless `--quiet`.
+    pub fn note(&self, line: impl Display) {
+        self.console.note(line);
+    }
+
     /// With `--json`: prints the results as one object.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use clap::Subcommand;
 use lesson_kit::compare::{Comparison, Results};
 use lesson_kit::loader::ShuffledBatches;
 use lesson_kit::{BatchArgs, Command, Run, SavedModel, Session, TrainArgs};
@@ -11,9 +12,12 @@ use tch::nn::VarStore;
 
 use crate::data::{Mnist, TensorDataset};
 use crate::evaluate::{Evaluation, evaluate};
+use crate::explain::explain;
+use crate::gates::GatesArgs;
 use crate::model::MnistNn;
+use crate::predict::PredictArgs;
 use crate::train::train;
-use crate::{LESSON, report};
+use crate::{LESSON, report, trained};
 
 /// Lesson 3: a GRU reads handwritten digits row by row.
 ///
@@ -32,7 +36,18 @@ pub struct Cli {
     data: PathBuf,
 
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<MnistCommand>,
+}
+
+/// What the lesson does other than train.
+#[derive(Subcommand, Debug)]
+enum MnistCommand {
+    #[command(flatten)]
+    Shared(Command),
+    /// Say which digit an image shows, and how likely each one is
+    Predict(PredictArgs),
+    /// Draw what every gate does while the network reads a digit, row by row
+    Gates(GatesArgs),
 }
 
 /// What this lesson adds to `config.json`.
@@ -50,9 +65,12 @@ impl Cli {
     /// Whatever keeps it from doing so.
     pub fn run(mut self) -> Result<()> {
         match self.command.take() {
+            None if self.train.explain => explain(&self.train, self.batches.batch_size),
             None => self.lesson().map(drop),
-            Some(Command::Eval(args)) => self.score(&args.model(&LESSON)?).map(drop),
-            Some(Command::Compare(args)) => {
+            Some(MnistCommand::Predict(args)) => args.run(&Session::start(&self.train)?, &self.data),
+            Some(MnistCommand::Gates(args)) => args.run(&self.train, &self.data),
+            Some(MnistCommand::Shared(Command::Eval(args))) => self.score(&args.model(&LESSON)?).map(drop),
+            Some(MnistCommand::Shared(Command::Compare(args))) => {
                 let comparison = Comparison::prepare(&LESSON, &args, &mut self.train, Some(&mut self.batches))?;
                 let results = match comparison.checkpoint() {
                     Some(model) => self.score(model)?,
@@ -98,12 +116,7 @@ impl Cli {
         let mnist = Mnist::read(&self.data)?;
         let session = Session::start(&self.train)?;
         let test_data = TensorDataset::new(&mnist.test, session.device())?;
-
-        let vs = VarStore::new(session.device());
-        let (hidden_size, num_layers) = saved.recurrent_sizes("gru")?;
-        let mut model = MnistNn::new(&vs.root(), hidden_size, num_layers)?;
-        saved.load_into(&model.named_parameters())?;
-
+        let mut model = trained::load(saved, session.device())?;
         let evaluation = evaluate(&mut model, &test_data, session.device())?;
         let mut results = Results::new();
         evaluation.compared(&mut results)?;
@@ -116,7 +129,7 @@ impl Cli {
 /// The confusion matrix, the loss and the accuracy.
 fn lines(evaluation: &Evaluation) -> [String; 3] {
     [
-        format!("{}\n", report::table(&evaluation.confusion)),
+        format!("{}\n", report::table(evaluation)),
         format!("test loss = {:.6}", evaluation.test_loss),
         format!("test accuracy = {:.2} %", 100.0 * evaluation.test_accuracy),
     ]

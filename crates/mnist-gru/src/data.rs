@@ -27,11 +27,7 @@ impl Mnist {
     /// # Errors
     /// If a file is missing or damaged, or images and labels do not belong together; the error says what fetches MNIST.
     pub fn read(folder: &Path) -> Result<Mnist> {
-        let read = |name: &str| {
-            Digits::read(folder, &format!("{name}-images-idx3-ubyte"), &format!("{name}-labels-idx1-ubyte"))
-        };
-        let both = || -> Result<Mnist> { Ok(Mnist { train: read("train")?, test: read("t10k")? }) };
-        both().context("cannot read MNIST (scripts/fetch-data.sh fetches it into data/mnist)")
+        Ok(Mnist { train: Digits::read(folder, "train")?, test: Digits::read_test(folder)? })
     }
 }
 
@@ -45,8 +41,22 @@ pub struct Digits {
 }
 
 impl Digits {
-    fn read(folder: &Path, images: &str, labels: &str) -> Result<Digits> {
-        let (images, labels) = (find(folder, images)?, find(folder, labels)?);
+    /// The digits that are kept for the test; the files of the others need not be there.
+    ///
+    /// # Errors
+    /// As [`Mnist::read`].
+    pub fn read_test(folder: &Path) -> Result<Digits> {
+        Digits::read(folder, "t10k")
+    }
+
+    fn read(folder: &Path, name: &str) -> Result<Digits> {
+        let advice = "cannot read MNIST (scripts/fetch-data.sh fetches it into data/mnist)";
+        Digits::read_both_files(folder, name).context(advice)
+    }
+
+    fn read_both_files(folder: &Path, name: &str) -> Result<Digits> {
+        let images = find(folder, &format!("{name}-images-idx3-ubyte"))?;
+        let labels = find(folder, &format!("{name}-labels-idx1-ubyte"))?;
         let digits = Digits { pixels: idx::read(&images, &[SIDE as u32; 2])?, labels: idx::read(&labels, &[])? };
         let count = digits.pixels.len() / (SIDE * SIDE);
         let (images, labels) = (images.display(), labels.display());

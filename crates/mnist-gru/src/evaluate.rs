@@ -21,6 +21,10 @@ pub struct Evaluation {
     pub test_accuracy: f64,
     /// How often digit `row` was taken for digit `column`.
     pub confusion: Vec<Vec<i64>>,
+    /// For each digit the share that is right of what was taken for it; `None` if nothing was.
+    pub precision: Vec<Option<f64>>,
+    /// For each digit the share of it that was found; `None` if there was none.
+    pub recall: Vec<Option<f64>>,
     /// What it took each test digit for, in order; not in `summary.json`.
     #[serde(skip)]
     pub predicted: Vec<i64>,
@@ -56,10 +60,13 @@ pub fn evaluate(model: &mut MnistNn, test: &TensorDataset, device: Device) -> Re
         predicted.extend(Vec::<i64>::try_from(&outputs.f_argmax(1, false)?)?);
         target.extend(Vec::<i64>::try_from(&targets)?);
     }
+    let confusion = metrics::confusion(&predicted, &target, CLASSES)?;
     Ok(Evaluation {
         test_loss: loss / test.len() as f64,
         test_accuracy: metrics::accuracy(&predicted, &target)?,
-        confusion: metrics::confusion(&predicted, &target, CLASSES)?,
+        precision: metrics::precision(&confusion),
+        recall: metrics::recall(&confusion),
+        confusion,
         predicted,
     })
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use lesson_kit::Linear;
-use recurrent::{Gru, GruConfig};
+use recurrent::{Gru, GruConfig, Trace};
 use tch::nn::Path;
 use tch::{Kind, Tensor};
 
@@ -32,11 +32,34 @@ impl MnistNn {
     /// # Errors
     /// If the shape does not fit.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let (_h0, out, _hidden) = self.recurrent(x)?;
+        self.fc.forward(&out.f_select(1, -1)?) // out[:, -1, :], what the GRU has made of all rows
+    }
+
+    /// The recurrent part: the first state, of zeros, (layers, batch, hidden); the output of every row, (batch, rows,
+    /// hidden); and the last state.
+    ///
+    /// # Errors
+    /// If the shape does not fit.
+    pub fn recurrent(&self, x: &Tensor) -> Result<(Tensor, Tensor, Tensor)> {
         let (batch, _rows, _pixels) = x.size3()?;
         let state = [self.gru.num_layers(), batch, self.gru.hidden_size()];
         let h0 = Tensor::f_zeros(state, (Kind::Float, x.device()))?;
-        let (out, _hidden) = self.gru.forward(x, Some(&h0))?; // (batch, rows, hidden)
-        self.fc.forward(&out.f_select(1, -1)?) // out[:, -1, :], what the GRU has made of all rows
+        let (out, hidden) = self.gru.forward(x, Some(&h0))?;
+        Ok((h0, out, hidden))
+    }
+
+    /// Every gate of the GRU at every row of `x`: of each layer (batch, rows, hidden).
+    ///
+    /// # Errors
+    /// If the shape does not fit.
+    pub fn trace(&self, x: &Tensor) -> Result<Trace<Tensor>> {
+        Ok(self.gru.trace(x, None)?)
+    }
+
+    /// How many recurrent layers are stacked.
+    pub fn num_layers(&self) -> usize {
+        self.gru.num_layers() as usize
     }
 
     /// Training mode.

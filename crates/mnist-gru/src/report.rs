@@ -3,6 +3,7 @@
 use lesson_kit::plot::{HeatMap, ImageGrid, Tile};
 
 use crate::data::{CLASSES, Digits, SIDE};
+use crate::evaluate::Evaluation;
 
 /// The name of the picture of the confusion matrix.
 pub const CONFUSION: &str = "confusion";
@@ -13,16 +14,21 @@ pub const MISTAKES: &str = "mistakes";
 const SHOWN: usize = 40;
 const COLUMNS: usize = 8;
 
-/// The confusion matrix as text: true digits downwards, what they were taken for across. A `.` is a zero.
-pub fn table(confusion: &[Vec<i64>]) -> String {
-    let widest = confusion.iter().flatten().map(|count| count.to_string().len()).max().unwrap_or(1);
-    let width = widest.max(2) + 2;
-    let mut lines =
-        vec![format!("true \\ said{}", (0..CLASSES).map(|digit| format!("{digit:>width$}")).collect::<String>())];
-    for (digit, counts) in confusion.iter().enumerate() {
-        let cell = |&count: &i64| format!("{:>width$}", if count == 0 { ".".to_owned() } else { count.to_string() });
-        lines.push(format!("{digit:>11}{}", counts.iter().map(cell).collect::<String>()));
+/// The confusion matrix as text: true digits downwards, what they were taken for across, and the shares of both that are
+/// right, in percent. A `.` is a zero.
+pub fn table(evaluation: &Evaluation) -> String {
+    let counts = evaluation.confusion.iter().flatten();
+    let width = counts.map(|count| count.to_string().len() + 2).max().unwrap_or(0).max(6);
+    let cells =
+        |cells: &mut dyn Iterator<Item = String>| cells.map(|cell| format!("{cell:>width$}")).collect::<String>();
+    let percent = |share: &Option<f64>| share.map_or("-".to_owned(), |share| format!("{:.1}", 100.0 * share));
+    let digits = cells(&mut (0..CLASSES).map(|digit| digit.to_string()));
+    let mut lines = vec![format!("true \\ said{digits}  recall %")];
+    for (digit, (counts, recall)) in evaluation.confusion.iter().zip(&evaluation.recall).enumerate() {
+        let count = |&count: &i64| if count == 0 { ".".to_owned() } else { count.to_string() };
+        lines.push(format!("{digit:>11}{}{:>10}", cells(&mut counts.iter().map(count)), percent(recall)));
     }
+    lines.push(format!("precision %{}", cells(&mut evaluation.precision.iter().map(percent))));
     lines.join("\n")
 }
 

@@ -27,6 +27,15 @@ pub fn parts<'a>(formula: &'a str) -> Vec<Part<'a>> {
     parts
 }
 
+/// The size of a subscript beside that of the formula.
+pub const LOWERED: f64 = 0.72;
+
+/// About how wide the formula is at `size`.
+pub fn width(formula: &str, size: f64) -> f64 {
+    let letters = |part: Part<'_>| part.text.chars().count() as f64 * if part.lowered { LOWERED } else { 1.0 };
+    0.55 * size * parts(formula).into_iter().map(letters).sum::<f64>()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 use super::image_grid::{Tile, draw_row};
 use super::scale::{SHADES, rounded_up};
 use super::scene::text_width;
-use super::{Align, Color, Plot, Scale, Scene, Shape};
+use super::{Align, Color, Plot, Scale, Scene, Shape, formula};
 
 const WIDTH: f64 = 800.0;
 const TITLE_SIZE: f64 = 18.0;
@@ -15,11 +15,12 @@ const MARGIN: f64 = 16.0;
 const TOP: f64 = 50.0;
 /// Height of a column's heading, and of a map's formula.
 const HEADING: f64 = 26.0;
-const FORMULA: f64 = 24.0;
+const FORMULA: f64 = 26.0;
 /// Between a map and the next.
 const GAP: f64 = 14.0;
-/// Left of a map, for the numbers of the units.
+/// Left of a map, for what the units are called, and of that for their numbers; formulas begin with the numbers.
 const UNITS: f64 = 52.0;
+const NUMBERS: f64 = 36.0;
 /// Narrower than this no column gets: many columns make a wider picture.
 const NARROWEST: f64 = 260.0;
 /// The most that a step takes across, a unit down, and all units down.
@@ -196,7 +197,7 @@ impl Plot for GateMaps {
         for (index, (heading, maps)) in self.columns.iter().enumerate() {
             let left = layout.left(index);
             let mut top = TOP;
-            let above = (left, top + HEADING / 2.0);
+            let above = (left - NUMBERS, top + HEADING / 2.0);
             scene.add(Shape::Text(heading.clone(), above, LABEL_SIZE, Align::Left, Color::INK));
             top += layout.heading;
             for map in maps {
@@ -205,7 +206,7 @@ impl Plot for GateMaps {
             }
             self.draw_steps(&mut scene, &layout, left, top - GAP);
             if index == 0 {
-                let middle = (left - UNITS + 12.0, (TOP + layout.heading + FORMULA + top - GAP) / 2.0);
+                let middle = (left - UNITS + 3.0, (TOP + layout.heading + FORMULA + top - GAP) / 2.0);
                 scene.add(Shape::UpwardText("hidden unit".to_owned(), middle, LABEL_SIZE, Color::INK));
             }
         }
@@ -239,8 +240,9 @@ impl Layout {
     }
 
     fn draw_map(&self, scene: &mut Scene, map: &GateMap, (left, top): (f64, f64)) {
-        let formula = (left, top + FORMULA / 2.0);
-        scene.add(Shape::Formula(map.formula.clone(), formula, FORMULA_SIZE, Color::INK));
+        let beginning = (left - NUMBERS, top + 11.0);
+        let size = FORMULA_SIZE * ((self.column - MARGIN) / formula::width(&map.formula, FORMULA_SIZE)).min(1.0);
+        scene.add(Shape::Formula(map.formula.clone(), beginning, size, Color::INK));
         let (top, units) = (top + FORMULA, map.units());
         if units == 0 {
             return;

@@ -36,6 +36,7 @@ pub fn svg(scene: &Scene) -> Result<String> {
     draw(scene, SVGBackend::with_string(&mut text, (width, height)), 0.0)?;
     // The view box keeps the fine units; the picture has its own size.
     let fine = format!("width=\"{width}\" height=\"{height}\"");
+    let text = text.replace(" opacity=\"1\"", "").replace(" stroke=\"none\"", ""); // as they are anyway
     Ok(text.replacen(&fine, &format!("width=\"{}\" height=\"{}\"", scene.width, scene.height), 1))
 }
 
@@ -110,7 +111,7 @@ fn draw_shape<B: DrawingBackend>(area: &DrawingArea<B, Shift>, shape: &Shape, si
         Shape::Formula(text, (x, y), size, color) => {
             let mut x = *x;
             for part in formula::parts(text) {
-                let (size, drop) = if part.lowered { (0.72 * size, 0.32 * size) } else { (*size, 0.0) };
+                let (size, drop) = if part.lowered { (formula::LOWERED * size, 0.32 * size) } else { (*size, 0.0) };
                 let style = font(size).color(&plotters_color(*color)).pos(anchor(Align::Left));
                 // What is measured is ink; between bars it is how far the text takes the pen.
                 let width = |text: &str| area.estimate_text_size(text, &style).map(|(width, _)| f64::from(width));

@@ -123,7 +123,7 @@ fn gates_over_words() {
     // subscripts are texts of their own; cells as large as these have their figure in them
     check(
         &maps,
-        (800, 284),
+        (800, 286),
         &["text-rnn: i like", "tanh(W", "ih", "t\u{2212}1", "like", "word", "hidden unit", "0.70"],
     );
 }
@@ -137,7 +137,7 @@ fn gates_of_two_layers_beside_an_image() {
         .image(28, Tile { pixels: vec![9; 784], caption: "test digit 3\nsaid: 4".into() });
     check(
         &plot,
-        (800, 538),
+        (800, 542),
         &["layer 0", "layer 1", "0 closed", "1 open", "test digit 3", "said: 4", "24", "\u{2212}1"],
     );
 }

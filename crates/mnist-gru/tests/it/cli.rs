@@ -51,7 +51,7 @@ fn a_run_fills_its_folder_and_prints_the_slides_lines() {
     let lines: Vec<_> = stdout.lines().collect();
     assert!(lines[0].starts_with("Epoch: 0000 Loss = 2.") && lines[1].starts_with("Epoch: 0001 Loss = 2."), "{stdout}");
     assert_eq!(lines[2], "OPTIMIZATION FINISHED");
-    assert!(lines[4].starts_with("true \\ said   0   1   2 "), "{stdout}");
+    assert!(lines[4].starts_with("true \\ said     0     1     2 "), "{stdout}");
     assert!(stdout.contains("\ntest loss = 2.") && stdout.contains("\ntest accuracy = "), "{stdout}");
 
     let run = home.path().join("run");
@@ -84,6 +84,11 @@ fn check_scores(summary: &Value) {
     let right: i64 = (0..10).map(|digit| confusion[digit][digit]).sum();
     assert_eq!(summary["test_accuracy"].as_f64().unwrap(), right as f64 / 50.0);
     assert_eq!(summary.get("predicted"), None);
+    for (digit, counts) in confusion.iter().enumerate() {
+        let share = |whole: i64| (whole > 0).then(|| counts[digit] as f64 / whole as f64);
+        assert_eq!(summary["recall"][digit].as_f64(), share(counts.iter().sum()));
+        assert_eq!(summary["precision"][digit].as_f64(), share(confusion.iter().map(|counts| counts[digit]).sum()));
+    }
 }
 
 #[test]

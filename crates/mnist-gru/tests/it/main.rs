@@ -5,6 +5,7 @@ mod batches;
 mod cli;
 mod files;
 mod parity;
+mod predict;
 #[cfg(unix)]
 mod resume;
 mod support;

@@ -1,0 +1,245 @@
+//! `predict`, `gates` and `--explain`: digits of one's own in every form that people bring them.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use image::codecs::jpeg::JpegEncoder;
+use image::{DynamicImage, GrayImage, ImageEncoder, Luma, LumaA, Rgb, Rgba};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::BINARY;
+use crate::support::{TRAIN_IMAGES, write_mnist};
+
+fn mnist_gru(home: &Path, args: &str) -> Output {
+    let mut command = Command::new(BINARY);
+    command.args(args.split_whitespace()).current_dir(home).env_remove("LD_LIBRARY_PATH").output().unwrap()
+}
+
+/// A folder with digits in `data/mnist` and a model in `models/mnist-gru`, where the options look for them.
+fn home() -> TempDir {
+    let home = tempfile::tempdir().unwrap();
+    fs::create_dir_all(home.path().join("data/mnist")).unwrap();
+    write_mnist(&home.path().join("data/mnist"), 30, 7);
+    let trained = mnist_gru(home.path(), "--device cpu --hidden-size 6 --epochs 1 --no-plots");
+    assert_eq!(trained.status.code(), Some(0), "{}", text(&trained.stderr));
+    home
+}
+
+fn text(stream: &[u8]) -> &str {
+    std::str::from_utf8(stream).unwrap()
+}
+
+fn json(home: &Path, args: &str) -> Value {
+    let output = mnist_gru(home, args);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// A seven, dark on light, of `width` by `height`.
+fn seven(width: u32, height: u32) -> GrayImage {
+    GrayImage::from_fn(width, height, |x, y| {
+        let (x, y) = (f64::from(x) / f64::from(width), f64::from(y) / f64::from(height));
+        let bar = (0.2..0.3).contains(&y) && (0.3..0.7).contains(&x);
+        let leg = (0.3..0.8).contains(&y) && (x + 0.5 * y - 0.8).abs() < 0.05;
+        Luma([if bar || leg { 20 } else { 240 }])
+    })
+}
+
+/// The error, which is one line, and the exit code.
+fn refusal(home: &Path, args: &str) -> (String, Option<i32>) {
+    let output = mnist_gru(home, args);
+    assert_eq!(text(&output.stdout), "", "{args}");
+    let stderr = text(&output.stderr);
+    (stderr.lines().next().unwrap_or_default().to_owned(), output.status.code())
+}
+
+#[test]
+fn a_test_digit_by_its_index() {
+    let home = home();
+    let output = mnist_gru(home.path(), "predict --index 3");
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert!(stdout.starts_with("test digit 3 -> "), "{stdout}");
+    assert_eq!(stdout.lines().count(), 2 + 10);
+    assert!(stdout.contains(" %  █"), "{stdout}");
+    assert!(stderr.starts_with("test digit 3 of 7, labelled "), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1 + 30, "28 rows in a frame");
+
+    let object = json(home.path(), "predict --index 3 --json");
+    assert!(object["label"].is_u64() && object["predicted"].is_u64(), "{object}");
+    let probabilities: Vec<f64> = serde_json::from_value(object["probabilities"].clone()).unwrap();
+    assert!(probabilities.len() == 10 && (probabilities.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+    let predicted = object["predicted"].as_u64().unwrap() as usize;
+    assert!(probabilities.iter().all(|share| *share <= probabilities[predicted]));
+    assert_eq!(text(&mnist_gru(home.path(), "predict --index 3 -q").stderr), "");
+
+    fs::remove_file(home.path().join("data/mnist").join(TRAIN_IMAGES)).unwrap();
+    assert_eq!(json(home.path(), "predict --index 3 --json"), object, "the training digits are not asked for");
+}
+
+#[test]
+fn one_drawing_in_every_form_is_one_digit() {
+    let home = home();
+    let drawing = seven(120, 90);
+    let inverted = GrayImage::from_fn(120, 90, |x, y| Luma([255 - drawing.get_pixel(x, y).0[0]]));
+    let rgb = image::RgbImage::from_fn(120, 90, |x, y| Rgb([drawing.get_pixel(x, y).0[0]; 3]));
+    let deep = image::ImageBuffer::<Luma<u16>, _>::from_fn(120, 90, |x, y| {
+        Luma([u16::from(drawing.get_pixel(x, y).0[0]) * 257])
+    });
+    // ink alone, on nothing: of black and of white
+    let alpha = |ink: u8| {
+        image::GrayAlphaImage::from_fn(120, 90, |x, y| {
+            LumaA([ink, if drawing.get_pixel(x, y).0[0] < 100 { 255 } else { 0 }])
+        })
+    };
+    let clear = image::RgbaImage::from_fn(120, 90, |x, y| {
+        let ink = drawing.get_pixel(x, y).0[0];
+        Rgba([ink, ink, ink, 255])
+    });
+    let forms: [(&str, DynamicImage, &str); 7] = [
+        ("grey", drawing.clone().into(), "grey, dark on light"),
+        ("inverted", inverted.into(), "grey, light on dark"),
+        ("rgb", rgb.into(), "colour, dark on light"),
+        ("deep", deep.into(), "grey, dark on light"),
+        ("black", alpha(0).into(), "grey, dark on light"),
+        ("white", alpha(255).into(), "grey, light on dark"),
+        ("clear", clear.into(), "colour, dark on light"),
+    ];
+    for (name, picture, how) in forms {
+        // the content says what it is, not the name
+        let path = home.path().join(name);
+        picture.save_with_format(&path, image::ImageFormat::Png).unwrap();
+        let read = mnist_gru::image::read(&path).unwrap();
+        assert!(read.how.contains(&format!("{name}: 120 x 90, {how}; ")), "{}", read.how);
+        let grey = mnist_gru::image::read(&home.path().join("grey")).unwrap();
+        let worst = read.pixels.iter().zip(&grey.pixels).map(|(one, other)| one.abs_diff(*other)).max();
+        assert!(worst <= Some(1), "{name}: {worst:?}");
+    }
+    let object = json(home.path(), "predict --image inverted --json");
+    assert_eq!((&object["input"], &object["label"]), (&"inverted".into(), &Value::Null));
+}
+
+#[test]
+fn a_photograph_is_turned_as_the_camera_says() {
+    let home = home();
+    let path = home.path().join("photo.jpg");
+    // A bar that lies, and the note that its top is on the right: EXIF tag 0x0112 (orientation), a short, 6.
+    let lying = GrayImage::from_fn(100, 60, |x, y| {
+        Luma([if (20..80).contains(&x) && (25..35).contains(&y) { 30 } else { 230 }])
+    });
+    let exif = [&b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"[..]].concat();
+    let mut encoder = JpegEncoder::new(fs::File::create(&path).unwrap());
+    encoder.set_exif_metadata(exif).unwrap();
+    encoder.write_image(&lying, 100, 60, image::ExtendedColorType::L8).unwrap();
+    let how = mnist_gru::image::read(&path).unwrap().how;
+    assert!(how.contains("60 x 100, grey, dark on light; ") && how.contains(" as 3 x 20, "), "{how}");
+}
+
+#[test]
+fn what_is_no_digit_is_refused_by_name() {
+    let home = home();
+    let at = |name: &str| home.path().join(name);
+    GrayImage::from_pixel(30, 30, Luma([128])).save(at("blank.png")).unwrap();
+    image::GrayAlphaImage::new(30, 30).save(at("clear.png")).unwrap();
+    seven(90, 90).save(at("cut.png")).unwrap();
+    let whole = fs::read(at("cut.png")).unwrap();
+    fs::write(at("cut.png"), &whole[..whole.len() / 2]).unwrap();
+    fs::write(at("text.png"), "a digit, honestly").unwrap();
+    for (name, why) in [
+        ("blank.png", "the image is of one brightness all over: there is no digit on it"),
+        ("clear.png", "the image is of one brightness all over: there is no digit on it"),
+        ("cut.png", "cannot be read as a PNG or JPEG image: "),
+        ("text.png", "cannot be read as a PNG or JPEG image: "),
+        ("nowhere.png", "there is no such file"),
+    ] {
+        let (error, code) = refusal(home.path(), &format!("predict --image {name}"));
+        assert!(error.starts_with(&format!("error: {name}: {why}")), "{error}");
+        assert_eq!(code, Some(1));
+    }
+}
+
+#[test]
+fn wrong_usage_is_two() {
+    let home = home();
+    for (args, error) in [
+        ("predict --index 7", "error: --index 7: the test digits are 0 to 6"),
+        ("predict --index -1", "error: invalid value '-1' for '--index <N>': expected a whole number of at least 0"),
+        ("predict", "error: the following required arguments were not provided:"),
+        ("gates", "error: the following required arguments were not provided:"),
+        ("predict --index 1 --image a.png", "error: the argument '--index <N>' cannot be used with '--image <FILE>'"),
+        ("gates --index 1 --no-plots", "error: --no-plots leaves nothing to do; with --json there are the numbers"),
+        ("--explain --resume", "error: the argument '--explain' cannot be used with '--resume'"),
+    ] {
+        let (found, code) = refusal(home.path(), args);
+        assert!(found.starts_with(error), "{args}: {found}");
+        assert_eq!(code, Some(2), "{args}");
+    }
+}
+
+#[test]
+fn without_a_model_the_command_that_trains_is_named() {
+    let home = home();
+    fs::remove_file(home.path().join("models/mnist-gru/model.pt")).unwrap();
+    for (args, path) in [
+        ("predict --index 1", "models/mnist-gru/model.pt"),
+        ("gates --index 1", "models/mnist-gru/model.pt"),
+        ("eval", "models/mnist-gru/model.pt"),
+        ("predict --index 1 --model other.pt", "other.pt"),
+    ] {
+        let (error, code) = refusal(home.path(), args);
+        assert_eq!(error, format!("error: {path}: there is no such file; cargo run -p mnist-gru trains a model"));
+        assert_eq!(code, Some(1));
+    }
+    let best = mnist_gru(home.path(), "predict --index 1 --model models/mnist-gru/best.pt");
+    assert_eq!(best.status.code(), Some(0));
+}
+
+#[test]
+fn gates_are_drawn_and_given_as_numbers() {
+    let home = home();
+    let output = mnist_gru(home.path(), "gates --index 2 --out pictures");
+    assert_eq!(text(&output.stdout), "pictures/gates.png\npictures/gates.svg\n", "{}", text(&output.stderr));
+    let svg = fs::read_to_string(home.path().join("pictures/gates.svg")).unwrap();
+    for label in ["test digit 2", "true ", "said ", "row of the image", "hidden unit", "layer 0, x: the row", "layer 1"]
+    {
+        assert!(svg.contains(label), "{label:?} is not in the SVG");
+    }
+
+    let object = json(home.path(), "gates --index 2 --json --no-plots");
+    let layers = object["layers"].as_array().unwrap();
+    assert_eq!(layers.len(), 2);
+    for layer in layers {
+        let names: Vec<_> = layer.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(names, ["r", "z", "n", "h"]);
+        for (name, values) in layer.as_object().unwrap() {
+            let values: Vec<Vec<f32>> = serde_json::from_value(values.clone()).unwrap();
+            assert!(values.len() == 28 && values.iter().all(|units| units.len() == 6));
+            let low = if matches!(name.as_str(), "r" | "z") { 0.0 } else { -1.0 };
+            assert!(values.iter().flatten().all(|value| (low..=1.0).contains(value)));
+        }
+    }
+    assert_eq!(object["predicted"], json(home.path(), "predict --index 2 --json")["predicted"]);
+    assert!(!home.path().join("models/mnist-gru/gates.png").exists());
+}
+
+#[test]
+fn explain_trains_nothing_and_counts() {
+    let home = tempfile::tempdir().unwrap();
+    let output = mnist_gru(home.path(), "--explain --hidden-size 6 --num-layers 1 --batch-size 3");
+    let stdout = text(&output.stdout);
+    // 18 * 28 + 18 * 6 + 2 * 18 + 10 * 6 + 10
+    for line in [
+        "mnist-gru: GRU(28, 6, num_layers=1, batch_first=True), then Linear(6, 10)",
+        "  r_t = σ(W_ir x_t + b_ir + W_hr h_{t-1} + b_hr) ",
+        "  gru.weight_ih_l0  (18, 28)  504",
+        "  total                       718",
+        "  inputs: images, rows, pixels of a row      (3, 28, 28)",
+        "  outputs: scores of the digits              (3, 10)",
+    ] {
+        assert!(stdout.lines().any(|found| found.starts_with(line)), "{line:?} is not in\n{stdout}");
+    }
+    assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
+    let object = json(home.path(), "--explain --json");
+    assert_eq!(object["total"], 161_034);
+}
