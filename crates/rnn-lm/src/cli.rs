@@ -8,11 +8,12 @@ use lesson_kit::compare::{CompareArgs, Comparison, Results};
 use lesson_kit::exit::UsageError;
 use lesson_kit::{BatchArgs, Command, Run, SavedModel, Session, TrainArgs};
 use serde::Serialize;
-use tch::Tensor;
 use tch::nn::VarStore;
+use tch::{Device, Tensor};
 
-use crate::corpus::{self, Corpus, Vocabulary, batchify};
+use crate::corpus::{self, Corpus, Vocabulary, batchify, pieces};
 use crate::evaluate::{columns, evaluate};
+use crate::explain::explain;
 use crate::model::{Cell, LanguageModel, Sizes};
 use crate::predict::PredictArgs;
 use crate::tokens::Unit;
@@ -105,6 +106,7 @@ impl Cli {
     /// Whatever keeps it from doing so.
     pub fn run(mut self) -> Result<()> {
         match self.command.take() {
+            None if self.train.explain => self.explain(),
             None => self.lesson().map(drop),
             Some(LmCommand::Predict(args)) => args.run(&Session::start(&self.train)?, self.train.quiet),
             Some(LmCommand::Shared(Command::Eval(args))) => {
@@ -140,7 +142,6 @@ impl Cli {
         let Cli { train: args, batches: BatchArgs { batch_size, limit, .. }, own, .. } = self;
         let corpus = Corpus::read(self.corpus(), self.unit())?;
         let vocabulary = corpus.vocabulary(own.min_count as usize)?;
-        let sizes = Sizes { words: vocabulary.len() as i64, hidden: args.hidden_size, layers: args.num_layers };
         let config = Config {
             batch_size: *batch_size,
             limit: *limit,
@@ -154,13 +155,12 @@ impl Cli {
         let unit = self.unit();
         run.note(format_args!("{} {unit}s, {} of them different", corpus.len(), vocabulary.len()));
         let columns = Columns {
-            train: batchify(&vocabulary.encode(corpus.train()), *batch_size, device)
-                .context("the training part, with --batch-size columns")?,
+            train: self.columns(&corpus, &vocabulary, device)?,
             valid: columns(corpus.valid(), "validation", &vocabulary, device)?,
         };
 
         let vs = VarStore::new(device);
-        let mut model = LanguageModel::new(&vs.root(), own.cell, sizes, own.dropout)?;
+        let mut model = LanguageModel::new(&vs.root(), own.cell, self.sizes(&vocabulary), own.dropout)?;
         let mut results = Results::new();
         results.weights("initial weights", &model.named_parameters())?;
         let options = Options { lr: args.lr, lr_decay: own.lr_decay, clip: own.clip, bptt: own.bptt, limit: *limit };
@@ -177,6 +177,18 @@ impl Cli {
         Ok(results)
     }
 
+    /// Prints the network, and sends the first piece of the corpus through it.
+    fn explain(&self) -> Result<()> {
+        let Cli { train: args, own, .. } = self;
+        let corpus = Corpus::read(self.corpus(), self.unit())?;
+        let vocabulary = corpus.vocabulary(own.min_count as usize)?;
+        let vs = VarStore::new(Session::start(args)?.device());
+        let model = LanguageModel::new(&vs.root(), own.cell, self.sizes(&vocabulary), own.dropout)?;
+        let columns = self.columns(&corpus, &vocabulary, vs.device())?;
+        let (words, targets) = pieces(&columns, own.bptt)?.into_iter().next().context("the corpus has no piece")?;
+        explain(args, own.cell, &model, &words, &targets)
+    }
+
     /// Scores trained weights.
     fn score(&self, saved: &SavedModel, corpus: &Corpus, vocabulary: &Vocabulary) -> Result<Results> {
         let session = Session::start(&self.train)?;
@@ -187,6 +199,16 @@ impl Cli {
         evaluation.lines().into_iter().try_for_each(|line| session.say(line))?;
         session.json(&evaluation)?;
         Ok(results)
+    }
+
+    /// The training part, laid out.
+    fn columns(&self, corpus: &Corpus, vocabulary: &Vocabulary, device: Device) -> Result<Tensor> {
+        batchify(&vocabulary.encode(corpus.train()), self.batches.batch_size, device)
+            .context("the training part, with --batch-size columns")
+    }
+
+    fn sizes(&self, vocabulary: &Vocabulary) -> Sizes {
+        Sizes { words: vocabulary.len() as i64, hidden: self.train.hidden_size, layers: self.train.num_layers }
     }
 
     fn corpus(&self) -> &Path {

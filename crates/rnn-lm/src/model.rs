@@ -1,5 +1,7 @@
 //! The network: an embedding of the words, a recurrent layer of any of the three kinds, and a linear map to the words.
 
+use std::fmt;
+
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
 use lesson_kit::Linear;
@@ -93,10 +95,20 @@ impl LanguageModel {
     /// # Errors
     /// If a shape does not fit.
     pub fn forward(&self, words: &Tensor, state: Option<&State>) -> Result<(Tensor, State)> {
-        let input = Tensor::f_embedding(&self.embedding, words, -1, false, false)?; // (steps, columns, hidden)
-        let (output, state) = self.rnn.forward(&input, state)?;
+        let (_input, output, state) = self.recurrent(words, state)?;
         let scores = self.decoder.forward(&output.f_dropout(self.dropout, self.training)?)?;
         Ok((scores.f_view([-1, self.embedding.size()[0]])?, state))
+    }
+
+    /// The part of [`LanguageModel::forward`] before the decoder: the embedded words and the hidden state after each, both
+    /// (steps, columns, hidden), and the state after the last.
+    ///
+    /// # Errors
+    /// If a shape does not fit.
+    pub fn recurrent(&self, words: &Tensor, state: Option<&State>) -> Result<(Tensor, Tensor, State)> {
+        let input = Tensor::f_embedding(&self.embedding, words, -1, false, false)?;
+        let (output, state) = self.rnn.forward(&input, state)?;
+        Ok((input, output, state))
     }
 
     /// Training mode: dropout is on.
@@ -119,6 +131,21 @@ impl LanguageModel {
         let embedding = ("embedding.weight".to_owned(), self.embedding.shallow_clone());
         let decoder = self.decoder.named_parameters().into_iter().map(|(name, it)| (format!("decoder.{name}"), it));
         std::iter::once(embedding).chain(self.rnn.named_parameters()).chain(decoder).collect()
+    }
+}
+
+/// The modules in a line, as torch writes them.
+impl fmt::Display for LanguageModel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (shape, dropout) = (self.decoder.weight.size(), self.dropout);
+        let [words, hidden] = [shape[0], shape[1]];
+        write!(f, "Embedding({words}, {hidden}), ")?;
+        match &self.rnn {
+            Layer::Rnn(rnn) => rnn.fmt(f),
+            Layer::Lstm(lstm) => lstm.fmt(f),
+            Layer::Gru(gru) => gru.fmt(f),
+        }?;
+        write!(f, ", Dropout({dropout}), Linear({hidden}, {words})")
     }
 }
 

@@ -116,3 +116,18 @@ fn help_shows_the_notebooks_values() {
         assert!(after.starts_with(&format!("{default}]")), "{option}: {after}");
     }
 }
+
+#[test]
+fn explain_shows_equations_parameters_and_shapes_and_trains_nothing() {
+    let home = home(english());
+    for (cell, equation) in [("rnn", "h_t = tanh("), ("lstm", "c_t = f_t * c_{t-1} + i_t * g_t"), ("gru", "z_t = σ(")]
+    {
+        let output = train(home.path(), &format!("--explain --cell {cell}"));
+        let explained = text(&output.stdout);
+        assert!(explained.contains(equation), "{explained}{}", text(&output.stderr));
+        for line in ["decoder.bias", "  x: steps, columns", "(10, 4, 16)", "perplexity = e^L"] {
+            assert!(explained.contains(line), "{line:?} is not in:\n{explained}");
+        }
+    }
+    assert!(!home.path().join("run").exists());
+}

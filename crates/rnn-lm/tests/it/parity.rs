@@ -2,9 +2,17 @@
 //!
 //! scripts/setup.sh has fetched the book; where it is missing, these tests fail and say how to get it.
 
-use python_torch::{assert_equal_bits, compare_live};
+use lesson_kit::compare::{Comparison, Results};
+use python_torch::{assert_equal_bits, compare_live, workspace};
+use rnn_lm::LESSON;
+use rnn_lm::corpus::{Corpus, DEFAULT};
+use rnn_lm::model::{Cell, LanguageModel, Sizes};
+use rnn_lm::tokens::Unit;
+use tch::Device;
+use tch::nn::VarStore;
 
 use crate::BINARY;
+use crate::support::seeded;
 
 const QUANTITIES: usize = 21;
 
@@ -18,4 +26,26 @@ fn live_the_bits_are_equal() {
         let Some(report) = compare_live("rnn-lm", BINARY, &args) else { return };
         assert_equal_bits(&report, QUANTITIES);
     }
+}
+
+/// Names of the recorded quantities that a model of this kind, before its training, has: to the bit, or close on another CPU.
+fn recorded(cell: Cell) -> Vec<String> {
+    let comparison = Comparison::recorded(&LESSON, &workspace().join("notebooks-ref")).unwrap();
+    let corpus = Corpus::read(&workspace().join(DEFAULT), Unit::Word).unwrap();
+    let words = corpus.vocabulary(5).unwrap().len() as i64;
+    let sizes = Sizes { words, hidden: LESSON.defaults.hidden_size, layers: LESSON.defaults.num_layers };
+    let _turn = seeded(comparison.seed());
+    let vs = VarStore::new(Device::Cpu);
+    let model = LanguageModel::new(&vs.root(), cell, sizes, 0.0).unwrap();
+    let mut results = Results::new();
+    results.weights("initial weights", &model.named_parameters()).unwrap();
+    let rows = comparison.rows(&results);
+    rows.iter().filter(|row| row.ok).map(|row| row.name.clone()).collect()
+}
+
+#[test]
+fn the_initial_weights_are_the_recorded_ones_and_another_layer_is_noticed() {
+    let names = recorded(Cell::Lstm);
+    assert_eq!(names.len(), 7, "{names:?}");
+    assert_eq!(recorded(Cell::Gru), ["embedding.weight"], "which is drawn first");
 }

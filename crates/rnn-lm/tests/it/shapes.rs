@@ -4,10 +4,13 @@ use rnn_lm::model::{Cell, LanguageModel, Sizes};
 use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
 
+use crate::support::seeded;
+
 const SIZES: Sizes = Sizes { words: 9, hidden: 4, layers: 2 };
 
 #[test]
 fn scores_come_for_every_word_of_the_vocabulary_at_every_step() {
+    let _turn = seeded(0);
     let words = Tensor::zeros([5, 3], (Kind::Int64, Device::Cpu));
     for cell in [Cell::Rnn, Cell::Lstm, Cell::Gru] {
         let vs = VarStore::new(Device::Cpu);
@@ -23,6 +26,7 @@ fn scores_come_for_every_word_of_the_vocabulary_at_every_step() {
 
 #[test]
 fn names_are_torch_s() {
+    let _turn = seeded(0);
     let vs = VarStore::new(Device::Cpu);
     let model = LanguageModel::new(&vs.root(), Cell::Lstm, Sizes { layers: 1, ..SIZES }, 0.0).unwrap();
     let named: Vec<_> = model.named_parameters().into_iter().map(|(name, tensor)| (name, tensor.size())).collect();

@@ -47,3 +47,11 @@ pub fn train(home: &Path, options: &str) -> Output {
 pub fn text(stream: &[u8]) -> &str {
     std::str::from_utf8(stream).unwrap()
 }
+
+/// libtorch's default generator is one per process: tests that draw from it take turns.
+pub fn seeded(seed: i64) -> std::sync::MutexGuard<'static, ()> {
+    static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    tch::manual_seed(seed);
+    turn
+}
