@@ -23,7 +23,7 @@ use crate::{LESSON, PREDICTIONS, report};
 /// Lesson 2: an LSTM learns to say the next close of a stock.
 ///
 /// Trains on windows of seven days from the first 70 % of the series, prints the loss every hundred epochs, then the
-/// score on the rest, beside that of repeating yesterday's close.
+/// score on the rest, beside those of two naive forecasts.
 #[derive(clap::Parser, Debug)]
 pub struct Cli {
     #[command(flatten)]
@@ -111,9 +111,13 @@ impl Cli {
     /// The series, and what scales it for training.
     fn scaled_prices(&self) -> Result<(Prices, MinMaxScaler)> {
         let prices = Prices::read(&self.csv, self.order)?;
-        let scaler = self.scale_on.unwrap_or(ScaleOn::All).fit(&prices);
-        let scaler = scaler.with_context(|| format!("--csv {}", self.csv.display()))?;
+        let scaler = self.of_file(self.scale_on.unwrap_or(ScaleOn::All).fit(&prices))?;
         Ok((prices, scaler))
+    }
+
+    /// Names the file in an error that its prices have caused.
+    fn of_file<T>(&self, result: Result<T>) -> Result<T> {
+        result.with_context(|| format!("--csv {}", self.csv.display()))
     }
 
     /// Trains, and scores the network on the days it has not seen.
@@ -158,7 +162,7 @@ impl Cli {
     /// Scores trained weights.
     fn score(&self, saved: &SavedModel, prices: &Prices, scaler: &MinMaxScaler) -> Result<Results> {
         let session = Session::start(&self.train)?;
-        let data = Dataset::new(prices, scaler, session.device())?;
+        let data = self.of_file(Dataset::new(prices, scaler, session.device()))?;
         let model = trained::load(saved, session.device())?;
 
         let predicted = predict(&model, &data)?;

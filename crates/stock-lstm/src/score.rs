@@ -29,8 +29,7 @@ impl Score {
         let mse = f64::try_from(&mse_loss(forecast, truth)?)?; // in float32, as the notebook
         let [forecast, truth, yesterday] = [values(forecast)?, values(truth)?, values(yesterday)?];
         let mae = forecast.iter().zip(&truth).map(|(forecast, truth)| (forecast - truth).abs()).sum::<f64>();
-        let moves = |closes: &[f64]| closes.iter().zip(&yesterday).map(|(close, before)| close - before).collect();
-        let direction_accuracy = direction_accuracy(&moves(&forecast), &moves(&truth));
+        let direction_accuracy = direction_accuracy(&changes(&forecast, &yesterday), &changes(&truth, &yesterday));
         Ok(Score { mse, mae: mae / truth.len() as f64, direction_accuracy, dollars })
     }
 
@@ -65,12 +64,15 @@ impl Score {
 /// # Errors
 /// If libtorch refuses.
 pub fn share_of_rises(truth: &Tensor, yesterday: &Tensor) -> Result<Option<f64>> {
-    let moves: Vec<f64> =
-        values(truth)?.iter().zip(&values(yesterday)?).map(|(close, before)| close - before).collect();
-    Ok(direction_accuracy(&vec![1.0; moves.len()], &moves))
+    let changes = changes(&values(truth)?, &values(yesterday)?);
+    Ok(direction_accuracy(&vec![1.0; changes.len()], &changes))
 }
 
-fn direction_accuracy(forecast: &Vec<f64>, truth: &Vec<f64>) -> Option<f64> {
+fn changes(closes: &[f64], yesterday: &[f64]) -> Vec<f64> {
+    closes.iter().zip(yesterday).map(|(close, before)| close - before).collect()
+}
+
+fn direction_accuracy(forecast: &[f64], truth: &[f64]) -> Option<f64> {
     let moved: Vec<_> = forecast.iter().zip(truth).filter(|(_, truth)| **truth != 0.0).collect();
     let right = moved.iter().filter(|(forecast, truth)| **forecast * **truth > 0.0).count();
     let says_something = forecast.iter().any(|change| *change != 0.0);

@@ -66,7 +66,8 @@ pub fn load(saved: &SavedModel, device: Device) -> Result<StockRnn> {
 /// If the file cannot be read, or the prices not be scaled.
 pub fn scaler(model: &Path, typed: Option<ScaleOn>, prices: &Prices) -> Result<MinMaxScaler> {
     let trained_on = if typed.is_none() { of_run(&model.with_file_name("config.json"))? } else { None };
-    trained_on.map_or_else(|| typed.unwrap_or(ScaleOn::All).fit(prices), Ok)
+    let fit = || typed.unwrap_or(ScaleOn::All).fit(prices).context("the prices cannot be scaled");
+    trained_on.map_or_else(fit, Ok)
 }
 
 /// What this lesson reads of `config.json`.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{stock_lstm, text};
+use crate::support::{stock_lstm, text, trained};
 
 #[test]
 fn the_training_part_alone_can_set_the_scale() {
@@ -47,6 +47,20 @@ fn a_run_goes_on_with_the_scale_it_had() {
     );
     let same = stock_lstm(&["-q", "--resume", "--epochs", "6", "--out", out]);
     assert!(text(&same.stdout).contains("Scaled on the 514 training days"), "{}", text(&same.stderr));
+}
+
+#[test]
+fn days_too_few_to_score_are_an_error_that_names_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let (model, csv) = (trained(folder.path()), folder.path().join("few.csv"));
+    let rows: String = (0..8).map(|day| format!("{0},{0},{0},{0},{0}\n", 500 + day)).collect();
+    std::fs::write(&csv, rows).unwrap();
+    for command in [&["eval", &model][..], &["--explain"], &["--dry-run"]] {
+        let output = stock_lstm(&[command, &["--csv", csv.to_str().unwrap()]].concat());
+        let message = format!("error: --csv {}: too few days: 8; 9 are needed", csv.display());
+        assert_eq!(output.status.code(), Some(1), "{command:?}");
+        assert!(text(&output.stderr).starts_with(&message), "{command:?}: {}", text(&output.stderr));
+    }
 }
 
 #[test]

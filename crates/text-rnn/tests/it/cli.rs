@@ -21,7 +21,14 @@ fn a_run_fills_its_folder_and_answers_in_the_slides_format() {
     let run = text_rnn(dir.path(), &[]);
     assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
     let stdout = text(&run.stdout);
-    for line in ["Epoch: 0100 cost = 0.5", "Epoch: 0500 cost = 0.0094", "OPTIMIZATION FINISHED", "you love  -> milk"] {
+    for line in [
+        "Epoch: 0100 cost = 0.5",
+        "Epoch: 0500 cost = 0.0094",
+        "OPTIMIZATION FINISHED",
+        "you love  -> milk",
+        "next word, %      i   like    dog   love  coffe   hate   milk    you    cat",
+        "i like         0.00   0.0",
+    ] {
         assert!(stdout.contains(line), "{line:?} is not in:\n{stdout}");
     }
     let mut files: Vec<_> =

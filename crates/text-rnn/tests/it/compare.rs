@@ -193,7 +193,7 @@ fn eval_says_what_training_said() {
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("is not as the notebook trained it"), "{}", stderr(&output));
     let output = text_rnn(&["eval", "nowhere.pt"]);
-    assert_eq!(stderr(&output), "error: nowhere.pt: No such file or directory (os error 2)\n");
+    assert_eq!(stderr(&output), "error: nowhere.pt: there is no such file; cargo run -p text-rnn trains a model\n");
     let output = text_rnn(&["--seed", "3", "compare"]);
     assert_eq!(output.status.code(), Some(2), "an option of training is not dropped in silence");
     let output = text_rnn(&["compare", "--seed", "3"]);
