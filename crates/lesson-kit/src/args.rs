@@ -168,12 +168,21 @@ pub fn with_defaults(lesson: &Lesson, command: Command) -> Command {
         ("out", lesson.default_out()),
     ];
     values.extend(defaults.batch_size.map(|size| ("batch_size", size.to_string())));
-    values.into_iter().fold(command.name(lesson.name), |command, (id, value)| {
+    let command = command.name(lesson.name).mut_subcommands(|command| named(lesson, command));
+    values.into_iter().fold(command, |command, (id, value)| {
         if command.get_arguments().any(|argument| argument.get_id() == id) {
             command.mut_arg(id, |argument| argument.required(false).default_value(value))
         } else {
             command
         }
+    })
+}
+
+/// The help of a subcommand says LESSON where the lesson's name belongs.
+fn named(lesson: &Lesson, command: Command) -> Command {
+    command.mut_args(|argument| match argument.get_help().map(ToString::to_string) {
+        Some(help) if help.contains("LESSON") => argument.help(help.replace("LESSON", lesson.name)),
+        _ => argument,
     })
 }
 

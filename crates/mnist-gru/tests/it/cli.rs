@@ -152,6 +152,20 @@ fn help_shows_the_notebooks_values() {
 }
 
 #[test]
+fn help_of_the_commands_names_the_lessons_files() {
+    for (command, file) in [
+        ("predict", "models/mnist-gru/model.pt"),
+        ("gates", "models/mnist-gru/model.pt"),
+        ("eval", "models/mnist-gru/model.pt"),
+        ("compare", "models/mnist-gru-compare"),
+    ] {
+        let help = Command::new(BINARY).args([command, "--help"]).output().unwrap();
+        let help = text(&help.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(help.contains(&format!("[default: {file}]")) && !help.contains("LESSON"), "{help}");
+    }
+}
+
+#[test]
 fn without_mnist_it_says_how_to_get_it_and_leaves_nothing() {
     let home = tempfile::tempdir().unwrap();
     let run = mnist_gru(home.path(), "");
