@@ -35,7 +35,8 @@ pub struct Cli {
     #[command(flatten)]
     own: OwnArgs,
 
-    /// A text in UTF-8 [default: data/moby-dick/moby-dick.txt, which scripts/fetch-data.sh fetches]
+    /// A text in UTF-8 [default: data/moby-dick/moby-dick.txt, which scripts/fetch-data.sh fetches; for eval, the text that
+    /// the model was trained on]
     #[arg(long, global = true, value_name = "FILE")]
     corpus: Option<PathBuf>,
 
@@ -108,11 +109,12 @@ impl Cli {
         match self.command.take() {
             None if self.train.explain => self.explain(),
             None => self.lesson().map(drop),
-            Some(LmCommand::Predict(args)) => args.run(&Session::start(&self.train)?, self.train.quiet),
+            Some(LmCommand::Predict(args)) => args.run(&Session::start(&self.train)?),
             Some(LmCommand::Shared(Command::Eval(args))) => {
                 let saved = args.model(&LESSON)?;
                 let file = args.file.unwrap_or_else(|| PathBuf::from(LESSON.default_out()).join("model.pt"));
                 let vocabulary = trained::vocabulary_beside(&file)?;
+                self.corpus = self.corpus.or_else(|| trained::corpus_beside(&file));
                 let corpus = Corpus::read(self.corpus(), vocabulary.unit())?;
                 self.score(&saved, &corpus, &vocabulary).map(drop)
             }
@@ -169,7 +171,7 @@ impl Cli {
         results.add("losses", "valid", &Tensor::from_slice(&valid_losses))?;
         results.weights("final weights", &model.named_parameters())?;
 
-        let evaluation = evaluate(&mut model, &corpus, &vocabulary, own.bptt)?;
+        let evaluation = evaluate(&mut model, &corpus, &vocabulary)?;
         evaluation.compared(&mut results)?;
         run.say("")?;
         evaluation.lines().into_iter().try_for_each(|line| run.say(line))?;
@@ -193,7 +195,7 @@ impl Cli {
     fn score(&self, saved: &SavedModel, corpus: &Corpus, vocabulary: &Vocabulary) -> Result<Results> {
         let session = Session::start(&self.train)?;
         let mut model = trained::load(saved, vocabulary, session.device())?;
-        let evaluation = evaluate(&mut model, corpus, vocabulary, self.own.bptt)?;
+        let evaluation = evaluate(&mut model, corpus, vocabulary)?;
         let mut results = Results::new();
         evaluation.compared(&mut results)?;
         evaluation.lines().into_iter().try_for_each(|line| session.say(line))?;

@@ -9,8 +9,11 @@ use tch::{Device, Reduction, Tensor};
 use crate::corpus::{Corpus, Vocabulary, batchify, pieces};
 use crate::model::{LanguageModel, State};
 
-/// Columns in which a text is scored; fewer where it is short.
+/// Columns in which a text is scored; fewer where it is short. Fixed, as the next, so that the score of a model does not
+/// depend on how it was trained.
 const COLUMNS: usize = 10;
+/// Steps of the pieces in which they are read.
+const STEPS: i64 = 35;
 
 /// The lecture's sentence, whose next word is asked for.
 pub const PROMPT: &str = "as the proctor started the clock , the students opened their";
@@ -68,10 +71,10 @@ pub fn columns(part: &[String], name: &str, vocabulary: &Vocabulary, device: Dev
 ///
 /// # Errors
 /// If a part is too short, or libtorch refuses.
-pub fn evaluate(model: &mut LanguageModel, corpus: &Corpus, vocabulary: &Vocabulary, bptt: i64) -> Result<Evaluation> {
+pub fn evaluate(model: &mut LanguageModel, corpus: &Corpus, vocabulary: &Vocabulary) -> Result<Evaluation> {
     let mut perplexity = |part, name| -> Result<f64> {
         let columns = columns(part, name, vocabulary, model.device())?;
-        Ok(metrics::perplexity(mean_loss(model, &columns, bptt)?))
+        Ok(metrics::perplexity(mean_loss(model, &columns)?))
     };
     let valid_perplexity = perplexity(corpus.valid(), "validation")?;
     let test_perplexity = perplexity(corpus.test(), "test")?;
@@ -90,12 +93,12 @@ pub fn evaluate(model: &mut LanguageModel, corpus: &Corpus, vocabulary: &Vocabul
 ///
 /// # Errors
 /// If libtorch refuses.
-pub fn mean_loss(model: &mut LanguageModel, columns: &Tensor, bptt: i64) -> Result<f64> {
+pub fn mean_loss(model: &mut LanguageModel, columns: &Tensor) -> Result<f64> {
     let _guard = tch::no_grad_guard();
     model.eval();
     let (mut sum, mut steps) = (0.0, 0);
     let mut state: Option<State> = None;
-    for (words, targets) in pieces(columns, bptt)? {
+    for (words, targets) in pieces(columns, STEPS)? {
         let (scores, after) = model.forward(&words, state.as_ref())?;
         state = Some(after);
         let loss = f64::try_from(&cross_entropy(&scores, &targets, Reduction::Mean)?)?;

@@ -7,7 +7,6 @@
 //! [`evaluate`] the perplexity on text that it has not seen, and [`predict`] has it go on with a sentence.
 #![forbid(unsafe_code)]
 
-mod bars;
 pub mod cli;
 pub mod corpus;
 pub mod evaluate;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 use clap::{Args, value_parser};
 use lesson_kit::exit::UsageError;
-use lesson_kit::{SavedModel, Session};
+use lesson_kit::{SavedModel, Session, bars};
 use serde::Serialize;
 use tch::{Kind, Tensor};
 
@@ -13,7 +13,7 @@ use crate::corpus::{UNKNOWN, Vocabulary};
 use crate::evaluate::read;
 use crate::model::LanguageModel;
 use crate::random::SplitMix64;
-use crate::{LESSON, bars, trained};
+use crate::{LESSON, trained};
 
 /// How many words are listed without `--top-k`.
 const LISTED: i64 = 10;
@@ -70,7 +70,7 @@ impl PredictArgs {
     ///
     /// # Errors
     /// If the prompt is empty, or the model or its vocabulary cannot be read.
-    pub fn run(&self, session: &Session, quiet: bool) -> Result<()> {
+    pub fn run(&self, session: &Session) -> Result<()> {
         let path = self.model.clone().unwrap_or_else(|| PathBuf::from(LESSON.default_out()).join("model.pt"));
         ensure!(path.exists(), "{}: there is no such model; cargo run -p {} trains one", path.display(), LESSON.name);
         let saved = SavedModel::read(&path, &LESSON)?;
@@ -87,14 +87,15 @@ impl PredictArgs {
                 unknown.push(word);
             }
         }
-        if !unknown.is_empty() && !quiet {
-            eprintln!("not in the vocabulary, read as {UNKNOWN}: {}", unknown.join(", "));
+        if !unknown.is_empty() {
+            session.note(format_args!("not in the vocabulary, read as {UNKNOWN}: {}", unknown.join(", ")));
         }
         let (mut words, mut text) = (None, None);
         match self.length {
             None => {
                 let listed = next_words(&mut model, &vocabulary, &prompt, self.top_k.unwrap_or(LISTED))?;
-                bars::lines(&listed).into_iter().try_for_each(|line| session.say(line))?;
+                let named = listed.iter().map(|(word, probability)| (word.as_str(), *probability));
+                bars::lines(named).try_for_each(|line| session.say(line))?;
                 words = Some(listed.into_iter().map(|(word, probability)| Word { word, probability }).collect());
             }
             Some(length) => {

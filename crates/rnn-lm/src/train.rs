@@ -68,7 +68,7 @@ pub fn train(
         let mut train_pieces = pieces(&columns.train, bptt)?;
         train_pieces.truncate(limit.unwrap_or(usize::MAX));
         let loss = learn(run, model, epoch, train_pieces, &mut optimizer, clip)?;
-        let valid_loss = mean_loss(model, &columns.valid, bptt)?;
+        let valid_loss = mean_loss(model, &columns.valid)?;
         let (train_perplexity, valid_perplexity) = (metrics::perplexity(loss), metrics::perplexity(valid_loss));
         let lr = scheduler.last_lr()[0];
         scheduler.step(&mut optimizer);

@@ -1,7 +1,7 @@
 //! A trained model from its files: the weights, and the vocabulary beside them.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use lesson_kit::SavedModel;
@@ -32,6 +32,13 @@ pub fn vocabulary_beside(model: &Path) -> Result<Vocabulary> {
     let text = fs::read_to_string(&path)
         .with_context(|| format!("{}: the model's vocabulary, which training writes beside it", path.display()))?;
     serde_json::from_str(&text).with_context(|| format!("{} is no vocabulary", path.display()))
+}
+
+/// The corpus that `config.json` beside a model names, if it is there and names one.
+pub fn corpus_beside(model: &Path) -> Option<PathBuf> {
+    let config = fs::read_to_string(model.with_file_name("config.json")).ok()?;
+    let config: serde_json::Value = serde_json::from_str(&config).ok()?;
+    config["corpus"].as_str().map(PathBuf::from)
 }
 
 /// The network whose weights `saved` holds; their shapes say which one it is.
