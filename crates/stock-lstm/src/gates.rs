@@ -8,7 +8,8 @@ use clap::Args;
 use lesson_kit::exit::UsageError;
 use lesson_kit::plot::{self, GateMap, GateMaps, Scale};
 use lesson_kit::{Session, TrainArgs};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use tch::Tensor;
 
 use crate::data::{CLOSE, MinMaxScaler, Prices, SEQ_LENGTH, ScaleOn, one_window};
 use crate::model::StockRnn;
@@ -39,12 +40,22 @@ pub struct Gates {
     pub days: Vec<String>,
     /// The close that the network predicts then, in dollars.
     pub predicted_close: f64,
-    /// For every layer the gates, each day by day, unit by unit.
-    pub layers: Vec<Vec<Gate>>,
+    /// From the first layer to the last.
+    pub layers: Vec<Layer>,
+}
+
+/// The gates of one layer, by name in `--json`.
+#[derive(Debug)]
+pub struct Layer(Vec<Gate>);
+
+impl Serialize for Layer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|gate| (gate.name, &gate.values)))
+    }
 }
 
 /// One gate, or the cell, or the hidden state.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub struct Gate {
     /// i, f, g, o, c or h.
     pub name: &'static str,
@@ -56,8 +67,12 @@ impl GatesArgs {
     /// Draws every gate over the days of a window of `prices`.
     ///
     /// # Errors
-    /// [`UsageError`] for a window that is not there; if the model cannot be used, or the picture not be written.
+    /// [`UsageError`] for a window that is not there, or if neither picture nor numbers are wanted; if the model cannot
+    /// be used, or the picture not be written.
     pub fn run(&self, prices: &Prices, typed: Option<ScaleOn>, args: &TrainArgs) -> Result<()> {
+        if args.no_plots && !args.json {
+            return Err(UsageError("--no-plots leaves nothing to do; with --json there are the numbers".into()).into());
+        }
         let window = self.chosen_window(prices)?;
         let session = Session::start(args)?;
         let model = trained::load(&self.model.read()?, session.device())?;
@@ -90,9 +105,10 @@ fn gates(model: &StockRnn, scaler: &MinMaxScaler, prices: &Prices, window: usize
     let x = one_window(&scaled, model.device())?;
     let state = model.zero_state(1)?;
     let trace = model.trace(&state, &x)?;
-    let layer = |layer| -> Result<Vec<Gate>> {
+    let layer = |layer| -> Result<Layer> {
         let gates = trace.gates(layer as usize, 0)?;
-        gates.map(|(name, gate)| Ok(Gate { name, values: Vec::try_from(gate.f_select(1, 0)?)? })).collect()
+        let gate = |(name, gate): (_, &Tensor)| Ok(Gate { name, values: Vec::try_from(gate.f_select(1, 0)?)? });
+        Ok(Layer(gates.map(gate).collect::<Result<_>>()?))
     };
     let close = model.forward(&state, &x)?.f_view([-1])?.f_get(0)?;
     let name = |day: usize| prices.dates().get(day).map_or_else(|| format!("day {}", day + 1), ToString::to_string);
@@ -112,7 +128,7 @@ fn picture(gates: &Gates) -> GateMaps {
     let names = gates.days.iter().map(short).collect();
     let one = gates.layers.len() == 1;
     let layers = gates.layers.iter().enumerate();
-    layers.fold(GateMaps::new(title, "trading day", names), |maps, (layer, gates)| {
+    layers.fold(GateMaps::new(title, "trading day", names), |maps, (layer, Layer(gates))| {
         let heading = |what: &str| if one { what.to_owned() } else { format!("layer {layer}: {what}") };
         let column = |names: &str| {
             gates.iter().filter(|gate| names.contains(gate.name)).map(|gate| map(gate, layer)).collect::<Vec<_>>()

@@ -4,9 +4,9 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use clap::Args;
-use lesson_kit::SavedModel;
+use lesson_kit::{EvalArgs, SavedModel};
 use serde::Deserialize;
 use tch::Device;
 use tch::nn::VarStore;
@@ -15,7 +15,7 @@ use crate::LESSON;
 use crate::data::{COLUMNS, MinMaxScaler, Prices, ScaleOn};
 use crate::model::StockRnn;
 
-/// Which weights to use.
+/// Which weights to use. The kit's option of this name does not say where they are, and the scale lies beside them.
 #[derive(Args, Debug, Clone)]
 pub struct ModelArg {
     /// Trained weights: model.pt, best.pt, checkpoint.pt or safetensors, written here or in Python [default:
@@ -33,11 +33,9 @@ impl ModelArg {
     /// Reads the file.
     ///
     /// # Errors
-    /// If it is not there, with the command that trains; else as [`SavedModel::read`].
+    /// As [`EvalArgs::model`].
     pub fn read(&self) -> Result<SavedModel> {
-        let (path, name) = (self.path(), LESSON.name);
-        ensure!(path.exists(), "{}: there is no such file; cargo run -p {name} trains a model", path.display());
-        SavedModel::read(&path, &LESSON)
+        EvalArgs { file: self.model.clone() }.model(&LESSON)
     }
 }
 

@@ -4,7 +4,6 @@
 //! the network, [`train`] the training loop, [`evaluate`] what the network says afterwards.
 #![forbid(unsafe_code)]
 
-mod bars;
 pub mod cli;
 pub mod data;
 pub mod evaluate;

@@ -2,15 +2,14 @@
 
 use anyhow::{Context, Result};
 use clap::Args;
-use lesson_kit::Session;
 use lesson_kit::exit::UsageError;
+use lesson_kit::{ModelArg, Session, bars};
 use serde::Serialize;
 use tch::Kind;
 
-use crate::bars;
 use crate::data::{N_STEP, SENTENCES, Vocabulary, batch_of_one};
 use crate::model::TextRnn;
-use crate::trained::{self, ModelArg};
+use crate::{LESSON, trained};
 
 /// Options of `predict`.
 #[derive(Args, Debug, Clone)]
@@ -51,7 +50,7 @@ impl PredictArgs {
     pub fn run(&self, session: &Session) -> Result<()> {
         let vocabulary = Vocabulary::new(&SENTENCES);
         let words = known_words(&self.words, &vocabulary)?;
-        let model = trained::load(&self.model.read()?, &vocabulary, session.device())?;
+        let model = trained::load(&self.model.read(&LESSON)?, &vocabulary, session.device())?;
         let next = next_word(&model, &words, &vocabulary)?;
         session.say(format_args!("{} -> {}\n", next.input, next.predicted))?;
         bars::lines(next.probabilities.iter().map(|it| (it.word.as_str(), it.probability)))

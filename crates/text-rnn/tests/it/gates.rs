@@ -22,11 +22,11 @@ fn the_hidden_state_is_drawn_and_told() {
     let arguments = ["gates", "you", "hate", "--json", "--no-plots", "--model", &model];
     let told: Value = serde_json::from_slice(&text_rnn(&arguments).stdout).unwrap();
     assert_eq!((&told["words"][1], &told["predicted"]), (&"hate".into(), &"coffe".into()));
-    let h: Vec<Vec<Vec<f64>>> = serde_json::from_value(told["h"].clone()).unwrap();
-    assert_eq!((h.len(), h[0].len(), h[0][1].len()), (1, 2, 5), "a layer, two words, five units");
+    let h: Vec<Vec<f64>> = serde_json::from_value(told["layers"][0]["h"].clone()).unwrap();
+    assert_eq!((h.len(), h[1].len()), (2, 5), "two words, five units");
     let saved = lesson_kit::SavedModel::read(model.as_ref(), &text_rnn::LESSON).unwrap();
     let parameter = |name: &str| saved.state_dict().get(name).unwrap().to_kind(tch::Kind::Double);
-    let scores = tch::Tensor::from_slice(&h[0][1]).unsqueeze(0).matmul(&parameter("W")) + parameter("b");
+    let scores = tch::Tensor::from_slice(&h[1]).unsqueeze(0).matmul(&parameter("W")) + parameter("b");
     let shares = Vec::<f64>::try_from(scores.softmax(1, tch::Kind::Double).view([-1])).unwrap();
     let next: Value =
         serde_json::from_slice(&text_rnn(&["predict", "you hate", "--json", "--model", &model]).stdout).unwrap();
@@ -42,7 +42,7 @@ fn a_stack_has_a_map_for_each_layer() {
     let model = format!("{out}/model.pt");
     let output = text_rnn(&["gates", "i like", "--json", "--model", &model, "--out", out]);
     let told: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(told["h"].as_array().unwrap().len(), 2);
+    assert_eq!(told["layers"].as_array().unwrap().len(), 2);
     assert!(fs::read_to_string(folder.path().join("gates.svg")).unwrap().contains("layer 1"));
 
     // A new run removes the picture of the old one's units.
@@ -54,6 +54,8 @@ fn a_stack_has_a_map_for_each_layer() {
 fn what_cannot_be_drawn_is_an_error() {
     let output = text_rnn(&["gates", "i tea"]);
     assert!(output.status.code() == Some(2) && text(&output.stderr).contains("the network knows: i, like, dog"));
+    let output = text_rnn(&["gates", "i like", "--no-plots"]);
+    assert!(output.status.code() == Some(2) && text(&output.stderr).contains("with --json there are the numbers"));
     assert_eq!(text_rnn(&["gates"]).status.code(), Some(2));
     let folder = tempfile::tempdir().unwrap();
     let nowhere = folder.path().join("nowhere.pt");
