@@ -155,7 +155,7 @@ impl Cli {
         let mut run = Run::start(&LESSON, args, config)?;
         let device = run.device();
         let unit = self.unit();
-        run.note(format_args!("{} {unit}s, {} of them different", corpus.len(), vocabulary.len()));
+        run.note(format_args!("{} {unit}s in the corpus, {} in the vocabulary", corpus.len(), vocabulary.len()));
         let columns = Columns {
             train: self.columns(&corpus, &vocabulary, device)?,
             valid: columns(corpus.valid(), "validation", &vocabulary, device)?,
