@@ -50,6 +50,8 @@ enum LmCommand {
     #[command(flatten)]
     Shared(Command),
     /// List the likeliest next words of a text, or write on with --length
+    ///
+    /// `<unk>` in the list is any of the words that are too rare to have a place of their own; it is never written.
     Predict(PredictArgs),
 }
 
