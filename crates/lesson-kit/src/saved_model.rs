@@ -36,6 +36,11 @@ impl SavedModel {
         Ok(saved(StateDict::from_value(model).with_context(file)?))
     }
 
+    /// The file; what belongs to the model lies beside it.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Its tensors.
     pub fn state_dict(&self) -> &StateDict {
         &self.state_dict

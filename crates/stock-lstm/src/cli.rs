@@ -17,7 +17,7 @@ use crate::gates::GatesArgs;
 use crate::model::StockRnn;
 use crate::predict::PredictArgs;
 use crate::train::train;
-use crate::trained::{self, path_or_default};
+use crate::trained;
 use crate::{LESSON, PREDICTIONS, report};
 
 /// Lesson 2: an LSTM learns to say the next close of a stock.
@@ -88,7 +88,7 @@ impl Cli {
             Some(StockCommand::Shared(Command::Eval(args))) => {
                 let saved = args.model(&LESSON)?;
                 let prices = Prices::read(&self.csv, self.order)?;
-                let scaler = trained::scaler(&path_or_default(args.file.as_deref()), self.scale_on, &prices)?;
+                let scaler = trained::scaler(&saved, self.scale_on, &prices)?;
                 self.score(&saved, &prices, &scaler).map(drop)
             }
             Some(StockCommand::Shared(Command::Compare(args))) => {

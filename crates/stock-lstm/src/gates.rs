@@ -7,13 +7,13 @@ use anyhow::{Context, Result};
 use clap::Args;
 use lesson_kit::exit::UsageError;
 use lesson_kit::plot::{self, GateMap, GateMaps, Scale};
-use lesson_kit::{Session, TrainArgs};
+use lesson_kit::{ModelArg, Session, TrainArgs};
 use serde::{Serialize, Serializer};
 use tch::Tensor;
 
 use crate::data::{CLOSE, MinMaxScaler, Prices, SEQ_LENGTH, ScaleOn, one_window};
 use crate::model::StockRnn;
-use crate::trained::{self, ModelArg};
+use crate::trained;
 use crate::{GATES, LESSON};
 
 /// Options of `gates`.
@@ -75,8 +75,9 @@ impl GatesArgs {
         }
         let window = self.chosen_window(prices)?;
         let session = Session::start(args)?;
-        let model = trained::load(&self.model.read()?, session.device())?;
-        let scaler = trained::scaler(&self.model.path(), typed, prices)?;
+        let saved = self.model.read(&LESSON)?;
+        let model = trained::load(&saved, session.device())?;
+        let scaler = trained::scaler(&saved, typed, prices)?;
         let gates = gates(&model, &scaler, prices, window)?;
         if !args.no_plots {
             let folder = self.out.clone().unwrap_or_else(|| PathBuf::from(LESSON.default_out()));

@@ -2,12 +2,13 @@
 
 use anyhow::{Context, Result};
 use clap::Args;
-use lesson_kit::Session;
+use lesson_kit::{ModelArg, Session};
 use serde::Serialize;
 
+use crate::LESSON;
 use crate::data::{CLOSE, MinMaxScaler, Prices, Row, SEQ_LENGTH, ScaleOn, one_window};
 use crate::model::StockRnn;
-use crate::trained::{self, ModelArg};
+use crate::trained;
 
 /// Options of `predict`.
 #[derive(Args, Debug, Clone)]
@@ -46,8 +47,9 @@ impl PredictArgs {
     /// # Errors
     /// If the model cannot be used.
     pub fn run(&self, prices: &Prices, typed: Option<ScaleOn>, session: &Session) -> Result<()> {
-        let model = trained::load(&self.model.read()?, session.device())?;
-        let scaler = trained::scaler(&self.model.path(), typed, prices)?;
+        let saved = self.model.read(&LESSON)?;
+        let model = trained::load(&saved, session.device())?;
+        let scaler = trained::scaler(&saved, typed, prices)?;
         let forecast = forecast(&model, &scaler, prices, self.days as usize)?;
         session.say(format_args!("{:<12}{:>10}", "day", "close, $"))?;
         session.say(line(&forecast.last, 0) + "  known")?;

@@ -100,7 +100,7 @@ impl GateMaps {
     }
 
     fn layout(&self) -> Layout {
-        let image = self.image.as_ref().map_or(0.0, |(width, tile)| {
+        let image = self.image.as_ref().map_or(MARGIN, |(width, tile)| {
             let caption = tile.caption.lines().map(|line| text_width(line, FIGURE_SIZE)).fold(0.0, f64::max);
             2.0 * MARGIN + UNITS / 2.0 + (PIXEL * *width as f64).max(caption - UNITS / 2.0)
         });
