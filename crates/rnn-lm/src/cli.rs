@@ -161,6 +161,7 @@ impl Cli {
         let columns = Columns {
             train: self.columns(&corpus, &vocabulary, device)?,
             valid: columns(corpus.valid(), "validation", &vocabulary, device)?,
+            test: columns(corpus.test(), "test", &vocabulary, device)?,
         };
 
         let vs = VarStore::new(device);

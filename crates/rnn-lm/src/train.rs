@@ -18,6 +18,8 @@ pub struct Columns {
     pub train: Tensor,
     /// To find the best epoch with, (steps, columns).
     pub valid: Tensor,
+    /// To watch, and to decide nothing with, (steps, columns).
+    pub test: Tensor,
 }
 
 /// How to train.
@@ -41,6 +43,7 @@ struct Metrics {
     valid_loss: f32,
     train_perplexity: f64,
     valid_perplexity: f64,
+    test_perplexity: f64,
     lr: f64,
 }
 
@@ -69,15 +72,19 @@ pub fn train(
         train_pieces.truncate(limit.unwrap_or(usize::MAX));
         let loss = learn(run, model, epoch, train_pieces, &mut optimizer, clip)?;
         let valid_loss = mean_loss(model, &columns.valid)?;
-        let (train_perplexity, valid_perplexity) = (metrics::perplexity(loss), metrics::perplexity(valid_loss));
+        let test_loss = mean_loss(model, &columns.test)?;
+        let [train_perplexity, valid_perplexity, test_perplexity] =
+            [loss, valid_loss, test_loss].map(metrics::perplexity);
         let lr = scheduler.last_lr()[0];
         scheduler.step(&mut optimizer);
 
         valid_losses.push(valid_loss as f32);
-        let metrics = Metrics { valid_loss: valid_loss as f32, train_perplexity, valid_perplexity, lr };
+        let metrics =
+            Metrics { valid_loss: valid_loss as f32, train_perplexity, valid_perplexity, test_perplexity, lr };
         run.record_validated(epoch, loss as f32, valid_loss as f32, metrics)?;
         run.say(format_args!(
-            "Epoch: {epoch:04} perplexity = {train_perplexity:.2}, on the validation part {valid_perplexity:.2}"
+            "Epoch: {epoch:04} perplexity = {train_perplexity:.2}, on the validation part {valid_perplexity:.2}, \
+             on the test part {test_perplexity:.2}"
         ))?;
         run.save_text(trained::VOCABULARY, &trained::vocabulary_file(vocabulary)?)?;
         run.checkpoint(epoch, (&optimizer, &scheduler))?;

@@ -57,12 +57,15 @@ fn the_best_epoch_is_the_validation_s() {
     let home = home(text_of_two);
     assert_eq!(train(home.path(), "--epochs 3 --lr 0.05").status.code(), Some(0));
     let metrics = fs::read_to_string(home.path().join("run/metrics.jsonl")).unwrap();
-    let valid = |line: &str| serde_json::from_str::<Value>(line).unwrap()["valid_perplexity"].as_f64().unwrap();
-    let valid: Vec<f64> = metrics.lines().map(valid).collect();
+    let epochs: Vec<Value> = metrics.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let [valid, test] = ["valid_perplexity", "test_perplexity"]
+        .map(|key| epochs.iter().map(|epoch| epoch[key].as_f64().unwrap()).collect::<Vec<_>>());
     assert!(valid[0] < valid[2], "{valid:?}");
     let summary = json_file(&home.path().join("run/summary.json"));
     let best = valid.iter().copied().fold(f64::INFINITY, f64::min);
     assert_eq!(summary["valid_perplexity"].as_f64().unwrap(), best, "{valid:?}");
+    let of_best = valid.iter().position(|&perplexity| perplexity == best).unwrap();
+    assert_eq!(summary["test_perplexity"].as_f64().unwrap(), test[of_best], "{test:?}");
 }
 
 #[test]
