@@ -151,7 +151,7 @@ fn odd_gates_are_drawn_as_far_as_they_go() {
     check(&GateMaps::new("none", "step", vec![]), (800, 0), &["none"]);
     let many = GateMaps::new("layers", "step", vec![]);
     let many = (0..5).fold(many, |many, layer| many.column(layer.to_string(), vec![gate("h", Scale::Tanh, 3, 3)]));
-    check(&many, (1316, 0), &["layers"]);
+    check(&many, (1332, 0), &["layers"]);
 }
 
 #[test]
