@@ -128,6 +128,13 @@ impl<'p> Heap<'p> {
         Ok(())
     }
 
+    /// The storage of this record, if it has been referred to before as of this dtype and length: its record fits.
+    pub(super) fn known_storage(&self, storage: &StorageObj<'p>) -> Option<Obj> {
+        let &index = self.by_name.get(storage.name)?;
+        let known = &self.storages[index as usize];
+        ((known.dtype, known.elements) == (storage.dtype, storage.elements)).then_some(Obj::Storage(index))
+    }
+
     /// Adds a storage. All references to one record are the same storage.
     pub(super) fn storage(&mut self, storage: StorageObj<'p>) -> Result<Obj> {
         if let Some(&index) = self.by_name.get(storage.name) {
