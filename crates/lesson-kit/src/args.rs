@@ -66,7 +66,7 @@ pub struct TrainArgs {
     #[arg(long)]
     pub overwrite: bool,
 
-    /// Write checkpoint.pt after every Nth epoch and at the end [default: after every epoch, as far as the disk keeps up]
+    /// Write checkpoint.pt after every Nth epoch and at the end [default: after every epoch, as far as that takes at most a twentieth of the time]
     #[arg(long, value_name = "N", value_parser = at_least_one::<u32>, allow_negative_numbers = true)]
     pub checkpoint_every: Option<u32>,
 

@@ -1,15 +1,20 @@
 //! When a checkpoint is written, and by whom.
 //!
 //! A write ends with the disk's word that the bytes are there, which takes some ten milliseconds; an epoch of a small
-//! lesson takes a fraction of one. So a thread of its own writes, and while it does the epochs pass unsaved.
+//! lesson takes a fraction of one. So a thread of its own writes, and while it does the epochs pass unsaved. It also
+//! takes a core from libtorch's threads, which then wait for each other: so it rests for longer than it writes.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, SyncSender, TryRecvError};
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow};
 use pt_file::Value;
+
+/// How many times as long as a write took no other begins, unless `--checkpoint-every` says so.
+const REST: u32 = 20;
 
 /// Decides which epochs are saved, and has them saved.
 #[derive(Debug)]
@@ -101,17 +106,22 @@ impl Keeper {
             return Ok(());
         };
         writer.busy = true;
+        writer.begun = Instant::now();
         writer.jobs.send(checkpoint).map_err(|_| ended())
     }
 
     fn is_idle(&mut self) -> Result<bool> {
-        let Some(writer) = self.writer.as_mut().filter(|writer| writer.busy) else {
+        let Some(writer) = &mut self.writer else {
             return Ok(true);
         };
+        if !writer.busy {
+            return Ok(writer.rests_until.is_none_or(|until| Instant::now() >= until));
+        }
         match writer.done.try_recv() {
             Ok(written) => {
                 writer.busy = false;
-                written.map(|()| true)
+                writer.rests_until = Some(Instant::now() + REST * writer.begun.elapsed());
+                written.map(|()| false)
             }
             Err(TryRecvError::Empty) => Ok(false),
             Err(TryRecvError::Disconnected) => Err(ended()),
@@ -131,6 +141,9 @@ impl Keeper {
 #[derive(Debug)]
 struct Writer {
     busy: bool,
+    /// When the last write began.
+    begun: Instant,
+    rests_until: Option<Instant>,
     jobs: SyncSender<Value>,
     done: Receiver<Result<()>>,
     thread: Option<JoinHandle<()>>,
@@ -149,7 +162,14 @@ impl Writer {
             }
         };
         let thread = thread::Builder::new().name("checkpoint".to_owned()).spawn(work);
-        Ok(Writer { busy: false, jobs, done, thread: Some(thread.context("cannot start the checkpoint's thread")?) })
+        Ok(Writer {
+            busy: false,
+            begun: Instant::now(),
+            rests_until: None,
+            jobs,
+            done,
+            thread: Some(thread.context("cannot start the checkpoint's thread")?),
+        })
     }
 }
 

@@ -217,7 +217,7 @@ mod killed {
                 random ^= random >> 7;
                 random ^= random << 17;
                 let resume = if toy.file("checkpoint.pt").exists() { "--resume" } else { "--overwrite" };
-                let arguments = format!("-q -e 30 --sleep 3 {resume}");
+                let arguments = format!("-q -e 30 --sleep 3 --checkpoint-every 1 {resume}");
                 let written = || fs::metadata(toy.file("config.json")).and_then(|file| file.modified()).ok();
                 let before = written();
                 let mut child = toy.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
