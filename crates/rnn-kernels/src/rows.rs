@@ -1,0 +1,304 @@
+//! Products in the arrangement Rows: rows of h times packed weights.
+
+use std::ops::Range;
+
+use crate::arrange::Arrange;
+use crate::buffer::Buffer;
+use crate::cells::Block;
+use crate::error::Result;
+use crate::gemm::{Panel, Start, Term};
+use crate::layout::{Features, Layout, Seq, Shard};
+use crate::parameters::Parameters;
+
+/// Rows that pass through all panels before the next rows do: what the second-level cache holds.
+const ROW_BLOCK: usize = 128;
+
+/// A matrix cut into panels of columns: groups of columns, each padded to whole vectors and cut into panels as wide as a
+/// tile. The rows of a panel lie one behind the other.
+pub(crate) struct Panels {
+    buffer: Buffer,
+    depth: usize,
+    columns: Features,
+    padded: usize,
+    widest: usize,
+}
+
+impl Panels {
+    fn new(layout: &Layout, depth: usize, columns: Features) -> Result<Panels> {
+        let padded = layout.pad(columns.size);
+        let buffer = Buffer::new(depth * columns.groups * padded)?;
+        Ok(Panels { buffer, depth, columns, padded, widest: layout.kernels.panel })
+    }
+
+    /// Panels in a group.
+    fn per_group(&self) -> usize {
+        self.padded.div_ceil(self.widest)
+    }
+
+    /// The columns of a panel, within its group.
+    fn span(&self, panel: usize) -> Range<usize> {
+        let start = panel * self.widest;
+        start..(start + self.widest).min(self.padded)
+    }
+
+    /// Row `row` of a panel.
+    fn at(&self, group: usize, panel: usize, row: usize) -> *mut f32 {
+        let span = self.span(panel);
+        self.buffer.at((group * self.padded + span.start) * self.depth + row * span.len())
+    }
+
+    /// Fills all panels: `number` gives what belongs in a row and in a column of a group.
+    fn fill(&self, number: impl Fn(usize, usize, usize) -> f32) {
+        const BLOCK: usize = 16; // columns at a time, so that the lines they come from stay in the cache
+        for (group, panel) in (0..self.columns.groups).flat_map(|g| (0..self.per_group()).map(move |p| (g, p))) {
+            let span = self.span(panel);
+            // SAFETY: the panel is that long, and this thread alone fills it.
+            let rows = unsafe { std::slice::from_raw_parts_mut(self.at(group, panel, 0), self.depth * span.len()) };
+            for first in (0..span.len()).step_by(BLOCK) {
+                let block = first..(first + BLOCK).min(span.len());
+                for (depth, row) in rows.chunks_exact_mut(span.len()).enumerate() {
+                    for (to, column) in row[block.clone()].iter_mut().zip(span.start + first..) {
+                        *to = if column < self.columns.size { number(depth, group, column) } else { 0.0 };
+                    }
+                }
+            }
+        }
+    }
+}
+
+pub(crate) struct Rows;
+
+pub(crate) struct ForwardWeights {
+    /// W_ih transposed; a group of columns for each gate.
+    input: Panels,
+    /// W_hh transposed; a group of columns for each gate.
+    hidden: Panels,
+    bias: Buffer,
+}
+
+pub(crate) struct BackwardWeights {
+    /// W_ih; a group of columns for each group of the layer's input.
+    input: Panels,
+    /// W_hh.
+    hidden: Panels,
+}
+
+impl Arrange for Rows {
+    type Forward = ForwardWeights;
+    type Backward = BackwardWeights;
+
+    fn forward_weights(layout: &Layout, layer: usize) -> Result<ForwardWeights> {
+        let config = layout.config;
+        let gates = Features::new(config.cell.gates(), config.hidden_size);
+        Ok(ForwardWeights {
+            input: Panels::new(layout, config.layer_input(layer), gates)?,
+            hidden: Panels::new(layout, config.hidden_size, gates)?,
+            bias: Buffer::new(config.cell.blocks() * layout.pad(config.hidden_size))?,
+        })
+    }
+
+    fn backward_weights(layout: &Layout, layer: usize) -> Result<BackwardWeights> {
+        let stacked = layout.config.cell.gates() * layout.config.hidden_size;
+        Ok(BackwardWeights {
+            input: Panels::new(layout, stacked, layout.input(layer))?,
+            hidden: Panels::new(layout, stacked, layout.state())?,
+        })
+    }
+
+    fn fill_forward(layout: &Layout, layer: usize, weights: &ForwardWeights, parameters: &Parameters<'_>) {
+        let (hidden, input) = (layout.config.hidden_size, layout.config.layer_input(layer));
+        weights.input.fill(|row, gate, column| parameters.weight_ih[(gate * hidden + column) * input + row]);
+        weights.hidden.fill(|row, gate, column| parameters.weight_hh[(gate * hidden + column) * hidden + row]);
+        parameters.fill_bias(layout, layout.pad(hidden), &weights.bias);
+    }
+
+    fn fill_backward(layout: &Layout, layer: usize, weights: &BackwardWeights, parameters: &Parameters<'_>) {
+        let (hidden, input) = (layout.config.hidden_size, layout.input(layer));
+        weights
+            .input
+            .fill(|row, group, column| parameters.weight_ih[row * input.count() + group * input.size + column]);
+        weights.hidden.fill(|row, _, column| parameters.weight_hh[row * hidden + column]);
+    }
+
+    unsafe fn project(
+        layout: &Layout,
+        weights: &ForwardWeights,
+        layer: usize,
+        x: Seq,
+        steps: Range<usize>,
+        gates: Seq,
+        shard: &Shard,
+        panels: Range<usize>,
+    ) {
+        let (input, padded) = (layout.input(layer), layout.pad(layout.input(layer).size));
+        let gate = layout.group(layout.config.hidden_size, shard);
+        for (x, gates, rows) in row_blocks(layout, x.offset(steps.start * x.step), gates, steps.len(), shard) {
+            for_panels(&weights.input, panels.clone(), |group, panel, span| {
+                let term = |i: usize| Term {
+                    a: x.at.wrapping_add(i * padded),
+                    a_row: x.row,
+                    a_col: 1,
+                    b: weights.input.at(group, panel, i * input.size),
+                    b_row: span.len(),
+                    depth: input.size,
+                };
+                let terms: [Term; 2] = [term(0), term(input.groups - 1)];
+                let start = Start::Columns(weights.bias.at(group * padded_hidden(layout) + span.start));
+                let c = gates.at.wrapping_add(group * gate + span.start);
+                // SAFETY: the caller's promise.
+                unsafe { multiply(layout, rows, &terms[..input.groups], c, gates.row, span.len(), start) };
+            });
+        }
+    }
+
+    unsafe fn add_hidden(
+        layout: &Layout,
+        weights: &ForwardWeights,
+        _layer: usize,
+        _x: Block,
+        h_prev: Block,
+        gates: Block,
+        shard: &Shard,
+        panels: Range<usize>,
+    ) {
+        let gate = layout.group(layout.config.hidden_size, shard);
+        for_panels(&weights.hidden, panels, |group, panel, span| {
+            let block = layout.config.cell.hidden_block(group);
+            let start = if block == group {
+                Start::Present
+            } else {
+                Start::Columns(weights.bias.at(block * padded_hidden(layout) + span.start))
+            };
+            let term = Term {
+                a: h_prev.at,
+                a_row: h_prev.row,
+                a_col: 1,
+                b: weights.hidden.at(group, panel, 0),
+                b_row: span.len(),
+                depth: layout.config.hidden_size,
+            };
+            let c = gates.at.wrapping_add(block * gate + span.start);
+            // SAFETY: the caller's promise.
+            unsafe { multiply(layout, shard.count, &[term], c, gates.row, span.len(), start) };
+        });
+    }
+
+    unsafe fn hidden_gradient(
+        layout: &Layout,
+        weights: &BackwardWeights,
+        d_gates: Block,
+        d_h: Block,
+        shard: &Shard,
+        panels: Range<usize>,
+    ) {
+        let cell = layout.config.cell;
+        for_panels(&weights.hidden, panels, |group, panel, span| {
+            let terms = gate_terms(layout, &weights.hidden, (group, panel), d_gates, shard, |g| cell.hidden_block(g));
+            let c = d_h.at.wrapping_add(span.start);
+            // SAFETY: the caller's promise.
+            unsafe { multiply(layout, shard.count, &terms[..cell.gates()], c, d_h.row, span.len(), Start::Present) };
+        });
+    }
+
+    unsafe fn input_gradient(
+        layout: &Layout,
+        weights: &BackwardWeights,
+        layer: usize,
+        d_gates: Seq,
+        d_x: Seq,
+        add: bool,
+        shard: &Shard,
+        (part, parts): (usize, usize),
+    ) {
+        let padded = layout.pad(layout.input(layer).size);
+        let start = if add { Start::Present } else { Start::Zero };
+        let count = weights.input.per_group();
+        let panels = count * part / parts..count * (part + 1) / parts;
+        for (d_gates, d_x, rows) in row_blocks(layout, d_gates, d_x, layout.steps, shard) {
+            for_panels(&weights.input, panels.clone(), |group, panel, span| {
+                let terms = gate_terms(layout, &weights.input, (group, panel), d_gates, shard, |g| g);
+                let c = d_x.at.wrapping_add(group * padded + span.start);
+                let terms = &terms[..layout.config.cell.gates()];
+                // SAFETY: the caller's promise.
+                unsafe { multiply(layout, rows, terms, c, d_x.row, span.len(), start) };
+            });
+        }
+    }
+}
+
+fn padded_hidden(layout: &Layout) -> usize {
+    layout.pad(layout.config.hidden_size)
+}
+
+/// Visits the given panels of every group.
+fn for_panels(matrix: &Panels, panels: Range<usize>, mut visit: impl FnMut(usize, usize, Range<usize>)) {
+    for group in 0..matrix.columns.groups {
+        for panel in panels.clone() {
+            visit(group, panel, matrix.span(panel));
+        }
+    }
+}
+
+/// The product of a panel with the gates, a term for each.
+fn gate_terms(
+    layout: &Layout,
+    matrix: &Panels,
+    (group, panel): (usize, usize),
+    d_gates: Block,
+    shard: &Shard,
+    block_of: impl Fn(usize) -> usize,
+) -> [Term; 4] {
+    let hidden = layout.config.hidden_size;
+    let gates = layout.config.cell.gates();
+    let gate = layout.group(hidden, shard);
+    std::array::from_fn(|g| {
+        let g = g.min(gates - 1);
+        Term {
+            a: d_gates.at.wrapping_add(block_of(g) * gate),
+            a_row: d_gates.row,
+            a_col: 1,
+            b: matrix.at(group, panel, g * hidden),
+            b_row: matrix.span(panel).len(),
+            depth: hidden,
+        }
+    })
+}
+
+/// Cuts the rows of two sequences into blocks. A shard that is the whole batch has its rows one behind the other, step
+/// upon step; of another, a block lies within a step.
+fn row_blocks(
+    layout: &Layout,
+    a: Seq,
+    c: Seq,
+    steps: usize,
+    shard: &Shard,
+) -> impl Iterator<Item = (Block, Block, usize)> {
+    let whole = shard.count == layout.batch;
+    let (outer, rows) = if whole { (1, steps * shard.count) } else { (steps, shard.count) };
+    let blocks = rows.div_ceil(ROW_BLOCK);
+    (0..outer).flat_map(move |step| {
+        (0..blocks).map(move |i| {
+            let (first, end) = (rows * i / blocks, rows * (i + 1) / blocks);
+            let from = |seq: Seq| Block { at: seq.block(step).at.wrapping_add(first * seq.row), row: seq.row };
+            (from(a), from(c), end - first)
+        })
+    })
+}
+
+/// One panel.
+///
+/// # Safety
+/// The pointers reach as far as the sizes say.
+unsafe fn multiply(
+    layout: &Layout,
+    rows: usize,
+    terms: &[Term],
+    c: *mut f32,
+    c_row: usize,
+    width: usize,
+    start: Start,
+) {
+    let vectors = width / layout.kernels.lanes;
+    // SAFETY: the CPU has the instruction set, or there would be no layout with its kernels; the rest is the caller's promise.
+    unsafe { (layout.kernels.gemm)(&Panel { rows, vectors, terms, c, c_row, start }) }
+}

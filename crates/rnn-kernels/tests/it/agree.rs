@@ -1,0 +1,146 @@
+//! The kernels against the equations, for every instruction set of this CPU.
+
+use rnn_kernels::{
+    Cell, Config, Input, InputGradients, InstructionSet, Network, Output, OutputGradients, Parallel, Sequence, Serial,
+};
+
+use crate::reference::{Problem, Solution};
+
+pub const CELLS: [Cell; 4] = [Cell::RnnTanh, Cell::RnnRelu, Cell::Lstm, Cell::Gru];
+
+/// Threads of the standard library, one for each task.
+pub struct Threads(pub usize);
+
+impl Parallel for Threads {
+    fn threads(&self) -> usize {
+        self.0
+    }
+
+    fn for_each(&self, tasks: usize, task: &(dyn Fn(usize) + Sync)) {
+        std::thread::scope(|scope| {
+            for i in 0..tasks {
+                scope.spawn(move || task(i));
+            }
+        });
+    }
+}
+
+/// Runs a problem through the kernels.
+pub fn run(problem: &Problem, set: InstructionSet, pool: &dyn Parallel) -> Solution {
+    let Problem { config, steps, batch, .. } = *problem;
+    let network = Network::with_instruction_set(config, set).unwrap();
+    let parameters: Vec<&[f32]> = problem.parameters.iter().map(Vec::as_slice).collect();
+    let dropout: Vec<&[f32]> = problem.dropout.iter().map(Vec::as_slice).collect();
+    let lstm = config.cell.has_c();
+    let mut output = vec![f32::NAN; problem.d_output.len()];
+    let (mut h_n, mut c_n) = (vec![f32::NAN; problem.h_0.len()], vec![0.0; problem.c_0.len()]);
+    let input = Input {
+        steps,
+        batch,
+        x: Sequence::contiguous(&problem.x, batch, config.input_size),
+        h_0: Some(&problem.h_0),
+        c_0: lstm.then_some(&problem.c_0),
+        dropout: &dropout,
+    };
+    let weights = network.pack(&parameters, batch, pool).unwrap();
+    let out = Output { output: &mut output, h_n: &mut h_n, c_n: lstm.then_some(&mut c_n) };
+    let tape = network.forward_saving(&weights, &input, out, pool).unwrap();
+
+    let (mut output2, mut h_n2, mut c_n2) = (output.clone(), h_n.clone(), c_n.clone());
+    let out = Output { output: &mut output2, h_n: &mut h_n2, c_n: lstm.then_some(&mut c_n2) };
+    network.forward(&weights, &input, out, pool).unwrap();
+    assert_eq!((&output, &h_n, &c_n), (&output2, &h_n2, &c_n2), "without keeping: other numbers, {config:?}");
+
+    let given = OutputGradients {
+        output: Some(Sequence::contiguous(&problem.d_output, batch, config.output_size())),
+        h_n: Some(&problem.d_h_n),
+        c_n: lstm.then_some(&problem.d_c_n),
+    };
+    let backward = || {
+        let mut d_x = vec![f32::NAN; problem.x.len()];
+        let (mut d_h_0, mut d_c_0) = (vec![f32::NAN; problem.h_0.len()], vec![0.0; problem.c_0.len()]);
+        let mut d_parameters: Vec<Vec<f32>> = problem.parameters.iter().map(|p| vec![f32::NAN; p.len()]).collect();
+        let wanted = InputGradients {
+            x: Some(&mut d_x),
+            h_0: Some(&mut d_h_0),
+            c_0: lstm.then_some(&mut d_c_0),
+            parameters: d_parameters.iter_mut().map(|d| Some(d.as_mut_slice())).collect(),
+        };
+        network.backward(&tape, &parameters, &given, wanted, pool).unwrap();
+        (d_x, d_h_0, d_c_0, d_parameters)
+    };
+    let first = backward();
+    assert!(first == backward(), "the tape's second walk: other numbers, {config:?}");
+    let (d_x, d_h_0, d_c_0, d_parameters) = first;
+    let wide = |slice: &[f32]| slice.iter().map(|x| f64::from(*x)).collect::<Vec<_>>();
+    Solution {
+        output: wide(&output),
+        h_n: wide(&h_n),
+        c_n: wide(&c_n),
+        d_x: wide(&d_x),
+        d_h_0: wide(&d_h_0),
+        d_c_0: wide(&d_c_0),
+        d_parameters: d_parameters.iter().map(|d| wide(d)).collect(),
+    }
+}
+
+/// Checks every number and returns the largest difference, relative to the largest number of its kind: values, gradients of
+/// sequences and states, gradients of parameters. (A sum over a batch may cancel; no number of its own to compare with.)
+pub fn check(problem: &Problem, got: &Solution, expected: &Solution, tolerance: f64) -> f64 {
+    let kinds = |s: &Solution| {
+        [
+            vec![s.output.clone(), s.h_n.clone(), s.c_n.clone()],
+            vec![s.d_x.clone(), s.d_h_0.clone(), s.d_c_0.clone()],
+            s.d_parameters.clone(),
+        ]
+    };
+    let mut worst = 0.0_f64;
+    for (kind, (got, expected)) in kinds(got).iter().zip(kinds(expected)).enumerate() {
+        let largest = expected.iter().flatten().fold(0.0_f64, |largest, x| largest.max(x.abs()));
+        for (i, (got, expected)) in got.iter().zip(&expected).enumerate() {
+            if (kind, i) == (0, 2) && !problem.config.cell.has_c()
+                || (kind, i) == (1, 2) && !problem.config.cell.has_c()
+            {
+                continue;
+            }
+            assert_eq!(got.len(), expected.len());
+            for (at, (x, y)) in got.iter().zip(expected).enumerate() {
+                let difference = if x == y { 0.0 } else { (x - y).abs() / largest };
+                assert!(
+                    difference <= tolerance,
+                    "kind {kind}, tensor {i}, number {at}: {x} instead of {y}, {difference:e}; {:?}, {} steps, batch {}",
+                    problem.config,
+                    problem.steps,
+                    problem.batch
+                );
+                worst = worst.max(difference);
+            }
+        }
+    }
+    worst
+}
+
+#[test]
+fn every_cell_and_size() {
+    let mut worst = 0.0_f64;
+    let mut seed = 0;
+    for cell in CELLS {
+        for hidden_size in [1, 5, 16, 63, 65] {
+            for (batch, steps) in [(1, 1), (1, 7), (3, 4), (37, 3), (100, 2)] {
+                for (num_layers, bidirectional, bias) in [(1, false, true), (2, true, false), (3, false, true)] {
+                    let input_size = [1, 5, 17, 64][seed as usize % 4];
+                    let config = Config { cell, input_size, hidden_size, num_layers, bias, bidirectional };
+                    seed += 1;
+                    let problem = Problem::random(config, steps, batch, num_layers > 1, seed);
+                    let expected = problem.solve();
+                    for set in InstructionSet::available() {
+                        let got = run(&problem, set, &Threads(2));
+                        worst = worst.max(check(&problem, &got, &expected, 5e-6));
+                        assert_eq!(got, run(&problem, set, &Serial), "threads change bits: {config:?}");
+                    }
+                }
+            }
+        }
+    }
+    println!("worst {worst:e}");
+}
