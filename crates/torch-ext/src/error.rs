@@ -8,6 +8,10 @@ use std::fmt;
 pub enum Error {
     /// libtorch refused; the text is its own, without the C++ backtrace.
     Torch(String),
+    /// An operation that cannot be recorded in autograd's graph; the text names it and the tensor.
+    Autograd(String),
+    /// A task on libtorch's threads panicked; the text is the panic's message.
+    Panic(String),
     /// An optimizer was given a value or a parameter that it cannot use (a `ValueError` in Python); torch's own words.
     Optimizer(String),
     /// A saved model, optimizer or scheduler that does not fit this one; torch's words where it has them.
@@ -25,6 +29,8 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Torch(message)
+            | Error::Autograd(message)
+            | Error::Panic(message)
             | Error::Optimizer(message)
             | Error::StateDict(message)
             | Error::File(message)

@@ -1,4 +1,4 @@
-//! The C++ shim: declarations, and the two functions that cross the border.
+//! The C++ shim: declarations, and what crosses the border: tensors, strings, panics.
 //!
 //! tch's `Tensor` holds a pointer to an `at::Tensor`; the shim takes those pointers as they are.
 
@@ -25,7 +25,36 @@ unsafe extern "C" {
     pub(crate) fn te_rng_set_state(state: *const C_tensor) -> *mut c_char;
     pub(crate) fn te_cpu_capability(capability: *mut *mut c_char) -> *mut c_char;
     pub(crate) fn te_seeded_randperm(n: i64, seed: u64, permutation: *mut *mut C_tensor) -> *mut c_char;
+    pub(crate) fn te_is_recording(inputs: *const *const C_tensor, n: usize) -> bool;
+    pub(crate) fn te_version(tensor: *const C_tensor) -> i64;
+    pub(crate) fn te_record(
+        name: *const c_char,
+        name_length: usize,
+        inputs: *const *const C_tensor,
+        n_inputs: usize,
+        outputs: *const *mut C_tensor,
+        n_outputs: usize,
+        closure: *mut c_void,
+        call: BackwardCall,
+        release: unsafe extern "C" fn(closure: *mut c_void),
+    ) -> *mut c_char;
+    pub(crate) fn te_num_threads() -> usize;
+    pub(crate) fn te_parallel_for(
+        tasks: usize,
+        run: unsafe extern "C" fn(job: *const c_void, begin: usize, end: usize),
+        job: *const c_void,
+    ) -> *mut c_char;
 }
+
+/// How the shim calls a backward closure: `Call` in autograd.cpp.
+pub(crate) type BackwardCall = unsafe extern "C" fn(
+    closure: *const c_void,
+    grads: *const *const C_tensor,
+    outputs: usize,
+    needed: *const bool,
+    inputs: usize,
+    input_grads: *mut *mut C_tensor,
+) -> *mut c_char;
 
 /// Turns what a shim function returned (null, or a message to be freed) into a `Result`.
 ///
@@ -61,4 +90,18 @@ pub(crate) fn new_tensor(call: impl FnOnce(*mut *mut C_tensor) -> *mut c_char) -
         check(call(&mut out))?;
         Ok(Tensor::from_ptr(out))
     }
+}
+
+/// A string for the shim, which frees it. A zero within the text ends it there.
+pub(crate) fn new_string(text: &str) -> *mut c_char {
+    // SAFETY: strndup reads at most `len` bytes and adds the zero.
+    unsafe { libc::strndup(text.as_ptr().cast(), text.len()) }
+}
+
+/// Calls Rust code that C++ is waiting for: a panic becomes its message, since it must not unwind through C++.
+pub(crate) fn catch_panic<T>(f: impl FnOnce() -> T) -> std::result::Result<T, String> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).map_err(|payload| {
+        let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".to_owned())
+    })
 }

@@ -4,6 +4,8 @@
 //! |---|---|---|
 //! | [`optim`] | optimizers whose arithmetic is PyTorch's to the bit and whose state is in reach | `torch.optim` |
 //! | [`StateDict`] | a model's tensors by name, to and from `.pt` and safetensors files | `Module.state_dict()` |
+//! | [`autograd`] | operations whose backward is a Rust closure | `torch.autograd.Function` |
+//! | [`parallel`] | Rust code on libtorch's own threads | `at::parallel_for` |
 //! | [`rng`] | the default CPU generator's state, permutations from a seed | `torch.get_rng_state`, `torch.randperm` |
 //! | [`cpu`] | the instruction set that libtorch uses | `torch.backends.cpu.get_cpu_capability` |
 //! | [`cuda`] | CUDA, loaded when it is wanted, or the reason why not | `torch.cuda.is_available` |
@@ -14,14 +16,16 @@
 //! example names torch-ext under `[dependencies]` and sets `build = "../torch-ext/build/rpath.rs"`; the result starts
 //! from any folder with no `LD_LIBRARY_PATH`.
 //!
-//! This is the only crate of the workspace with C++ (a shim of a few dozen lines in `csrc/`) and, with the CPU kernels,
+//! This is the only crate of the workspace with C++ (a shim of some hundred lines in `csrc/`) and, with the CPU kernels,
 //! the only one with `unsafe`.
 
+pub mod autograd;
 pub mod cpu;
 pub mod cuda;
 mod error;
 mod ffi;
 pub mod optim;
+pub mod parallel;
 pub mod rng;
 mod state_dict;
 

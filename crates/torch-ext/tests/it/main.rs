@@ -2,9 +2,11 @@
 
 #![allow(clippy::panic, clippy::unwrap_used)] // helpers of tests are tests, which clippy does not see
 
+mod autograd;
 mod clip;
 mod lr_scheduler;
 mod optim;
+mod parallel;
 mod rng;
 mod saved;
 mod state_dict;

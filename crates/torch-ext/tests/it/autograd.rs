@@ -1,0 +1,342 @@
+//! Operations whose backward is a Rust closure, beside torch's own.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tch::{Device, Kind, Tensor, no_grad};
+use torch_ext::Error;
+use torch_ext::autograd::{self, Backward};
+
+type Grads = Result<Vec<Option<Tensor>>, Box<dyn std::error::Error + Send + Sync>>;
+
+fn parameter(values: &[f32]) -> Tensor {
+    Tensor::from_slice(values).set_requires_grad(true)
+}
+
+/// x * x in plain Rust, element by element.
+fn square_of(x: &Tensor) -> Tensor {
+    let values = Vec::<f32>::try_from(&x.detach().reshape([-1])).unwrap();
+    Tensor::from_slice(&values.iter().map(|x| x * x).collect::<Vec<_>>()).reshape(x.size())
+}
+
+/// x * x with its derivative.
+fn square(x: &Tensor) -> Tensor {
+    let saved = x.shallow_clone();
+    one("Square", x, square_of(x), move |backward| Ok(vec![backward.grad(0).map(|grad| grad * &saved * 2.0)]))
+}
+
+/// One input, one output.
+fn one(name: &str, x: &Tensor, y: Tensor, backward: impl Fn(&Backward<'_>) -> Grads + Send + 'static) -> Tensor {
+    autograd::record(name, &[x], vec![y], backward).unwrap().remove(0)
+}
+
+/// A sum over x whose backward is `backward`, walked: the error's first line.
+fn walk(backward: impl Fn(&Backward<'_>) -> Grads + Send + 'static) -> String {
+    let x = parameter(&[1., 2., 3.]);
+    let y = one("Op", &x, square_of(&x), backward);
+    let error = y.sum(Kind::Float).f_backward().unwrap_err();
+    assert!(!x.grad().defined());
+    Error::from(error).to_string()
+}
+
+fn gradient(y: &Tensor, x: &Tensor, create_graph: bool) -> Result<Tensor, Error> {
+    Ok(Tensor::f_run_backward(&[y], &[x], true, create_graph)?.remove(0))
+}
+
+#[test]
+fn the_gradient_is_torchs_within_a_larger_graph() {
+    let loss = |x: &Tensor, square: fn(&Tensor) -> Tensor| {
+        let y = square(&(x.sin() * 3.0)).cumsum(0, Kind::Float);
+        (square(&y) * x).sum(Kind::Float) + x.exp().sum(Kind::Float)
+    };
+    let (ours, theirs) = (parameter(&[0.3, -1.2, 2.0, 0.0]), parameter(&[0.3, -1.2, 2.0, 0.0]));
+    let (a, b) = (loss(&ours, square), loss(&theirs, |x| x * x));
+    assert_eq!(a, b);
+    a.backward();
+    b.backward();
+    assert!(ours.grad().allclose(&theirs.grad(), 1e-6, 0.0, false), "{:?} {:?}", ours.grad(), theirs.grad());
+}
+
+#[test]
+fn outputs_that_nobody_uses_have_no_gradient() {
+    let x = parameter(&[1., 2.]);
+    let integers = Tensor::from_slice(&[7i64]);
+    let outputs = vec![square_of(&x), square_of(&x), integers];
+    let outputs = autograd::record("Three", &[&x], outputs, |backward| {
+        assert!(backward.grad(0).is_none() && backward.grad(2).is_none() && backward.grad(3).is_none());
+        assert_eq!(format!("{backward:?}"), "Backward { grads: [false, true, false], needs: [true] }");
+        Ok(vec![backward.grad(1).map(|grad| grad * 5.0)])
+    });
+    let outputs = outputs.unwrap();
+    assert_eq!(outputs.iter().map(Tensor::requires_grad).collect::<Vec<_>>(), [true, true, false]);
+    outputs[1].sum(Kind::Float).backward();
+    assert_eq!(x.grad(), Tensor::from_slice(&[5f32, 5.]));
+}
+
+#[test]
+fn the_closure_hears_which_gradients_are_wanted() {
+    let (x, constant, w) = (parameter(&[1.]), Tensor::from_slice(&[2f32]), parameter(&[3.]));
+    let none = Tensor::new();
+    let inputs = [&x, &constant, &w, &none];
+    let asked = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&asked);
+    let y = autograd::record("Op", &inputs, vec![square_of(&x)], move |backward| {
+        let bits = (0..5).filter(|&input| backward.needs(input)).map(|input| 1 << input).sum();
+        seen.store(bits, Ordering::Relaxed);
+        // What nobody asked for is ignored, as in torch.
+        let grad = || Some(Tensor::from_slice(&[9f32]));
+        Ok(vec![grad(), grad(), grad(), grad()])
+    });
+    let y = y.unwrap().remove(0);
+    assert_eq!(gradient(&y, &w, false).unwrap(), Tensor::from_slice(&[9f32]));
+    assert_eq!(asked.load(Ordering::Relaxed), 0b0100);
+    y.backward();
+    assert_eq!(asked.load(Ordering::Relaxed), 0b0101);
+    assert!(!constant.grad().defined());
+}
+
+#[test]
+fn nothing_is_recorded_without_need() {
+    let (x, constant) = (parameter(&[3.]), Tensor::from_slice(&[3f32]));
+    assert!(autograd::is_recording(&[&constant, &x]));
+    assert!(!autograd::is_recording(&[&constant]) && !autograd::is_recording(&[]));
+    assert!(!autograd::is_recording(&[&Tensor::new()]));
+    assert!(!no_grad(|| autograd::is_recording(&[&x])));
+    for y in [square(&constant), no_grad(|| square(&x))] {
+        assert!(!y.requires_grad());
+        assert_eq!(y, Tensor::from_slice(&[9f32]));
+    }
+}
+
+#[test]
+fn a_retained_graph_is_walked_twice_and_a_released_one_not() {
+    let x = parameter(&[3.]);
+    let y = square(&x);
+    for _ in 0..2 {
+        assert_eq!(gradient(&y, &x, false).unwrap(), Tensor::from_slice(&[6f32]));
+    }
+    y.backward();
+    let message = y.f_backward().unwrap_err().to_string();
+    assert!(message.contains("Trying to backward through the graph a second time"), "{message}");
+}
+
+#[test]
+fn a_change_in_place_between_forward_and_backward_is_torchs_error() {
+    let x = parameter(&[3.]);
+    let before = autograd::version(&x).unwrap();
+    let y = square(&x);
+    let _ = no_grad(|| x.shallow_clone().fill_(1.0));
+    assert_eq!(autograd::version(&x), Some(before + 1));
+    let message = y.f_backward().unwrap_err().to_string();
+    let torchs = "one of the variables needed for gradient computation has been modified by an inplace operation";
+    assert!(message.contains(torchs), "{message}");
+}
+
+#[test]
+fn second_derivatives_are_refused_in_plain_words() {
+    let x = parameter(&[3.]);
+    let wanted = "the derivative of Square's backward is not implemented (its backward is a Rust closure); \
+                  compute second derivatives with operations that have them";
+    let first = gradient(&square(&x), &x, true).unwrap();
+    assert_eq!(first.detach(), Tensor::from_slice(&[6f32]));
+    assert!(first.requires_grad());
+    assert_eq!(gradient(&first, &x, false).unwrap_err(), Error::Torch(wanted.to_owned()));
+    // and through the output's gradient alone
+    let scale = parameter(&[2.]);
+    let first = gradient(&(square(&x) * &scale), &x, true).unwrap();
+    assert_eq!(gradient(&first, &scale, false).unwrap_err(), Error::Torch(wanted.to_owned()));
+    // The closure runs without gradient mode, and what it returns stays its own.
+    let kept = Tensor::from_slice(&[1f32]);
+    let returned = kept.shallow_clone();
+    let y = one("Op", &x, square_of(&x), move |backward| {
+        assert!(!(backward.grad(0).unwrap() * 2.0).requires_grad());
+        Ok(vec![Some(returned.shallow_clone())])
+    });
+    assert!(gradient(&y, &x, true).unwrap().requires_grad());
+    assert!(!kept.requires_grad());
+}
+
+#[test]
+fn errors_and_panics_of_the_closure_arrive_as_errors() {
+    assert_eq!(walk(|_| Err("no room for the gates".into())), "no room for the gates");
+    assert_eq!(walk(|_| panic!("at step {}", 7)), "Op: the backward panicked: at step 7");
+    assert_eq!(walk(|_| std::panic::panic_any(7)), "Op: the backward panicked: without a message");
+    assert_eq!(walk(|_| Err("a zero\0within".into())), "a zero");
+}
+
+#[test]
+fn gradients_that_do_not_fit_are_named() {
+    assert_eq!(walk(|_| Ok(vec![])), "Op: the backward returned 0 gradients for 1 inputs");
+    assert_eq!(walk(|_| Ok(vec![None, None])), "Op: the backward returned 2 gradients for 1 inputs");
+    let ones = |shape: &[i64], kind| Ok(vec![Some(Tensor::ones(shape, (kind, Device::Cpu)))]);
+    // torch itself would sum the one and cast the other
+    assert_eq!(
+        walk(move |_| ones(&[2, 3], Kind::Float)),
+        "Op: the gradient of input 0 has shape [2, 3], but the input has shape [3]"
+    );
+    assert_eq!(
+        walk(move |_| ones(&[3], Kind::Double)),
+        "Op: the gradient of input 0 is Double on cpu, but the input is Float on cpu"
+    );
+}
+
+#[test]
+fn outputs_that_are_not_new_are_refused() {
+    let x = parameter(&[1.]);
+    let constant = Tensor::from_slice(&[1f32]);
+    let refused = |outputs: Vec<Tensor>| match autograd::record("Op", &[&x, &constant], outputs, |_| Ok(vec![])) {
+        Err(Error::Autograd(message)) => message,
+        other => panic!("{other:?}"),
+    };
+    let in_graph = "Op: output 1 is in autograd's graph already; compute the outputs under no_grad";
+    assert_eq!(refused(vec![square_of(&x), &x * &x]), in_graph);
+    let twice = "Op: output 1 is also an input or another output; return a copy of it";
+    assert_eq!(refused(vec![square_of(&x), constant.shallow_clone()]), twice);
+    let y = square_of(&x);
+    assert_eq!(refused(vec![y.shallow_clone(), y.shallow_clone()]), twice);
+    assert!(!y.requires_grad() && !constant.requires_grad());
+}
+
+#[test]
+fn a_view_of_a_new_buffer_may_be_an_output() {
+    let x = parameter(&[1., 2.]);
+    let buffer = square_of(&x);
+    let outputs = vec![buffer.narrow(0, 0, 1), buffer.narrow(0, 1, 1)];
+    let outputs = autograd::record("Op", &[&x], outputs, |backward| {
+        let part =
+            |i: usize| backward.grad(i).map_or_else(|| Tensor::zeros([1], (Kind::Float, Device::Cpu)), |g| g * 1.0);
+        Ok(vec![Some(Tensor::cat(&[part(0), part(1)], 0))])
+    });
+    (&outputs.unwrap()[1] * 7.0).backward();
+    assert_eq!(x.grad(), Tensor::from_slice(&[0f32, 7.]));
+}
+
+/// Counts how often it is dropped.
+struct Counted(Arc<AtomicUsize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn the_closure_is_dropped_exactly_once() {
+    let drops = Arc::new(AtomicUsize::new(0));
+    let count = || drops.swap(0, Ordering::Relaxed);
+    let operation = |x: &Tensor| {
+        let counted = Counted(Arc::clone(&drops));
+        one("Op", x, square_of(x), move |backward| {
+            let _ = &counted;
+            Ok(vec![backward.grad(0).map(|grad| grad * 1.0)])
+        })
+    };
+    let x = parameter(&[1.]);
+
+    let y = operation(&x);
+    assert_eq!(count(), 0);
+    drop(y); // the graph goes unwalked
+    assert_eq!(count(), 1);
+
+    let y = operation(&x);
+    assert_eq!(gradient(&y, &x, false).unwrap(), Tensor::from_slice(&[1f32])); // retained
+    assert_eq!(count(), 0);
+    y.backward(); // not retained
+    assert_eq!(count(), 1);
+    drop(y);
+    assert_eq!(count(), 0);
+
+    let _ = operation(&Tensor::from_slice(&[1f32])); // nothing to record
+    assert_eq!(count(), 1);
+
+    let counted = Counted(Arc::clone(&drops));
+    let refused = autograd::record("Op", &[&x], vec![x.shallow_clone()], move |_| {
+        let _ = &counted;
+        Ok(vec![])
+    });
+    assert!(refused.is_err());
+    assert_eq!(count(), 1);
+}
+
+#[test]
+fn a_panic_in_a_destructor_goes_no_further() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("in a destructor");
+        }
+    }
+    let (x, bomb) = (parameter(&[1.]), Bomb);
+    drop(one("Op", &x, square_of(&x), move |_| {
+        let _ = &bomb;
+        Ok(vec![None])
+    }));
+}
+
+#[test]
+fn a_long_chain_is_walked_and_freed() {
+    let x = parameter(&[1.]);
+    let mut y = x.shallow_clone();
+    for _ in 0..100_000 {
+        let saved = y.shallow_clone();
+        y = one("Same", &y, y.detach().copy(), move |backward| {
+            let _ = &saved;
+            Ok(vec![backward.grad(0).map(Tensor::shallow_clone)])
+        });
+    }
+    assert_eq!(gradient(&y, &x, false).unwrap(), Tensor::from_slice(&[1f32]));
+    drop(y); // link by link and not by recursion, which would need more stack than there is
+}
+
+#[test]
+fn another_thread_may_walk_the_graph() {
+    let x = parameter(&[3.]);
+    let y = square(&x);
+    std::thread::spawn(move || y.backward()).join().unwrap();
+    assert_eq!(x.grad(), Tensor::from_slice(&[6f32]));
+}
+
+#[test]
+fn two_threads_may_walk_one_retained_graph() {
+    let x = parameter(&[3.]);
+    let inside = Arc::new(AtomicUsize::new(0));
+    let y = one("Op", &x, square_of(&x), move |backward| {
+        assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "two threads at once");
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        inside.fetch_sub(1, Ordering::SeqCst);
+        Ok(vec![backward.grad(0).map(|grad| grad * 6.0)])
+    });
+    std::thread::scope(|scope| {
+        for (x, y) in [(x.shallow_clone(), y.shallow_clone()), (x.shallow_clone(), y.shallow_clone())] {
+            scope.spawn(move || {
+                for _ in 0..20 {
+                    assert_eq!(gradient(&y, &x, false).unwrap(), Tensor::from_slice(&[6f32]));
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_closure_may_walk_a_graph_of_its_own() {
+    let x = parameter(&[3.]);
+    let y = one("Square", &x, square_of(&x), |backward| {
+        let grad = tch::with_grad(|| {
+            let inner = parameter(&[3.]);
+            square(&inner).f_backward().map(|()| inner.grad())
+        })?;
+        Ok(vec![backward.grad(0).map(|outer| outer * grad)])
+    });
+    y.backward();
+    assert_eq!(x.grad(), Tensor::from_slice(&[6f32]));
+}
+
+#[test]
+fn tensors_of_inference_mode_keep_no_version() {
+    assert_eq!(autograd::version(&Tensor::new()), None);
+    let tensor = Tensor::from_slice(&[1f32]);
+    let before = autograd::version(&tensor).unwrap();
+    let _ = tensor.shallow_clone().fill_(2.0);
+    assert_eq!(autograd::version(&tensor), Some(before + 1));
+    assert_eq!(autograd::version(&tensor.view([1, 1])), Some(before + 1)); // shared with its views
+}
