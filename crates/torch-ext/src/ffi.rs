@@ -21,6 +21,11 @@ unsafe extern "C" {
     pub(crate) fn te_addcdiv_(this: *mut C_tensor, a: *const C_tensor, b: *const C_tensor, value: f64) -> *mut c_char;
     pub(crate) fn te_vector_norm(this: *const C_tensor, ord: f64, out: *mut *mut C_tensor) -> *mut c_char;
     pub(crate) fn te_clear_grad(this: *mut C_tensor) -> *mut c_char;
+    pub(crate) fn te_set_grad(this: *mut C_tensor, grad: *const C_tensor) -> *mut c_char;
+    pub(crate) fn te_adam_slots(slots: *mut AdamSlot, n: usize) -> *mut c_char;
+    pub(crate) fn te_sqrt(numbers: *mut f32, n: i64) -> *mut c_char;
+    pub(crate) fn te_fused_adam(slots: *const FusedAdamSlot, n: usize, options: *const FusedAdamOptions)
+    -> *mut c_char;
     pub(crate) fn te_rng_get_state(state: *mut *mut C_tensor) -> *mut c_char;
     pub(crate) fn te_rng_set_state(state: *const C_tensor) -> *mut c_char;
     pub(crate) fn te_cpu_capability(capability: *mut *mut c_char) -> *mut c_char;
@@ -44,6 +49,45 @@ unsafe extern "C" {
         run: unsafe extern "C" fn(job: *const c_void, begin: usize, end: usize),
         job: *const c_void,
     ) -> *mut c_char;
+}
+
+/// What `te_adam_slots` is told of a parameter, and what it answers: `AdamSlot` in optim.cpp.
+#[repr(C)]
+pub(crate) struct AdamSlot {
+    pub(crate) param: *const C_tensor,
+    /// Null where there is no state yet.
+    pub(crate) exp_avg: *const C_tensor,
+    pub(crate) exp_avg_sq: *const C_tensor,
+    /// 0: the parameter has no gradient; 1: the rest is filled in; 2: it has one, but not for a plain loop.
+    pub(crate) grad: i32,
+    pub(crate) numel: i64,
+    /// The elements of the parameter, its gradient, `exp_avg` and `exp_avg_sq`: `numel` each, none of them shared.
+    pub(crate) values: [*mut f32; 4],
+}
+
+/// A parameter of a fused step: `FusedAdamSlot` in optim.cpp.
+#[repr(C)]
+pub(crate) struct FusedAdamSlot {
+    pub(crate) param: *const C_tensor,
+    pub(crate) grad: *const C_tensor,
+    pub(crate) exp_avg: *const C_tensor,
+    pub(crate) exp_avg_sq: *const C_tensor,
+    /// Null without amsgrad.
+    pub(crate) max_exp_avg_sq: *const C_tensor,
+    pub(crate) step: f64,
+}
+
+/// `FusedAdamOptions` in optim.cpp.
+#[repr(C)]
+pub(crate) struct FusedAdamOptions {
+    pub(crate) lr: f64,
+    pub(crate) beta1: f64,
+    pub(crate) beta2: f64,
+    pub(crate) weight_decay: f64,
+    pub(crate) eps: f64,
+    pub(crate) amsgrad: bool,
+    pub(crate) maximize: bool,
+    pub(crate) decoupled_weight_decay: bool,
 }
 
 /// How the shim calls a backward closure: `Call` in autograd.cpp.

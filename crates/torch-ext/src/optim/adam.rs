@@ -1,4 +1,10 @@
-//! Adam (Kingma and Ba, 2015) and AdamW (Loshchilov and Hutter, 2019), after `_single_tensor_adam` of torch/optim/adam.py.
+//! Adam (Kingma and Ba, 2015) and AdamW (Loshchilov and Hutter, 2019), after torch/optim/adam.py.
+//!
+//! [`AdamOptions::update`] is `_single_tensor_adam`, operation by operation, for whatever tensors. [`exact`] computes the
+//! same bits for plain parameters in one pass, [`fused`] is `_fused_adam`.
+
+mod exact;
+mod fused;
 
 use pt_file::{Dict, Value};
 use tch::Tensor;
@@ -24,6 +30,9 @@ pub struct AdamOptions {
     pub maximize: bool,
     /// Decay the weights themselves and not by way of the gradient: AdamW (whose default weight decay is 1e-2).
     pub decoupled_weight_decay: bool,
+    /// Let one libtorch kernel update everything, as `fused=True` in Python. Its results are those of `fused=True` to the
+    /// bit; from those without they come to differ in the last bit.
+    pub fused: bool,
 }
 
 impl Default for AdamOptions {
@@ -36,6 +45,7 @@ impl Default for AdamOptions {
             amsgrad: false,
             maximize: false,
             decoupled_weight_decay: false,
+            fused: false,
         }
     }
 }
@@ -54,6 +64,14 @@ pub struct AdamState {
 }
 
 impl AdamState {
+    /// The state of `param`, zeros at first.
+    fn of<'a>(param: &Tensor, state: &'a mut Option<AdamState>, amsgrad: bool) -> Result<&'a mut AdamState> {
+        Ok(match state {
+            Some(state) => state,
+            None => state.insert(AdamState::new(param, amsgrad)?),
+        })
+    }
+
     fn new(param: &Tensor, amsgrad: bool) -> Result<AdamState> {
         Ok(AdamState {
             step: 0,
@@ -61,6 +79,22 @@ impl AdamState {
             exp_avg_sq: param.f_zeros_like()?,
             max_exp_avg_sq: if amsgrad { Some(param.f_zeros_like()?) } else { None },
         })
+    }
+}
+
+/// What the bias corrections make of the learning rate and of the denominator at a step.
+#[derive(Debug, Clone, Copy)]
+struct BiasCorrected {
+    step: u64,
+    step_size: f64,
+    denom: f64,
+}
+
+impl BiasCorrected {
+    fn at(step: u64, options: &AdamOptions) -> BiasCorrected {
+        let correction = |beta: f64| 1.0 - beta.powf(step as f64);
+        let (beta1, beta2) = options.betas;
+        BiasCorrected { step, step_size: options.lr / correction(beta1), denom: correction(beta2).powf(0.5) }
     }
 }
 
@@ -83,10 +117,7 @@ impl Rule for AdamOptions {
 
     fn update(&self, param: &mut Tensor, grad: &Tensor, state: &mut Option<AdamState>) -> Result<()> {
         let AdamOptions { lr, betas: (beta1, beta2), eps, weight_decay, .. } = *self;
-        let state = match state {
-            Some(state) => state,
-            None => state.insert(AdamState::new(param, self.amsgrad)?),
-        };
+        let state = AdamState::of(param, state, self.amsgrad)?;
         let mut grad = if self.maximize { grad.f_neg()? } else { grad.shallow_clone() };
 
         state.step += 1;
@@ -102,10 +133,7 @@ impl Rule for AdamOptions {
         let _ = state.exp_avg_sq.f_mul_scalar_(beta2)?;
         ops::addcmul_(&mut state.exp_avg_sq, &grad, &grad, 1.0 - beta2)?;
 
-        let step = state.step as f64;
-        let bias_correction1 = 1.0 - beta1.powf(step);
-        let bias_correction2 = 1.0 - beta2.powf(step);
-        let step_size = lr / bias_correction1;
+        let corrected = BiasCorrected::at(state.step, self);
         let second_moment = match &mut state.max_exp_avg_sq {
             Some(max) => {
                 let larger = max.f_maximum(&state.exp_avg_sq)?;
@@ -114,9 +142,13 @@ impl Rule for AdamOptions {
             }
             None => &mut state.exp_avg_sq,
         };
-        let mut denom = second_moment.f_sqrt()?.f_div_scalar(bias_correction2.powf(0.5))?;
+        let mut denom = second_moment.f_sqrt()?.f_div_scalar(corrected.denom)?;
         let _ = denom.f_add_scalar_(eps)?;
-        ops::addcdiv_(param, &state.exp_avg, &denom, -step_size)
+        ops::addcdiv_(param, &state.exp_avg, &denom, -corrected.step_size)
+    }
+
+    fn update_group(&self, params: &mut [Tensor], states: &mut [Option<AdamState>]) -> Result<()> {
+        if self.fused { fused::update_group(self, params, states) } else { exact::update_group(self, params, states) }
     }
 
     fn group(&self) -> Dict {
@@ -130,7 +162,7 @@ impl Rule for AdamOptions {
         group.insert("foreach", Value::None);
         group.insert("capturable", false);
         group.insert("differentiable", false);
-        group.insert("fused", Value::None);
+        group.insert("fused", if self.fused { Value::Bool(true) } else { Value::None });
         group.insert("decoupled_weight_decay", self.decoupled_weight_decay);
         group
     }
@@ -148,6 +180,7 @@ impl Rule for AdamOptions {
             amsgrad: group.bool("amsgrad")?,
             maximize: group.bool_or("maximize", false)?,
             decoupled_weight_decay: group.bool_or("decoupled_weight_decay", false)?,
+            fused: group.is_true("fused"),
         })
     }
 

@@ -58,7 +58,7 @@ pub type Sgd = Optimizer<SgdOptions>;
 /// RMSprop: `torch.optim.RMSprop(params, lr, alpha, eps, weight_decay, momentum, centered)`.
 pub type RmsProp = Optimizer<RmsPropOptions>;
 
-/// How one optimizer updates one parameter; its implementations are the option structs of this module.
+/// How one optimizer updates parameters; its implementations are the option structs of this module.
 pub trait Rule: Clone + Debug {
     /// What is remembered for one parameter from step to step.
     type State: Debug;
@@ -77,6 +77,15 @@ pub trait Rule: Clone + Debug {
     /// # Errors
     /// If libtorch refuses, say because shapes or devices differ.
     fn update(&self, param: &mut Tensor, grad: &Tensor, state: &mut Option<Self::State>) -> Result<()>;
+
+    /// Updates those of a group's parameters that have a gradient, each with its state, as [`Rule::update`] would. For
+    /// optimizers that know a quicker way than one after the other, which is what the default does.
+    ///
+    /// # Errors
+    /// As [`Rule::update`].
+    fn update_group(&self, params: &mut [Tensor], states: &mut [Option<Self::State>]) -> Result<()> {
+        update_each(self, params, states)
+    }
 
     /// The options as Python keeps them in a param group, in its order and without `params`.
     fn group(&self) -> Dict;
@@ -98,6 +107,17 @@ pub trait Rule: Clone + Debug {
     /// # Errors
     /// [`Error::StateDict`] if an entry is missing, of another type or of another shape.
     fn load(saved: &Saved<'_>, param: &Tensor) -> Result<Self::State>;
+}
+
+/// [`Rule::update`] of every parameter that has a gradient.
+fn update_each<R: Rule>(rule: &R, params: &mut [Tensor], states: &mut [Option<R::State>]) -> Result<()> {
+    for (param, state) in params.iter_mut().zip(states) {
+        let grad = param.grad();
+        if grad.defined() {
+            rule.update(param, &grad, state)?;
+        }
+    }
+    Ok(())
 }
 
 /// Refuses negative values and NaN, in torch's words.
@@ -211,14 +231,6 @@ impl<R: Rule> Optimizer<R> {
     /// If libtorch refuses; parameters before the offending one have then been updated.
     pub fn step(&mut self) -> Result<()> {
         let _guard = tch::no_grad_guard();
-        for group in &mut self.groups {
-            for (param, state) in group.params.iter_mut().zip(&mut group.states) {
-                let grad = param.grad();
-                if grad.defined() {
-                    group.options.update(param, &grad, state)?;
-                }
-            }
-        }
-        Ok(())
+        self.groups.iter_mut().try_for_each(|group| group.options.update_group(&mut group.params, &mut group.states))
     }
 }

@@ -40,3 +40,9 @@ pub(super) fn clear_grad(this: &mut Tensor) -> Result<()> {
     // SAFETY: as above.
     unsafe { ffi::check(ffi::te_clear_grad(this.as_mut_ptr())) }
 }
+
+/// `this.grad = grad`
+pub(super) fn set_grad(this: &mut Tensor, grad: &Tensor) -> Result<()> {
+    // SAFETY: as above.
+    unsafe { ffi::check(ffi::te_set_grad(this.as_mut_ptr(), grad.as_ptr())) }
+}

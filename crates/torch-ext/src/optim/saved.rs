@@ -101,7 +101,8 @@ fn group_dict<R: Rule>(group: &ParamGroup<R>, params: Vec<i64>) -> Value {
     let mut dict = loaded.clone();
     for (key, value) in ours.iter() {
         let known = loaded.get(key.clone());
-        let stays = known.is_some_and(|known| is_choice_of_code_path(key) || same(known, value));
+        let stays =
+            known.is_some_and(|known| is_choice_of_code_path(key) || same(known, value) || both_off(known, value));
         if !stays {
             dict.insert(key.clone(), value.clone());
         }
@@ -111,7 +112,13 @@ fn group_dict<R: Rule>(group: &ParamGroup<R>, params: Vec<i64>) -> Value {
 
 /// Options that choose among Python's implementations and mean nothing here.
 fn is_choice_of_code_path(key: &Key) -> bool {
-    matches!(key.as_str(), Some("foreach" | "capturable" | "differentiable" | "fused"))
+    matches!(key.as_str(), Some("foreach" | "capturable" | "differentiable"))
+}
+
+/// `None` leaves a switch to Python, `False` turns it off: neither turns it on.
+fn both_off(a: &Value, b: &Value) -> bool {
+    let off = |value: &Value| matches!(value, Value::None | Value::Bool(false));
+    off(a) && off(b)
 }
 
 /// Whether two values are equal to Python, to which 0 is 0.0.
@@ -164,6 +171,11 @@ impl<'a> Saved<'a> {
     /// For options that older versions of torch did not have.
     pub(crate) fn bool_or(&self, key: &str, default: bool) -> Result<bool> {
         if self.dict.get(key).is_some() { self.bool(key) } else { Ok(default) }
+    }
+
+    /// Whether a switch is on that may also be off, `None` or absent.
+    pub(crate) fn is_true(&self, key: &str) -> bool {
+        self.dict.get(key).and_then(Value::as_bool).unwrap_or(false)
     }
 
     pub(crate) fn floats(&self, key: &str) -> Result<Vec<f64>> {

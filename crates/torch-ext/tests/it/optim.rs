@@ -56,6 +56,20 @@ fn five_hundred_steps_equal_pytorch_to_the_bit() {
             }),
         ),
         ("torch.optim.AdamW(p, lr=0.01)", adam(|o| (o.decoupled_weight_decay, o.weight_decay) = (true, 0.01))),
+        ("torch.optim.Adam(p, lr=0.01, maximize=True)", adam(|o| o.maximize = true)),
+        ("torch.optim.Adam(p, lr=0.01, betas=(0.3, 0.99))", adam(|o| o.betas = (0.3, 0.99))),
+        ("torch.optim.Adam(p, lr=0.01, fused=True)", adam(|o| o.fused = true)),
+        (
+            "torch.optim.Adam(p, lr=0.01, weight_decay=0.1, amsgrad=True, fused=True)",
+            adam(|o| (o.weight_decay, o.amsgrad, o.fused) = (0.1, true, true)),
+        ),
+        ("torch.optim.Adam(p, lr=0.01, maximize=True, fused=True)", adam(|o| (o.maximize, o.fused) = (true, true))),
+        (
+            "torch.optim.AdamW(p, lr=0.01, amsgrad=True, fused=True)",
+            adam(|o| {
+                (o.decoupled_weight_decay, o.weight_decay, o.amsgrad, o.fused) = (true, 0.01, true, true);
+            }),
+        ),
         ("torch.optim.SGD(p, lr=0.01)", sgd(|_| ())),
         ("torch.optim.SGD(p, lr=0.01, momentum=0.9, dampening=0.1)", sgd(|o| (o.momentum, o.dampening) = (0.9, 0.1))),
         (
@@ -76,6 +90,95 @@ fn five_hundred_steps_equal_pytorch_to_the_bit() {
     assert_eq!(python.lines().count(), ours.len());
     for (i, (python, ours)) in python.lines().zip(ours).enumerate() {
         assert_eq!(ours, python, "{} after {} steps", cases[i / 3].0, [1, 10, 500][i % 3]);
+    }
+}
+
+/// Sizes with and without a remainder for every vector length, and around the block in which Adam computes (2040) and
+/// the sizes that libtorch shares among threads (2048 and 32768).
+const SIZES: [i64; 30] = [
+    1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 63, 64, 65, 100, 127, 128, 129, 300, 1000, 2039, 2040, 2041,
+    2049, 5000, 40000,
+];
+
+/// Prints the bits of every parameter after four steps with given gradients: from 1e-30 to 1e9, and zeros of either sign,
+/// subnormal numbers, infinity and NaN.
+const SIZES_PROGRAM: &str = r"
+torch.set_num_threads(int(sys.argv[1]))
+sizes = [int(n) for n in sys.argv[2:]]
+def numbers(n, seed):
+    i = torch.arange(n, dtype=torch.float64) + 17 * seed
+    return ((i * 0.7).sin() * 10 ** (39 * (i * 0.3).cos() ** 5 - 4).clamp(-30, 9)).float()
+special = [0.0, -0.0, 1e-45, -1e-40, math.inf, -math.inf, math.nan, 3e38]
+p = [numbers(n, 0).requires_grad_() for n in sizes]
+optimizer = torch.optim.Adam(p, lr=0.01)
+for step in range(1, 5):
+    for w in p:
+        g = numbers(len(w), step)
+        k = min(len(special), len(w) // 10)
+        g[:k] = torch.tensor(special[:k])
+        w.grad = g
+    optimizer.step()
+for w in p: print(bits([w]))
+";
+
+fn numbers(n: i64, seed: i64) -> Tensor {
+    let i = Tensor::arange(n, (Kind::Double, Device::Cpu)) + 17 * seed;
+    let exponent = (((&i * 0.3).cos().pow_tensor_scalar(5) * 39) - 4).clamp(-30, 9);
+    ((i * 0.7).sin() * Tensor::pow_scalar(10, &exponent)).to_kind(Kind::Float)
+}
+
+/// The same in Rust; each gradient is that of `(w * grad).sum()`.
+fn bits_of_sizes(threads: i32) -> Vec<String> {
+    tch::set_num_threads(threads);
+    let special = [0.0, -0.0, 1e-45, -1e-40, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, 3e38];
+    let params = SIZES.map(|n| numbers(n, 0).set_requires_grad(true));
+    let mut optimizer = Adam::new(&params, AdamOptions { lr: 0.01, ..AdamOptions::default() }).unwrap();
+    for step in 1..=4 {
+        optimizer.zero_grad().unwrap();
+        for (param, n) in params.iter().zip(SIZES) {
+            let grad = numbers(n, step);
+            let k = special.len().min(n as usize / 10);
+            grad.narrow(0, 0, k as i64).copy_(&Tensor::from_slice(&special[..k]));
+            (param * grad).sum(Kind::Float).backward();
+        }
+        optimizer.step().unwrap();
+    }
+    params.iter().map(|param| bits(std::slice::from_ref(param))).collect()
+}
+
+#[test]
+fn adam_equals_pytorch_at_every_size() {
+    for threads in ["1", "2"] {
+        let ours = bits_of_sizes(threads.parse().unwrap());
+        let sizes = SIZES.map(|n| n.to_string());
+        let args: Vec<&str> = std::iter::once(threads).chain(sizes.iter().map(String::as_str)).collect();
+        let Some(python) = python_torch::run("Adam's sizes", &format!("{PRELUDE}{SIZES_PROGRAM}"), &args) else {
+            return;
+        };
+        for ((ours, python), n) in ours.iter().zip(python.lines()).zip(SIZES) {
+            let differing =
+                ours.split(' ').zip(python.split(' ')).enumerate().find(|(_, (ours, python))| ours != python);
+            assert_eq!(differing, None, "size {n}, {threads} threads");
+        }
+    }
+}
+
+/// The instruction sets round differently; each is chosen for a whole process.
+#[test]
+fn adam_equals_pytorch_with_every_instruction_set() {
+    for (variable, value) in [
+        ("ATEN_CPU_CAPABILITY", "default"),
+        ("ATEN_CPU_CAPABILITY", "avx2"),
+        ("ATEN_CPU_CAPABILITY", "avx512"),
+        ("MKL_ENABLE_INSTRUCTIONS", "SSE4_2"),
+        ("MKL_ENABLE_INSTRUCTIONS", "AVX2"),
+    ] {
+        let test = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "optim::adam_equals_pytorch_at_every_size"])
+            .env(variable, value)
+            .output()
+            .unwrap();
+        assert!(test.status.success(), "{variable}={value}: {}", String::from_utf8_lossy(&test.stdout));
     }
 }
 

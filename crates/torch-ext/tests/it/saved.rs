@@ -35,7 +35,7 @@ for n, line in enumerate(lines):
     print(bits(p))
 ";
 
-const LINES: [&str; 7] = [
+const LINES: [&str; 9] = [
     "torch.optim.Adam(p, lr=0.01)",
     "torch.optim.Adam(p, lr=0.01, weight_decay=0.1, amsgrad=True, betas=(0.8, 0.99))",
     "torch.optim.AdamW(p, lr=0.01)",
@@ -43,6 +43,8 @@ const LINES: [&str; 7] = [
     "torch.optim.SGD(p, lr=0.01, momentum=0.9, nesterov=True)",
     "torch.optim.RMSprop(p)",
     "torch.optim.RMSprop(p, momentum=0.5, centered=True)",
+    "torch.optim.Adam(p, lr=0.01, fused=True)",
+    "torch.optim.AdamW(p, lr=0.01, amsgrad=True, fused=True)",
 ];
 
 /// 20 steps from the start, then 20 more; and 20 from Python's state. The files are those of the Python program.
@@ -88,13 +90,15 @@ fn each_side_goes_on_where_the_other_stopped() {
     let rms_prop = RmsPropOptions::default();
     let centered = RmsPropOptions { momentum: 0.5, centered: true, ..rms_prop.clone() };
     let ours = [
-        go_on(0, folder.path(), adam),
+        go_on(0, folder.path(), adam.clone()),
         go_on(1, folder.path(), decayed),
-        go_on(2, folder.path(), adam_w),
+        go_on(2, folder.path(), adam_w.clone()),
         go_on(3, folder.path(), sgd),
         go_on(4, folder.path(), nesterov),
         go_on(5, folder.path(), rms_prop),
         go_on(6, folder.path(), centered),
+        go_on(7, folder.path(), AdamOptions { fused: true, ..adam }),
+        go_on(8, folder.path(), AdamOptions { fused: true, amsgrad: true, ..adam_w }),
     ];
     let checked = python_torch::run("optimizer states", &program, &args("check")).unwrap();
     for (n, python) in made.lines().enumerate() {
@@ -102,6 +106,41 @@ fn each_side_goes_on_where_the_other_stopped() {
         assert_eq!(ours[n][1], python, "{}: Rust from Python's state", LINES[n]);
         assert_eq!(checked.lines().nth(n), Some(python), "{}: Python from Rust's state", LINES[n]);
     }
+}
+
+/// Ten steps each of the plain optimizer, the fused one and the plain one again, each with the state of the one before.
+const SWITCHED: &str = r"
+p = [weights(37), weights(5)]
+state = None
+for fused in (None, True, False):
+    optimizer = torch.optim.Adam(p, lr=0.01)
+    if state: optimizer.load_state_dict(state)
+    optimizer.param_groups[0]['fused'] = fused
+    for _ in range(10): train_step(optimizer, p)
+    state = optimizer.state_dict()
+    print(bits(p))
+";
+
+#[test]
+fn the_state_serves_the_fused_optimizer_and_the_plain_one() {
+    let params = [weights(37), weights(5)];
+    let mut state = None;
+    let mut ours = Vec::new();
+    for fused in [false, true, false] {
+        let mut optimizer = Adam::new(&params, AdamOptions { lr: 0.01, ..AdamOptions::default() }).unwrap();
+        if let Some(state) = &state {
+            optimizer.load_state_dict(state).unwrap();
+        }
+        optimizer.param_groups_mut()[0].options.fused = fused;
+        (0..10).for_each(|_| train_step(&mut optimizer, &params));
+        let saved = optimizer.state_dict().unwrap();
+        let group = &saved.get("param_groups").unwrap().as_slice().unwrap()[0];
+        assert_eq!(group.get("fused").and_then(Value::as_bool).unwrap_or(false), fused);
+        state = Some(saved);
+        ours.push(bits(&params));
+    }
+    let Some(python) = python_torch::run("switched optimizers", &format!("{PRELUDE}{SWITCHED}"), &[]) else { return };
+    assert_eq!(ours, python.lines().collect::<Vec<_>>());
 }
 
 fn adam() -> Adam {
