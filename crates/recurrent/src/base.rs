@@ -7,6 +7,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::config::{Mode, Nonlinearity, Options, check_dropout};
 use crate::error::Result;
+use crate::fused::Fused;
 use crate::parameters::Parameters;
 
 /// A layer without the types of its state.
@@ -15,6 +16,8 @@ pub(crate) struct Base {
     pub(crate) options: Options,
     pub(crate) parameters: Parameters,
     pub(crate) training: bool,
+    /// The kernels of the fused backend, if that is the one.
+    pub(crate) fused: Option<Fused>,
 }
 
 impl Base {
@@ -22,7 +25,7 @@ impl Base {
     pub(crate) fn build(options: Options, path: &Path<'_>) -> Result<Base> {
         options.validate()?;
         let parameters = Parameters::build(path, parameter_shapes(&options), options.hidden_size)?;
-        let base = Base { options, parameters, training: true };
+        let base = Base { options, parameters, training: true, fused: None };
         base.flatten_parameters()?;
         Ok(base)
     }

@@ -181,6 +181,10 @@ pub enum Error {
     UndefinedTensor,
     /// `load_state_dict` found names or shapes that do not fit; all of them, in one message.
     StateDict(String),
+    /// An unknown backend.
+    UnknownBackend(String),
+    /// The fused backend was asked for something that only the exact one computes; the text says what.
+    NotFused(String),
     /// libtorch refused; its own text without the C++ backtrace.
     Torch(String),
 }
@@ -216,7 +220,8 @@ impl Error {
             | Error::TotalLength { .. }
             | Error::UnpadCount { .. }
             | Error::NotAPermutation
-            | Error::DuplicateParameter(_) => PythonKind::ValueError,
+            | Error::DuplicateParameter(_)
+            | Error::UnknownBackend(_) => PythonKind::ValueError,
             Error::ScalarLengths | Error::UndefinedTensor => PythonKind::TypeError,
             Error::ScalarSequence | Error::NotTraced { .. } => PythonKind::IndexError,
             Error::Torch(message) => kind_of_torch_message(message),
@@ -233,7 +238,8 @@ impl Error {
             | Error::LengthsCount { .. }
             | Error::LengthTooLong { .. }
             | Error::UnknownPaddingSide(_)
-            | Error::StateDict(_) => PythonKind::RuntimeError,
+            | Error::StateDict(_)
+            | Error::NotFused(_) => PythonKind::RuntimeError,
         }
     }
 }
@@ -254,6 +260,8 @@ impl fmt::Display for Error {
             Error::ProjSizeTooLarge { .. } => f.write_str("proj_size has to be smaller than hidden_size"),
             Error::TooManyLayers(got) => write!(f, "num_layers can not be greater than 65536, but got {got}"),
             Error::NotFloat(_) => f.write_str("Only Tensors of floating point and complex dtype can require gradients"),
+            Error::UnknownBackend(name) => write!(f, "Unknown backend '{name}'. Select from 'exact' or 'fused'."),
+            Error::NotFused(what) => write!(f, "the fused backend {what}; Backend::Exact does it"),
             Error::DuplicateParameter(name) => write!(
                 f,
                 "the VarStore has a parameter '{name}' already: build the second layer on a path of its own, \

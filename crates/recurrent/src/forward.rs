@@ -35,7 +35,10 @@ impl Base {
     /// Output and new state of a padded or unbatched input; `hx` is the state's tensors (h, or h and c).
     pub(crate) fn forward(&self, input: &Tensor, hx: Option<Vec<&Tensor>>) -> Result<(Tensor, Vec<Tensor>)> {
         let padded = self.check_padded(input, hx)?;
-        let (output, state) = self.run(&padded.input, &padded.hx)?;
+        let (output, state) = match &self.fused {
+            Some(fused) => fused.run(self, &padded.input, &padded.hx)?,
+            None => self.run(&padded.input, &padded.hx)?,
+        };
         Ok((padded.unbatch(output)?, padded.unbatch_state(state)?))
     }
 
@@ -131,7 +134,7 @@ impl Base {
     }
 
     /// libtorch's operation: the one that Python calls, hence Python's bits.
-    fn run(&self, input: &Tensor, hx: &[Tensor]) -> Result<(Tensor, Vec<Tensor>)> {
+    pub(crate) fn run(&self, input: &Tensor, hx: &[Tensor]) -> Result<(Tensor, Vec<Tensor>)> {
         let Options { mode, bias, num_layers, dropout, bidirectional, batch_first, .. } = self.options;
         let (weights, training) = (self.weights(), self.training);
         let (output, state) = match mode {

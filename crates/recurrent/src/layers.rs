@@ -6,6 +6,7 @@ use std::fmt;
 use tch::nn::Path;
 use tch::{Device, Kind, Tensor};
 
+use crate::backend::Backend;
 use crate::base::Base;
 use crate::config::{GruConfig, LstmConfig, Nonlinearity, Options, RnnConfig};
 use crate::error::Result;
@@ -87,6 +88,22 @@ macro_rules! layer {
             /// As [`forward`](Self::forward).
             pub fn trace(&self, input: &Tensor, hx: Option<&$State>) -> Result<Trace<$State>> {
                 self.base.trace(input, hx.map(State::tensors), state_from)
+            }
+
+            /// Chooses what computes [`forward`](Self::forward): libtorch's own operations ([`Backend::Exact`], as after
+            /// construction) or this workspace's kernels ([`Backend::Fused`]). Parameters, shapes, checks and random
+            /// numbers are the same.
+            ///
+            /// # Errors
+            /// [`Error::NotFused`](crate::Error::NotFused) for a layer that the kernels do not compute: with projections,
+            /// not of f32, or not on the CPU. The backend then stays what it was.
+            pub fn set_backend(&mut self, backend: Backend) -> Result<()> {
+                self.base.set_backend(backend)
+            }
+
+            /// What computes `forward`.
+            pub fn backend(&self) -> Backend {
+                self.base.backend()
             }
 
             /// Dropout on, as after construction.
@@ -220,6 +237,14 @@ macro_rules! layer {
 
             fn trace(&self, input: &Tensor, hx: Option<&$State>) -> Result<Trace<$State>> {
                 self.trace(input, hx)
+            }
+
+            fn set_backend(&mut self, backend: Backend) -> Result<()> {
+                self.set_backend(backend)
+            }
+
+            fn backend(&self) -> Backend {
+                self.backend()
             }
 
             fn train(&mut self) {

@@ -50,12 +50,14 @@
 //! `VarStore`, and layer, store and optimizer see the same ones.
 #![forbid(unsafe_code)]
 
+mod backend;
 mod base;
 mod cell_base;
 mod cells;
 mod config;
 mod error;
 mod forward;
+mod fused;
 mod layers;
 mod packed;
 mod packing;
@@ -66,6 +68,7 @@ mod state;
 mod tensor;
 mod trace;
 
+pub use backend::Backend;
 pub use cells::{GruCell, LstmCell, RnnCell};
 pub use config::{GruConfig, LstmConfig, Nonlinearity, RnnConfig};
 pub use error::{Error, PythonKind, Result};

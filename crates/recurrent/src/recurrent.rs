@@ -4,6 +4,7 @@ use std::fmt;
 
 use tch::Tensor;
 
+use crate::backend::Backend;
 use crate::error::Result;
 use crate::packed::PackedSequence;
 use crate::trace::Trace;
@@ -53,6 +54,15 @@ pub trait Recurrent: sealed::Sealed + fmt::Display {
     /// # Errors
     /// As the method of the same name of each layer.
     fn trace(&self, input: &Tensor, hx: Option<&Self::State>) -> Result<Trace<Self::State>>;
+
+    /// Chooses what computes `forward`.
+    ///
+    /// # Errors
+    /// As the method of the same name of each layer.
+    fn set_backend(&mut self, backend: Backend) -> Result<()>;
+
+    /// What computes `forward`.
+    fn backend(&self) -> Backend;
 
     /// Dropout on.
     fn train(&mut self);

@@ -352,6 +352,18 @@ impl Network {
     }
 }
 
+impl Tape {
+    /// Steps of the sequences.
+    pub fn steps(&self) -> usize {
+        self.layout.steps
+    }
+
+    /// Sequences.
+    pub fn batch(&self) -> usize {
+        self.layout.batch
+    }
+}
+
 impl Weights {
     /// Whether they serve a network and a number of sequences: narrow networks have two arrangements, one for few sequences.
     pub fn fits(&self, network: &Network, batch: usize) -> bool {

@@ -7,6 +7,7 @@
 //! | [`autograd`] | operations whose backward is a Rust closure | `torch.autograd.Function` |
 //! | [`parallel`] | Rust code on libtorch's own threads | `at::parallel_for` |
 //! | [`rng`] | the default CPU generator's state, permutations from a seed | `torch.get_rng_state`, `torch.randperm` |
+//! | [`slices`] | the numbers of a CPU tensor as a Rust slice | `Tensor.numpy()` |
 //! | [`cpu`] | the instruction set that libtorch uses | `torch.backends.cpu.get_cpu_capability` |
 //! | [`cuda`] | CUDA, loaded when it is wanted, or the reason why not | `torch.cuda.is_available` |
 //! | [`version`] | the libtorch this build wants | `torch.__version__` |
@@ -27,6 +28,7 @@ mod ffi;
 pub mod optim;
 pub mod parallel;
 pub mod rng;
+pub mod slices;
 mod state_dict;
 
 pub use error::{Error, Result, first_line};
