@@ -1,0 +1,55 @@
+"""What the parts of bench.py share."""
+
+import csv
+import os
+import statistics
+import sys
+from contextlib import contextmanager
+
+PYTHON = ".venv/bin/python"
+PYTORCH = "pytorch"
+BACKENDS = ("exact",)  # of this workspace
+CONFIGS = (PYTORCH, *BACKENDS)
+
+
+def binary(name):
+    return os.path.join(os.environ.get("CARGO_TARGET_DIR", "target"), "release", name)
+
+
+def backend_option(backend):
+    return [] if BACKENDS == ("exact",) else [f"--backend={backend}"]
+
+
+def progress(line):
+    print(line, file=sys.stderr, flush=True)
+
+
+class Table:
+    def __init__(self, file, columns):
+        self.file = file
+        self.rows = csv.DictWriter(file, columns)
+        self.rows.writeheader()
+
+    def write(self, **row):
+        """On the disk at once: a run that is stopped leaves what it has measured."""
+        self.rows.writerow(row)
+        self.file.flush()
+
+
+@contextmanager
+def table(path, columns):
+    with open(path, "w", newline="") as file:
+        yield Table(file, columns)
+
+
+def grouped(rows, keys, quantities):
+    """{key values: {quantity: (median, lowest, highest)}}, in the order of the rows."""
+    groups = {}
+    for row in rows:
+        group = groups.setdefault(tuple(row[key] for key in keys), {name: [] for name in quantities})
+        for name in quantities:
+            group[name].append(float(row[name]))
+    return {
+        key: {name: (statistics.median(values), min(values), max(values)) for name, values in group.items()}
+        for key, group in groups.items()
+    }

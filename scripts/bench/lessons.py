@@ -1,0 +1,86 @@
+"""Whole programs: each lesson as a binary of this workspace and as its notebook's program."""
+
+import csv
+import itertools
+import os
+import pickle
+import subprocess
+import sys
+import time
+import zipfile
+from collections import OrderedDict
+
+import common
+
+# What both sides are called with. The parts of the long lessons are long enough to be in a steady state.
+LESSONS = ["text-rnn", "stock-lstm", "mnist-gru --epochs 1 --limit 200", "rnn-lm --epochs 1 --limit 100"]
+QUICK = ["text-rnn", "mnist-gru --epochs 1 --limit 10"]
+
+COLUMNS = ["program", "threads", "config", "round", "loop_s", "process_s", "memory_mb"]
+
+
+def measure(options, out):
+    """Appends a row per run to lessons.csv."""
+    with common.table(out / "lessons.csv", COLUMNS) as table:
+        for threads in options.threads:
+            for round_ in range(1, options.rounds + 1):
+                for program, config in itertools.product(QUICK if options.quick else LESSONS, common.CONFIGS):
+                    common.progress(f"lessons, {threads} threads, round {round_}: {program}, {config}")
+                    row = run(f"{program} --threads {threads}", config, out / "runs")
+                    table.write(program=program, threads=threads, config=config, round=round_, **row)
+
+
+def run(program, config, runs):
+    lesson, *arguments = program.split()
+    folder = runs / lesson
+    if config == common.PYTORCH:
+        notebook = f"notebooks-ref/{lesson.replace('-', '_')}.ipynb"
+        printed, seconds, memory = timed([common.PYTHON, "scripts/bench/notebook.py", notebook, *arguments])
+        loop = float(printed.split()[-1])
+    else:
+        # Nothing is checkpointed on the way, and neither side draws.
+        ours = [f"--out={folder}", "--overwrite", "--no-plots", "--quiet", "--checkpoint-every=1000000"]
+        _, seconds, memory = timed([common.binary(lesson), *arguments, *common.backend_option(config), *ours])
+        loop = train_seconds(folder / "checkpoint.pt")
+    return {"loop_s": round(loop, 6), "process_s": round(seconds, 4), "memory_mb": round(memory, 1)}
+
+
+def timed(command):
+    """What a program printed, its seconds from start to end, and the largest memory that it held, in MB.
+
+    Linux counts what the parent held as the child's: this program stays small, and imports no torch.
+    """
+    begun = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    printed = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - begun
+    process.returncode = os.waitstatus_to_exitcode(status)
+    process.stdout.close()
+    if process.returncode != 0:
+        sys.exit(f"bench.py: {' '.join(map(str, command))} ended with {process.returncode}:\n{printed}")
+    return printed, seconds, usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+
+
+def train_seconds(checkpoint):
+    """How long the loop took until its last state was taken, before the disk had it; summary.json has it rounded."""
+    with zipfile.ZipFile(checkpoint) as archive:
+        name = next(name for name in archive.namelist() if name.endswith("/data.pkl"))
+        with archive.open(name) as file:
+            return WithoutTensors(file).load()["train_seconds"]
+
+
+class WithoutTensors(pickle.Unpickler):
+    """Reads a checkpoint without torch; in the place of each tensor stands None."""
+
+    def persistent_load(self, _):
+        return None
+
+    def find_class(self, _, name):
+        return OrderedDict if name == "OrderedDict" else lambda *_: None
+
+
+def summary(out):
+    """The figures of each program, thread count and configuration: of each quantity (median, lowest, highest)."""
+    with open(out / "lessons.csv", newline="") as file:
+        return common.grouped(csv.DictReader(file), ("program", "threads", "config"), ("loop_s", "process_s", "memory_mb"))

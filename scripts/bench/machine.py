@@ -1,0 +1,78 @@
+"""What has to be known about a machine before its times mean anything."""
+
+import json
+import os
+import platform
+import resource
+import subprocess
+import time
+from pathlib import Path
+
+import common
+
+BUSY = 0.1  # cores in use by others, above which times are not to be trusted
+
+TORCH = """
+import json, torch
+print(json.dumps([torch.__version__, torch.backends.cpu.get_cpu_capability(), torch.backends.mkldnn.is_available(),
+                  torch.backends.mkl.is_available()]))
+"""
+
+
+def describe(command):
+    """An ordered dict of sentences for the head of the report."""
+    version, capability, onednn, mkl = json.loads(output(common.PYTHON, "-c", TORCH))
+    libraries = " and ".join(name for name, there in [("MKL", mkl), ("oneDNN", onednn)] if there)
+    changed = " with uncommitted changes" if output("git", "status", "--porcelain") else ""
+    return {
+        "CPU": f"{cpu_model()}, {os.cpu_count()} cores; libtorch computes with {capability}",
+        "System": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "PyTorch": f"{version} ({libraries or 'neither MKL nor oneDNN'}), Python {platform.python_version()}, eager",
+        "Rust": output("rustc", "--version"),
+        "Commit": output("git", "rev-parse", "--short", "HEAD") + changed,
+        "Command": f"`{command}`",
+        "Date": time.strftime("%Y-%m-%d %H:%M %Z"),
+    }
+
+
+def output(*command):
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+def cpu_model():
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+class Load:
+    """How many cores others keep busy, from its start on."""
+
+    def __init__(self):
+        self.begun = time.monotonic()
+        self.before = self.others()
+
+    def cores(self):
+        """None where the system does not say."""
+        now = self.others()
+        return None if now is None else max(0.0, (now - self.before) / (time.monotonic() - self.begun))
+
+    @staticmethod
+    def others():
+        """CPU seconds of the whole machine, less those of this program and of those that it has started and that have ended."""
+        try:
+            user, nice, system, _idle, _wait, irq, softirq, steal = map(int, Path("/proc/stat").read_text().split()[1:9])
+        except OSError:
+            return None
+        busy = (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+        used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        return busy - sum(usage.ru_utime + usage.ru_stime for usage in used)
+
+
+def cores_in_use(seconds=1.0):
+    load = Load()
+    time.sleep(seconds)
+    return load.cores()

@@ -1,0 +1,104 @@
+"""The Markdown of what bench.py has measured."""
+
+import cases
+import common
+import lessons
+
+NAMES = {"pytorch": "PyTorch", "exact": "exact", "fused": "fused"}
+
+
+def markdown(about, out, sections):
+    parts = ["\n".join(f"- {name}: {sentence}" for name, sentence in about.items())]
+    for section in sections:
+        parts += {"lessons": lesson_tables, "inference": inference_table, "sweep": sweep_table, "peers": peer_table}[section](out)
+    return "\n\n".join(parts) + "\n"
+
+
+def loads(cores, average):
+    shares = [f"{name} {busy:.2f}" for name, busy in cores.items() if busy is not None]
+    after = " ".join(f"{number:.2f}" for number in average)
+    return f"cores that other programs kept busy: {', '.join(shares) or 'not known'}; load average at the end {after}"
+
+
+def lesson_tables(out):
+    groups = lessons.summary(out)
+    keys = list(dict.fromkeys((program, threads) for program, threads, _ in groups))
+    tables = [
+        ("Training loop, its first step included, in ms", "loop_s", 1e3, True),
+        ("Whole program, from start to end, in ms", "process_s", 1e3, True),
+        ("Largest memory, in MB", "memory_mb", 1, False),
+    ]
+    for title, quantity, unit, ratios in tables:
+        rows = []
+        for program, threads in keys:
+            times = {config: groups[program, threads, config][quantity] for config in common.CONFIGS}
+            rows.append([f"`{program}`", threads, *compared(times, unit, ratios)])
+        yield title
+        yield table(["program", "threads", *heads(common.CONFIGS, ratios)], rows)
+
+
+def inference_table(out):
+    rows = []
+    for (_cell, _task, _hidden, batch, _length, threads), times in cases.read(out / "inference.csv").items():
+        rows.append([batch, threads, *compared(times, 1e3)])
+    yield "Inference of lesson 3's network (GRU(28, 128), 2 layers, 28 steps, and the linear map), in ms a call; PyTorch under " \
+        "`inference_mode`, this workspace under `no_grad`"
+    yield table(["batch", "threads", *heads(common.CONFIGS)], rows)
+
+
+def sweep_table(out):
+    """How fast over the whole sweep, by cell and task, and where it is slowest."""
+    groups = {}
+    for (cell, task, *sizes, threads), times in cases.read(out / "sweep.csv").items():
+        for config in common.BACKENDS:
+            ratio = times[common.PYTORCH][0] / times[config][0]
+            groups.setdefault((cell, task, threads, config), []).append((ratio, sizes))
+    rows = []
+    for (cell, task, threads, config), ratios in groups.items():
+        ratios.sort()
+        lowest, (hidden, batch, length) = ratios[0]
+        slower = sum(ratio < 1 for ratio, _ in ratios)
+        middle = ratios[len(ratios) // 2][0]
+        where = f"hidden {hidden}, batch {batch}, length {length}"
+        rows.append([cell.upper(), cases.TASKS[task], threads, config, f"{middle:.1f}x", f"{ratios[-1][0]:.1f}x", f"{lowest:.2f}x", where,
+                     f"{slower} of {len(ratios)}"])
+    yield "Sweep: how many times faster than PyTorch"
+    yield table(["cell", "task", "threads", "backend", "median", "highest", "lowest", "there", "slower"], rows)
+
+
+def peer_table(out):
+    rows = []
+    for (*_, batch, _length, threads), times in cases.read(out / "peers.csv").items():
+        pytorch = times[common.PYTORCH][0]
+        for config, (median, lowest, highest) in sorted(times.items(), key=lambda item: item[1]):
+            rows.append([NAMES.get(config, config), threads, figure((median, lowest, highest), 1e3),
+                         f"{batch / median:,.0f}", f"{pytorch / median:.2f}x"])
+    yield "Lesson 3's training step (batch 100, 28 steps, GRU(28, 128), 2 layers, cross-entropy, Adam), in ms"
+    yield table(["library", "threads", "ms a step", "samples a second", "beside PyTorch"], rows)
+
+
+def heads(configs, ratios=True):
+    names = [NAMES[config] for config in configs]
+    return names + [f"{name}, times faster" for name in names[1:]] if ratios else names
+
+
+def compared(times, unit, ratios=True):
+    """The figures of each configuration, and how many times faster than PyTorch it is."""
+    figures = [figure(times[config], unit) for config in common.CONFIGS]
+    pytorch = times[common.PYTORCH][0]
+    return figures + [f"{pytorch / times[backend][0]:.2f}x" for backend in common.BACKENDS] if ratios else figures
+
+
+def figure(times, unit):
+    median, lowest, highest = (digits(seconds * unit) for seconds in times)
+    return f"{median} ({lowest}-{highest})"
+
+
+def digits(number):
+    """Three of them, as far as they stand behind the point."""
+    return f"{number:.{max(0, 3 - len(str(int(number))) if number >= 1 else 3)}f}"
+
+
+def table(head, rows):
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
