@@ -35,13 +35,14 @@ template <class... Parts>
 }
 
 struct RustBackward final : Node {
-  RustBackward(edge_list&& edges, std::string name, std::shared_ptr<void> closure, Call call)
-      : Node(std::move(edges)), name_(std::move(name)), closure_(std::move(closure)), call_(call) {}
+  // Saves the inputs, so that autograd notices when one is changed in place before the backward.
+  RustBackward(edge_list&& edges, std::string name, at::Tensor* const* inputs, std::shared_ptr<void> closure, Call call)
+      : Node(std::move(edges)), name_(std::move(name)), closure_(std::move(closure)), call_(call) {
+    saved_.reserve(num_outputs());
+    for (size_t i = 0; i < num_outputs(); ++i) saved_.emplace_back(*inputs[i], /*is_output=*/false);
+  }
 
   std::string name() const override { return name_; }
-
-  // Saves an input, so that autograd notices when it is changed in place before the backward.
-  void save(const at::Tensor& input) { saved_.emplace_back(input, /*is_output=*/false); }
 
   void release_variables() override {
     std::shared_ptr<void> closure;  // dropped after the lock: what it holds may be the last reference to other nodes
@@ -164,8 +165,7 @@ char* te_record(const char* name, size_t name_length, at::Tensor* const* inputs,
     edge_list edges;
     edges.reserve(n_inputs);
     for (size_t i = 0; i < n_inputs; ++i) edges.push_back(inputs[i]->defined() ? impl::gradient_edge(*inputs[i]) : Edge());
-    const auto node = c10::make_intrusive<RustBackward>(std::move(edges), std::move(title), std::move(owned), call);
-    for (size_t i = 0; i < n_inputs; ++i) node->save(*inputs[i]);
+    const auto node = c10::make_intrusive<RustBackward>(std::move(edges), std::move(title), inputs, std::move(owned), call);
     for (size_t i = 0; i < n_outputs; ++i) {
       const bool differentiable = outputs[i]->defined() && isDifferentiableType(outputs[i]->scalar_type());
       if (differentiable) {

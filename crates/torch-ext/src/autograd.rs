@@ -72,9 +72,12 @@ pub fn version(tensor: &Tensor) -> Option<u32> {
 ///
 /// The outputs are new tensors of any shape, computed without recording (under [`tch::no_grad`], or through their data).
 /// `backward` is called at most once per walk with the outputs' gradients and returns one gradient per input, in order,
-/// each of its input's shape, kind and device; None stands for zero. Integer outputs are no part of the graph and have no
-/// gradient. The returned tensors are `outputs`; when nothing is to be recorded ([`is_recording`]) they are as they were,
-/// and `backward` is dropped.
+/// each of its input's shape, kind and device; None stands for zero. A returned gradient is autograd's from then on, which
+/// may make it an input's `grad` as it is: return no `detach()` or view of memory that you keep (a `shallow_clone` is safe:
+/// autograd sees that it is shared, and copies). Integer outputs are no part of the graph and have no gradient.
+///
+/// The returned tensors are `outputs`; when nothing is to be recorded ([`is_recording`]) they are as they were, and
+/// `backward` is dropped.
 ///
 /// # Errors
 /// If an output is in a graph already, is an input itself or appears twice; if an input was made in inference mode. The

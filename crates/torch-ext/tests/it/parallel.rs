@@ -1,9 +1,10 @@
 //! Work on libtorch's threads. The thread count is each calling thread's own, and every test has its own thread.
 
 use std::collections::HashSet;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Barrier, Mutex};
 use std::thread::ThreadId;
+use std::time::{Duration, Instant};
 
 use tch::{Kind, Tensor};
 use torch_ext::{Error, parallel};
@@ -37,10 +38,14 @@ fn every_task_runs_once() {
 fn two_threads_work_at_the_same_time() {
     tch::set_num_threads(2);
     assert_eq!(parallel::num_threads(), 2);
-    // Each task waits for the other: one thread alone would never come back.
-    let together = Barrier::new(2);
-    parallel::for_each(2, |_| {
-        together.wait();
+    // Each task waits for the other: one thread alone would wait for nobody.
+    let (here, deadline) = (AtomicUsize::new(0), Instant::now() + Duration::from_secs(20));
+    parallel::for_each(2, |task| {
+        here.fetch_add(1, Ordering::SeqCst);
+        while here.load(Ordering::SeqCst) < 2 {
+            assert!(Instant::now() < deadline, "task {task} is alone");
+            std::thread::yield_now();
+        }
     })
     .unwrap();
     let threads = threads_of(2);
