@@ -8,16 +8,12 @@ from contextlib import contextmanager
 
 PYTHON = ".venv/bin/python"
 PYTORCH = "pytorch"
-BACKENDS = ("exact",)  # of this workspace
+BACKENDS = ("exact", "fused")  # of this workspace
 CONFIGS = (PYTORCH, *BACKENDS)
 
 
 def binary(name):
     return os.path.join(os.environ.get("CARGO_TARGET_DIR", "target"), "release", name)
-
-
-def backend_option(backend):
-    return [] if BACKENDS == ("exact",) else [f"--backend={backend}"]
 
 
 def progress(line):

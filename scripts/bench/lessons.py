@@ -40,7 +40,7 @@ def run(program, config, runs):
     else:
         # Nothing is checkpointed on the way, and neither side draws.
         ours = [f"--out={folder}", "--overwrite", "--no-plots", "--quiet", "--checkpoint-every=1000000"]
-        _, seconds, memory = timed([common.binary(lesson), *arguments, *common.backend_option(config), *ours])
+        _, seconds, memory = timed([common.binary(lesson), *arguments, f"--backend={config}", *ours])
         loop = train_seconds(folder / "checkpoint.pt")
     return {"loop_s": round(loop, 6), "process_s": round(seconds, 4), "memory_mb": round(memory, 1)}
 

@@ -11,7 +11,7 @@ use std::error::Error;
 use std::io::{self, BufRead, Write};
 use std::time::Instant;
 
-use recurrent::{GruConfig, LstmConfig, Recurrent, RnnConfig};
+use recurrent::{Backend, GruConfig, LstmConfig, Recurrent, RnnConfig};
 use serde::{Deserialize, Serialize};
 use tch::nn::{Path, VarStore};
 use tch::{Device, Kind, Reduction, Tensor};
@@ -75,6 +75,7 @@ fn main() -> Result<()> {
     let [backend, threads] = arguments.as_slice() else {
         return Err("usage: bench BACKEND THREADS".into());
     };
+    let backend: Backend = backend.parse()?;
     tch::set_num_threads(threads.parse()?);
     let mut bench: Option<Bench> = None;
     for line in io::stdin().lock().lines() {
@@ -111,7 +112,7 @@ struct Bench {
 
 impl Bench {
     /// Draws weights, then data, in the order of `torch_worker.py`, and makes the first call.
-    fn new(work: Work, backend: &str) -> Result<Bench> {
+    fn new(work: Work, backend: Backend) -> Result<Bench> {
         tch::manual_seed(0);
         let vs = VarStore::new(Device::Cpu);
         let forward = layer(&work, &vs.root(), backend)?;
@@ -186,7 +187,7 @@ impl Bench {
 }
 
 /// The output of a layer under `path`, as a function of its input.
-fn layer(work: &Work, path: &Path<'_>, backend: &str) -> Result<Box<dyn Fn(&Tensor) -> recurrent::Result<Tensor>>> {
+fn layer(work: &Work, path: &Path<'_>, backend: Backend) -> Result<Box<dyn Fn(&Tensor) -> recurrent::Result<Tensor>>> {
     let path = path / "rnn";
     macro_rules! build {
         ($config:ident) => {{
@@ -204,11 +205,9 @@ fn layer(work: &Work, path: &Path<'_>, backend: &str) -> Result<Box<dyn Fn(&Tens
 fn ready<L: Recurrent + 'static>(
     mut layer: L,
     task: Task,
-    backend: &str,
+    backend: Backend,
 ) -> Result<Box<dyn Fn(&Tensor) -> recurrent::Result<Tensor>>> {
-    if backend != "exact" {
-        return Err(format!("unknown backend {backend:?}: it is exact").into());
-    }
+    layer.set_backend(backend)?;
     match task {
         Task::Forward => layer.eval(),
         Task::Backward | Task::Step => layer.train(),
