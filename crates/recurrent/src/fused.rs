@@ -40,7 +40,7 @@ impl Fused {
         if options.proj_size > 0 {
             return Err(Error::NotFused(format!("has no projections, and proj_size is {}", options.proj_size)));
         }
-        weights.iter().try_for_each(|weight| check("the weights", weight))?;
+        weights.iter().try_for_each(|weight| check("the weights are", weight))?;
         let config = Config {
             cell: match options.mode {
                 Mode::Rnn(Nonlinearity::Tanh) => Cell::RnnTanh,
@@ -59,9 +59,9 @@ impl Fused {
 
     /// What [`Base::run`] computes, by the kernels. Input and state have passed torch's checks.
     pub(crate) fn run(&self, base: &Base, input: &Tensor, hx: &[Tensor]) -> Result<(Tensor, Vec<Tensor>)> {
-        check("the input", input)?;
-        hx.iter().try_for_each(|state| check("the state", state))?;
-        base.weights().iter().try_for_each(|weight| check("the weights", weight))?;
+        base.weights().iter().try_for_each(|weight| check("the weights are", weight))?;
+        check("the input is", input)?;
+        hx.iter().try_for_each(|state| check("the state is", state))?;
         if input.numel() == 0 {
             return base.run(input, hx); // where libtorch has its own words
         }
@@ -263,8 +263,8 @@ fn check(what: &str, tensor: &Tensor) -> Result<()> {
     let (kind, device) = (tensor.f_kind()?, tensor.device());
     match (kind, device) {
         (Kind::Float, Device::Cpu) => Ok(()),
-        (Kind::Float, _) => Err(Error::NotFused(format!("computes on the CPU, and {what} are on {device:?}"))),
-        _ => Err(Error::NotFused(format!("computes in Float, and {what} are of kind {kind:?}"))),
+        (Kind::Float, _) => Err(Error::NotFused(format!("computes on the CPU, and {what} on {device:?}"))),
+        _ => Err(Error::NotFused(format!("computes in Float, and {what} of kind {kind:?}"))),
     }
 }
 

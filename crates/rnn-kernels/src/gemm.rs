@@ -24,8 +24,10 @@ pub(crate) struct Term {
 #[derive(Clone, Copy)]
 pub(crate) enum Start {
     Zero,
-    /// What is there.
+    /// What is there: the chain of multiply-adds goes on from it.
     Present,
+    /// What is there, but the chain starts from zero and is added at its end: a long sum in blocks loses less to rounding.
+    Apart,
     /// One number for each column.
     Columns(*const f32),
     /// One number for each row.
@@ -102,7 +104,7 @@ unsafe fn tile<S: Simd, const M: usize, const N: usize>(panel: &Panel<'_>, row: 
         for (i, sums) in sum.iter_mut().enumerate() {
             for (j, sum) in sums.iter_mut().enumerate() {
                 *sum = match panel.start {
-                    Start::Zero => S::splat(0.0),
+                    Start::Zero | Start::Apart => S::splat(0.0),
                     Start::Present => S::load(c.add(i * panel.c_row + j * S::LANES)),
                     Start::Columns(columns) => S::load(columns.add(j * S::LANES)),
                     Start::Rows(rows) => S::splat(*rows.add(row + i)),
@@ -128,7 +130,9 @@ unsafe fn tile<S: Simd, const M: usize, const N: usize>(panel: &Panel<'_>, row: 
         }
         for (i, sums) in sum.iter().enumerate() {
             for (j, sum) in sums.iter().enumerate() {
-                S::store(c.add(i * panel.c_row + j * S::LANES), *sum);
+                let c = c.add(i * panel.c_row + j * S::LANES);
+                let sum = if matches!(panel.start, Start::Apart) { S::add(S::load(c), *sum) } else { *sum };
+                S::store(c, sum);
             }
         }
     }

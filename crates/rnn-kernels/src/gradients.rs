@@ -171,7 +171,7 @@ impl Sums<'_> {
                         self.multiply(ones, 1, Block { at: row, row: 0 }, layout.pad(rows), start);
                     }
                 }
-                start = Start::Present;
+                start = Start::Apart;
             }
         }
         // SAFETY: as above.

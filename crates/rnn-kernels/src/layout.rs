@@ -77,6 +77,12 @@ const NARROW: usize = 32;
 /// Weights of a step, in numbers, from which on threads share its columns.
 const TEAM_STEP: usize = 100_000;
 
+/// Multiply-adds that a thread should have to do, a few times as long as it takes to start.
+const THREAD_WORK: usize = 250_000;
+
+/// What a nonlinearity costs, in multiply-adds.
+const NONLINEARITY: usize = 10;
+
 impl Arrangement {
     /// The quicker one.
     pub(crate) fn choose(config: &Config, batch: usize, kernels: &Kernels) -> Arrangement {
@@ -138,6 +144,16 @@ impl Layout {
             .map(|i| (cut(i), cut(i + 1) - cut(i)))
             .map(|(first, count)| Shard { first, count, width: self.pad(count) })
             .collect()
+    }
+
+    /// How many threads are worth their start.
+    pub(crate) fn useful_threads(&self, threads: usize) -> usize {
+        let config = &self.config;
+        let gates = config.cell.blocks() * config.hidden_size;
+        let products = |layer| gates * (config.layer_input(layer) + config.hidden_size + NONLINEARITY);
+        let step: usize = (0..config.num_layers).map(products).sum();
+        let work = self.steps * self.batch * config.directions() * step;
+        threads.min(work / THREAD_WORK).max(1)
     }
 
     /// Whether threads had better share the columns of each step than the batch: with fewer sequences than threads, and steps

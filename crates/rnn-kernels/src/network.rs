@@ -35,7 +35,8 @@ impl<'a> Sequence<'a> {
     }
 
     fn outside(&self, what: &'static str, steps: usize, batch: usize, features: usize) -> Result<Outside<*const f32>> {
-        let expected = (steps - 1) * self.step + (batch - 1) * self.batch + features;
+        let reach = |count: usize, stride: usize| (count - 1).saturating_mul(stride);
+        let expected = reach(steps, self.step).saturating_add(reach(batch, self.batch)).saturating_add(features);
         if self.data.len() < expected {
             return Err(Error::Length { what, expected, got: self.data.len() });
         }
@@ -285,15 +286,20 @@ impl Network {
         }
         let sums = Sums { layout, activations: &tape.activations, gradients: &computed, wanted: &wanted };
         let tasks = sums.tasks();
-        let threads = pool.threads().min(tasks.len());
+        let threads = layout.useful_threads(pool.threads()).min(tasks.len());
         let scratch = (0..threads).map(|_| sums.scratch()).collect::<Result<Vec<Buffer>>>()?;
         let next = AtomicUsize::new(0);
-        pool.for_each(threads, &|thread| {
+        let run = |thread: usize| {
             while let Some(task) = tasks.get(next.fetch_add(1, Relaxed)) {
                 // SAFETY: all shards are back; every task and every scratch has one thread.
                 unsafe { sums.compute(task, &scratch[thread]) };
             }
-        });
+        };
+        match threads {
+            0 => {}
+            1 => run(0),
+            _ => pool.for_each(threads, &run),
+        }
         Ok(())
     }
 
@@ -379,7 +385,7 @@ fn pack_forward<A: Arrange>(layout: &Layout, parameters: &[&[f32]], pool: &dyn P
     let parameters = by_direction(&layout.config, parameters)?;
     let layer = |row| row / layout.config.directions();
     let packed = (0..parameters.len()).map(|row| A::forward_weights(layout, layer(row))).collect::<Result<Vec<_>>>()?;
-    pool.for_each(packed.len(), &|row| A::fill_forward(layout, layer(row), &packed[row], &parameters[row]));
+    for_each(pool, layout, packed.len(), |row| A::fill_forward(layout, layer(row), &packed[row], &parameters[row]));
     Ok(packed)
 }
 
@@ -395,20 +401,37 @@ fn backward<A: Arrange>(
     let layer = |row| row / layout.config.directions();
     let weights =
         (0..parameters.len()).map(|row| A::backward_weights(layout, layer(row))).collect::<Result<Vec<_>>>()?;
-    pool.for_each(weights.len(), &|row| A::fill_backward(layout, layer(row), &weights[row], &parameters[row]));
+    for_each(pool, layout, weights.len(), |row| A::fill_backward(layout, layer(row), &weights[row], &parameters[row]));
     let pass = BackwardPass::<A> { layout, weights: &weights, activations: &tape.activations, gradients, io };
     // SAFETY: the slices were checked, and the shards are disjoint.
     run_shards(layout, pool, |shard, team| unsafe { pass.run(shard, team) });
     Ok(())
 }
 
+/// Packs side by side what is worth it.
+fn for_each(pool: &dyn Parallel, layout: &Layout, count: usize, work: impl Fn(usize) + Sync) {
+    if count > 1 && layout.config.hidden_size * layout.config.hidden_size >= WORTH_SHARING {
+        pool.for_each(count, &work);
+    } else {
+        (0..count).for_each(work);
+    }
+}
+
+/// Numbers of a weight from which on a second thread packs the next one meanwhile.
+const WORTH_SHARING: usize = 4096;
+
 /// Runs every shard, side by side; or the whole batch by itself with a team of threads, where that is quicker.
 fn run_shards(layout: &Layout, pool: &dyn Parallel, run: impl Fn(&Shard, Team<'_>) + Sync) {
-    if layout.needs_team(pool.threads()) {
+    let threads = layout.useful_threads(pool.threads());
+    if layout.needs_team(threads) {
         run(&layout.whole(), Team(Some(pool)));
         return;
     }
-    let shards = layout.shards(pool.threads());
+    let shards = layout.shards(threads);
+    if threads == 1 {
+        shards.iter().for_each(|shard| run(shard, Team(None)));
+        return;
+    }
     match &shards[..] {
         [shard] => run(shard, Team(None)),
         _ => pool.for_each(shards.len(), &|i| run(&shards[i], Team(None))),

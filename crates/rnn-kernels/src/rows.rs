@@ -47,18 +47,27 @@ impl Panels {
         self.buffer.at((group * self.padded + span.start) * self.depth + row * span.len())
     }
 
-    /// Fills all panels: `number` gives what belongs in a row and in a column of a group.
-    fn fill(&self, number: impl Fn(usize, usize, usize) -> f32) {
+    /// Fills all panels from a matrix: the number in `row` and `column` of a group is `row * by_row + column * by_column`
+    /// numbers behind the group's first.
+    fn fill(&self, matrix: &[f32], group_start: impl Fn(usize) -> usize, by_row: usize, by_column: usize) {
         const BLOCK: usize = 16; // columns at a time, so that the lines they come from stay in the cache
+        let size = self.columns.size;
         for (group, panel) in (0..self.columns.groups).flat_map(|g| (0..self.per_group()).map(move |p| (g, p))) {
-            let span = self.span(panel);
-            // SAFETY: the panel is that long, and this thread alone fills it.
-            let rows = unsafe { std::slice::from_raw_parts_mut(self.at(group, panel, 0), self.depth * span.len()) };
-            for first in (0..span.len()).step_by(BLOCK) {
-                let block = first..(first + BLOCK).min(span.len());
-                for (depth, row) in rows.chunks_exact_mut(span.len()).enumerate() {
-                    for (to, column) in row[block.clone()].iter_mut().zip(span.start + first..) {
-                        *to = if column < self.columns.size { number(depth, group, column) } else { 0.0 };
+            let (span, start) = (self.span(panel), group_start(group));
+            debug_assert!(start + (self.depth - 1) * by_row + (size - 1) * by_column < matrix.len());
+            for first in span.clone().step_by(BLOCK) {
+                let columns = first..(first + BLOCK).min(span.end);
+                for row in 0..self.depth {
+                    for column in columns.clone() {
+                        // SAFETY: the panel has `depth` rows of `span` numbers, and this thread alone fills it; the matrix
+                        // has a number for each row and for each column below `size`.
+                        unsafe {
+                            *self.at(group, panel, row).add(column - span.start) = if column < size {
+                                *matrix.get_unchecked(start + row * by_row + column * by_column)
+                            } else {
+                                0.0
+                            };
+                        }
                     }
                 }
             }
@@ -107,17 +116,15 @@ impl Arrange for Rows {
 
     fn fill_forward(layout: &Layout, layer: usize, weights: &ForwardWeights, parameters: &Parameters<'_>) {
         let (hidden, input) = (layout.config.hidden_size, layout.config.layer_input(layer));
-        weights.input.fill(|row, gate, column| parameters.weight_ih[(gate * hidden + column) * input + row]);
-        weights.hidden.fill(|row, gate, column| parameters.weight_hh[(gate * hidden + column) * hidden + row]);
+        weights.input.fill(parameters.weight_ih, |gate| gate * hidden * input, 1, input);
+        weights.hidden.fill(parameters.weight_hh, |gate| gate * hidden * hidden, 1, hidden);
         parameters.fill_bias(layout, layout.pad(hidden), &weights.bias);
     }
 
     fn fill_backward(layout: &Layout, layer: usize, weights: &BackwardWeights, parameters: &Parameters<'_>) {
         let (hidden, input) = (layout.config.hidden_size, layout.input(layer));
-        weights
-            .input
-            .fill(|row, group, column| parameters.weight_ih[row * input.count() + group * input.size + column]);
-        weights.hidden.fill(|row, _, column| parameters.weight_hh[row * hidden + column]);
+        weights.input.fill(parameters.weight_ih, |group| group * input.size, input.count(), 1);
+        weights.hidden.fill(parameters.weight_hh, |_| 0, hidden, 1);
     }
 
     unsafe fn project(

@@ -1,0 +1,192 @@
+//! The same behaviour: errors, graphs, changes of the weights.
+
+use recurrent::{Backend, Recurrent, pack_padded_sequence};
+use tch::{Kind, Tensor};
+
+use super::Problem;
+use crate::each;
+use crate::support::layer::{Layer, Spec, assert_error};
+use crate::support::seeded;
+use crate::support::tensors::{assert_same_bits, leaf, same_bits, uniform};
+
+fn fused(spec: &Spec) -> (tch::nn::VarStore, Layer) {
+    let (vs, mut layer) = spec.build().unwrap();
+    layer.set_backend(Backend::Fused).unwrap();
+    (vs, layer)
+}
+
+#[test]
+fn names() {
+    assert_eq!("fused".parse(), Ok(Backend::Fused));
+    assert_eq!(("exact".parse(), Backend::default()), (Ok(Backend::Exact), Backend::Exact));
+    assert_eq!((Backend::Exact.to_string(), Backend::Fused.to_string()), ("exact".to_owned(), "fused".to_owned()));
+    let error = "cuda".parse::<Backend>();
+    assert_error(error, "ValueError", "Unknown backend 'cuda'. Select from 'exact' or 'fused'.");
+}
+
+#[test]
+fn what_it_does_not_compute() {
+    let _guard = seeded(0);
+    let (_vs, mut layer) = Spec { proj_size: Some(2), ..Spec::new("LSTM", 3, 4) }.build().unwrap();
+    let words = "the fused backend has no projections, and proj_size is 2; Backend::Exact does it";
+    assert_error(layer.set_backend(Backend::Fused), "RuntimeError", words);
+    assert_eq!(each!(&layer, layer => Recurrent::backend(layer)), Backend::Exact);
+
+    let (_vs, mut layer) = Spec { dtype: "float64", ..Spec::new("GRU", 3, 4) }.build().unwrap();
+    let words = "the fused backend computes in Float, and the weights are of kind Double; Backend::Exact does it";
+    assert_error(layer.set_backend(Backend::Fused), "RuntimeError", words);
+
+    let (_vs, mut layer) = fused(&Spec::new("GRU", 3, 4));
+    let x = uniform(&[2, 2, 3], Kind::Float);
+    let Layer::Gru(gru) = &mut layer else { panic!() };
+    gru.to_kind(Kind::Double).unwrap();
+    assert_error(layer.forward(&x.to_kind(Kind::Double), None), "RuntimeError", words);
+}
+
+/// torch's checks come first, in torch's words.
+#[test]
+fn mistakes() {
+    let _guard = seeded(0);
+    let (_vs, layer) = fused(&Spec::new("LSTM", 3, 4));
+    let (_vs, exact) = Spec::new("LSTM", 3, 4).build().unwrap();
+    let double = uniform(&[2, 2, 3], Kind::Double);
+    let state = |shape: &[i64]| uniform(shape, Kind::Float);
+    let calls: [(Tensor, Option<Vec<Tensor>>); 7] = [
+        (double, None),
+        (state(&[2, 2, 4]), None),
+        (state(&[2, 2, 2, 3]), None),
+        (state(&[2, 2, 3]), Some(vec![state(&[1, 3, 4]), state(&[1, 2, 4])])),
+        (state(&[2, 2, 3]), Some(vec![state(&[1, 2, 4]), state(&[2, 2, 4])])),
+        (state(&[0, 2, 3]), None),
+        (Tensor::new(), None),
+    ];
+    for (input, hx) in calls {
+        let (ours, theirs) = (layer.forward(&input, hx.as_deref()), exact.forward(&input, hx.as_deref()));
+        assert_eq!(ours.unwrap_err().to_string(), theirs.unwrap_err().to_string());
+    }
+    let nothing = state(&[2, 0, 3]);
+    let (ours, theirs) = (layer.forward(&nothing, None), exact.forward(&nothing, None));
+    assert_eq!(ours.map(|y| y[0].size()).ok(), theirs.map(|y| y[0].size()).ok());
+}
+
+/// Packed weights are made anew whenever a parameter changed, in whatever way.
+#[test]
+fn changed_weights() {
+    let _guard = seeded(1);
+    for hidden_size in [8, 64] {
+        let spec = Spec { num_layers: 2, ..Spec::new("GRU", 5, hidden_size) };
+        let (vs, mut layer) = fused(&spec);
+        let x = uniform(&[4, 20, 5], Kind::Float);
+        let run = |layer: &Layer| tch::no_grad(|| layer.forward(&x, None).unwrap().remove(0));
+        let mut known = vec![run(&layer)];
+        let mut changed = |layer: &Layer, how: &str| {
+            let now = run(layer);
+            assert!(known.iter().all(|before| !same_bits(before, &now)), "{how} went unnoticed ({hidden_size})");
+            known.push(now);
+        };
+        let _ = tch::no_grad(|| layer.parameter("weight_hh_l1").get(0).fill_(0.5));
+        changed(&layer, "a view written in place");
+        each!(&mut layer, layer => layer.reset_parameters().unwrap());
+        changed(&layer, "reset_parameters");
+        let other = spec.build().unwrap().1;
+        let saved = each!(&other, layer => layer.state_dict());
+        each!(&mut layer, layer => layer.load_state_dict(&saved, true).unwrap());
+        changed(&layer, "load_state_dict");
+        let mut optimizer = torch_ext::optim::Adam::new(
+            vs.trainable_variables(),
+            torch_ext::optim::AdamOptions { lr: 0.1, ..Default::default() },
+        )
+        .unwrap();
+        layer.forward(&x, None).unwrap()[0].sum(Kind::Float).backward();
+        let before = run(&layer);
+        optimizer.step().unwrap();
+        assert!(!same_bits(&before, &run(&layer)), "Adam's step went unnoticed");
+    }
+}
+
+#[test]
+fn graphs() {
+    let _guard = seeded(2);
+    let (_vs, mut layer) = fused(&Spec { num_layers: 2, ..Spec::new("LSTM", 5, 12) });
+    let x = leaf(&uniform(&[4, 30, 5], Kind::Float));
+
+    // a retained graph, twice; then not once more
+    let loss = layer.forward(&x, None).unwrap()[0].square().sum(Kind::Float);
+    let walk = |keep| Tensor::f_run_backward(&[&loss], &[&x], keep, false);
+    let first = walk(true).unwrap().remove(0);
+    assert_same_bits(&walk(false).unwrap()[0], &first, "the second walk");
+    let again = walk(false).unwrap_err().to_string();
+    assert!(again.contains("Trying to backward through the graph a second time"), "{again}");
+
+    // second derivatives
+    let loss = layer.forward(&x, None).unwrap()[0].square().sum(Kind::Float);
+    let grad = Tensor::f_run_backward(&[&loss], &[&x], true, true).unwrap().remove(0);
+    assert_same_bits(&grad, &first, "with create_graph");
+    let error = grad.square().sum(Kind::Float).f_backward().unwrap_err().to_string();
+    assert!(error.contains("LSTM"), "{error}");
+
+    // weights changed between forward and backward
+    let loss = layer.forward(&x, None).unwrap()[0].sum(Kind::Float);
+    let _ = tch::no_grad(|| layer.parameter("weight_ih_l0").get(0).fill_(0.5));
+    let error = loss.f_backward().unwrap_err().to_string();
+    assert!(error.contains("modified by an inplace operation"), "{error}");
+
+    // nothing recorded
+    let y = tch::no_grad(|| layer.forward(&x, None).unwrap());
+    assert!(y.iter().all(|y| !y.requires_grad()));
+
+    // only some weights learn, and the input does not
+    for (name, parameter) in layer.named_parameters() {
+        let mut parameter = parameter.set_requires_grad(name.ends_with("hh_l1"));
+        parameter.zero_grad();
+    }
+    let problem = Problem::random(&Spec { num_layers: 2, ..Spec::new("LSTM", 5, 12) }, 4, 30, true);
+    let mut grads = |backend| {
+        layer.set_backend(backend).unwrap();
+        let y = layer.forward(&problem.x, problem.hx.as_deref()).unwrap();
+        (&y[0] * &problem.loss[0]).sum(Kind::Float).backward();
+        let take = |(_, mut parameter): (String, Tensor)| {
+            let grad = parameter.grad();
+            let grad = grad.defined().then(|| grad.copy());
+            if grad.is_some() {
+                parameter.zero_grad();
+            }
+            grad
+        };
+        layer.named_parameters().into_iter().map(take).collect::<Vec<_>>()
+    };
+    let (exact, fused) = (grads(Backend::Exact), grads(Backend::Fused));
+    for (exact, fused) in exact.iter().zip(&fused) {
+        match (exact, fused) {
+            (Some(exact), Some(fused)) => assert!((exact - fused).abs().max().double_value(&[]) < 1e-5),
+            (exact, fused) => assert_eq!((exact.is_some(), fused.is_some()), (false, false)),
+        }
+    }
+    assert_eq!(exact.iter().flatten().count(), 2);
+}
+
+/// Unbatched input; packed sequences and traces by libtorch's own operations, whatever the backend.
+#[test]
+fn other_forms() {
+    let _guard = seeded(3);
+    let spec = Spec { bidirectional: true, ..Spec::new("GRU", 5, 12) };
+    let (_vs, mut layer) = spec.build().unwrap();
+    let x = uniform(&[4, 3, 5], Kind::Float);
+    let packed = pack_padded_sequence(&x, &[4, 2, 1], false, true).unwrap();
+    let mut run = |backend| {
+        layer.set_backend(backend).unwrap();
+        let (data, state) = layer.forward_packed(&packed, None).unwrap();
+        let Layer::Gru(gru) = &layer else { panic!() };
+        let trace = gru.trace(&x, None).unwrap();
+        let unbatched = layer.forward(&x.select(1, 0), None).unwrap();
+        (data.data, state, trace.output, unbatched)
+    };
+    let (exact, fused) = (run(Backend::Exact), run(Backend::Fused));
+    assert_same_bits(&fused.0, &exact.0, "packed");
+    assert_same_bits(&fused.1[0], &exact.1[0], "packed, state");
+    assert_same_bits(&fused.2, &exact.2, "trace");
+    for (fused, exact) in fused.3.iter().zip(&exact.3) {
+        assert_eq!(fused.size(), exact.size());
+        assert!((fused - exact).abs().max().double_value(&[]) < 1e-6);
+    }
+}
