@@ -14,7 +14,7 @@
 //! is asked: before the first use both ways are tried on numbers of which many differ, against the operations themselves.
 //! If neither way gives their bits in every place, the operations do the work.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::{ptr, slice};
 
 use tch::Tensor;
@@ -23,10 +23,14 @@ use super::{AdamOptions, AdamState, BiasCorrected};
 use crate::error::Result;
 use crate::ffi::{self, AdamSlot};
 use crate::optim::{Rule, ops, update_each};
+use crate::parallel;
 
 /// Elements that go through both loops together: they stay in the cache, and libtorch takes the square roots of so few on
 /// the calling thread (it shares 2048 or more).
 const BLOCK: usize = 2040;
+
+/// Elements from which a parameter is shared among libtorch's threads, as its operations do (`at::internal::GRAIN_SIZE`).
+const SHARED: usize = 32768;
 
 /// Where libtorch uses a fused multiply-add on this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,7 +129,15 @@ struct Piece {
     factors: Factors,
 }
 
-/// The two loops, block by block.
+impl Piece {
+    /// At most [`BLOCK`] elements of a parameter from `begin` on.
+    fn new(slot: &AdamSlot, factors: Factors, begin: usize, len: usize) -> Piece {
+        // SAFETY: the callers keep `begin + len` within the length of all four.
+        Piece { values: slot.values.map(|first| unsafe { first.add(begin) }), len, factors }
+    }
+}
+
+/// Small parameters, gathered to blocks.
 struct Pass {
     pieces: Vec<Piece>,
     /// The elements of all pieces, at most [`BLOCK`].
@@ -135,12 +147,13 @@ struct Pass {
 impl Pass {
     fn push(&mut self, slot: &AdamSlot, factors: Factors) -> Result<()> {
         let numel = slot.numel as usize;
+        if numel >= SHARED {
+            return update_shared(slot, factors);
+        }
         let mut begin = 0;
         while begin < numel {
             let len = (numel - begin).min(BLOCK - self.len);
-            // SAFETY: `begin` is less than `numel`, the length of all four.
-            let values = slot.values.map(|first| unsafe { first.add(begin) });
-            self.pieces.push(Piece { values, len, factors });
+            self.pieces.push(Piece::new(slot, factors, begin, len));
             self.len += len;
             begin += len;
             if self.len == BLOCK {
@@ -152,37 +165,66 @@ impl Pass {
 
     /// Updates the pieces that have gathered.
     fn finish(&mut self) -> Result<()> {
-        if self.len == 0 {
-            return Ok(());
-        }
-        let mut roots = [0f32; BLOCK];
-        let mut rest = &mut roots[..self.len];
-        for Piece { values: [_, grad, exp_avg, exp_avg_sq], len, factors } in &self.pieces {
-            let (out, others) = rest.split_at_mut(*len);
-            rest = others;
-            // SAFETY: the shim has said that these are `len` floats each and share none; nobody else uses them now.
-            unsafe {
-                let grad = slice::from_raw_parts(*grad, *len);
-                let exp_avg = slice::from_raw_parts_mut(*exp_avg, *len);
-                let exp_avg_sq = slice::from_raw_parts_mut(*exp_avg_sq, *len);
-                moments(factors, grad, exp_avg, exp_avg_sq, out);
-            }
-        }
-        // SAFETY: `roots` has at least `self.len` floats; the message comes from the shim.
-        unsafe { ffi::check(ffi::te_sqrt(roots.as_mut_ptr(), self.len as i64))? };
-        let mut rest = &roots[..self.len];
-        for Piece { values: [param, _, exp_avg, _], len, factors } in &self.pieces {
-            let (roots, others) = rest.split_at(*len);
-            rest = others;
-            // SAFETY: as above.
-            unsafe {
-                apply(factors, roots, slice::from_raw_parts(*exp_avg, *len), slice::from_raw_parts_mut(*param, *len))
-            };
-        }
+        let updated = update_block(&self.pieces);
         self.pieces.clear();
         self.len = 0;
-        Ok(())
+        updated
     }
+}
+
+/// Updates a large parameter on libtorch's threads.
+fn update_shared(slot: &AdamSlot, factors: Factors) -> Result<()> {
+    struct Shared<'a>(&'a AdamSlot);
+    // SAFETY: each thread takes other elements of the slot, of which no two values share any.
+    unsafe impl Sync for Shared<'_> {}
+
+    impl Shared<'_> {
+        fn piece(&self, factors: Factors, block: usize) -> Piece {
+            let begin = block * BLOCK;
+            Piece::new(self.0, factors, begin, (self.0.numel as usize - begin).min(BLOCK))
+        }
+    }
+
+    let (shared, failed) = (Shared(slot), Mutex::new(Ok(())));
+    parallel::for_each((slot.numel as usize).div_ceil(BLOCK), |block| {
+        if let Err(error) = update_block(&[shared.piece(factors, block)]) {
+            *failed.lock().unwrap_or_else(PoisonError::into_inner) = Err(error);
+        }
+    })?;
+    failed.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Updates pieces of at most [`BLOCK`] elements in all.
+fn update_block(pieces: &[Piece]) -> Result<()> {
+    let len = pieces.iter().map(|piece| piece.len).sum();
+    if len == 0 {
+        return Ok(());
+    }
+    let mut roots = [0f32; BLOCK];
+    let mut rest = &mut roots[..len];
+    for Piece { values: [_, grad, exp_avg, exp_avg_sq], len, factors } in pieces {
+        let (out, others) = rest.split_at_mut(*len);
+        rest = others;
+        // SAFETY: the shim has said that these are `len` floats each and share none; nobody else uses them now.
+        unsafe {
+            let grad = slice::from_raw_parts(*grad, *len);
+            let exp_avg = slice::from_raw_parts_mut(*exp_avg, *len);
+            let exp_avg_sq = slice::from_raw_parts_mut(*exp_avg_sq, *len);
+            moments(factors, grad, exp_avg, exp_avg_sq, out);
+        }
+    }
+    // SAFETY: `roots` has at least `len` floats; the message comes from the shim.
+    unsafe { ffi::check(ffi::te_sqrt(roots.as_mut_ptr(), len as i64))? };
+    let mut rest = &roots[..len];
+    for Piece { values: [param, _, exp_avg, _], len, factors } in pieces {
+        let (roots, others) = rest.split_at(*len);
+        rest = others;
+        // SAFETY: as above.
+        let (exp_avg, param) =
+            unsafe { (slice::from_raw_parts(*exp_avg, *len), slice::from_raw_parts_mut(*param, *len)) };
+        apply(factors, roots, exp_avg, param);
+    }
+    Ok(())
 }
 
 /// Defines a function twice, for AVX2 with FMA and for every CPU, and calls the one that this CPU can run. Rust rounds as
@@ -233,11 +275,14 @@ fn moments_as<const LERP: bool, const ADDCMUL: bool>(
     // at::native::lerp starts from the nearer end.
     let near = weight.abs() < 0.5;
     let weight = if near { weight } else { weight - 1.0 };
-    for (((g, m), v), out) in grad.iter().zip(exp_avg).zip(exp_avg_sq).zip(out) {
-        let base = if near { *m } else { *g };
-        *m = multiply_add::<LERP>(weight, *g - *m, base);
-        *v = multiply_add::<ADDCMUL>(grad_sq * *g, *g, *v * beta2);
-        *out = *v;
+    // One length for all, which the compiler needs to use vectors.
+    let n = grad.len();
+    let (exp_avg, exp_avg_sq, out) = (&mut exp_avg[..n], &mut exp_avg_sq[..n], &mut out[..n]);
+    for i in 0..n {
+        let (g, m, v) = (grad[i], exp_avg[i], exp_avg_sq[i]);
+        exp_avg[i] = multiply_add::<LERP>(weight, g - m, if near { m } else { g });
+        let v = multiply_add::<ADDCMUL>(grad_sq * g, g, v * beta2);
+        (exp_avg_sq[i], out[i]) = (v, v);
     }
 }
 
@@ -298,4 +343,20 @@ fn numbers(n: i64, seed: i64) -> Tensor {
         f32::from_bits((mixed & 0x807f_ffff) | (exponent << 23))
     };
     Tensor::from_slice(&(0..n).map(number).collect::<Vec<f32>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libtorchs_rounding_is_recognised_and_no_other_passes_for_it() {
+        let _guard = tch::no_grad_guard();
+        let found = rounding_of_libtorch().unwrap();
+        let operations = rehearsal(None).unwrap();
+        for (lerp, addcmul) in [(true, true), (true, false), (false, true), (false, false)] {
+            let rounding = Rounding { lerp, addcmul };
+            assert_eq!(rehearsal(Some(rounding)).unwrap() == operations, rounding == found, "{rounding:?}");
+        }
+    }
 }
