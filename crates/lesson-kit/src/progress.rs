@@ -1,6 +1,6 @@
 //! Progress on stderr: a bar on a terminal, a line per epoch elsewhere. The only file that names indicatif.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -40,7 +40,11 @@ impl Progress {
                 bar.set_message(format!("loss {loss:.6}"));
                 bar.set_position(epoch.into());
             }
-            Progress::Lines { epochs } => eprintln!("epoch {epoch}/{epochs}  loss {loss:.6}"),
+            Progress::Lines { epochs } => {
+                // stderr has no buffer: eprintln! would write each part of the line by itself.
+                let line = format!("epoch {epoch}/{epochs}  loss {loss:.6}\n");
+                let _ = std::io::stderr().write_all(line.as_bytes()); // nobody is left to tell
+            }
             Progress::Hidden => {}
         }
     }
