@@ -113,4 +113,7 @@ def say_load(when, cores):
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)  # what was measured is in --out

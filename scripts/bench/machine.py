@@ -12,25 +12,29 @@ import common
 
 BUSY = 0.1  # cores in use by others, above which times are not to be trusted
 
+# What changes the speed of either side, where it is set.
+VARIABLES = ("RNN_KERNELS", "ATEN_CPU_CAPABILITY", "OMP_", "GOMP_", "MKL_", "DNNL_", "ONEDNN_", "LD_PRELOAD", "LIBTORCH")
+
 TORCH = """
-import json, torch
-print(json.dumps([torch.__version__, torch.backends.cpu.get_cpu_capability(), torch.backends.mkldnn.is_available(),
-                  torch.backends.mkl.is_available()]))
+import json, platform, torch
+print(json.dumps([torch.__version__, platform.python_version(), torch.backends.cpu.get_cpu_capability(),
+                  torch.backends.mkldnn.is_available(), torch.backends.mkl.is_available()]))
 """
 
 
 def describe(command):
-    """An ordered dict of sentences for the head of the report."""
-    version, capability, onednn, mkl = json.loads(output(common.PYTHON, "-c", TORCH))
+    """Sentences for the head of the report, by name."""
+    version, python, capability, onednn, mkl = json.loads(output(common.PYTHON, "-c", TORCH))
+    variables = [f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith(VARIABLES)]
     libraries = " and ".join(name for name, there in [("MKL", mkl), ("oneDNN", onednn)] if there)
     changed = " with uncommitted changes" if output("git", "status", "--porcelain") else ""
     return {
         "CPU": f"{cpu_model()}, {os.cpu_count()} cores; libtorch computes with {capability}",
         "System": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "PyTorch": f"{version} ({libraries or 'neither MKL nor oneDNN'}), Python {platform.python_version()}, eager",
+        "PyTorch": f"{version} ({libraries or 'neither MKL nor oneDNN'}), Python {python}, eager",
         "Rust": output("rustc", "--version"),
         "Commit": output("git", "rev-parse", "--short", "HEAD") + changed,
-        "Command": f"`{command}`",
+        "Command": f"`{' '.join([*variables, command])}`",
         "Date": time.strftime("%Y-%m-%d %H:%M %Z"),
     }
 
