@@ -181,6 +181,11 @@ char* te_fused_adam(const FusedAdamSlot* slots, size_t n, const FusedAdamOptions
           l.params, l.grads, l.exp_avgs, l.exp_avg_sqs, l.max_exp_avg_sqs, l.steps, o->lr, o->beta1, o->beta2,
           o->weight_decay, o->eps, o->amsgrad, o->maximize, std::nullopt, std::nullopt);
     }
+    // The kernels do not count the parameters' versions up (nor do they in Python: the gradients of whoever steps between
+    // forward and backward are silently wrong there).
+    for (size_t i = 0; i < n; i++) {
+      slots[i].param->unsafeGetTensorImpl()->bump_version();
+    }
   });
 }
 }

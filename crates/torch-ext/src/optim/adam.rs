@@ -98,6 +98,14 @@ impl BiasCorrected {
     }
 }
 
+fn refuse_sparse(grad: &Tensor) -> Result<()> {
+    if grad.is_sparse() {
+        let message = "Adam does not support sparse gradients, please consider SparseAdam instead";
+        return Err(Error::Torch(message.to_owned()));
+    }
+    Ok(())
+}
+
 impl Rule for AdamOptions {
     type State = AdamState;
 
@@ -116,6 +124,7 @@ impl Rule for AdamOptions {
     }
 
     fn update(&self, param: &mut Tensor, grad: &Tensor, state: &mut Option<AdamState>) -> Result<()> {
+        refuse_sparse(grad)?;
         let AdamOptions { lr, betas: (beta1, beta2), eps, weight_decay, .. } = *self;
         let state = AdamState::of(param, state, self.amsgrad)?;
         let mut grad = if self.maximize { grad.f_neg()? } else { grad.shallow_clone() };

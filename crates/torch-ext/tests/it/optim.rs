@@ -204,6 +204,37 @@ fn a_parameter_without_gradient_is_left_alone() {
 }
 
 #[test]
+fn what_adam_cannot_update_is_refused_in_torchs_words() {
+    for fused in [false, true] {
+        // F.embedding(torch.tensor([1]), w, sparse=True).sum().backward(); optimizer.step()
+        let w = Tensor::ones([4, 2], (Kind::Float, Device::Cpu)).set_requires_grad(true);
+        let mut optimizer = Adam::new([&w], AdamOptions { fused, ..AdamOptions::default() }).unwrap();
+        Tensor::embedding(&w, &Tensor::from_slice(&[1i64]), -1, false, true).sum(Kind::Float).backward();
+        let message = optimizer.step().unwrap_err().to_string();
+        assert_eq!(message, "Adam does not support sparse gradients, please consider SparseAdam instead");
+    }
+    let w = Tensor::ones([2], (Kind::ComplexFloat, Device::Cpu)).set_requires_grad(true);
+    let mut optimizer = Adam::new([&w], AdamOptions { fused: true, ..AdamOptions::default() }).unwrap();
+    w.abs().sum(Kind::Float).backward();
+    let message = optimizer.step().unwrap_err().to_string();
+    assert!(message.starts_with("`fused=True` requires all the params to be floating point Tensors of"), "{message}");
+}
+
+/// `(w * w).sum()` keeps w for the way back; Adam's step changes it in place.
+#[test]
+fn autograd_notices_a_step_between_forward_and_backward() {
+    for fused in [false, true] {
+        let w = weights(5);
+        let mut optimizer = Adam::new([&w], AdamOptions { fused, ..AdamOptions::default() }).unwrap();
+        (0..2).for_each(|_| train_step(&mut optimizer, std::slice::from_ref(&w)));
+        let loss = (&w * &w).sum(Kind::Float);
+        optimizer.step().unwrap();
+        let message = loss.f_backward().unwrap_err().to_string();
+        assert!(message.contains("has been modified by an inplace operation"), "{message}");
+    }
+}
+
+#[test]
 fn groups_have_options_of_their_own() {
     let param = || Tensor::ones([1], (Kind::Float, Device::Cpu)).set_requires_grad(true);
     let (a, b) = (param(), param());

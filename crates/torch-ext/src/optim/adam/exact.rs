@@ -11,10 +11,9 @@
 //! ```
 //!
 //! What a CPU decides is whether `m + w (..)` and `.. + (c g) g` are rounded once (a fused multiply-add) or twice. libtorch
-//! is asked: before the first use both ways are tried on numbers of which many differ, against the operations themselves.
-//! If neither way gives their bits in every place, the operations do the work.
+//! is asked ([`Rounding::of_libtorch`]); if no way gives the bits of its operations, they do the work.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::{ptr, slice};
 
 use tch::Tensor;
@@ -22,8 +21,12 @@ use tch::Tensor;
 use super::{AdamOptions, AdamState, BiasCorrected};
 use crate::error::Result;
 use crate::ffi::{self, AdamSlot};
-use crate::optim::{Rule, ops, update_each};
+use crate::optim::{Rule, update_each};
 use crate::parallel;
+
+mod rounding;
+
+use rounding::Rounding;
 
 /// Elements that go through both loops together: they stay in the cache, and libtorch takes the square roots of so few on
 /// the calling thread (it shares 2048 or more).
@@ -31,13 +34,6 @@ const BLOCK: usize = 2040;
 
 /// Elements from which a parameter is shared among libtorch's threads, as its operations do (`at::internal::GRAIN_SIZE`).
 const SHARED: usize = 32768;
-
-/// Where libtorch uses a fused multiply-add on this machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Rounding {
-    lerp: bool,
-    addcmul: bool,
-}
 
 /// The same for every parameter of a step, but for what depends on its step count.
 #[derive(Debug, Clone, Copy)]
@@ -72,10 +68,9 @@ pub(super) fn update_group(
     params: &mut [Tensor],
     states: &mut [Option<AdamState>],
 ) -> Result<()> {
-    static ROUNDING: OnceLock<Option<Rounding>> = OnceLock::new();
     let plain = options.weight_decay == 0.0 && !options.amsgrad && !options.maximize;
     // The first step, which makes the states, is the operations' in any case.
-    let rounding = (plain && states.iter().any(Option::is_some)).then(|| *ROUNDING.get_or_init(rounding_of_libtorch));
+    let rounding = (plain && states.iter().any(Option::is_some)).then(Rounding::of_libtorch);
     update_plain(options, rounding.flatten(), params, states)
 }
 
@@ -213,6 +208,7 @@ fn update_block(pieces: &[Piece]) -> Result<()> {
             moments(factors, grad, exp_avg, exp_avg_sq, out);
         }
     }
+    // The kernel itself, below libtorch's thread-local settings, so that any thread may call it.
     // SAFETY: `roots` has at least `len` floats; the message comes from the shim.
     unsafe { ffi::check(ffi::te_sqrt(roots.as_mut_ptr(), len as i64))? };
     let mut rest = &roots[..len];
@@ -297,66 +293,6 @@ for_this_cpu! {
         let Factors { step_size, denom, eps, .. } = *factors;
         for ((p, m), root) in param.iter_mut().zip(exp_avg).zip(roots) {
             *p += (step_size * *m) / (*root / denom + eps);
-        }
-    }
-}
-
-/// The rounding that gives the bits of libtorch's operations; `None` if none does, or libtorch refuses.
-fn rounding_of_libtorch() -> Option<Rounding> {
-    let operations = rehearsal(None).ok()?;
-    [(true, true), (false, false), (true, false), (false, true)]
-        .map(|(lerp, addcmul)| Rounding { lerp, addcmul })
-        .into_iter()
-        .find(|rounding| rehearsal(Some(*rounding)).is_ok_and(|bits| bits == operations))
-}
-
-/// Three steps on parameters of sizes with and without a remainder for any vector length, with a small and a large weight
-/// of `lerp_`: the bits of all that Adam writes.
-fn rehearsal(rounding: Option<Rounding>) -> Result<Vec<u32>> {
-    let mut bits = Vec::new();
-    for betas in [(0.9, 0.999), (0.3, 0.9)] {
-        let options = AdamOptions { lr: 0.01, betas, ..AdamOptions::default() };
-        let mut params = [1i64, 45, 131].map(|numel| numbers(numel, 1).set_requires_grad(true));
-        let mut states = [None, None, None];
-        for step in 1..=3 {
-            for param in &mut params {
-                let grad = numbers(param.numel() as i64, 7 * step);
-                ops::set_grad(param, &grad)?;
-            }
-            update_plain(&options, rounding, &mut params, &mut states)?;
-        }
-        for (param, state) in params.iter().zip(states.iter().flatten()) {
-            for tensor in [param, &state.exp_avg, &state.exp_avg_sq] {
-                bits.extend(Vec::<f32>::try_from(tensor.f_detach()?)?.into_iter().map(f32::to_bits));
-            }
-        }
-    }
-    Ok(bits)
-}
-
-/// Numbers of either sign from 2^-20 to 2^3 with all bits in use.
-fn numbers(n: i64, seed: i64) -> Tensor {
-    let number = |i: i64| {
-        let mixed = ((i + 1000 * seed) as u32).wrapping_mul(0x9e37_79b9);
-        let mixed = (mixed ^ (mixed >> 15)).wrapping_mul(0x85eb_ca6b);
-        let exponent = 107 + (mixed >> 24) % 23;
-        f32::from_bits((mixed & 0x807f_ffff) | (exponent << 23))
-    };
-    Tensor::from_slice(&(0..n).map(number).collect::<Vec<f32>>())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn libtorchs_rounding_is_recognised_and_no_other_passes_for_it() {
-        let _guard = tch::no_grad_guard();
-        let found = rounding_of_libtorch().unwrap();
-        let operations = rehearsal(None).unwrap();
-        for (lerp, addcmul) in [(true, true), (true, false), (false, true), (false, false)] {
-            let rounding = Rounding { lerp, addcmul };
-            assert_eq!(rehearsal(Some(rounding)).unwrap() == operations, rounding == found, "{rounding:?}");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::ptr;
 
 use tch::{Device, Kind, Tensor};
 
-use super::{AdamOptions, AdamState};
+use super::{AdamOptions, AdamState, refuse_sparse};
 use crate::error::{Error, Result};
 use crate::ffi::{self, FusedAdamOptions, FusedAdamSlot};
 
@@ -22,10 +22,7 @@ pub(super) fn update_group(
         if !grad.defined() {
             continue;
         }
-        if grad.is_sparse() {
-            let message = "Adam does not support sparse gradients, please consider SparseAdam instead";
-            return Err(Error::Torch(message.to_owned()));
-        }
+        refuse_sparse(&grad)?;
         if state.is_none() {
             check_is_supported(param)?;
         }
