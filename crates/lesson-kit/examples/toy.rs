@@ -13,6 +13,7 @@ const LESSON: Lesson = Lesson {
     defaults: Defaults { epochs: 20, lr: 0.01, hidden_size: 1, num_layers: 1, batch_size: None },
     pictures: &[],
     tolerances: &[],
+    fused_losses: None,
 };
 
 /// Fit a straight line

@@ -24,6 +24,7 @@ use crate::{Lesson, args, exit, resume};
 ///     defaults: Defaults { epochs: 500, lr: 0.01, hidden_size: 5, num_layers: 1, batch_size: None },
 ///     pictures: &[],
 ///     tolerances: &[],
+///     fused_losses: None,
 /// };
 ///
 /// /// Predict the last word of a sentence

@@ -10,7 +10,7 @@ use std::str::FromStr;
 use clap::{ArgAction, ArgMatches, Args, Command, error::ErrorKind, parser::ValueSource};
 use torch_ext::Format;
 
-use crate::Lesson;
+use crate::{Backend, Lesson};
 
 /// Options of every lesson's training.
 #[derive(Args, Debug, Clone)]
@@ -48,6 +48,11 @@ pub struct TrainArgs {
     /// Short for --device cuda
     #[arg(global = true, long)]
     pub cuda: bool,
+
+    /// What computes the recurrent layer: exact, libtorch's operations, with PyTorch's bits; or fused, kernels for whole
+    /// sequences on the CPU, with the same numbers to rounding. Gates are always computed by exact
+    #[arg(global = true, long, value_name = "BACKEND", value_enum, hide_possible_values = true, default_value_t)]
+    pub backend: Backend,
 
     /// CPU threads for libtorch [default: libtorch's own choice]
     #[arg(global = true, long, value_name = "N", value_parser = at_least_one::<i32>, allow_negative_numbers = true)]
@@ -186,16 +191,26 @@ fn named(lesson: &Lesson, command: Command) -> Command {
     })
 }
 
-/// What clap's own rules cannot say: `--cuda` beside another `--device` is a contradiction, beside `cuda:1` it is not.
+/// What clap's own rules cannot say: `--cuda` beside another `--device` is a contradiction, beside `cuda:1` it is not; and
+/// the fused backend has no CUDA.
 pub(crate) fn check_contradictions(command: &mut Command, matches: &ArgMatches) -> Result<(), clap::Error> {
-    if !(is_typed(matches, "cuda") && is_typed(matches, "device")) {
-        return Ok(());
-    }
-    match matches.get_one::<DeviceChoice>("device") {
-        Some(DeviceChoice::Cuda(_)) | None => Ok(()),
-        Some(device) => Err(command
-            .error(ErrorKind::ArgumentConflict, format!("--cuda contradicts --device {device}; give one of them"))),
-    }
+    let (Ok(Some(&device)), Ok(Some(&backend))) =
+        (matches.try_get_one::<DeviceChoice>("device"), matches.try_get_one::<Backend>("backend"))
+    else {
+        return Ok(()); // a parser without TrainArgs
+    };
+    let cuda = is_typed(matches, "cuda");
+    let contradiction = match (device, backend) {
+        (DeviceChoice::Cuda(_), Backend::Fused) => {
+            let device = if cuda { "--cuda".to_owned() } else { format!("--device {device}") };
+            format!("--backend fused computes on the CPU and contradicts {device}; use --device cpu or --backend exact")
+        }
+        (DeviceChoice::Auto | DeviceChoice::Cpu, _) if cuda && is_typed(matches, "device") => {
+            format!("--cuda contradicts --device {device}; give one of them")
+        }
+        _ => return Ok(()),
+    };
+    Err(command.error(ErrorKind::ArgumentConflict, contradiction))
 }
 
 /// Whether the option stands on the command line; false for one that the lesson does not have.

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde_json::json;
 use tch::Tensor;
 
-use crate::{TrainArgs, print_result};
+use crate::{Backend, TrainArgs, print_result};
 
 /// A model, and what happens to one batch on its way through it.
 #[derive(Debug)]
@@ -27,12 +27,16 @@ impl Explanation<'_> {
     /// # Errors
     /// If stdout cannot take it.
     pub fn print(&self, args: &TrainArgs) -> Result<()> {
-        if args.json { print_result(self.json()?) } else { print_result(self.table()) }
+        if args.json { print_result(self.json(args.backend)?) } else { print_result(self.table(args.backend)) }
     }
 
     /// The text for people.
-    pub fn table(&self) -> String {
-        let mut text = format!("{}\n\nequations\n", self.model);
+    fn table(&self, backend: Backend) -> String {
+        let computed_by = match backend {
+            Backend::Exact => "libtorch's own operations, PyTorch's bits",
+            Backend::Fused => "kernels for whole sequences, PyTorch's numbers to rounding",
+        };
+        let mut text = format!("{}\nbackend {backend}: {computed_by}\n\nequations\n", self.model);
         for equation in self.equations {
             let _ = writeln!(text, "  {equation}");
         }
@@ -60,11 +64,12 @@ impl Explanation<'_> {
     }
 
     /// The same for machines.
-    fn json(&self) -> Result<String> {
+    fn json(&self, backend: Backend) -> Result<String> {
         let parameter = |(name, tensor): &(String, Tensor)| json!({ "name": name, "shape": tensor.size(), "count": tensor.numel() });
         let total: usize = self.parameters.iter().map(|(_, tensor)| tensor.numel()).sum();
         let explanation = json!({
             "model": self.model,
+            "backend": backend,
             "equations": self.equations,
             "parameters": self.parameters.iter().map(parameter).collect::<Vec<_>>(),
             "total": total,
@@ -102,12 +107,13 @@ mod tests {
             steps: &[("x, a batch of 7".to_owned(), vec![7, 28]), ("y".to_owned(), vec![7, 40])],
         };
         assert_eq!(
-            explanation.table(),
-            "toy: a line\n\nequations\n  y = W x + b\n\nparameters\n  weight  (40, 28)  1,120\n  bias    (40,)        40\n  \
+            explanation.table(Backend::Fused),
+            "toy: a line\nbackend fused: kernels for whole sequences, PyTorch's numbers to rounding\n\nequations\n  y = W x + b\n\nparameters\n  weight  (40, 28)  1,120\n  bias    (40,)        40\n  \
              total             1,160\n\nshapes, one batch\n  x, a batch of 7  (7, 28)\n  y                (7, 40)"
         );
-        let json: serde_json::Value = serde_json::from_str(&explanation.json().unwrap()).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&explanation.json(Backend::Exact).unwrap()).unwrap();
         assert_eq!((&json["total"], &json["parameters"][1]["shape"]), (&json!(1160), &json!([40])));
+        assert_eq!(json["backend"], "exact");
         assert_eq!(json["shapes"][0], json!({ "what": "x, a batch of 7", "shape": [7, 28] }));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! | module | what it gives |
 //! |---|---|
-//! | [`main`], [`Lesson`], [`TrainArgs`], [`BatchArgs`] | the command line with the lesson's defaults, errors and exit codes |
+//! | [`main`], [`Lesson`], [`TrainArgs`], [`BatchArgs`], [`Backend`] | the command line with the lesson's defaults, errors and exit codes |
 //! | [`Run`] | device, threads, seed, run folder, progress, Ctrl-C, records, checkpoints, plots |
 //! | [`Command`], [`Session`], [`ModelArg`], [`SavedModel`], [`compare`] | the commands `eval` and `compare`, and what others need |
 //! | [`bars`] | probabilities as bars of text |
@@ -20,6 +20,7 @@
 mod app;
 mod args;
 mod atomic;
+mod backend;
 pub mod bars;
 mod boundary;
 mod checkpoint;
@@ -50,13 +51,14 @@ mod session;
 
 pub use app::{main, parse};
 pub use args::{BatchArgs, DeviceChoice, TrainArgs};
+pub use backend::Backend;
 pub use boundary::{Batches, Epochs};
 pub use command::{Command, EvalArgs, ModelArg};
 pub use console::print_result;
 pub use cross_entropy::cross_entropy;
 pub use explain::Explanation;
 pub use learner::{Learner, LearnerMut};
-pub use lesson::{Defaults, Lesson};
+pub use lesson::{Defaults, FirstLosses, Lesson};
 pub use linear::Linear;
 pub use run::Run;
 pub use saved_model::SavedModel;

@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use crate::{Lesson, TrainArgs};
+use crate::{Backend, Lesson, TrainArgs};
 
 /// `config.json`: all that the run depends on.
 #[derive(Serialize)]
@@ -17,6 +17,7 @@ pub struct Config<'a, E: Serialize> {
     num_layers: i64,
     device: &'a str,
     threads: i32,
+    backend: Backend,
     /// What only this lesson has.
     #[serde(flatten)]
     extra: E,
@@ -42,6 +43,7 @@ impl<'a, E: Serialize> Config<'a, E> {
             num_layers: args.num_layers,
             device,
             threads,
+            backend: args.backend,
             extra,
             versions: Versions {
                 torch: torch_ext::version::WANTED,
@@ -78,6 +80,8 @@ pub struct Summary<'a, E: Serialize> {
     pub seed: i64,
     /// The device, as torch writes it.
     pub device: &'a str,
+    /// What computed the recurrent layers.
+    pub backend: Backend,
     /// Wall-clock time of the training loop.
     pub train_seconds: f64,
     /// The lesson's own figures.

@@ -17,6 +17,9 @@ use crate::{Lesson, run_folder};
 /// Options that a resumed run may have of its own: what it prints and how much further it goes.
 const FREE: [&str; 2] = ["epochs", "versions"];
 
+/// Options that the first checkpoints do not have, and what they were then.
+const NEWER: [(&str, &str); 1] = [("backend", "exact")];
+
 /// The checkpoint in `folder`.
 ///
 /// # Errors
@@ -28,7 +31,13 @@ pub fn checkpoint(folder: &Path, lesson: &str) -> Result<Checkpoint> {
         "--resume: there is no {}; without --resume a run starts from the beginning",
         path.display()
     );
-    Checkpoint::read(&path, lesson)
+    let mut checkpoint = Checkpoint::read(&path, lesson)?;
+    if let Json::Object(config) = &mut checkpoint.config {
+        for (key, value) in NEWER {
+            config.entry(key).or_insert_with(|| value.into());
+        }
+    }
+    Ok(checkpoint)
 }
 
 /// With `--resume`: `arguments` and, for every option that was not typed, what the checkpoint's run had: `--lr=0.01`.

@@ -6,15 +6,17 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use tch::Device;
 
+use crate::args::DeviceChoice;
 use crate::console::Console;
-use crate::{TrainArgs, device};
+use crate::{Backend, TrainArgs, device};
 
 /// Device and console of a program that is about to compute.
 #[derive(Debug)]
 pub struct Session {
     pub(crate) device: Device,
+    backend: Backend,
     pub(crate) console: Console,
-    /// How the device came to be chosen.
+    /// How the device came to be chosen, and the backend if it is not the usual one.
     pub(crate) line: String,
 }
 
@@ -24,17 +26,28 @@ impl Session {
     /// # Errors
     /// If the device is not there.
     pub fn start(args: &TrainArgs) -> Result<Session> {
-        let chosen = device::choose(args.device)?;
+        let backend = args.backend;
+        let choice = match (args.device, backend) {
+            (DeviceChoice::Auto, Backend::Fused) => DeviceChoice::Cpu, // where its kernels compute
+            (choice, _) => choice,
+        };
+        let chosen = device::choose(choice)?;
         if let Some(threads) = args.threads {
             tch::set_num_threads(threads);
         }
         let epochs = if args.dry_run { 1 } else { args.epochs };
-        Ok(Session { device: chosen.device, console: Console::new(args, epochs), line: chosen.line })
+        let line = if backend == Backend::Exact { chosen.line } else { format!("{}, backend: {backend}", chosen.line) };
+        Ok(Session { device: chosen.device, backend, console: Console::new(args, epochs), line })
     }
 
     /// Where to compute.
     pub fn device(&self) -> Device {
         self.device
+    }
+
+    /// What is to compute the recurrent layers.
+    pub fn backend(&self) -> Backend {
+        self.backend
     }
 
     /// Prints a line of results on stdout; with `--json` stdout is for [`Session::json`] alone.

@@ -72,11 +72,7 @@ impl Cli {
             Some(MnistCommand::Shared(Command::Eval(args))) => self.score(&args.model(&LESSON)?).map(drop),
             Some(MnistCommand::Shared(Command::Compare(args))) => {
                 let comparison = Comparison::prepare(&LESSON, &args, &mut self.train, Some(&mut self.batches))?;
-                let results = match comparison.checkpoint() {
-                    Some(model) => self.score(model)?,
-                    None => self.lesson()?,
-                };
-                comparison.finish(&results)
+                comparison.run(|model| self.score(model), || self.lesson())
             }
         }
     }
@@ -95,6 +91,7 @@ impl Cli {
 
         let vs = VarStore::new(device);
         let mut model = MnistNn::new(&vs.root(), args.hidden_size, args.num_layers)?;
+        model.set_backend(args.backend)?;
         let mut results = Results::new();
         results.weights("initial weights", &model.named_parameters())?;
         train(&mut run, &mut model, &train_data, &train_loader, args.lr)?;
@@ -117,6 +114,7 @@ impl Cli {
         let session = Session::start(&self.train)?;
         let test_data = TensorDataset::new(&mnist.test, session.device())?;
         let mut model = trained::load(saved, session.device())?;
+        model.set_backend(session.backend())?;
         let evaluation = evaluate(&mut model, &test_data, session.device())?;
         let mut results = Results::new();
         evaluation.compared(&mut results)?;

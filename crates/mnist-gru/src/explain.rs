@@ -24,7 +24,8 @@ const EQUATIONS: [&str; 5] = [
 pub fn explain(args: &TrainArgs, batch_size: i64) -> Result<()> {
     let _guard = tch::no_grad_guard();
     let vs = VarStore::new(Device::Cpu);
-    let model = MnistNn::new(&vs.root(), args.hidden_size, args.num_layers)?;
+    let mut model = MnistNn::new(&vs.root(), args.hidden_size, args.num_layers)?;
+    model.set_backend(args.backend)?;
     let side = SIDE as i64;
     let inputs = Tensor::f_zeros([batch_size, side, side], (Kind::Float, Device::Cpu))?;
     let (h0, out, hidden) = model.recurrent(&inputs)?;

@@ -21,7 +21,7 @@ pub mod report;
 pub mod train;
 pub mod trained;
 
-use lesson_kit::{Defaults, Lesson};
+use lesson_kit::{Defaults, FirstLosses, Lesson};
 
 /// The notebook's values.
 pub const LESSON: Lesson = Lesson {
@@ -40,4 +40,5 @@ pub const LESSON: Lesson = Lesson {
         ("scores/test_loss", 0.6),
         ("scores/test_accuracy", 0.05),
     ],
+    fused_losses: Some(FirstLosses { of: "batch", count: 20, within: 1e-4 }),
 };

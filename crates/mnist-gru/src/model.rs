@@ -1,7 +1,7 @@
 //! The network: a GRU over the rows, and a linear map from its last output to the digits.
 
 use anyhow::Result;
-use lesson_kit::Linear;
+use lesson_kit::{Backend, Linear};
 use recurrent::{Gru, GruConfig, Trace};
 use tch::nn::Path;
 use tch::{Kind, Tensor};
@@ -55,6 +55,14 @@ impl MnistNn {
     /// If the shape does not fit.
     pub fn trace(&self, x: &Tensor) -> Result<Trace<Tensor>> {
         Ok(self.gru.trace(x, None)?)
+    }
+
+    /// What computes the GRU from now on.
+    ///
+    /// # Errors
+    /// If the fused backend cannot: on CUDA.
+    pub fn set_backend(&mut self, backend: Backend) -> Result<()> {
+        Ok(self.gru.set_backend(backend.name().parse()?)?)
     }
 
     /// How many recurrent layers are stacked.

@@ -44,7 +44,8 @@ impl PredictArgs {
     /// If the digit or the model cannot be read.
     pub fn run(&self, session: &Session, data: &Path) -> Result<()> {
         let input = self.input.read(data)?;
-        let model = trained::load(&self.model.read(&LESSON)?, session.device())?;
+        let mut model = trained::load(&self.model.read(&LESSON)?, session.device())?;
+        model.set_backend(session.backend())?;
         session.note(&input.how);
         session.note(input.drawing());
         let prediction = predict(&model, &input, session)?;

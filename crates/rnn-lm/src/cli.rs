@@ -130,15 +130,12 @@ impl Cli {
             return Err(UsageError("--corpus: the notebook reads Moby Dick".to_owned()).into());
         }
         let comparison = Comparison::prepare(&LESSON, args, &mut self.train, Some(&mut self.batches))?;
-        let results = match comparison.checkpoint() {
-            Some(model) => {
-                let corpus = Corpus::read(self.corpus(), self.unit())?;
-                let vocabulary = corpus.vocabulary(self.own.min_count as usize)?;
-                self.score(model, &corpus, &vocabulary)?
-            }
-            None => self.lesson()?,
+        let score = |model: &SavedModel| {
+            let corpus = Corpus::read(self.corpus(), self.unit())?;
+            let vocabulary = corpus.vocabulary(self.own.min_count as usize)?;
+            self.score(model, &corpus, &vocabulary)
         };
-        comparison.finish(&results)
+        comparison.run(score, || self.lesson())
     }
 
     /// Trains, and scores the best epoch's model on text that it has not seen.
@@ -166,6 +163,7 @@ impl Cli {
 
         let vs = VarStore::new(device);
         let mut model = LanguageModel::new(&vs.root(), own.cell, self.sizes(&vocabulary), own.dropout)?;
+        model.set_backend(args.backend)?;
         let mut results = Results::new();
         results.weights("initial weights", &model.named_parameters())?;
         let options = Options { lr: args.lr, lr_decay: own.lr_decay, clip: own.clip, bptt: own.bptt, limit: *limit };
@@ -188,7 +186,8 @@ impl Cli {
         let corpus = Corpus::read(self.corpus(), self.unit())?;
         let vocabulary = corpus.vocabulary(own.min_count as usize)?;
         let vs = VarStore::new(Session::start(args)?.device());
-        let model = LanguageModel::new(&vs.root(), own.cell, self.sizes(&vocabulary), own.dropout)?;
+        let mut model = LanguageModel::new(&vs.root(), own.cell, self.sizes(&vocabulary), own.dropout)?;
+        model.set_backend(args.backend)?;
         let columns = self.columns(&corpus, &vocabulary, vs.device())?;
         let (words, targets) = pieces(&columns, own.bptt)?.into_iter().next().context("the corpus has no piece")?;
         explain(args, own.cell, &model, &words, &targets)
@@ -198,6 +197,7 @@ impl Cli {
     fn score(&self, saved: &SavedModel, corpus: &Corpus, vocabulary: &Vocabulary) -> Result<Results> {
         let session = Session::start(&self.train)?;
         let mut model = trained::load(saved, vocabulary, session.device())?;
+        model.set_backend(session.backend())?;
         let evaluation = evaluate(&mut model, corpus, vocabulary)?;
         let mut results = Results::new();
         evaluation.compared(&mut results)?;

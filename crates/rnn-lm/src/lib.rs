@@ -18,7 +18,7 @@ pub mod tokens;
 pub mod train;
 pub mod trained;
 
-use lesson_kit::{Defaults, Lesson};
+use lesson_kit::{Defaults, FirstLosses, Lesson};
 
 /// The notebook's values.
 pub const LESSON: Lesson = Lesson {
@@ -38,4 +38,5 @@ pub const LESSON: Lesson = Lesson {
         ("predictions/scores", 0.15),
         ("scores", 5e-3),
     ],
+    fused_losses: Some(FirstLosses { of: "batch", count: 20, within: 1e-4 }),
 };

@@ -4,7 +4,7 @@ use std::fmt;
 
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
-use lesson_kit::Linear;
+use lesson_kit::{Backend, Linear};
 use recurrent::{Gru, GruConfig, Lstm, LstmConfig, LstmState, Rnn, RnnConfig};
 use serde::Serialize;
 use tch::nn::Path;
@@ -109,6 +109,20 @@ impl LanguageModel {
         let input = Tensor::f_embedding(&self.embedding, words, -1, false, false)?;
         let (output, state) = self.rnn.forward(&input, state)?;
         Ok((input, output, state))
+    }
+
+    /// What computes the recurrent layer from now on.
+    ///
+    /// # Errors
+    /// If the fused backend cannot: on CUDA.
+    pub fn set_backend(&mut self, backend: Backend) -> Result<()> {
+        let backend = backend.name().parse()?;
+        match &mut self.rnn {
+            Layer::Rnn(rnn) => rnn.set_backend(backend),
+            Layer::Lstm(lstm) => lstm.set_backend(backend),
+            Layer::Gru(gru) => gru.set_backend(backend),
+        }?;
+        Ok(())
     }
 
     /// Training mode: dropout is on.

@@ -76,6 +76,7 @@ impl PredictArgs {
         let saved = SavedModel::read(&path, &LESSON)?;
         let vocabulary = trained::vocabulary_beside(&path)?;
         let mut model = trained::load(&saved, &vocabulary, session.device())?;
+        model.set_backend(session.backend())?;
 
         let prompt = vocabulary.unit().split(&self.prompt);
         if prompt.is_empty() {

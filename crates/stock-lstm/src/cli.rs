@@ -96,14 +96,11 @@ impl Cli {
                     return Err(UsageError("--scale-on train: the notebook scales on all days".to_owned()).into());
                 }
                 let comparison = Comparison::prepare(&LESSON, &args, &mut self.train, None)?;
-                let results = match comparison.checkpoint() {
-                    Some(model) => {
-                        let (prices, scaler) = self.scaled_prices()?;
-                        self.score(model, &prices, &scaler)?
-                    }
-                    None => self.lesson()?,
+                let score = |model: &SavedModel| {
+                    let (prices, scaler) = self.scaled_prices()?;
+                    self.score(model, &prices, &scaler)
                 };
-                comparison.finish(&results)
+                comparison.run(score, || self.lesson())
             }
         }
     }
@@ -141,7 +138,8 @@ impl Cli {
         say_shape(&run, "testY", &data.test.y)?;
 
         let vs = VarStore::new(run.device());
-        let model = StockRnn::new(&vs.root(), COLUMNS.len() as i64, args.hidden_size, args.num_layers)?;
+        let mut model = StockRnn::new(&vs.root(), COLUMNS.len() as i64, args.hidden_size, args.num_layers)?;
+        model.set_backend(args.backend)?;
         let mut results = Results::new();
         results.weights("initial weights", &model.named_parameters())?;
         train(&mut run, &model, &data.train, args.lr)?;
@@ -163,7 +161,8 @@ impl Cli {
     fn score(&self, saved: &SavedModel, prices: &Prices, scaler: &MinMaxScaler) -> Result<Results> {
         let session = Session::start(&self.train)?;
         let data = self.of_file(Dataset::new(prices, scaler, session.device()))?;
-        let model = trained::load(saved, session.device())?;
+        let mut model = trained::load(saved, session.device())?;
+        model.set_backend(session.backend())?;
 
         let predicted = predict(&model, &data)?;
         let evaluation = evaluate(&predicted, &data, scaler)?;

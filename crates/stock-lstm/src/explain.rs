@@ -27,7 +27,8 @@ pub fn explain(args: &TrainArgs, prices: &Prices, scaler: &MinMaxScaler) -> Resu
     let session = Session::start(args)?;
     let batch = Dataset::new(prices, scaler, session.device())?.train;
     let vs = VarStore::new(session.device());
-    let model = StockRnn::new(&vs.root(), COLUMNS.len() as i64, args.hidden_size, args.num_layers)?;
+    let mut model = StockRnn::new(&vs.root(), COLUMNS.len() as i64, args.hidden_size, args.num_layers)?;
+    model.set_backend(args.backend)?;
     let state = model.zero_state(batch.count())?;
     let outputs = model.trace(&state, &batch.x)?.output;
     let steps = [

@@ -16,7 +16,7 @@ pub mod score;
 pub mod train;
 pub mod trained;
 
-use lesson_kit::{Defaults, Lesson};
+use lesson_kit::{Defaults, FirstLosses, Lesson};
 
 /// The picture of true and predicted closes.
 pub const PREDICTIONS: &str = "predictions";
@@ -30,12 +30,6 @@ pub const LESSON: Lesson = Lesson {
     version: env!("CARGO_PKG_VERSION"),
     defaults: Defaults { epochs: 500, lr: 0.01, hidden_size: 10, num_layers: 1, batch_size: None },
     pictures: &[PREDICTIONS, GATES],
-    // With ATEN_CPU_CAPABILITY=default and avx2 beside AVX-512 less than a tenth of these was measured (docs/parity.md).
-    tolerances: &[
-        ("initial weights", 1e-5),
-        ("losses", 1e-5),
-        ("final weights", 1e-4),
-        ("predictions", 1e-4),
-        ("scores", 1e-4),
-    ],
+    tolerances: Lesson::SMOOTH,
+    fused_losses: Some(FirstLosses { of: "epoch", count: 500, within: 1e-5 }),
 };

@@ -1,6 +1,7 @@
 //! The network: an LSTM, and a linear map from its last output to a price.
 
 use anyhow::Result;
+use lesson_kit::Backend;
 use recurrent::{Lstm, LstmConfig, LstmState, Trace};
 use tch::nn::Path;
 use tch::{Device, Kind, Tensor};
@@ -47,6 +48,14 @@ impl StockRnn {
     /// If the shapes do not fit.
     pub fn trace(&self, hidden_and_cell: &LstmState, x: &Tensor) -> Result<Trace<LstmState>> {
         Ok(self.rnn.trace(&x.f_transpose(0, 1)?, Some(hidden_and_cell))?)
+    }
+
+    /// What computes the LSTM from now on.
+    ///
+    /// # Errors
+    /// If the fused backend cannot: on CUDA.
+    pub fn set_backend(&mut self, backend: Backend) -> Result<()> {
+        Ok(self.rnn.set_backend(backend.name().parse()?)?)
     }
 
     /// The recurrent layer.

@@ -48,7 +48,8 @@ impl PredictArgs {
     /// If the model cannot be used.
     pub fn run(&self, prices: &Prices, typed: Option<ScaleOn>, session: &Session) -> Result<()> {
         let saved = self.model.read(&LESSON)?;
-        let model = trained::load(&saved, session.device())?;
+        let mut model = trained::load(&saved, session.device())?;
+        model.set_backend(session.backend())?;
         let scaler = trained::scaler(&saved, typed, prices)?;
         let forecast = forecast(&model, &scaler, prices, self.days as usize)?;
         session.say(format_args!("{:<12}{:>10}", "day", "close, $"))?;

@@ -52,11 +52,7 @@ impl Cli {
             Some(TextCommand::Shared(Command::Eval(args))) => self.score(&args.model(&LESSON)?).map(drop),
             Some(TextCommand::Shared(Command::Compare(args))) => {
                 let comparison = Comparison::prepare(&LESSON, &args, &mut self.train, None)?;
-                let results = match comparison.checkpoint() {
-                    Some(model) => self.score(model)?,
-                    None => self.lesson()?,
-                };
-                comparison.finish(&results)
+                comparison.run(|model| self.score(model), || self.lesson())
             }
         }
     }
@@ -69,7 +65,8 @@ impl Cli {
         let batch = make_batch(&SENTENCES, &vocabulary, run.device())?;
 
         let vs = VarStore::new(run.device());
-        let model = TextRnn::new(&vs.root(), vocabulary.len() as i64, args.hidden_size, args.num_layers)?;
+        let mut model = TextRnn::new(&vs.root(), vocabulary.len() as i64, args.hidden_size, args.num_layers)?;
+        model.set_backend(args.backend)?;
         let mut results = Results::new();
         results.weights("initial weights", &model.named_parameters())?;
         train(&mut run, &model, &batch, args.lr)?;
@@ -90,7 +87,8 @@ impl Cli {
         let vocabulary = Vocabulary::new(&SENTENCES);
         let batch = make_batch(&SENTENCES, &vocabulary, session.device())?;
 
-        let model = trained::load(saved, &vocabulary, session.device())?;
+        let mut model = trained::load(saved, &vocabulary, session.device())?;
+        model.set_backend(session.backend())?;
         let evaluation = evaluate(&model, &SENTENCES, &batch, &vocabulary)?;
         let mut results = Results::new();
         evaluation.compared(&mut results)?;

@@ -24,7 +24,8 @@ pub fn explain(args: &TrainArgs) -> Result<()> {
     let vocabulary = Vocabulary::new(&SENTENCES);
     let batch = make_batch(&SENTENCES, &vocabulary, session.device())?;
     let vs = VarStore::new(session.device());
-    let model = TextRnn::new(&vs.root(), vocabulary.len() as i64, args.hidden_size, args.num_layers)?;
+    let mut model = TextRnn::new(&vs.root(), vocabulary.len() as i64, args.hidden_size, args.num_layers)?;
+    model.set_backend(args.backend)?;
     let hidden = model.zero_hidden(batch.target.size()[0])?;
     let outputs = model.trace(&hidden, &batch.input)?.output;
     let steps = [

@@ -15,7 +15,7 @@ mod report;
 pub mod train;
 pub mod trained;
 
-use lesson_kit::{Defaults, Lesson};
+use lesson_kit::{Defaults, FirstLosses, Lesson};
 
 /// The picture of the hidden units.
 pub const GATES: &str = "gates";
@@ -26,12 +26,6 @@ pub const LESSON: Lesson = Lesson {
     version: env!("CARGO_PKG_VERSION"),
     defaults: Defaults { epochs: 500, lr: 0.01, hidden_size: 5, num_layers: 1, batch_size: None },
     pictures: &[GATES],
-    // With ATEN_CPU_CAPABILITY=default and avx2 beside AVX-512 less than a tenth of these was measured (docs/parity.md).
-    tolerances: &[
-        ("initial weights", 1e-5),
-        ("losses", 1e-5),
-        ("final weights", 1e-4),
-        ("predictions", 1e-4),
-        ("scores", 1e-4),
-    ],
+    tolerances: Lesson::SMOOTH,
+    fused_losses: Some(FirstLosses { of: "epoch", count: 500, within: 1e-5 }),
 };

@@ -1,6 +1,7 @@
 //! The network: an RNN, and a linear map from its last hidden state to the words.
 
 use anyhow::Result;
+use lesson_kit::Backend;
 use recurrent::{Rnn, RnnConfig, Trace};
 use tch::nn::Path;
 use tch::{Device, Kind, Tensor};
@@ -46,6 +47,14 @@ impl TextRnn {
     /// If the shapes do not fit.
     pub fn trace(&self, hidden: &Tensor, x: &Tensor) -> Result<Trace<Tensor>> {
         Ok(self.rnn.trace(&x.f_transpose(0, 1)?, Some(hidden))?)
+    }
+
+    /// What computes the RNN from now on.
+    ///
+    /// # Errors
+    /// If the fused backend cannot: on CUDA.
+    pub fn set_backend(&mut self, backend: Backend) -> Result<()> {
+        Ok(self.rnn.set_backend(backend.name().parse()?)?)
     }
 
     /// The recurrent layer.

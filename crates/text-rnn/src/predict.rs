@@ -50,7 +50,8 @@ impl PredictArgs {
     pub fn run(&self, session: &Session) -> Result<()> {
         let vocabulary = Vocabulary::new(&SENTENCES);
         let words = known_words(&self.words, &vocabulary)?;
-        let model = trained::load(&self.model.read(&LESSON)?, &vocabulary, session.device())?;
+        let mut model = trained::load(&self.model.read(&LESSON)?, &vocabulary, session.device())?;
+        model.set_backend(session.backend())?;
         let next = next_word(&model, &words, &vocabulary)?;
         session.say(format_args!("{} -> {}\n", next.input, next.predicted))?;
         bars::lines(next.probabilities.iter().map(|it| (it.word.as_str(), it.probability)))

@@ -13,17 +13,17 @@ use clap::Args;
 use torch_ext::cpu;
 
 use crate::exit::{ComparisonOff, UsageError};
-use crate::{BatchArgs, DeviceChoice, Lesson, SavedModel, TrainArgs};
+use crate::{Backend, BatchArgs, DeviceChoice, Lesson, SavedModel, TrainArgs};
 use reference::Recorded;
 pub use reference::Reference;
 pub use results::{Quantity, Results};
-use verdict::Demand;
 pub use verdict::Row;
+use verdict::{Demand, Tolerance};
 
 /// Options of `compare`.
 #[derive(Args, Debug, Clone)]
 pub struct CompareArgs {
-    /// Run the notebook's program now, in .venv, and demand equal bits
+    /// Run the notebook's program now, in .venv, and demand equal bits (of --backend exact)
     #[arg(long)]
     pub live: bool,
 
@@ -65,8 +65,9 @@ pub struct Comparison {
     /// Where the picture of both loss curves goes; `None` for nowhere.
     out: Option<PathBuf>,
     saved: Option<SavedModel>,
-    /// Why bits cannot be demanded; `None` where they are.
-    tolerant: Option<String>,
+    backend: Backend,
+    /// Why other rounding than that of the notebook's CPU cannot be demanded; `None` where it can.
+    other_cpu: Option<String>,
 }
 
 impl Comparison {
@@ -93,7 +94,7 @@ impl Comparison {
         let mut comparison = if args.live {
             let reference = python::run(lesson, args, train)?;
             reference.check(lesson, &args.notebooks)?;
-            Comparison { lesson: *lesson, reference, live: true, json: false, out: None, saved: None, tolerant: None }
+            Comparison::with(lesson, reference, None)
         } else {
             Comparison::recorded(lesson, &args.notebooks)?
         };
@@ -106,7 +107,8 @@ impl Comparison {
         train.overwrite = true;
         train.compared = true;
         let pictures = (!train.no_plots).then(|| train.out.clone());
-        (comparison.json, comparison.out, comparison.saved) = (train.json, pictures, saved);
+        (comparison.live, comparison.json, comparison.backend) = (args.live, train.json, train.backend);
+        (comparison.out, comparison.saved) = (pictures, saved);
         Ok(comparison)
     }
 
@@ -117,8 +119,13 @@ impl Comparison {
     pub fn recorded(lesson: &Lesson, notebooks: &Path) -> Result<Comparison> {
         let reference = Reference::read(&notebooks.join("expected").join(lesson.name).with_extension("json"))?;
         reference.check(lesson, notebooks)?;
-        let tolerant = why_not_to_the_bit(&reference)?;
-        Ok(Comparison { lesson: *lesson, reference, live: false, json: false, out: None, saved: None, tolerant })
+        let other_cpu = other_cpu(&reference)?;
+        Ok(Comparison::with(lesson, reference, other_cpu))
+    }
+
+    fn with(lesson: &Lesson, reference: Reference, other_cpu: Option<String>) -> Comparison {
+        let (live, json, out, saved, backend) = (false, false, None, None, Backend::Exact);
+        Comparison { lesson: *lesson, reference, live, json, out, saved, backend, other_cpu }
     }
 
     /// The notebook's seed.
@@ -131,16 +138,17 @@ impl Comparison {
         self.reference.threads
     }
 
-    /// The trained weights of `--checkpoint`: score them instead of training.
-    pub fn checkpoint(&self) -> Option<&SavedModel> {
-        self.saved.as_ref()
-    }
-
-    /// Compares, prints the table, draws both loss curves.
+    /// Computes our side, compares, prints the table, draws both loss curves. Our side is what `score` says of the trained
+    /// weights of `--checkpoint`; without that option it is a training.
     ///
     /// # Errors
-    /// [`ComparisonOff`] if a quantity is not as demanded, or missing on either side.
-    pub fn finish(&self, results: &Results) -> Result<()> {
+    /// [`ComparisonOff`] if a quantity is not as demanded, or missing on either side; and those of our side.
+    pub fn run(
+        &self,
+        score: impl FnOnce(&SavedModel) -> Result<Results>,
+        train: impl FnOnce() -> Result<Results>,
+    ) -> Result<()> {
+        let results = &self.saved.as_ref().map_or_else(train, score)?;
         let rows = self.rows(results);
         ensure!(!rows.is_empty(), "there is nothing to compare");
         if self.json {
@@ -169,10 +177,26 @@ impl Comparison {
     }
 
     fn demand(&self, quantity: &Recorded) -> Demand {
-        match self.tolerant {
-            None => Demand::Bits,
-            Some(_) => self.lesson.tolerance(&quantity.group, &quantity.name).map_or(Demand::Nothing, Demand::Within),
+        let between = match (self.backend, &self.other_cpu) {
+            (Backend::Exact, None) => return Demand::Bits,
+            (Backend::Exact, Some(_)) => "CPUs",
+            (Backend::Fused, _) => "backends",
+        };
+        let one_by_one = self.lesson.fused_losses.filter(|losses| {
+            let asked = self.backend == Backend::Fused && self.other_cpu.is_none();
+            asked && quantity.group == "losses" && quantity.name == losses.of
+        });
+        match self.lesson.tolerance(&quantity.group, &quantity.name) {
+            Some(share) => Demand::Within(Tolerance { share, one_by_one }),
+            None => Demand::Nothing { between },
         }
+    }
+
+    /// Why bits cannot be demanded; `None` where they are.
+    fn tolerant(&self) -> Option<String> {
+        let fused = (self.backend == Backend::Fused).then(|| "here with --backend fused".to_owned());
+        let reasons: Vec<String> = fused.into_iter().chain(self.other_cpu.clone()).collect();
+        (!reasons.is_empty()).then(|| reasons.join(", "))
     }
 }
 
@@ -194,8 +218,8 @@ fn check_weights(saved: &SavedModel, reference: &Reference) -> Result<()> {
     Ok(())
 }
 
-/// Why the recorded numbers are not this machine's to the bit; `None` if they should be.
-fn why_not_to_the_bit(reference: &Reference) -> Result<Option<String>> {
+/// On which other CPU than this one the numbers were recorded; `None` if it was this one.
+fn other_cpu(reference: &Reference) -> Result<Option<String>> {
     let here = [("CPU capability", cpu::capability()?), ("CPU", cpu::model_name())];
     let there = [&reference.cpu.capability, &reference.cpu.model];
     let differs = here.iter().zip(there).find(|((_, here), there)| here != *there);

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::verdict::Row;
 use super::{Comparison, Results};
+use crate::Backend;
 use crate::plot::{Line, LineChart, Stack};
 
 /// What is compared with what, the rows, and the sum of it.
@@ -55,7 +56,7 @@ fn head(comparison: &Comparison) -> String {
         Some(_) => "the same trained weights".to_owned(),
         None => format!("seed {}, {threads}", reference.seed),
     };
-    let demand = match &comparison.tolerant {
+    let demand = match comparison.tolerant() {
         None => "equal bits are demanded".to_owned(),
         Some(why) => format!("equal within a tolerance ({why}; last bits depend on it, and training amplifies them)"),
     };
@@ -74,9 +75,10 @@ pub fn json(comparison: &Comparison, rows: &[Row]) -> Result<String> {
         live: bool,
         seed: i64,
         threads: i32,
+        backend: Backend,
         cpu_capability: &'a str,
         /// Why a tolerance was allowed.
-        tolerance: Option<&'a str>,
+        tolerance: Option<String>,
         ok: bool,
         rows: &'a [Row],
     }
@@ -85,8 +87,9 @@ pub fn json(comparison: &Comparison, rows: &[Row]) -> Result<String> {
         live: comparison.live,
         seed: comparison.reference.seed,
         threads: comparison.reference.threads,
+        backend: comparison.backend,
         cpu_capability: &comparison.reference.cpu.capability,
-        tolerance: comparison.tolerant.as_deref(),
+        tolerance: comparison.tolerant(),
         ok: rows.iter().all(|row| row.ok),
         rows,
     };

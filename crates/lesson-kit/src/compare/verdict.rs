@@ -6,17 +6,27 @@ use serde_json::Number;
 
 use super::reference::{Recorded, sha256};
 use super::results::Quantity;
+use crate::FirstLosses;
 
 /// How close is close enough.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Demand {
     /// Every bit.
     Bits,
+    /// Closeness.
+    Within(Tolerance),
+    /// Nothing: the quantity means nothing between different CPUs, or backends.
+    Nothing { between: &'static str },
+}
+
+/// How far two quantities may be apart.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Tolerance {
     /// For floats the largest difference as a share of the notebook's largest magnitude; for integers the share of
     /// elements that differ.
-    Within(f64),
-    /// Nothing: between different CPUs the quantity means nothing.
-    Nothing,
+    pub share: f64,
+    /// Elements of which each has a bound of its own beside that.
+    pub one_by_one: Option<FirstLosses>,
 }
 
 /// A row of the table.
@@ -64,20 +74,35 @@ pub(super) fn compare(recorded: &Recorded, ours: Option<&Quantity>, demand: Dema
         let (dtype, shape) = (values.dtype(), ours.values.shape());
         return off(here, format!("{dtype} {shape:?} here, {} {:?} there", recorded.dtype, recorded.shape));
     }
-    let Some(Distance { difference, ulp, share }) = values.distance(recorded) else {
+    let Some(Distance { difference, ulp, share, each }) = values.distance(recorded) else {
         return off(here, "the record is broken: it has not the elements that it should".to_owned());
     };
     let (ok, verdict) = match demand {
         _ if digest == recorded.sha256 => (true, "equal".to_owned()),
-        Demand::Nothing => (true, "not comparable between CPUs".to_owned()),
-        Demand::Within(tolerance) if share <= tolerance => (true, format!("within {tolerance:e}")),
-        Demand::Within(tolerance) => (false, format!("OFF: not within {tolerance:e}")),
+        Demand::Nothing { between } => (true, format!("not comparable between {between}")),
+        Demand::Within(tolerance) => within(tolerance, share, &each),
         Demand::Bits if share == 0.0 => {
             (false, "OFF: in elements that the record leaves out, or in the sign of a zero".to_owned())
         }
         Demand::Bits => (false, "OFF".to_owned()),
     };
     row(here, Some(difference), ulp, ok, verdict)
+}
+
+/// Whether elements that are `share` apart, and `each` of its own magnitude, are close enough, and what to say of it.
+fn within(Tolerance { share: allowed, one_by_one }: Tolerance, share: f64, each: &[f64]) -> (bool, String) {
+    let close = share <= allowed; // no NaN is
+    if !close {
+        return (false, format!("OFF: not within {allowed:e}"));
+    }
+    let Some(FirstLosses { count, within, .. }) = one_by_one else {
+        return (true, format!("within {allowed:e}"));
+    };
+    match each.iter().take(count).position(|&share| share.is_nan() || share > within) {
+        Some(index) => (false, format!("OFF: number {} is not within {within:e} of the notebook's", index + 1)),
+        None if count < each.len() => (true, format!("within {allowed:e}, the first {count} within {within:e} each")),
+        None => (true, format!("within {within:e} each")),
+    }
 }
 
 /// A row for what the notebook does not have.
@@ -114,8 +139,10 @@ enum Elements {
 struct Distance {
     difference: f64,
     ulp: Option<u64>,
-    /// What [`Demand::Within`] bounds.
+    /// What [`Tolerance::share`] bounds.
     share: f64,
+    /// What [`Tolerance::one_by_one`] bounds: the difference of each as a share of the notebook's. Of floats.
+    each: Vec<f64>,
 }
 
 impl Elements {
@@ -151,22 +178,25 @@ impl Elements {
         }
         let numbers = || recorded.values.iter().enumerate();
         let at = |index: usize| index.checked_mul(recorded.stride);
-        let (mut difference, mut ulp, mut magnitude) = (0.0f64, 0u64, 0.0f64);
+        let (mut difference, mut ulp, mut magnitude, mut each) = (0.0f64, 0u64, 0.0f64, Vec::new());
+        let mut add = |ours: f64, theirs: f64| {
+            difference = larger(difference, (ours - theirs).abs());
+            magnitude = magnitude.max(theirs.abs());
+            each.push(share_of((ours - theirs).abs(), theirs.abs()));
+        };
         match self {
             Elements::F32(ours) => {
                 for (index, number) in numbers() {
                     let (ours, theirs) = (*ours.get(at(index)?)?, number.as_f64()? as f32);
-                    difference = larger(difference, (f64::from(ours) - f64::from(theirs)).abs());
+                    add(ours.into(), theirs.into());
                     ulp = ulp.max(ordinal(ours.to_bits() as i32).abs_diff(ordinal(theirs.to_bits() as i32)).into());
-                    magnitude = magnitude.max(f64::from(theirs).abs());
                 }
             }
             Elements::F64(ours) => {
                 for (index, number) in numbers() {
                     let (ours, theirs) = (*ours.get(at(index)?)?, number.as_f64()?);
-                    difference = larger(difference, (ours - theirs).abs());
+                    add(ours, theirs);
                     ulp = ulp.max(ordinal_64(ours.to_bits() as i64).abs_diff(ordinal_64(theirs.to_bits() as i64)));
-                    magnitude = magnitude.max(theirs.abs());
                 }
             }
             Elements::I64(ours) => {
@@ -175,12 +205,16 @@ impl Elements {
                     unequal += usize::from(*ours.get(at(index)?)? != number.as_i64()?);
                 }
                 let share = unequal as f64 / recorded.values.len() as f64;
-                return Some(Distance { difference: unequal as f64, ulp: None, share });
+                return Some(Distance { difference: unequal as f64, ulp: None, share, each });
             }
         }
-        let share = if difference == 0.0 { 0.0 } else { difference / magnitude };
-        Some(Distance { difference, ulp: Some(ulp), share })
+        Some(Distance { difference, ulp: Some(ulp), share: share_of(difference, magnitude), each })
     }
+}
+
+/// Of nothing there may be no difference: then it is a share of 0, else infinite.
+fn share_of(difference: f64, magnitude: f64) -> f64 {
+    if difference == 0.0 { 0.0 } else { difference / magnitude }
 }
 
 /// The larger one, or NaN if there is one: a NaN is as far away as can be.
@@ -226,6 +260,10 @@ mod tests {
         Quantity { group: "losses".into(), name: "epoch".into(), values }
     }
 
+    fn within_share(share: f64) -> Demand {
+        Demand::Within(Tolerance { share, one_by_one: None })
+    }
+
     #[test]
     fn equal_bits_are_equal_and_one_ulp_is_not() {
         let theirs = floats(&[1.0, -2.0]);
@@ -244,26 +282,43 @@ mod tests {
     fn a_tolerance_is_a_share_of_the_largest_magnitude() {
         let theirs = floats(&[0.001, 100.0]);
         let near = |demand| compare(&theirs, Some(&ours(&[0.002f32, 100.0])), demand);
-        assert_eq!(near(Demand::Within(1e-4)).verdict, "within 1e-4");
-        let row = near(Demand::Within(1e-6));
+        assert_eq!(near(within_share(1e-4)).verdict, "within 1e-4");
+        let row = near(within_share(1e-6));
         assert_eq!((row.ok, row.verdict.as_str()), (false, "OFF: not within 1e-6"));
-        let nan = compare(&theirs, Some(&ours(&[f32::NAN, 100.0])), Demand::Within(1.0));
+        let nan = compare(&theirs, Some(&ours(&[f32::NAN, 100.0])), within_share(1.0));
         assert!(!nan.ok, "{}", nan.verdict);
+    }
+
+    #[test]
+    fn the_first_losses_may_be_bound_one_by_one() {
+        let theirs = floats(&[2.0, 0.001, 0.5]);
+        let verdict = |ours_: [f32; 3], count| {
+            let one_by_one = Some(FirstLosses { of: "epoch", count, within: 1e-3 });
+            let row = compare(&theirs, Some(&ours(&ours_)), Demand::Within(Tolerance { share: 0.1, one_by_one }));
+            assert_eq!(row.ok, !row.verdict.starts_with("OFF"));
+            row.verdict
+        };
+        assert_eq!(verdict([2.001, 0.001, 0.51], 2), "within 1e-1, the first 2 within 1e-3 each");
+        assert_eq!(verdict([2.001, 0.001, 0.5], 500), "within 1e-3 each");
+        // A thousandth of the largest, and as much again as the number itself.
+        assert_eq!(verdict([2.0, 0.002, 0.5], 2), "OFF: number 2 is not within 1e-3 of the notebook's");
+        assert_eq!(verdict([2.5, 0.001, 0.5], 2), "OFF: not within 1e-1");
+        assert_eq!(verdict([2.0, f32::NAN, 0.5], 2), "OFF: not within 1e-1");
     }
 
     #[test]
     fn of_integers_those_that_differ_are_counted() {
         let theirs = recorded("int64", &[1.0, 2.0, 3.0, 4.0], b"");
-        let row = compare(&theirs, Some(&ours(&[1i64, 2, 3, 7])), Demand::Within(0.3));
+        let row = compare(&theirs, Some(&ours(&[1i64, 2, 3, 7])), within_share(0.3));
         assert_eq!((row.ok, row.difference, row.ulp), (true, Some(1.0), None));
-        assert!(!compare(&theirs, Some(&ours(&[1i64, 2, 6, 7])), Demand::Within(0.3)).ok);
+        assert!(!compare(&theirs, Some(&ours(&[1i64, 2, 6, 7])), within_share(0.3)).ok);
     }
 
     #[test]
     fn what_cannot_be_compared_is_off() {
         let theirs = floats(&[1.0, 2.0]);
         let verdict = |ours: Option<&Quantity>, theirs: &Recorded| {
-            let row = compare(theirs, ours, Demand::Within(1.0));
+            let row = compare(theirs, ours, within_share(1.0));
             assert!(!row.ok);
             row.verdict
         };

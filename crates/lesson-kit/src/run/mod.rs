@@ -86,7 +86,7 @@ impl Run {
     /// # Errors
     /// If the device is not there, the folder is not free, or the run to resume is not this one.
     pub fn start(lesson: &Lesson, args: &TrainArgs, extra: impl Serialize) -> Result<Run> {
-        let Session { device, console, line } = Session::start(args)?;
+        let Session { device, console, line, .. } = Session::start(args)?;
         seed::set(args.seed);
         let epochs = if args.dry_run { 1 } else { args.epochs };
         let intent = match (args.resume, args.overwrite) {
@@ -286,8 +286,10 @@ impl Run {
             bail!("the run ended before its first epoch");
         };
         let device = device::name(self.device);
+        let backend = self.args.backend;
         let train_seconds = (self.before.1 * 1e3).round() / 1e3;
-        let summary = Summary { epochs, final_loss, seed: self.args.seed, device: &device, train_seconds, extra };
+        let summary =
+            Summary { epochs, final_loss, seed: self.args.seed, device: &device, backend, train_seconds, extra };
         if let Some(folder) = &self.folder {
             let text = serde_json::to_string_pretty(&summary).context(run_folder::SUMMARY)? + "\n";
             atomic::write(&folder.file(run_folder::SUMMARY), text.as_bytes())?;

@@ -9,6 +9,7 @@ const LESSON: Lesson = Lesson {
     defaults: Defaults { epochs: 500, lr: 0.01, hidden_size: 5, num_layers: 2, batch_size: Some(100) },
     pictures: &[],
     tolerances: &[],
+    fused_losses: None,
 };
 
 /// Learn something
@@ -117,7 +118,7 @@ fn help_shows_every_option_with_its_default() {
     ] {
         assert!(text.contains(part), "{part:?} is not in:\n{text}");
     }
-    for absent in ["--backend", "--clip"] {
+    for absent in ["--clip"] {
         assert!(!text.contains(absent), "{absent} does nothing yet");
     }
     assert_eq!(cli("--version").unwrap_err().to_string(), "some-lesson 1.2.3\n");

@@ -18,6 +18,7 @@ const LESSON: Lesson = Lesson {
     defaults: Defaults { epochs: 2, lr: 0.1, hidden_size: 1, num_layers: 1, batch_size: Some(2) },
     pictures: &["picture"],
     tolerances: &[],
+    fused_losses: None,
 };
 
 #[derive(clap::Parser)]
