@@ -74,6 +74,8 @@ mod math;
 mod network;
 mod parallel;
 mod parameters;
+#[doc(hidden)]
+pub mod product;
 mod rows;
 mod simd;
 

@@ -9,6 +9,10 @@ use crate::reference::{Problem, Solution};
 /// Batch and steps.
 const SIZES: [(usize, usize); 5] = [(1, 1), (1, 7), (3, 4), (37, 3), (100, 2)];
 
+/// Layers, whether in both directions, whether with biases.
+const LAYERS: &[(usize, bool, bool)] =
+    if cfg!(miri) { &[(2, true, true)] } else { &[(1, false, true), (2, true, false), (3, false, true)] };
+
 pub const CELLS: [Cell; 4] = [Cell::RnnTanh, Cell::RnnRelu, Cell::Lstm, Cell::Gru];
 
 /// Threads of the standard library, one for each task.
@@ -128,9 +132,9 @@ fn every_cell_and_size() {
     let mut worst = 0.0_f64;
     let mut seed = 0;
     for cell in CELLS {
-        for hidden_size in if cfg!(miri) { vec![1, 5] } else { vec![1, 5, 16, 33, 63, 65] } {
+        for hidden_size in if cfg!(miri) { vec![5] } else { vec![1, 5, 16, 33, 63, 65] } {
             for (batch, steps) in if cfg!(miri) { vec![(1, 2), (5, 2)] } else { SIZES.to_vec() } {
-                for (num_layers, bidirectional, bias) in [(1, false, true), (2, true, false), (3, false, true)] {
+                for (num_layers, bidirectional, bias) in LAYERS.iter().copied() {
                     let input_size = [1, 5, 17, 64][seed as usize % 4];
                     let config = Config { cell, input_size, hidden_size, num_layers, bias, bidirectional };
                     seed += 1;

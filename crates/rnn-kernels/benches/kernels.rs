@@ -1,0 +1,131 @@
+//! `cargo bench -p rnn-kernels`: the lessons' networks, forward and back, on one thread; and the tiles beside other
+//! libraries' matrix products. (Beside PyTorch: scripts/bench.sh.)
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use rnn_kernels::product::Right;
+use rnn_kernels::{
+    Cell, Config, Input, InputGradients, InstructionSet, Network, Output, OutputGradients, Sequence, Serial,
+};
+
+/// Name, network, steps and batch.
+fn networks() -> [(&'static str, Config, usize, usize); 4] {
+    let config = |cell, input_size, hidden_size, num_layers| Config {
+        cell,
+        input_size,
+        hidden_size,
+        num_layers,
+        bias: true,
+        bidirectional: false,
+    };
+    [
+        ("text-rnn", config(Cell::RnnTanh, 9, 5, 1), 2, 6),
+        ("stock-lstm", config(Cell::Lstm, 5, 10, 1), 7, 507),
+        ("mnist-gru", config(Cell::Gru, 28, 128, 2), 28, 100),
+        ("mnist-gru, batch 1", config(Cell::Gru, 28, 128, 2), 28, 1),
+    ]
+}
+
+fn numbers(count: usize) -> Vec<f32> {
+    (0..count).map(|i| ((i * 7919) % 1000) as f32 / 5000.0 - 0.1).collect()
+}
+
+fn steps(criterion: &mut Criterion) {
+    for (name, config, steps, batch) in networks() {
+        let mut group = criterion.benchmark_group(name);
+        let parameters: Vec<_> = config.parameter_shapes().iter().map(|(m, n)| numbers(m * n)).collect();
+        let parameters: Vec<&[f32]> = parameters.iter().map(Vec::as_slice).collect();
+        let x = numbers(steps * batch * config.input_size);
+        let outputs = steps * batch * config.output_size();
+        let d_output = numbers(outputs);
+        let (mut output, mut h_n) = (vec![0.0; outputs], vec![0.0; config.state_rows() * batch * config.hidden_size]);
+        let mut c_n = h_n.clone();
+        let mut gradients: Vec<Vec<f32>> = parameters.iter().map(|p| p.to_vec()).collect();
+        let x = Sequence::contiguous(&x, batch, config.input_size);
+        let input = Input { steps, batch, x, h_0: None, c_0: None, dropout: &[] };
+        for set in InstructionSet::available() {
+            let network = Network::with_instruction_set(config, set).unwrap();
+            let weights = network.pack(&parameters, batch, &Serial).unwrap();
+            group.bench_function(BenchmarkId::new("forward", set.name()), |bencher| {
+                bencher.iter(|| {
+                    let results = Output { output: &mut output, h_n: &mut h_n, c_n: Some(&mut c_n) };
+                    network.forward(&weights, &input, results, &Serial).unwrap();
+                });
+            });
+            group.bench_function(BenchmarkId::new("training step", set.name()), |bencher| {
+                bencher.iter(|| {
+                    let weights = network.pack(&parameters, batch, &Serial).unwrap();
+                    let results = Output { output: &mut output, h_n: &mut h_n, c_n: Some(&mut c_n) };
+                    let tape = network.forward_saving(&weights, &input, results, &Serial).unwrap();
+                    let d_output = Sequence::contiguous(&d_output, batch, config.output_size());
+                    let given = OutputGradients { output: Some(d_output), ..OutputGradients::default() };
+                    let wanted = InputGradients {
+                        parameters: gradients.iter_mut().map(|g| Some(g.as_mut_slice())).collect(),
+                        ..InputGradients::default()
+                    };
+                    network.backward(&tape, &parameters, &given, wanted, &Serial).unwrap();
+                });
+            });
+        }
+        group.finish();
+    }
+}
+
+/// The products of a step of mnist-gru, forward and backward, and of all its steps at once.
+fn products(criterion: &mut Criterion) {
+    for (rows, columns, depth) in [(100, 384, 128), (50, 384, 128), (100, 128, 384), (2800, 384, 128)] {
+        let mut group = criterion.benchmark_group(format!("{rows} x {columns} x {depth}"));
+        group.throughput(Throughput::Elements(2 * (rows * columns * depth) as u64)); // floating-point operations
+        let (a, b) = (numbers(rows * depth), numbers(depth * columns));
+        let mut c = vec![0.0; rows * columns];
+        for set in InstructionSet::available() {
+            let right = Right::pack(set, &b, depth, columns).unwrap();
+            group.bench_function(set.name(), |bencher| bencher.iter(|| right.multiply(&a, &mut c).unwrap()));
+        }
+        let (m, n, k) = (rows as isize, columns as isize, depth as isize);
+        group.bench_function("matrixmultiply", |bencher| {
+            bencher.iter(|| {
+                // SAFETY: the sizes are those of the slices.
+                unsafe {
+                    let (a, b, c) = (a.as_ptr(), b.as_ptr(), c.as_mut_ptr());
+                    matrixmultiply::sgemm(rows, depth, columns, 1.0, a, k, 1, b, n, 1, 0.0, c, n, 1);
+                }
+            });
+        });
+        group.bench_function("gemm", |bencher| {
+            bencher.iter(|| {
+                let parallelism = gemm::Parallelism::None;
+                // SAFETY: as above.
+                unsafe {
+                    let (a, b, c) = (a.as_ptr(), b.as_ptr(), c.as_mut_ptr());
+                    let (rows, columns, depth) = (m as usize, n as usize, k as usize);
+                    gemm::gemm(
+                        rows,
+                        columns,
+                        depth,
+                        c,
+                        1,
+                        n,
+                        false,
+                        a,
+                        1,
+                        k,
+                        b,
+                        1,
+                        n,
+                        0.0,
+                        1.0,
+                        false,
+                        false,
+                        false,
+                        parallelism,
+                    );
+                }
+            });
+        });
+        group.finish();
+    }
+}
+
+criterion_group!(benches, steps, products);
+criterion_main!(benches);
