@@ -19,6 +19,9 @@ use torch_ext::optim::{Adam, AdamOptions};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
+/// The output of a layer as a function of its input.
+type Forward = Box<dyn Fn(&Tensor) -> recurrent::Result<Tensor>>;
+
 /// What to time, and for how long.
 #[derive(Deserialize)]
 struct Request {
@@ -101,7 +104,7 @@ fn main() -> Result<()> {
 /// [`Work`] with its weights and data.
 struct Bench {
     work: Work,
-    forward: Box<dyn Fn(&Tensor) -> recurrent::Result<Tensor>>,
+    forward: Forward,
     /// Weight and bias of the linear map.
     head: Option<(Tensor, Tensor)>,
     input: Tensor,
@@ -128,7 +131,8 @@ impl Bench {
         };
         let input = Tensor::f_randn(shape, (Kind::Float, Device::Cpu))?;
         let targets = Tensor::f_randint(work.classes.unwrap_or(1), [work.batch], (Kind::Int64, Device::Cpu))?;
-        let optimizer = Adam::new(&vs.trainable_variables(), AdamOptions { lr: 0.01, ..AdamOptions::default() })?;
+        let options = AdamOptions { lr: 0.01, fused: backend == Backend::Fused, ..AdamOptions::default() };
+        let optimizer = Adam::new(vs.trainable_variables(), options)?;
         let mut bench = Bench { work, forward, head, input, targets, optimizer, value: 0.0 };
         bench.value = bench.guarded(|bench| Ok(f64::try_from(bench.call()?.f_mean(Kind::Double)?)?))?;
         Ok(bench)
@@ -186,8 +190,8 @@ impl Bench {
     }
 }
 
-/// The output of a layer under `path`, as a function of its input.
-fn layer(work: &Work, path: &Path<'_>, backend: Backend) -> Result<Box<dyn Fn(&Tensor) -> recurrent::Result<Tensor>>> {
+/// Draws the layer under `path`.
+fn layer(work: &Work, path: &Path<'_>, backend: Backend) -> Result<Forward> {
     let path = path / "rnn";
     macro_rules! build {
         ($config:ident) => {{
@@ -202,11 +206,7 @@ fn layer(work: &Work, path: &Path<'_>, backend: Backend) -> Result<Box<dyn Fn(&T
     }
 }
 
-fn ready<L: Recurrent + 'static>(
-    mut layer: L,
-    task: Task,
-    backend: Backend,
-) -> Result<Box<dyn Fn(&Tensor) -> recurrent::Result<Tensor>>> {
+fn ready<L: Recurrent + 'static>(mut layer: L, task: Task, backend: Backend) -> Result<Forward> {
     layer.set_backend(backend)?;
     match task {
         Task::Forward => layer.eval(),
