@@ -23,8 +23,8 @@ pub fn train(
     lr: f64,
 ) -> Result<()> {
     let parameters = model.named_parameters();
-    let mut optimizer =
-        Adam::new(parameters.iter().map(|(_, tensor)| tensor), AdamOptions { lr, ..AdamOptions::default() })?;
+    let options = AdamOptions { lr, fused: model.is_fused(), ..AdamOptions::default() };
+    let mut optimizer = Adam::new(parameters.iter().map(|(_, tensor)| tensor), options)?;
     run.begin(&parameters, &mut optimizer)?;
 
     model.train();

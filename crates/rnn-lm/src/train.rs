@@ -62,7 +62,8 @@ pub fn train(
     let &Options { lr, lr_decay, clip, bptt, limit } = options;
     let parameters = model.named_parameters();
     let tensors = parameters.iter().map(|(_, tensor)| tensor);
-    let mut optimizer = Adam::new(tensors, AdamOptions { lr, ..AdamOptions::default() })?;
+    let adam = AdamOptions { lr, fused: model.is_fused(), ..AdamOptions::default() };
+    let mut optimizer = Adam::new(tensors, adam)?;
     let mut scheduler = ExponentialLr::new(&mut optimizer, Exponential { gamma: lr_decay })?;
     run.begin(&parameters, (&mut optimizer, &mut scheduler))?;
 

@@ -14,8 +14,8 @@ use crate::model::TextRnn;
 /// If the loss is no longer a number, or a record cannot be written.
 pub fn train(run: &mut Run, model: &TextRnn, batch: &Batch, lr: f64) -> Result<()> {
     let parameters = model.named_parameters();
-    let mut optimizer =
-        Adam::new(parameters.iter().map(|(_, tensor)| tensor), AdamOptions { lr, ..AdamOptions::default() })?;
+    let options = AdamOptions { lr, fused: model.is_fused(), ..AdamOptions::default() };
+    let mut optimizer = Adam::new(parameters.iter().map(|(_, tensor)| tensor), options)?;
     run.begin(&parameters, &mut optimizer)?;
 
     for epoch in run.epochs() {

@@ -1,7 +1,7 @@
 //! The shared arguments: defaults, checks, help.
 
 use clap::error::ErrorKind;
-use lesson_kit::{BatchArgs, Defaults, DeviceChoice, Lesson, TrainArgs, parse};
+use lesson_kit::{Backend, BatchArgs, Defaults, DeviceChoice, Lesson, TrainArgs, parse};
 
 const LESSON: Lesson = Lesson {
     name: "some-lesson",
@@ -94,6 +94,30 @@ fn cuda_is_short_for_device_cuda() {
 }
 
 #[test]
+fn the_fused_backend_is_asked_for_by_name_and_has_no_cuda() {
+    let backend = |arguments: &str| cli(arguments).unwrap().train.backend;
+    assert_eq!(
+        (backend(""), backend("--backend fused"), backend("--backend exact")),
+        (Backend::Exact, Backend::Fused, Backend::Exact)
+    );
+    assert_eq!(
+        (backend("--backend fused --device cpu"), backend("--cuda --backend exact")),
+        (Backend::Fused, Backend::Exact)
+    );
+    assert!(refusal("--backend fast").contains("'fast' for '--backend <BACKEND>'"));
+    for (arguments, device) in [
+        ("--backend fused --cuda", "--cuda"),
+        ("--device cuda --backend fused", "--device cuda:0"),
+        ("--device cuda:1 --backend fused", "--device cuda:1"),
+    ] {
+        let message = format!(
+            "error: --backend fused computes on the CPU and contradicts {device}; use --device cpu or --backend exact"
+        );
+        assert_eq!(refusal(arguments), message);
+    }
+}
+
+#[test]
 fn help_shows_every_option_with_its_default() {
     let help = cli("--help").unwrap_err();
     assert_eq!((help.kind(), help.use_stderr()), (ErrorKind::DisplayHelp, false));
@@ -107,6 +131,8 @@ fn help_shows_every_option_with_its_default() {
         "--hidden-size <N> Width of the recurrent layer's hidden state [default: 5]",
         "--num-layers <N> Number of stacked recurrent layers [default: 2]",
         "[default: auto]",
+        "--backend <BACKEND> What computes the recurrent layer: exact,",
+        "[default: exact]",
         "[default: libtorch's own choice]",
         "[default: models/some-lesson]",
         "--resume Go on with the unfinished run in the run folder, to the same bits.",
@@ -118,8 +144,6 @@ fn help_shows_every_option_with_its_default() {
     ] {
         assert!(text.contains(part), "{part:?} is not in:\n{text}");
     }
-    for absent in ["--clip"] {
-        assert!(!text.contains(absent), "{absent} does nothing yet");
-    }
+    assert!(!text.contains("--clip"), "it is an option of one lesson");
     assert_eq!(cli("--version").unwrap_err().to_string(), "some-lesson 1.2.3\n");
 }

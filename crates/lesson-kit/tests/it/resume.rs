@@ -139,6 +139,43 @@ fn another_run_is_not_resumed() {
 }
 
 #[test]
+fn the_backend_is_that_of_the_run() {
+    let toy = Toy::new();
+    assert_eq!(toy.run("-q -e 3 --backend fused").0, 0);
+    let refused = |typed: &str, before: &str, now: &str| {
+        let (code, _, stderr) = toy.run(&format!("--resume -e 6 --backend {typed}"));
+        let message = format!(
+            "error: --resume: the run in models/toy has backend = \"{before}\", this one would have \"{now}\"; leave the \
+             option away, or train into another folder with --out\n"
+        );
+        assert_eq!((code, stderr), (2, message));
+    };
+    refused("exact", "fused", "exact");
+    let (code, _, stderr) = toy.run("--resume -e 6 --no-progress");
+    assert!(code == 0 && stderr.starts_with("device: cpu, backend: fused\n"), "{stderr}");
+    assert_eq!(
+        (&toy.json("config.json")["backend"], &toy.json("summary.json")["backend"]),
+        (&"fused".into(), &"fused".into())
+    );
+
+    // A checkpoint from before there was a choice.
+    assert_eq!(toy.run("-q -e 3").0, 0);
+    let path = toy.file("checkpoint.pt");
+    let without = |dict: &Value, key: &str| {
+        let entries = dict.as_dict().unwrap().iter().filter(|(name, _)| name.as_str() != Some(key));
+        Value::Dict(entries.map(|(name, value)| (name.as_str().unwrap(), value.clone())).collect())
+    };
+    let Value::Dict(mut checkpoint) = pt_file::load_file(&path).unwrap() else { panic!() };
+    let older = without(checkpoint.get("config").unwrap(), "backend");
+    assert_eq!(older.get("backend"), None);
+    checkpoint.insert("config", older);
+    pt_file::save_file(&path, &Value::Dict(checkpoint)).unwrap();
+    refused("fused", "exact", "fused");
+    assert_eq!(toy.run("--resume -e 6 -q").0, 0);
+    assert_eq!(toy.json("config.json")["backend"], "exact");
+}
+
+#[test]
 fn metrics_that_lack_an_epoch_are_noticed() {
     let toy = Toy::new();
     assert_eq!(toy.run("-q -e 5").0, 0);

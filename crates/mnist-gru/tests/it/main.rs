@@ -1,6 +1,7 @@
 //! mnist-gru as its users run it, with files that are not as they should be, and beside PyTorch.
 #![allow(clippy::panic, clippy::unwrap_used)] // helpers of tests are tests, which clippy does not see
 
+mod backend;
 mod batches;
 mod cli;
 mod files;

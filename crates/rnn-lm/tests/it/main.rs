@@ -1,6 +1,7 @@
 //! rnn-lm as its users run it, on a language whose entropy is known, and beside PyTorch.
 #![allow(clippy::panic, clippy::unwrap_used)] // helpers of tests are tests, which clippy does not see
 
+mod backend;
 mod cli;
 mod corpus;
 mod entropy;

@@ -1,6 +1,7 @@
 //! stock-lstm as its users run it, and beside PyTorch.
 #![allow(clippy::panic, clippy::unwrap_used)] // clippy.toml allows it in tests, but does not see that the helpers here are part of them
 
+mod backend;
 mod cli;
 mod gates;
 mod parity;

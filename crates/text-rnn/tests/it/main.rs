@@ -2,6 +2,7 @@
 
 #![allow(clippy::panic, clippy::unwrap_used)] // helpers of tests are tests, which clippy does not see
 
+mod backend;
 mod cli;
 mod compare;
 mod gates;
