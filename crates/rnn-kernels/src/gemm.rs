@@ -46,13 +46,44 @@ pub(crate) struct Panel<'a> {
     pub start: Start,
 }
 
+/// Rows of B that stay in the first-level cache while the rows of A pass by.
+const DEPTH: usize = 128;
+
 /// Computes a panel.
 ///
 /// # Safety
 /// The CPU has the instruction set `S`; all pointers reach as far as the sizes say; C overlaps no A and no B.
 #[inline(always)]
 pub(crate) unsafe fn panel<S: Simd>(panel: &Panel<'_>) {
-    // SAFETY: the caller's promise.
+    let depth: usize = panel.terms.iter().map(|term| term.depth).sum();
+    let apart = matches!(panel.start, Start::Apart);
+    if depth < 2 * DEPTH || panel.rows <= S::TILE_ROWS[0] || apart {
+        // SAFETY: the caller's promise, here and below.
+        unsafe { across::<S>(panel) };
+        return;
+    }
+    let mut start = panel.start;
+    for term in panel.terms {
+        let pieces = term.depth.div_ceil(DEPTH);
+        for i in 0..pieces {
+            let first = term.depth * i / pieces;
+            let terms = &[Term {
+                a: term.a.wrapping_add(first * term.a_col),
+                b: term.b.wrapping_add(first * term.b_row),
+                depth: term.depth * (i + 1) / pieces - first,
+                ..*term
+            }];
+            // SAFETY: as above; the terms are parts of the caller's.
+            unsafe { across::<S>(&Panel { terms, start, ..*panel }) };
+            start = Start::Present;
+        }
+    }
+}
+
+/// Computes a panel without cutting its terms.
+#[inline(always)]
+unsafe fn across<S: Simd>(panel: &Panel<'_>) {
+    // SAFETY: the promise to `panel`.
     unsafe {
         match panel.vectors {
             1 => tiles::<S, 1>(panel),

@@ -7,15 +7,18 @@ use std::ops::Range;
 
 use crate::backward::Gradients;
 use crate::buffer::Buffer;
-use crate::cells::Block;
 use crate::dots::{Dots, Span};
 use crate::error::Result;
 use crate::forward::Activations;
 use crate::gemm::{Panel, Start, Term};
 use crate::layout::{Arrangement, Features, Layout, Seq, Shard};
 
-/// Rows of a weight that one task computes: a multiple of every tile's height and every vector's length.
-const TASK_ROWS: usize = 48;
+/// Rows of a weight that one task computes, over all gates: enough to make use of what comes into the cache, few enough to
+/// share a weight among threads.
+const TASK_ROWS: usize = 192;
+
+/// Rows of one gate at a time: a multiple of every vector's length.
+const PIECE_ROWS: usize = 64;
 
 /// Steps times samples that are summed up before the next: what the first-level cache holds.
 const DEPTH_BLOCK: usize = 128;
@@ -40,6 +43,12 @@ pub(crate) struct Task {
     layer: usize,
     direction: usize,
     hidden: bool,
+    pieces: Vec<Piece>,
+}
+
+/// Rows of one gate.
+#[derive(Debug, Clone)]
+struct Piece {
     gate: usize,
     /// Within the gate.
     rows: Range<usize>,
@@ -71,15 +80,24 @@ impl Sums<'_> {
                 (true, wanted.weight_hh.is_some() || wanted.bias_hh.is_some()),
             ];
             for (hidden, _) in kinds.into_iter().filter(|(_, wanted)| *wanted) {
-                for gate in 0..config.cell.gates() {
-                    for first in (0..config.hidden_size).step_by(TASK_ROWS) {
-                        let rows = first..(first + TASK_ROWS).min(config.hidden_size);
-                        tasks.push(Task { layer, direction, hidden, gate, rows });
-                    }
+                for pieces in self.pieces().chunks(TASK_ROWS / PIECE_ROWS) {
+                    tasks.push(Task { layer, direction, hidden, pieces: pieces.to_vec() });
                 }
             }
         }
         tasks
+    }
+
+    /// The rows of a weight.
+    fn pieces(&self) -> Vec<Piece> {
+        let config = self.layout.config;
+        let gate = |gate| {
+            (0..config.hidden_size).step_by(PIECE_ROWS).map(move |first| Piece {
+                gate,
+                rows: first..(first + PIECE_ROWS).min(config.hidden_size),
+            })
+        };
+        (0..config.cell.gates()).flat_map(gate).collect()
     }
 
     /// Room for one task at a time: a matrix and a row.
@@ -105,26 +123,34 @@ impl Sums<'_> {
         }
     }
 
-    /// The features of the right-hand side, and where the results go: weight and bias, at the task's first row.
+    /// The features of the right-hand side, and where the results go: weight and bias, at their first rows.
     fn target(&self, task: &Task) -> (Features, Option<*mut f32>, Option<*mut f32>) {
-        let config = self.layout.config;
-        let wanted = self.wanted[task.layer * config.directions() + task.direction];
-        let (features, weight, bias) = if task.hidden {
+        let wanted = self.wanted[task.layer * self.layout.config.directions() + task.direction];
+        if task.hidden {
             (self.layout.state(), wanted.weight_hh, wanted.bias_hh)
         } else {
             (self.layout.input(task.layer), wanted.weight_ih, wanted.bias_ih)
-        };
-        let row = task.gate * config.hidden_size + task.rows.start;
-        (features, weight.map(|at| at.wrapping_add(row * features.count())), bias.map(|at| at.wrapping_add(row)))
+        }
+    }
+
+    /// The row of the weight that a piece starts at.
+    fn first_row(&self, piece: &Piece) -> usize {
+        piece.gate * self.layout.config.hidden_size + piece.rows.start
+    }
+
+    /// From the first d gate of a row of d gates to a piece's.
+    fn d_gates_of(&self, task: &Task, piece: &Piece, shard: &Shard) -> usize {
+        let layout = self.layout;
+        let block = if task.hidden { layout.config.cell.hidden_block(piece.gate) } else { piece.gate };
+        let row = if layout.arrangement == Arrangement::Rows { 1 } else { shard.width };
+        block * layout.group(layout.config.hidden_size, shard) + piece.rows.start * row
     }
 
     /// What to sum up, in the shard: for weight_hh the first step's h_prev lies apart.
     fn stretches(&self, task: &Task, shard: &Shard) -> Vec<Stretch> {
         let (layout, steps) = (self.layout, self.layout.steps);
         let row = task.layer * layout.config.directions() + task.direction;
-        let block = if task.hidden { layout.config.cell.hidden_block(task.gate) } else { task.gate };
-        let gate = layout.group(layout.config.hidden_size, shard);
-        let d_gates = layout.seq(self.gradients.gates[row].at(0), layout.gates(), steps, shard).offset(block * gate);
+        let d_gates = layout.seq(self.gradients.gates[row].at(0), layout.gates(), steps, shard);
         if !task.hidden {
             return vec![Stretch { d_gates, right: self.activations.input(layout, task.layer, shard), steps }];
         }
@@ -142,63 +168,81 @@ impl Sums<'_> {
     /// `weight[m][n] = sum over the rows of d_gates[row][m] right[row][n]`
     unsafe fn compute_rows(&self, task: &Task, scratch: &Buffer) {
         static ONE: f32 = 1.0;
-        let (layout, rows) = (self.layout, task.rows.len());
+        let (layout, kernels) = (self.layout, self.layout.kernels);
         let (features, weight, bias) = self.target(task);
         let batch = layout.whole();
-        let padded = layout.pad(features.size);
-        let (matrix, row) = (scratch.at(0), scratch.at(TASK_ROWS * features.groups * padded));
+        let width = features.groups * layout.pad(features.size);
+        // Where a piece's rows, and its biases, are summed up.
+        let matrix = |i: usize| scratch.at(i * PIECE_ROWS * width);
+        let row = |i: usize| scratch.at(TASK_ROWS * width + i * PIECE_ROWS);
         let mut start = Start::Zero;
         for stretch in self.stretches(task, &batch) {
             // Step upon step, the rows of the whole batch are one behind the other.
             let depth = stretch.steps * layout.batch;
             for first in (0..depth).step_by(DEPTH_BLOCK) {
-                let a = Term {
-                    a: stretch.d_gates.at.wrapping_add(first * stretch.d_gates.row + task.rows.start),
-                    a_row: 1,
-                    a_col: stretch.d_gates.row,
-                    b: stretch.right.at.wrapping_add(first * stretch.right.row),
-                    b_row: stretch.right.row,
-                    depth: DEPTH_BLOCK.min(depth - first),
+                let d_gates = stretch.d_gates.at.wrapping_add(first * stretch.d_gates.row);
+                let right = stretch.right.at.wrapping_add(first * stretch.right.row);
+                let depth = DEPTH_BLOCK.min(depth - first);
+                let multiply = |rows, term, c, c_row, width| {
+                    let vectors = width / kernels.lanes;
+                    // SAFETY: the CPU has the instruction set, or there would be no layout with its kernels; scratch is
+                    // long enough; the rest is the caller's promise.
+                    unsafe { (kernels.gemm)(&Panel { rows, vectors, terms: &[term], c, c_row, start }) };
                 };
-                // SAFETY: the caller's promise; scratch is long enough.
-                unsafe {
-                    if weight.is_some() {
-                        let c = Block { at: matrix, row: features.groups * padded };
-                        self.multiply(a, rows, c, features.groups * padded, start);
+                let columns = |width: usize| {
+                    (0..width).step_by(kernels.panel).map(move |column| (column, kernels.panel.min(width - column)))
+                };
+                if weight.is_some() {
+                    for (column, panel) in columns(width) {
+                        let (b, b_row) = (right.wrapping_add(column), stretch.right.row);
+                        for (i, piece) in task.pieces.iter().enumerate() {
+                            let a = d_gates.wrapping_add(self.d_gates_of(task, piece, &batch));
+                            let term = Term { a, a_row: 1, a_col: stretch.d_gates.row, b, b_row, depth };
+                            multiply(piece.rows.len(), term, matrix(i).wrapping_add(column), width, panel);
+                        }
                     }
-                    if bias.is_some() {
-                        let ones = Term { a: &ONE, a_row: 0, a_col: 0, b: a.a, b_row: a.a_col, ..a };
-                        self.multiply(ones, 1, Block { at: row, row: 0 }, layout.pad(rows), start);
+                }
+                if bias.is_some() {
+                    for (i, piece) in task.pieces.iter().enumerate() {
+                        for (column, panel) in columns(layout.pad(piece.rows.len())) {
+                            let b = d_gates.wrapping_add(self.d_gates_of(task, piece, &batch) + column);
+                            let ones = Term { a: &ONE, a_row: 0, a_col: 0, b, b_row: stretch.d_gates.row, depth };
+                            multiply(1, ones, row(i).wrapping_add(column), 0, panel);
+                        }
                     }
                 }
                 start = Start::Apart;
             }
         }
-        // SAFETY: as above.
-        unsafe {
-            if let Some(weight) = weight {
-                for (row, group) in (0..rows).flat_map(|row| (0..features.groups).map(move |group| (row, group))) {
-                    weight
-                        .add(row * features.count() + group * features.size)
-                        .copy_from_nonoverlapping(matrix.add((row * features.groups + group) * padded), features.size);
-                }
-            }
-            if let Some(bias) = bias {
-                bias.copy_from_nonoverlapping(row, rows);
-            }
+        for (i, piece) in task.pieces.iter().enumerate() {
+            // SAFETY: as above.
+            unsafe { self.store(piece, features, matrix(i), weight, row(i), bias) };
         }
     }
 
-    /// A product whose right-hand side lies as it is, any number of columns wide.
-    unsafe fn multiply(&self, term: Term, rows: usize, c: Block, columns: usize, start: Start) {
-        let kernels = self.layout.kernels;
-        for column in (0..columns).step_by(kernels.panel) {
-            let vectors = kernels.panel.min(columns - column) / kernels.lanes;
-            let terms = &[Term { b: term.b.wrapping_add(column), ..term }];
-            let panel = Panel { rows, vectors, terms, c: c.at.wrapping_add(column), c_row: c.row, start };
-            // SAFETY: the CPU has the instruction set, or there would be no layout with its kernels; the rest is the
-            // caller's promise.
-            unsafe { (kernels.gemm)(&panel) };
+    /// Copies a piece of a weight and of a bias, without the padding, to the caller.
+    unsafe fn store(
+        &self,
+        piece: &Piece,
+        features: Features,
+        matrix: *const f32,
+        weight: Option<*mut f32>,
+        row: *const f32,
+        bias: Option<*mut f32>,
+    ) {
+        let (first, padded) = (self.first_row(piece), self.layout.pad(features.size));
+        // SAFETY: the promise to `compute`.
+        unsafe {
+            if let Some(weight) = weight {
+                for i in 0..piece.rows.len() * features.groups {
+                    weight
+                        .add(first * features.count() + i * features.size)
+                        .copy_from_nonoverlapping(matrix.add(i * padded), features.size);
+                }
+            }
+            if let Some(bias) = bias {
+                bias.add(first).copy_from_nonoverlapping(row, piece.rows.len());
+            }
         }
     }
 
@@ -207,33 +251,36 @@ impl Sums<'_> {
         static ONES: [f32; 64] = [1.0; 64];
         let layout = self.layout;
         let (features, weight, bias) = self.target(task);
-        let mut spans = Vec::new();
-        for shard in layout.shards(1) {
-            for Stretch { d_gates, right, steps } in self.stretches(task, &shard) {
-                spans.push(Span {
-                    a: d_gates.at.wrapping_add(task.rows.start * d_gates.row),
-                    a_row: d_gates.row,
-                    a_step: d_gates.step,
-                    b: right.at,
-                    b_row: right.row,
-                    b_step: right.step,
-                    steps,
-                    width: shard.width,
-                });
-            }
-        }
-        let rows = task.rows.len();
-        // SAFETY: the CPU has the instruction set; the rest is the caller's promise.
-        unsafe {
-            if let Some(c) = weight {
-                let columns = features.count();
-                (layout.kernels.dots)(&Dots { rows, columns, spans: &spans, c, c_row: columns });
-            }
-            if let Some(c) = bias {
-                for span in &mut spans {
-                    (span.b, span.b_row, span.b_step) = (ONES.as_ptr(), 0, 0);
+        for piece in &task.pieces {
+            let mut spans = Vec::new();
+            for shard in layout.shards(1) {
+                for Stretch { d_gates, right, steps } in self.stretches(task, &shard) {
+                    spans.push(Span {
+                        a: d_gates.at.wrapping_add(self.d_gates_of(task, piece, &shard)),
+                        a_row: d_gates.row,
+                        a_step: d_gates.step,
+                        b: right.at,
+                        b_row: right.row,
+                        b_step: right.step,
+                        steps,
+                        width: shard.width,
+                    });
                 }
-                (layout.kernels.dots)(&Dots { rows, columns: 1, spans: &spans, c, c_row: 1 });
+            }
+            let (rows, first) = (piece.rows.len(), self.first_row(piece));
+            // SAFETY: the CPU has the instruction set; the rest is the caller's promise.
+            unsafe {
+                if let Some(weight) = weight {
+                    let columns = features.count();
+                    let c = weight.add(first * columns);
+                    (layout.kernels.dots)(&Dots { rows, columns, spans: &spans, c, c_row: columns });
+                }
+                if let Some(bias) = bias {
+                    for span in &mut spans {
+                        (span.b, span.b_row, span.b_step) = (ONES.as_ptr(), 0, 0);
+                    }
+                    (layout.kernels.dots)(&Dots { rows, columns: 1, spans: &spans, c: bias.add(first), c_row: 1 });
+                }
             }
         }
     }
