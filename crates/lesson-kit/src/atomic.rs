@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 use tempfile::{Builder, NamedTempFile};
@@ -39,16 +39,47 @@ pub fn write_path_with(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> 
     replace(path, |temporary| write(temporary.path()))
 }
 
-fn replace(path: &Path, write: impl FnOnce(&mut NamedTempFile) -> Result<()>) -> Result<()> {
-    let whole = || -> Result<()> {
+/// Puts `bytes` on the disk, where [`Staged::publish`] has only to give them the name `path`.
+///
+/// # Errors
+/// The file system's error with the path.
+pub fn stage(path: &Path, bytes: &[u8]) -> Result<Staged> {
+    Staged::new(path, |temporary| Ok(temporary.write_all(bytes)?)).with_context(|| cannot_write(path))
+}
+
+/// A file that is whole and on the disk, but for its name. Dropped without one, it is removed.
+#[derive(Debug)]
+pub struct Staged {
+    path: PathBuf,
+    temporary: NamedTempFile,
+}
+
+impl Staged {
+    fn new(path: &Path, write: impl FnOnce(&mut NamedTempFile) -> Result<()>) -> Result<Staged> {
         let mut temporary = temporary_beside(path)?;
         write(&mut temporary)?;
         // Opened again: a writer that wants a path may have put a new file there.
         File::open(temporary.path())?.sync_all()?;
-        temporary.persist(path).map_err(|error| error.error)?;
+        Ok(Staged { path: path.to_owned(), temporary })
+    }
+
+    /// Gives the file its name, in the place of one that had it before.
+    ///
+    /// # Errors
+    /// The file system's error with the path.
+    pub fn publish(self) -> Result<()> {
+        let Staged { path, temporary } = self;
+        temporary.persist(&path).map_err(|error| error.error).with_context(|| cannot_write(&path))?;
         Ok(())
-    };
-    whole().with_context(|| format!("cannot write {}", path.display()))
+    }
+}
+
+fn replace(path: &Path, write: impl FnOnce(&mut NamedTempFile) -> Result<()>) -> Result<()> {
+    Staged::new(path, write).with_context(|| cannot_write(path))?.publish()
+}
+
+fn cannot_write(path: &Path) -> String {
+    format!("cannot write {}", path.display())
 }
 
 fn temporary_beside(path: &Path) -> Result<NamedTempFile> {
@@ -93,6 +124,20 @@ mod tests {
         assert!(message.starts_with("cannot write ") && message.ends_with("model.pt: disk full"), "{message}");
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_staged_file_replaces_nothing_until_it_is_published() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.json");
+        write(&path, b"old").unwrap();
+        let files = || fs::read_dir(dir.path()).unwrap().count();
+        let staged = stage(&path, b"new").unwrap();
+        assert_eq!((fs::read(&path).unwrap(), files()), (b"old".to_vec(), 2));
+        drop(staged);
+        assert_eq!((fs::read(&path).unwrap(), files()), (b"old".to_vec(), 1), "as if it had never been there");
+        stage(&path, b"new").unwrap().publish().unwrap();
+        assert_eq!((fs::read(&path).unwrap(), files()), (b"new".to_vec(), 1));
     }
 
     #[test]

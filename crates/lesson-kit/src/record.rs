@@ -82,7 +82,7 @@ pub struct Summary<'a, E: Serialize> {
     pub device: &'a str,
     /// What computed the recurrent layers.
     pub backend: Backend,
-    /// Wall-clock time of the training loop.
+    /// Wall-clock time of the training loop, to the microsecond; without the wait for its last checkpoint.
     pub train_seconds: f64,
     /// The lesson's own figures.
     #[serde(flatten)]

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{Lesson, atomic};
+use crate::Lesson;
+use crate::atomic::{self, Staged};
 
 /// Every resolved option.
 pub const CONFIG: &str = "config.json";
@@ -28,7 +29,18 @@ pub struct RunFolder {
     path: PathBuf,
     pictures: Vec<&'static str>,
     before: Before,
-    claimed: bool,
+    state: State,
+}
+
+/// How far a run has taken a folder.
+#[derive(Debug)]
+enum State {
+    /// The folder is as it was found.
+    Found,
+    /// The options are on the disk, without their name.
+    Prepared(Staged),
+    /// What the run before left is gone.
+    Claimed,
 }
 
 /// What a run means to do with a run that is there already.
@@ -74,7 +86,7 @@ impl RunFolder {
         fs::create_dir_all(path).with_context(|| format!("--out {}: cannot make this folder", path.display()))?;
         tempfile::tempfile_in(path).with_context(|| format!("--out {}: cannot write there", path.display()))?;
         let pictures = std::iter::once(LOSS).chain(lesson.pictures.iter().copied()).collect();
-        Ok(RunFolder { path: path.to_owned(), pictures, before, claimed: false })
+        Ok(RunFolder { path: path.to_owned(), pictures, before, state: State::Found })
     }
 
     /// Where it is.
@@ -104,19 +116,34 @@ impl RunFolder {
         }
     }
 
-    /// Takes the folder over: the first call removes what the run that was there left, further calls do nothing. Of a
-    /// run that is resumed the first `resumed_from` bytes of the metrics stay, and what does not change by going on.
+    /// Does ahead what takes the time that a disk takes, so that training does not wait for it: puts the options, `config`,
+    /// beside the place that [`RunFolder::claim`] moves them to, and removes what killed processes left unfinished. A run
+    /// that was in the folder stays as it is. Further calls do nothing.
+    ///
+    /// # Errors
+    /// If a file cannot be written or removed.
+    pub fn prepare(&mut self, config: &str) -> Result<()> {
+        if let State::Found = self.state {
+            self.remove_leftovers()?;
+            self.state = State::Prepared(atomic::stage(&self.file(CONFIG), config.as_bytes())?);
+        }
+        Ok(())
+    }
+
+    /// Takes the folder over, prepared or not: the first call removes what the run that was there left, and writes the
+    /// options, `config`; further calls do nothing. Of a run that is resumed the first `resumed_from` bytes of the metrics
+    /// stay, and what does not change by going on.
     ///
     /// Called when there is something to write, so that a run which fails before its first epoch costs nothing. A
     /// summary that is to go goes last: a process killed in between leaves a run that still counts as finished.
     ///
     /// # Errors
-    /// If a file cannot be removed.
-    pub fn claim(&mut self, resumed_from: Option<u64>) -> Result<()> {
-        if self.claimed {
+    /// If a file cannot be removed or written.
+    pub fn claim(&mut self, config: &str, resumed_from: Option<u64>) -> Result<()> {
+        self.prepare(config)?;
+        let State::Prepared(config) = std::mem::replace(&mut self.state, State::Claimed) else {
             return Ok(());
-        }
-        self.remove_leftovers()?;
+        };
         match resumed_from {
             Some(length) => {
                 let path = self.file(METRICS);
@@ -126,8 +153,7 @@ impl RunFolder {
             None => self.files().iter().try_for_each(|name| remove(&self.file(name)))?,
         }
         remove(&self.file(SUMMARY))?;
-        self.claimed = true;
-        Ok(())
+        config.publish()
     }
 
     /// What a run writes, but for its summary.

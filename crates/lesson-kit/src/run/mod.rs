@@ -287,13 +287,13 @@ impl Run {
         };
         let device = device::name(self.device);
         let backend = self.args.backend;
-        let train_seconds = (self.before.1 * 1e3).round() / 1e3;
+        let train_seconds = (self.before.1 * 1e6).round() / 1e6;
         let summary =
             Summary { epochs, final_loss, seed: self.args.seed, device: &device, backend, train_seconds, extra };
         if let Some(folder) = &self.folder {
             let text = serde_json::to_string_pretty(&summary).context(run_folder::SUMMARY)? + "\n";
             atomic::write(&folder.file(run_folder::SUMMARY), text.as_bytes())?;
-            self.console.note(format_args!("trained in {train_seconds} s; wrote {}", folder.path().display()));
+            self.console.note(format_args!("trained in {train_seconds:.3} s; wrote {}", folder.path().display()));
         }
         self.console.json(serde_json::to_string(&summary).context(run_folder::SUMMARY)?)
     }

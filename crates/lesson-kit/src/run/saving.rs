@@ -11,7 +11,7 @@ use crate::kept::Copy;
 use crate::learner::{Learner, LearnerMut};
 use crate::plot::{self, Plot};
 use crate::run_folder::{self, RunFolder};
-use crate::{atomic, interrupt, resume};
+use crate::{interrupt, resume};
 
 impl Run {
     /// Names what is trained: the model's parameters, and `&mut optimizer` or `(&mut optimizer, &mut scheduler)`. With
@@ -20,25 +20,38 @@ impl Run {
     /// Should the loss become NaN, the parameters that last gave a finite one are saved; this costs a copy of the
     /// parameters per epoch.
     ///
+    /// Nothing of the run folder changes before the first record; what can be written ahead, without its name, is.
+    ///
     /// # Errors
-    /// If the checkpoint does not fit: every missing, unexpected and misshapen parameter is in the message.
+    /// If the checkpoint does not fit: every missing, unexpected and misshapen parameter is in the message. If the run
+    /// folder cannot be written.
     pub fn begin<'a>(&mut self, parameters: &[(String, Tensor)], learner: impl Into<LearnerMut<'a>>) -> Result<()> {
         self.kept.watch(parameters);
-        let Some(checkpoint) = self.resumed.take() else {
-            return Ok(());
-        };
+        if let Some(checkpoint) = self.resumed.take() {
+            self.go_on_from(checkpoint, parameters, learner.into())?;
+        }
+        let config = self.config_text();
+        self.folder.as_mut().map_or(Ok(()), |folder| folder.prepare(&config))
+    }
+
+    fn go_on_from(
+        &mut self,
+        checkpoint: Checkpoint,
+        parameters: &[(String, Tensor)],
+        learner: LearnerMut<'_>,
+    ) -> Result<()> {
         let path = self.args.out.join(run_folder::CHECKPOINT);
         let load = || -> Result<()> {
             let named = parameters.iter().map(|(name, tensor)| (name.as_str(), tensor));
             StateDict::from_value(&checkpoint.model)?.load_into(self.lesson.name, named, true)?;
-            Ok(learner.into().load(&checkpoint.optimizer, &checkpoint.scheduler)?)
+            Ok(learner.load(&checkpoint.optimizer, &checkpoint.scheduler)?)
         };
         load().with_context(|| path.display().to_string())?;
         let (losses, length) = resume::losses(&self.args.out, checkpoint.epoch)?;
         (self.losses, self.metrics_kept) = (losses, Some(length));
         self.before = (checkpoint.epoch, checkpoint.train_seconds);
         if let Some(Best { epoch, loss, model }) = checkpoint.best {
-            self.kept.set_best(Copy { epoch, loss, parameters: StateDict::from_value(&model)? });
+            self.kept.set_best(Copy::new(epoch, loss, &StateDict::from_value(&model)?));
         }
         let mut within = String::new();
         if let Some(BatchPosition { rng_state, losses }) = checkpoint.batch {
@@ -61,10 +74,14 @@ impl Run {
     /// # Errors
     /// If a checkpoint cannot be written (the one before it stays), or the last step left a parameter that is no number.
     pub fn checkpoint<'a>(&mut self, epoch: u32, learner: impl Into<Learner<'a>>) -> Result<()> {
+        let train_seconds = self.train_seconds();
         let interrupted = interrupt::requested();
         self.stopped.set(interrupted);
         self.claim_folder()?;
         let due = self.keeper.due(epoch, interrupted)?;
+        if due == Due::Now {
+            self.stop_the_clock(train_seconds); // to wait for the disk is no training
+        }
         if due == Due::Now && !self.kept.are_finite()? {
             return Err(self.diverged(format_args!("the step of epoch {epoch} left a parameter that is no number")));
         }
@@ -88,15 +105,14 @@ impl Run {
     /// If a file cannot be written; and, after Ctrl-C, [`Interrupted`], once everything is saved: `?` takes it past
     /// the evaluation to `main`, which exits with 130.
     pub fn save_model(&mut self, parameters: &[(String, Tensor)]) -> Result<()> {
-        self.before.1 = self.train_seconds();
-        self.begun = None;
+        self.stop_the_clock(self.train_seconds());
         self.console.progress().finish();
         let trained = self.losses.last().is_some() || !self.losses.open_batches().is_empty();
         if trained {
             self.claim_folder()?;
             self.write_state_dict(run_folder::MODEL, &state_dict(parameters))?;
             if let Some(best) = self.kept.best() {
-                self.write_state_dict(run_folder::BEST, &best.parameters)?;
+                self.write_state_dict(run_folder::BEST, &best.state_dict())?;
             }
             self.save_loss_plot()?;
         }
@@ -118,15 +134,22 @@ impl Run {
 
     /// The first thing that is written takes the folder over.
     pub(super) fn claim_folder(&mut self) -> Result<()> {
-        let (Some(folder), None) = (&mut self.folder, &self.metrics) else {
+        if self.metrics.is_some() {
+            return Ok(());
+        }
+        let config = self.config_text();
+        let Some(folder) = &mut self.folder else {
             return Ok(());
         };
-        folder.claim(self.metrics_kept)?;
-        atomic::write(&folder.file(run_folder::CONFIG), format!("{:#}\n", self.config).as_bytes())?;
+        folder.claim(&config, self.metrics_kept)?;
         let metrics = folder.open_metrics()?;
         self.keeper.open(folder.file(run_folder::CHECKPOINT), metrics.try_clone().context(run_folder::METRICS)?)?;
         self.metrics = Some(metrics);
         Ok(())
+    }
+
+    fn config_text(&self) -> String {
+        format!("{:#}\n", self.config)
     }
 
     /// A finite loss shows that what was saved before it is good; any other ends the run.
@@ -144,7 +167,7 @@ impl Run {
         let best = self
             .kept
             .best()
-            .map(|best| anyhow::Ok(Best { epoch: best.epoch, loss: best.loss, model: best.parameters.to_value()? }));
+            .map(|best| anyhow::Ok(Best { epoch: best.epoch, loss: best.loss, model: best.state_dict().to_value()? }));
         let batch = self.epoch_rng_state.as_ref().filter(|_| self.cut_short.get()).map(|rng_state| {
             let rng_state = pt_file::Tensor::try_from(rng_state)?;
             anyhow::Ok(BatchPosition { rng_state, losses: self.losses.open_batches().to_vec() })
@@ -165,6 +188,11 @@ impl Run {
 
     fn train_seconds(&self) -> f64 {
         self.before.1 + self.begun.map_or(0.0, |begun| begun.elapsed().as_secs_f64())
+    }
+
+    fn stop_the_clock(&mut self, train_seconds: f64) {
+        self.before.1 = train_seconds;
+        self.begun = None;
     }
 
     fn write_state_dict(&self, name: &str, parameters: &StateDict) -> Result<()> {
@@ -188,7 +216,7 @@ impl Run {
         let advice = format!("{what}; try a smaller --lr than {}", self.args.lr);
         match (self.kept.good(), &self.folder) {
             (Some(good), Some(folder)) => {
-                if let Err(error) = self.write_state_dict(run_folder::MODEL, &good.parameters) {
+                if let Err(error) = self.write_state_dict(run_folder::MODEL, &good.state_dict()) {
                     return error.context(advice);
                 }
                 let model = folder.file(&format!("{}.{}", run_folder::MODEL, self.args.format));

@@ -16,7 +16,7 @@ impl Run {
     pub fn load_best(&self) -> Result<()> {
         if let Some(best) = self.kept.best() {
             let watched = self.kept.watched().iter().map(|(name, tensor)| (name.as_str(), tensor));
-            best.parameters.load_into(self.lesson.name, watched, true)?;
+            best.state_dict().load_into(self.lesson.name, watched, true)?;
         }
         Ok(())
     }

@@ -53,6 +53,9 @@ fn a_checkpoint_has_what_it_should() {
     assert_eq!(entry(&toy, "config").get("lr"), Some(&Value::Float(0.01)));
     assert_eq!(entry(&toy, "scheduler").get("last_epoch"), Some(&Value::Int(30)));
     assert_eq!(entry(&toy, "rng_state").as_tensor().unwrap().shape(), [5056]);
+    // The clock stopped before the checkpoint went to the disk.
+    let seconds = entry(&toy, "train_seconds").as_float().unwrap();
+    assert_eq!(toy.json("summary.json")["train_seconds"].as_f64(), Some((seconds * 1e6).round() / 1e6));
     let losses = toy.losses();
     let lowest = losses.iter().copied().fold(f32::INFINITY, f32::min);
     let best = entry(&toy, "best");

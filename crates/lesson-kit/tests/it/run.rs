@@ -74,6 +74,40 @@ fn batch_losses_and_more_stand_in_the_record() {
 }
 
 #[test]
+fn the_options_wait_for_the_first_record() {
+    let _turn = seeded(0);
+    let dir = tempfile::tempdir().unwrap();
+    let files = || {
+        let mut names: Vec<String> =
+            fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    let weight = Tensor::from_slice(&[1f32]);
+    let begin = || {
+        let mut run = start(dir.path(), "");
+        let mut optimizer = Sgd::new([&weight], SgdOptions::default()).unwrap();
+        run.begin(&[("w".to_owned(), weight.shallow_clone())], &mut optimizer).unwrap();
+        run
+    };
+    fs::write(dir.path().join("summary.json"), "{}").unwrap();
+    fs::write(dir.path().join("config.json"), "of the run before").unwrap();
+
+    let failed = begin();
+    let waiting = files();
+    assert!(waiting[0].starts_with(".config.json.") && waiting[1..] == ["config.json", "summary.json"], "{waiting:?}");
+    assert_eq!(json(&dir.path().join(&waiting[0]))["lesson"], "batched", "on the disk before the clock starts");
+    drop(failed);
+    assert_eq!(files(), ["config.json", "summary.json"], "a run without a record leaves nothing");
+    assert_eq!(fs::read_to_string(dir.path().join("config.json")).unwrap(), "of the run before");
+
+    let mut run = begin();
+    run.record(1, 0.5).unwrap();
+    assert_eq!(files(), ["config.json", "metrics.jsonl"]);
+    assert_eq!(json(&dir.path().join("config.json"))["lesson"], "batched");
+}
+
+#[test]
 fn a_batch_whose_loss_is_nan_ends_the_run() {
     let _turn = seeded(0);
     let dir = tempfile::tempdir().unwrap();
