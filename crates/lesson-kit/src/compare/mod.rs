@@ -1,5 +1,6 @@
 //! `LESSON compare`: this program beside the reference notebook, quantity by quantity.
 
+mod distance;
 mod python;
 mod reference;
 mod report;
