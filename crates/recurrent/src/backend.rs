@@ -16,12 +16,13 @@ pub enum Backend {
     /// libtorch's own operations, hence PyTorch's own bits: the default.
     #[default]
     Exact,
-    /// The kernels of `rnn-kernels`: whole sequences at once on the CPU, in f32, several times faster. Results agree with
-    /// those of `Exact` to rounding (within 2e-6 of the largest number). They do not depend on the number of threads, nor,
-    /// step by step, on the rest of the batch; they do depend on the instruction set.
+    /// The kernels of `rnn-kernels`: whole sequences at once on the CPU, in f32. Results agree with those of `Exact` to
+    /// rounding (within 2e-6 of the largest number). They depend on the instruction set; on the number of threads only in
+    /// the last bits of the parameters' gradients.
     ///
     /// Packed sequences and [`trace`](crate::Lstm::trace) are computed as by `Exact`; so is a batch of nothing. There are no
-    /// second derivatives.
+    /// second derivatives. The weights are put in order once and again whenever libtorch counts a change of theirs; writing
+    /// to their memory behind its back (`data_ptr`) goes unnoticed.
     Fused,
 }
 

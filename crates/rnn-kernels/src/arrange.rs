@@ -66,13 +66,14 @@ pub(crate) trait Arrange {
         panels: Range<usize>,
     );
 
-    /// `d_x = W_ih^T d_gates` for all steps, or `+=`; `part` of `parts` of the work.
+    /// `d_x = W_ih^T d_gates` for the first `steps` of both, or `+=`; `part` of `parts` of the work.
     unsafe fn input_gradient(
         layout: &Layout,
         weights: &Self::Backward,
         layer: usize,
         d_gates: Seq,
         d_x: Seq,
+        steps: usize,
         add: bool,
         shard: &Shard,
         part: (usize, usize),

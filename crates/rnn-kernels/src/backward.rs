@@ -1,11 +1,14 @@
 //! The way back: through time, last step first, layer by layer from the top; then the gradients of the weights.
 
+use std::ops::Range;
+
 use crate::arrange::Arrange;
 use crate::buffer::Buffer;
 use crate::cells::Backward;
 use crate::copy::{Outside, Padding::Zero};
 use crate::error::Result;
 use crate::forward::{Activations, Kept, Order, Team, multiply, share, state};
+use crate::gradients::{Partial, Sums};
 use crate::layout::{Layout, Seq, Shard};
 
 /// What the way back computes on its way.
@@ -13,8 +16,10 @@ pub(crate) struct Gradients {
     /// d output of each layer; the top one's is the caller's.
     pub outputs: Vec<Buffer>,
     pub x: Option<Buffer>,
-    /// d gates of each layer and direction.
-    pub gates: Vec<Buffer>,
+    /// d gates: of all steps, a buffer for each layer and direction; or of twice `chunk` steps, one for all.
+    gates: Vec<Buffer>,
+    /// How many steps the walk takes before it does something with their d gates.
+    chunk: usize,
     /// d h and d c of the present step, for each layer and direction.
     pub h: Buffer,
     pub c: Buffer,
@@ -35,7 +40,8 @@ pub(crate) struct BackwardIo {
 unsafe impl Sync for BackwardIo {}
 
 impl Gradients {
-    pub(crate) fn new(layout: &Layout, io: &BackwardIo) -> Result<Gradients> {
+    /// `chunk` is the number of steps after which d gates are no longer needed, or of all steps if they are kept.
+    pub(crate) fn new(layout: &Layout, io: &BackwardIo, chunk: usize) -> Result<Gradients> {
         let (config, rows) = (layout.config, layout.config.state_rows());
         let output = |layer| {
             let given = layer + 1 == config.num_layers && io.d_output.is_none();
@@ -45,10 +51,25 @@ impl Gradients {
         Ok(Gradients {
             outputs: (0..config.num_layers).map(output).collect::<Result<_>>()?,
             x: io.d_x.map(|_| x()).transpose()?,
-            gates: (0..rows).map(|_| Buffer::new(layout.len(layout.gates(), layout.steps))).collect::<Result<_>>()?,
+            gates: if chunk == layout.steps {
+                (0..rows).map(|_| Buffer::new(layout.len(layout.gates(), chunk))).collect::<Result<_>>()?
+            } else {
+                vec![Buffer::new(layout.len(layout.gates(), 2 * chunk))?]
+            },
+            chunk,
             h: Buffer::new(layout.len(layout.state(), rows))?,
             c: Buffer::new(if config.cell.has_c() { layout.len(layout.state(), rows) } else { 0 })?,
         })
+    }
+
+    /// Whether d gates are used up while the walk goes on.
+    pub(crate) fn in_chunks(&self, layout: &Layout) -> bool {
+        self.chunk < layout.steps
+    }
+
+    /// d gates of a layer and direction.
+    pub(crate) fn d_gates(&self, row: usize) -> &Buffer {
+        self.gates.get(row).unwrap_or(&self.gates[0])
     }
 }
 
@@ -59,14 +80,16 @@ pub(crate) struct BackwardPass<'a, A: Arrange> {
     pub activations: &'a Activations,
     pub gradients: &'a Gradients,
     pub io: &'a BackwardIo,
+    pub sums: &'a Sums<'a>,
 }
 
 impl<A: Arrange> BackwardPass<'_, A> {
-    /// Runs a shard back through all layers.
+    /// Runs a shard back through all layers. The gradients of the parameters are added to `partial`, if there is one;
+    /// `first` says that this is the first shard that does so.
     ///
     /// # Safety
-    /// The caller's slices are as long as the layout says, and no other thread works on this shard.
-    pub(crate) unsafe fn run(&self, shard: &Shard, team: Team<'_>) {
+    /// The caller's slices are as long as the layout says, and no other thread works on this shard or with `partial`.
+    pub(crate) unsafe fn run(&self, shard: &Shard, team: Team<'_>, partial: Option<&Partial>, first: bool) {
         let (layout, io, gradients) = (self.layout, self.io, self.gradients);
         let (config, steps) = (layout.config, layout.steps);
         let rows = config.state_rows();
@@ -85,7 +108,7 @@ impl<A: Arrange> BackwardPass<'_, A> {
             }
             for layer in (0..config.num_layers).rev() {
                 for direction in 0..config.directions() {
-                    self.run_direction(layer, direction, shard, team);
+                    self.run_direction((layer, direction), shard, team, partial, first);
                 }
                 self.drop_out(layer, shard);
             }
@@ -108,8 +131,15 @@ impl<A: Arrange> BackwardPass<'_, A> {
     }
 
     /// Back through a layer in one direction.
-    unsafe fn run_direction(&self, layer: usize, direction: usize, shard: &Shard, team: Team<'_>) {
-        let (layout, gradients) = (self.layout, self.gradients);
+    unsafe fn run_direction(
+        &self,
+        (layer, direction): (usize, usize),
+        shard: &Shard,
+        team: Team<'_>,
+        partial: Option<&Partial>,
+        first_shard: bool,
+    ) {
+        let (layout, gradients, chunk) = (self.layout, self.gradients, self.gradients.chunk);
         let (config, steps) = (layout.config, layout.steps);
         let row = layer * config.directions() + direction;
         let weights = &self.weights[row];
@@ -121,7 +151,21 @@ impl<A: Arrange> BackwardPass<'_, A> {
         let gates = layout.seq(activations.gates.at(0), layout.gates(), kept.gates, shard);
         let c = layout.seq(activations.c.at(0), layout.state(), kept.c, shard);
         let tanh_c = layout.seq(activations.tanh_c.at(0), layout.state(), kept.tanh_c, shard);
-        let d_gates = layout.seq(gradients.gates[row].at(0), layout.gates(), steps, shard);
+        // d gates of a chunk lie in the order of time; chunks take turns in the two halves of the buffer.
+        let d_gates = layout.seq(
+            gradients.d_gates(row).at(0),
+            layout.gates(),
+            if chunk == steps { steps } else { 2 * chunk },
+            shard,
+        );
+        let turn = |i: usize| (steps - 1 - i) / chunk;
+        let steps_of = |turn: usize| {
+            let (last, end) =
+                (order.step((steps - turn * chunk).saturating_sub(chunk)), order.step(steps - turn * chunk - 1));
+            last.min(end)..last.max(end) + 1
+        };
+        let half = |turn: usize| d_gates.offset(turn % 2 * chunk * d_gates.step);
+        let d_gates_at = |i: usize| half(turn(i)).block(order.step(i) - steps_of(turn(i)).start);
         let gate = layout.group(config.hidden_size, shard);
         let d_output =
             (gradients.outputs[layer].len() > 0).then(|| self.d_output(layer, shard).offset(direction * gate));
@@ -140,15 +184,14 @@ impl<A: Arrange> BackwardPass<'_, A> {
                 };
                 team.split(layout, |panels| {
                     if i + 1 < steps {
-                        let later = d_gates.block(order.step(i + 1));
-                        A::hidden_gradient(layout, weights, later, d_h, shard, panels.clone());
+                        A::hidden_gradient(layout, weights, d_gates_at(i + 1), d_h, shard, panels.clone());
                     }
                     let (first, columns) = share(layout, panels, columns);
                     backward(&Backward {
                         rows,
                         columns,
                         gates: gates.block(step).right(first),
-                        d_gates: d_gates.block(step).right(first),
+                        d_gates: d_gates_at(i).right(first),
                         gate,
                         d_output: d_output.map(|d_output| d_output.block(step).right(first)),
                         h_prev: h_prev.right(first),
@@ -159,23 +202,40 @@ impl<A: Arrange> BackwardPass<'_, A> {
                         d_c: d_c.right(first),
                     });
                 });
-            }
-            if self.io.d_h_0.is_some() {
-                let first = d_gates.block(order.step(0));
-                team.split(layout, |panels| A::hidden_gradient(layout, weights, first, d_h, shard, panels));
-            }
-            if let Some(d_x) = self.d_input(layer, shard) {
-                let add = direction > 0;
-                match team.0 {
-                    None => A::input_gradient(layout, weights, layer, d_gates, d_x, add, shard, (0, 1)),
-                    Some(pool) => {
-                        let parts = pool.threads();
-                        pool.for_each(parts, &|part| {
-                            A::input_gradient(layout, weights, layer, d_gates, d_x, add, shard, (part, parts));
-                        });
+                if i == 0 || turn(i - 1) != turn(i) {
+                    let (steps, d_gates) = (steps_of(turn(i)), half(turn(i)));
+                    self.input_gradient((layer, direction), steps.clone(), d_gates, shard, team);
+                    if let Some(partial) = partial {
+                        let first = first_shard && turn(i) == 0;
+                        self.sums.add(partial, (layer, direction), shard, steps, d_gates, first);
                     }
                 }
             }
+            if self.io.d_h_0.is_some() {
+                team.split(layout, |panels| A::hidden_gradient(layout, weights, d_gates_at(0), d_h, shard, panels));
+            }
+        }
+    }
+
+    /// The gradient of what a layer reads at some steps, if anybody wants it.
+    unsafe fn input_gradient(
+        &self,
+        (layer, direction): (usize, usize),
+        steps: Range<usize>,
+        d_gates: Seq,
+        shard: &Shard,
+        team: Team<'_>,
+    ) {
+        let (layout, weights) = (self.layout, &self.weights[layer * self.layout.config.directions() + direction]);
+        let Some(d_x) = self.d_input(layer, shard) else { return };
+        let (d_x, count, add) = (d_x.offset(steps.start * d_x.step), steps.len(), direction > 0);
+        // SAFETY: the promise to `run`; the members of a team write different columns or steps.
+        let gradient = |part, parts| unsafe {
+            A::input_gradient(layout, weights, layer, d_gates, d_x, count, add, shard, (part, parts));
+        };
+        match team.0 {
+            None => gradient(0, 1),
+            Some(pool) => pool.for_each(pool.threads(), &|part| gradient(part, pool.threads())),
         }
     }
 

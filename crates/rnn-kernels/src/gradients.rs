@@ -1,17 +1,21 @@
-//! The gradients of the parameters: sums over all steps and samples, once all d gates are there.
+//! The gradients of the parameters: sums over all steps and samples of d gates times what the weights were multiplied by.
 //!
-//! Each task computes some rows of one matrix over the whole batch, so the order of the sum does not depend on how the batch
-//! was cut or on the number of threads.
+//! Where the sums of a thread fit into its second-level cache beside some steps of d gates, each thread adds up those of its
+//! own shards while it walks back (`Partial`), and the threads' sums are added at the end. Else all d gates are kept, and
+//! tasks of some rows each (`Task`) compute the sums once the walk is over; so in Lanes.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use crate::backward::Gradients;
 use crate::buffer::Buffer;
+use crate::cells::Block;
 use crate::dots::{Dots, Span};
 use crate::error::Result;
-use crate::forward::Activations;
+use crate::forward::{Activations, Order};
 use crate::gemm::{Panel, Start, Term};
 use crate::layout::{Arrangement, Features, Layout, Seq, Shard};
+use crate::parallel::Parallel;
 
 /// Rows of a weight that one task computes, over all gates: enough to make use of what comes into the cache, few enough to
 /// share a weight among threads.
@@ -39,7 +43,7 @@ unsafe impl Sync for ParameterGradients {}
 
 /// Some rows of weight_ih and bias_ih, or of weight_hh and bias_hh.
 #[derive(Debug, Clone)]
-pub(crate) struct Task {
+struct Task {
     layer: usize,
     direction: usize,
     hidden: bool,
@@ -54,7 +58,48 @@ struct Piece {
     rows: Range<usize>,
 }
 
-/// The sum of a task: products of d gates and what the weight was multiplied by.
+/// A part of a sum in Rows: `depth` rows of d gates and of what the weight was multiplied by.
+#[derive(Clone, Copy)]
+struct Run {
+    d_gates: Block,
+    right: Block,
+    depth: usize,
+}
+
+impl Run {
+    /// Whether `next` lies right behind this one.
+    fn continues_with(&self, next: &Run) -> bool {
+        let behind = |a: Block, b: Block| a.row == b.row && a.at.wrapping_add(self.depth * a.row) == b.at;
+        behind(self.d_gates, next.d_gates) && behind(self.right, next.right)
+    }
+}
+
+/// Where the rows of a task's pieces, and their biases, are summed up.
+#[derive(Clone, Copy)]
+struct Room {
+    at: *mut f32,
+    width: usize,
+    pieces: usize,
+}
+
+impl Room {
+    fn len(width: usize, pieces: usize) -> usize {
+        pieces * PIECE_ROWS * (width + 1)
+    }
+
+    fn matrix(self, piece: usize) -> *mut f32 {
+        self.at.wrapping_add(piece * PIECE_ROWS * self.width)
+    }
+
+    fn bias(self, piece: usize) -> *mut f32 {
+        self.at.wrapping_add(PIECE_ROWS * (self.pieces * self.width + piece))
+    }
+}
+
+/// The sums of one thread: for each layer and direction those of weight_ih and bias_ih, and of weight_hh and bias_hh.
+pub(crate) struct Partial(Vec<[Buffer; 2]>);
+
+/// A part of a sum in Lanes.
 struct Stretch {
     d_gates: Seq,
     right: Seq,
@@ -70,7 +115,7 @@ pub(crate) struct Sums<'a> {
 
 impl Sums<'_> {
     /// All that is wanted, cut into tasks.
-    pub(crate) fn tasks(&self) -> Vec<Task> {
+    fn tasks(&self) -> Vec<Task> {
         let config = self.layout.config;
         let mut tasks = Vec::new();
         for (row, wanted) in self.wanted.iter().enumerate() {
@@ -92,20 +137,102 @@ impl Sums<'_> {
     fn pieces(&self) -> Vec<Piece> {
         let config = self.layout.config;
         let gate = |gate| {
-            (0..config.hidden_size).step_by(PIECE_ROWS).map(move |first| Piece {
-                gate,
-                rows: first..(first + PIECE_ROWS).min(config.hidden_size),
-            })
+            (0..config.hidden_size)
+                .step_by(PIECE_ROWS)
+                .map(move |first| Piece { gate, rows: first..(first + PIECE_ROWS).min(config.hidden_size) })
         };
         (0..config.cell.gates()).flat_map(gate).collect()
     }
 
-    /// Room for one task at a time: a matrix and a row.
-    pub(crate) fn scratch(&self) -> Result<Buffer> {
-        let config = self.layout.config;
-        let widest = |layer| self.layout.input(layer).groups * self.layout.pad(self.layout.input(layer).size);
-        let columns = (0..config.num_layers).map(widest).max().unwrap_or(0).max(self.layout.pad(config.hidden_size));
-        Buffer::new(TASK_ROWS * (columns + 1))
+    /// Room for one task at a time.
+    fn scratch(&self) -> Result<Buffer> {
+        let layers = 0..self.layout.config.num_layers;
+        let columns = layers.map(|layer| self.width(layer, false)).max().unwrap_or(0).max(self.width(0, true));
+        Buffer::new(Room::len(columns, TASK_ROWS / PIECE_ROWS))
+    }
+
+    /// Columns of weight_ih or weight_hh, padded.
+    fn width(&self, layer: usize, hidden: bool) -> usize {
+        let features = if hidden { self.layout.state() } else { self.layout.input(layer) };
+        features.groups * self.layout.pad(features.size)
+    }
+
+    /// Room for the sums of a thread.
+    pub(crate) fn partial(&self) -> Result<Partial> {
+        let (config, pieces) = (self.layout.config, self.pieces().len());
+        let room = |row, hidden| Buffer::new(Room::len(self.width(row / config.directions(), hidden), pieces));
+        Ok(Partial(
+            (0..config.state_rows()).map(|row| Ok([room(row, false)?, room(row, true)?])).collect::<Result<_>>()?,
+        ))
+    }
+
+    /// Adds what a shard's walk has found at `steps` of a layer and direction; the first time, starts the sums. `d_gates`
+    /// has those of the first of `steps` first.
+    ///
+    /// # Safety
+    /// The d gates are there, and no other thread uses `partial`.
+    pub(crate) unsafe fn add(
+        &self,
+        partial: &Partial,
+        (layer, direction): (usize, usize),
+        shard: &Shard,
+        steps: Range<usize>,
+        d_gates: Seq,
+        first: bool,
+    ) {
+        let start = if first { Start::Zero } else { Start::Apart };
+        let row = layer * self.layout.config.directions() + direction;
+        for hidden in [false, true] {
+            let task = Task { layer, direction, hidden, pieces: self.pieces() };
+            let at = partial.0[row][usize::from(hidden)].at(0);
+            let room = Room { at, width: self.width(layer, hidden), pieces: task.pieces.len() };
+            let runs = self.runs(&task, shard, steps.clone(), d_gates);
+            // SAFETY: the caller's promise.
+            unsafe { self.accumulate(&task, shard, &runs, room, start) };
+        }
+    }
+
+    /// Adds up the sums of all threads, for a layer and direction, and hands them to the caller.
+    ///
+    /// # Safety
+    /// All shards are back, and no other thread works on this layer and direction.
+    pub(crate) unsafe fn finish(&self, partials: &[Partial], row: usize) {
+        let directions = self.layout.config.directions();
+        for hidden in [false, true] {
+            let task = Task { layer: row / directions, direction: row % directions, hidden, pieces: self.pieces() };
+            let mut sums = partials.iter().map(|partial| &partial.0[row][usize::from(hidden)]);
+            let (Some(total), width) = (sums.next(), self.width(task.layer, hidden)) else { return };
+            for sum in sums {
+                // SAFETY: the caller's promise; all buffers of a kind have the same length.
+                let (to, from) = unsafe {
+                    let from = std::slice::from_raw_parts(sum.at(0), total.len());
+                    (std::slice::from_raw_parts_mut(total.at(0), total.len()), from)
+                };
+                to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
+            }
+            // SAFETY: the caller's promise.
+            unsafe { self.store(&task, Room { at: total.at(0), width, pieces: task.pieces.len() }) };
+        }
+    }
+
+    /// Computes all tasks.
+    pub(crate) fn compute_all(&self, threads: usize, pool: &dyn Parallel) -> Result<()> {
+        let tasks = self.tasks();
+        let threads = threads.min(tasks.len());
+        let scratch = (0..threads).map(|_| self.scratch()).collect::<Result<Vec<Buffer>>>()?;
+        let next = AtomicUsize::new(0);
+        let run = |thread: usize| {
+            while let Some(task) = tasks.get(next.fetch_add(1, Relaxed)) {
+                // SAFETY: all shards are back; every task and every scratch has one thread.
+                unsafe { self.compute(task, &scratch[thread]) };
+            }
+        };
+        match threads {
+            0 => {}
+            1 => run(0),
+            _ => pool.for_each(threads, &run),
+        }
+        Ok(())
     }
 
     /// Computes a task.
@@ -113,7 +240,7 @@ impl Sums<'_> {
     /// # Safety
     /// All shards are back, nobody else uses `scratch` or computes this task, and the pointers reach as far as the
     /// parameters' sizes.
-    pub(crate) unsafe fn compute(&self, task: &Task, scratch: &Buffer) {
+    unsafe fn compute(&self, task: &Task, scratch: &Buffer) {
         // SAFETY: the caller's promise.
         unsafe {
             match self.layout.arrangement {
@@ -146,11 +273,131 @@ impl Sums<'_> {
         block * layout.group(layout.config.hidden_size, shard) + piece.rows.start * row
     }
 
-    /// What to sum up, in the shard: for weight_hh the first step's h_prev lies apart.
+    /// What to sum up at these steps, in Rows; one run where everything lies one behind the other. `d_gates` has those of the
+    /// first of `steps` first.
+    fn runs(&self, task: &Task, shard: &Shard, steps: Range<usize>, d_gates: Seq) -> Vec<Run> {
+        let mut runs: Vec<Run> = Vec::with_capacity(steps.len());
+        for (slot, step) in steps.enumerate() {
+            let run = Run { d_gates: d_gates.block(slot), right: self.right(task, shard, step), depth: shard.count };
+            match runs.last_mut() {
+                Some(last) if last.continues_with(&run) => last.depth += run.depth,
+                _ => runs.push(run),
+            }
+        }
+        runs
+    }
+
+    /// What the weight was multiplied by at a step.
+    fn right(&self, task: &Task, shard: &Shard, step: usize) -> Block {
+        let layout = self.layout;
+        if !task.hidden {
+            return self.activations.input(layout, task.layer, shard).block(step);
+        }
+        let order = Order { steps: layout.steps, reverse: task.direction == 1 };
+        let row = task.layer * layout.config.directions() + task.direction;
+        match order.step(step) {
+            0 => self.activations.h_0(layout, row, shard),
+            i => self.activations.h(layout, task.layer, task.direction, shard).block(order.step(i - 1)),
+        }
+    }
+
+    /// `weight[m][n] = sum over the rows of d_gates[row][m] right[row][n]`
+    unsafe fn compute_rows(&self, task: &Task, scratch: &Buffer) {
+        let (layout, batch) = (self.layout, self.layout.whole());
+        let room = Room { at: scratch.at(0), width: self.width(task.layer, task.hidden), pieces: task.pieces.len() };
+        let row = task.layer * layout.config.directions() + task.direction;
+        let d_gates = layout.seq(self.gradients.d_gates(row).at(0), layout.gates(), layout.steps, &batch);
+        let mut start = Start::Zero;
+        for run in self.runs(task, &batch, 0..layout.steps, d_gates) {
+            for first in (0..run.depth).step_by(DEPTH_BLOCK) {
+                let from = |block: Block| Block { at: block.at.wrapping_add(first * block.row), row: block.row };
+                let depth = DEPTH_BLOCK.min(run.depth - first);
+                let part = Run { d_gates: from(run.d_gates), right: from(run.right), depth };
+                // SAFETY: the caller's promise.
+                unsafe { self.accumulate(task, &batch, &[part], room, start) };
+                start = Start::Apart;
+            }
+        }
+        // SAFETY: as above.
+        unsafe { self.store(task, room) };
+    }
+
+    /// Adds the runs to the sums of all pieces.
+    unsafe fn accumulate(&self, task: &Task, shard: &Shard, runs: &[Run], room: Room, start: Start) {
+        static ONE: f32 = 1.0;
+        let kernels = self.layout.kernels;
+        let (_, weight, bias) = self.target(task);
+        let columns = |width: usize| {
+            (0..width).step_by(kernels.panel).map(move |column| (column, kernels.panel.min(width - column)))
+        };
+        let multiply = |rows, term: &dyn Fn(&Run) -> Term, c, c_row, width| {
+            let terms: Vec<Term> = runs.iter().map(term).collect();
+            let vectors = width / kernels.lanes;
+            // SAFETY: the CPU has the instruction set, or there would be no layout with its kernels; the room is long
+            // enough; the rest is the caller's promise.
+            unsafe { (kernels.gemm)(&Panel { rows, vectors, terms: &terms, c, c_row, start }) };
+        };
+        if weight.is_some() {
+            for (column, width) in columns(room.width) {
+                for (i, piece) in task.pieces.iter().enumerate() {
+                    let offset = self.d_gates_of(task, piece, shard);
+                    let term = |run: &Run| Term {
+                        a: run.d_gates.at.wrapping_add(offset),
+                        a_row: 1,
+                        a_col: run.d_gates.row,
+                        b: run.right.at.wrapping_add(column),
+                        b_row: run.right.row,
+                        depth: run.depth,
+                    };
+                    multiply(piece.rows.len(), &term, room.matrix(i).wrapping_add(column), room.width, width);
+                }
+            }
+        }
+        if bias.is_some() {
+            for (i, piece) in task.pieces.iter().enumerate() {
+                for (column, width) in columns(self.layout.pad(piece.rows.len())) {
+                    let offset = self.d_gates_of(task, piece, shard) + column;
+                    let ones = |run: &Run| Term {
+                        a: &ONE,
+                        a_row: 0,
+                        a_col: 0,
+                        b: run.d_gates.at.wrapping_add(offset),
+                        b_row: run.d_gates.row,
+                        depth: run.depth,
+                    };
+                    multiply(1, &ones, room.bias(i).wrapping_add(column), 0, width);
+                }
+            }
+        }
+    }
+
+    /// Copies the pieces of a weight and of a bias, without the padding, to the caller.
+    unsafe fn store(&self, task: &Task, room: Room) {
+        let (features, weight, bias) = self.target(task);
+        let padded = self.layout.pad(features.size);
+        for (i, piece) in task.pieces.iter().enumerate() {
+            let first = self.first_row(piece);
+            // SAFETY: the promise to `compute`.
+            unsafe {
+                if let Some(weight) = weight {
+                    for row in 0..piece.rows.len() * features.groups {
+                        weight
+                            .add(first * features.count() + row * features.size)
+                            .copy_from_nonoverlapping(room.matrix(i).add(row * padded), features.size);
+                    }
+                }
+                if let Some(bias) = bias {
+                    bias.add(first).copy_from_nonoverlapping(room.bias(i), piece.rows.len());
+                }
+            }
+        }
+    }
+
+    /// What to sum up in a shard, in Lanes: for weight_hh the first step's h_prev lies apart.
     fn stretches(&self, task: &Task, shard: &Shard) -> Vec<Stretch> {
         let (layout, steps) = (self.layout, self.layout.steps);
         let row = task.layer * layout.config.directions() + task.direction;
-        let d_gates = layout.seq(self.gradients.gates[row].at(0), layout.gates(), steps, shard);
+        let d_gates = layout.seq(self.gradients.d_gates(row).at(0), layout.gates(), steps, shard);
         if !task.hidden {
             return vec![Stretch { d_gates, right: self.activations.input(layout, task.layer, shard), steps }];
         }
@@ -163,87 +410,6 @@ impl Sums<'_> {
             _ => (d_gates.offset((steps - 1) * d_gates.step), Stretch { d_gates, right: later(h), steps: steps - 1 }),
         };
         vec![Stretch { d_gates: first, right: h_0, steps: 1 }, others]
-    }
-
-    /// `weight[m][n] = sum over the rows of d_gates[row][m] right[row][n]`
-    unsafe fn compute_rows(&self, task: &Task, scratch: &Buffer) {
-        static ONE: f32 = 1.0;
-        let (layout, kernels) = (self.layout, self.layout.kernels);
-        let (features, weight, bias) = self.target(task);
-        let batch = layout.whole();
-        let width = features.groups * layout.pad(features.size);
-        // Where a piece's rows, and its biases, are summed up.
-        let matrix = |i: usize| scratch.at(i * PIECE_ROWS * width);
-        let row = |i: usize| scratch.at(TASK_ROWS * width + i * PIECE_ROWS);
-        let mut start = Start::Zero;
-        for stretch in self.stretches(task, &batch) {
-            // Step upon step, the rows of the whole batch are one behind the other.
-            let depth = stretch.steps * layout.batch;
-            for first in (0..depth).step_by(DEPTH_BLOCK) {
-                let d_gates = stretch.d_gates.at.wrapping_add(first * stretch.d_gates.row);
-                let right = stretch.right.at.wrapping_add(first * stretch.right.row);
-                let depth = DEPTH_BLOCK.min(depth - first);
-                let multiply = |rows, term, c, c_row, width| {
-                    let vectors = width / kernels.lanes;
-                    // SAFETY: the CPU has the instruction set, or there would be no layout with its kernels; scratch is
-                    // long enough; the rest is the caller's promise.
-                    unsafe { (kernels.gemm)(&Panel { rows, vectors, terms: &[term], c, c_row, start }) };
-                };
-                let columns = |width: usize| {
-                    (0..width).step_by(kernels.panel).map(move |column| (column, kernels.panel.min(width - column)))
-                };
-                if weight.is_some() {
-                    for (column, panel) in columns(width) {
-                        let (b, b_row) = (right.wrapping_add(column), stretch.right.row);
-                        for (i, piece) in task.pieces.iter().enumerate() {
-                            let a = d_gates.wrapping_add(self.d_gates_of(task, piece, &batch));
-                            let term = Term { a, a_row: 1, a_col: stretch.d_gates.row, b, b_row, depth };
-                            multiply(piece.rows.len(), term, matrix(i).wrapping_add(column), width, panel);
-                        }
-                    }
-                }
-                if bias.is_some() {
-                    for (i, piece) in task.pieces.iter().enumerate() {
-                        for (column, panel) in columns(layout.pad(piece.rows.len())) {
-                            let b = d_gates.wrapping_add(self.d_gates_of(task, piece, &batch) + column);
-                            let ones = Term { a: &ONE, a_row: 0, a_col: 0, b, b_row: stretch.d_gates.row, depth };
-                            multiply(1, ones, row(i).wrapping_add(column), 0, panel);
-                        }
-                    }
-                }
-                start = Start::Apart;
-            }
-        }
-        for (i, piece) in task.pieces.iter().enumerate() {
-            // SAFETY: as above.
-            unsafe { self.store(piece, features, matrix(i), weight, row(i), bias) };
-        }
-    }
-
-    /// Copies a piece of a weight and of a bias, without the padding, to the caller.
-    unsafe fn store(
-        &self,
-        piece: &Piece,
-        features: Features,
-        matrix: *const f32,
-        weight: Option<*mut f32>,
-        row: *const f32,
-        bias: Option<*mut f32>,
-    ) {
-        let (first, padded) = (self.first_row(piece), self.layout.pad(features.size));
-        // SAFETY: the promise to `compute`.
-        unsafe {
-            if let Some(weight) = weight {
-                for i in 0..piece.rows.len() * features.groups {
-                    weight
-                        .add(first * features.count() + i * features.size)
-                        .copy_from_nonoverlapping(matrix.add(i * padded), features.size);
-                }
-            }
-            if let Some(bias) = bias {
-                bias.add(first).copy_from_nonoverlapping(row, piece.rows.len());
-            }
-        }
     }
 
     /// `weight[m][n] = sum over steps and lanes of d_gates[m] right[n]`

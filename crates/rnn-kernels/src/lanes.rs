@@ -136,13 +136,14 @@ impl Arrange for Lanes {
         layer: usize,
         d_gates: Seq,
         d_x: Seq,
+        steps: usize,
         add: bool,
         shard: &Shard,
         (part, parts): (usize, usize),
     ) {
         let (hidden, input) = (layout.config.hidden_size, layout.config.layer_input(layer));
         let start = if add { Start::Present } else { Start::Zero };
-        for step in layout.steps * part / parts..layout.steps * (part + 1) / parts {
+        for step in steps * part / parts..steps * (part + 1) / parts {
             let term = Term {
                 a: weights.input.at(0),
                 a_row: 1,

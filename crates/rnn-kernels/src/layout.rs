@@ -77,6 +77,15 @@ const NARROW: usize = 32;
 /// Weights of a step, in numbers, from which on threads share its columns.
 const TEAM_STEP: usize = 100_000;
 
+/// Samples of a shard in Rows, at most: its steps stay in the cache.
+const MOST_ROWS: usize = 64;
+
+/// Steps times samples of d gates that are added to the sums of the parameters' gradients at a time.
+const CHUNK_ROWS: usize = 144;
+
+/// Numbers in the sums of a layer's gradients that a thread may keep beside its chunk: 1 MiB.
+const CACHED_SUMS: usize = 1 << 18;
+
 /// Multiply-adds that a thread should have to do, a few times as long as it takes to start.
 const THREAD_WORK: usize = 250_000;
 
@@ -133,10 +142,13 @@ impl Layout {
         if row >= 64 && (row / self.kernels.lanes).is_multiple_of(2) { row + self.kernels.lanes } else { row }
     }
 
-    /// Cuts the batch into pieces: in Rows as many as there are threads, in Lanes blocks of a panel's width.
+    /// Cuts the batch into pieces: in Rows as many for each thread, in Lanes blocks of a panel's width.
     pub(crate) fn shards(&self, threads: usize) -> Vec<Shard> {
         let (count, size): (usize, _) = match self.arrangement {
-            Arrangement::Rows => (threads.clamp(1, self.batch), None),
+            Arrangement::Rows => {
+                let each = self.batch.div_ceil(MOST_ROWS).div_ceil(threads.max(1)); // shards for each thread
+                ((each * threads).clamp(1, self.batch), None)
+            }
             Arrangement::Lanes => (self.batch.div_ceil(self.kernels.panel), Some(self.kernels.panel)),
         };
         let cut = |i: usize| size.map_or(self.batch * i / count, |size| (size * i).min(self.batch));
@@ -154,6 +166,20 @@ impl Layout {
         let step: usize = (0..config.num_layers).map(products).sum();
         let work = self.steps * self.batch * config.directions() * step;
         threads.min(work / THREAD_WORK).max(1)
+    }
+
+    /// After how many steps of the walk back their d gates can be forgotten: as many as there are unless a thread's sums of
+    /// the gradients of the parameters fit into its cache.
+    pub(crate) fn chunk(&self, threads: usize) -> usize {
+        let config = &self.config;
+        let inputs: usize =
+            (0..config.num_layers).map(|layer| config.layer_input(layer) + config.hidden_size).max().unwrap_or(0);
+        let sums = config.cell.gates() * config.hidden_size * inputs;
+        if self.arrangement == Arrangement::Lanes || sums > CACHED_SUMS || self.needs_team(threads) {
+            return self.steps;
+        }
+        let rows = self.shards(threads).first().map_or(1, |shard| shard.count);
+        CHUNK_ROWS.div_ceil(rows).min(self.steps)
     }
 
     /// Whether threads had better share the columns of each step than the batch: with fewer sequences than threads, and steps

@@ -40,7 +40,8 @@
 //! - A sequence is one call. Its pieces of the batch run through all steps and layers without waiting for each other; the
 //!   weights are put in order once.
 //! - The products of a step leave their sums in the cache, and the gates follow at once, in one pass.
-//! - The gradients of the weights are one long product at the end, not one for each step.
+//! - The gradients of the weights are products over many steps at a time: added up by each thread while it walks back, where
+//!   they fit into its cache; else over all steps, once the walk is over.
 //! - Two arrangements in memory (layout.rs): features along the vectors, or samples, for networks too narrow to fill one.
 //! - Workspace is kept for the next call (buffer.rs), 256 MiB at most.
 //!
@@ -48,7 +49,8 @@
 //! One source serves AVX-512, AVX2 with FMA, NEON and plain Rust; the best that the CPU has is chosen when the program runs,
 //! or the one that the environment variable `RNN_KERNELS` names ([`InstructionSet`]). Results agree with exact arithmetic to a few
 //! millionths of the largest number and differ in the last bits between instruction sets. They do not depend on the number of
-//! threads. Nor does what a sequence gives depend on the others of its batch, as long as hidden_size is above 32: narrower
+//! threads, but for the last bits of the parameters' gradients: each thread adds up its own. Nor does what a sequence gives
+//! depend on the others of its batch, as long as hidden_size is above 32: narrower
 //! networks have another arrangement for batches that fill a vector, which may round exp differently by an ulp.
 //! NaN and infinity go where the equations take them.
 //!

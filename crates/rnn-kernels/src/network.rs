@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use crate::arrange::Arrange;
 use crate::backward::{BackwardIo, BackwardPass, Gradients};
-use crate::buffer::Buffer;
 use crate::config::Config;
 use crate::copy::Outside;
 use crate::error::{Error, Result, check_length};
@@ -214,12 +213,12 @@ impl Network {
             Matrices::Rows(weights) => {
                 let pass = ForwardPass::<Rows> { layout: &layout, weights, activations: &activations, kept, io: &io };
                 // SAFETY: the slices were checked, and the shards are disjoint.
-                run_shards(&layout, pool, |shard, team| unsafe { pass.run(shard, team) });
+                run_shards(&layout, pool, |shard, team, _, _| unsafe { pass.run(shard, team) });
             }
             Matrices::Lanes(weights) => {
                 let pass = ForwardPass::<Lanes> { layout: &layout, weights, activations: &activations, kept, io: &io };
                 // SAFETY: as above.
-                run_shards(&layout, pool, |shard, team| unsafe { pass.run(shard, team) });
+                run_shards(&layout, pool, |shard, team, _, _| unsafe { pass.run(shard, team) });
             }
         }
         Ok(Tape { layout, activations })
@@ -279,26 +278,13 @@ impl Network {
         }
         let layout = &tape.layout;
         let (io, wanted) = self.backward_io(layout, gradients, wanted)?;
-        let computed = Gradients::new(layout, &io)?;
-        match layout.arrangement {
-            Arrangement::Rows => backward::<Rows>(tape, parameters, &computed, &io, pool)?,
-            Arrangement::Lanes => backward::<Lanes>(tape, parameters, &computed, &io, pool)?,
-        }
+        let threads = layout.useful_threads(pool.threads());
+        let chunk = layout.chunk(threads);
+        let computed = Gradients::new(layout, &io, chunk)?;
         let sums = Sums { layout, activations: &tape.activations, gradients: &computed, wanted: &wanted };
-        let tasks = sums.tasks();
-        let threads = layout.useful_threads(pool.threads()).min(tasks.len());
-        let scratch = (0..threads).map(|_| sums.scratch()).collect::<Result<Vec<Buffer>>>()?;
-        let next = AtomicUsize::new(0);
-        let run = |thread: usize| {
-            while let Some(task) = tasks.get(next.fetch_add(1, Relaxed)) {
-                // SAFETY: all shards are back; every task and every scratch has one thread.
-                unsafe { sums.compute(task, &scratch[thread]) };
-            }
-        };
-        match threads {
-            0 => {}
-            1 => run(0),
-            _ => pool.for_each(threads, &run),
+        match layout.arrangement {
+            Arrangement::Rows => backward::<Rows>(tape, parameters, &io, &sums, pool)?,
+            Arrangement::Lanes => backward::<Lanes>(tape, parameters, &io, &sums, pool)?,
         }
         Ok(())
     }
@@ -392,19 +378,35 @@ fn pack_forward<A: Arrange>(layout: &Layout, parameters: &[&[f32]], pool: &dyn P
 fn backward<A: Arrange>(
     tape: &Tape,
     parameters: &[&[f32]],
-    gradients: &Gradients,
     io: &BackwardIo,
+    sums: &Sums<'_>,
     pool: &dyn Parallel,
 ) -> Result<()> {
-    let layout = &tape.layout;
+    let (layout, gradients) = (&tape.layout, sums.gradients);
     let parameters = by_direction(&layout.config, parameters)?;
     let layer = |row| row / layout.config.directions();
     let weights =
         (0..parameters.len()).map(|row| A::backward_weights(layout, layer(row))).collect::<Result<Vec<_>>>()?;
     for_each(pool, layout, weights.len(), |row| A::fill_backward(layout, layer(row), &weights[row], &parameters[row]));
-    let pass = BackwardPass::<A> { layout, weights: &weights, activations: &tape.activations, gradients, io };
-    // SAFETY: the slices were checked, and the shards are disjoint.
-    run_shards(layout, pool, |shard, team| unsafe { pass.run(shard, team) });
+    let pass = BackwardPass::<A> { layout, weights: &weights, activations: &tape.activations, gradients, io, sums };
+    let threads = layout.useful_threads(pool.threads());
+    if !gradients.in_chunks(layout) || sums.wanted.is_empty() {
+        // SAFETY: the slices were checked, and the shards are disjoint.
+        run_shards(layout, pool, |shard, team, _, _| unsafe { pass.run(shard, team, None, false) });
+        return sums.compute_all(threads, pool);
+    }
+    let partials = (0..threads).map(|_| sums.partial()).collect::<Result<Vec<_>>>()?;
+    let used = AtomicUsize::new(0);
+    run_shards(layout, pool, |shard, team, thread, first| {
+        used.fetch_max(thread + 1, Relaxed);
+        // SAFETY: as above; every thread has sums of its own.
+        unsafe { pass.run(shard, team, Some(&partials[thread]), first) };
+    });
+    let partials = &partials[..used.into_inner()];
+    for_each(pool, layout, parameters.len(), |row| {
+        // SAFETY: all shards are back, and every layer and direction has one thread.
+        unsafe { sums.finish(partials, row) };
+    });
     Ok(())
 }
 
@@ -420,20 +422,21 @@ fn for_each(pool: &dyn Parallel, layout: &Layout, count: usize, work: impl Fn(us
 /// Numbers of a weight from which on a second thread packs the next one meanwhile.
 const WORTH_SHARING: usize = 4096;
 
-/// Runs every shard, side by side; or the whole batch by itself with a team of threads, where that is quicker.
-fn run_shards(layout: &Layout, pool: &dyn Parallel, run: impl Fn(&Shard, Team<'_>) + Sync) {
+/// Runs every shard: each thread some, one after the other; or the whole batch by itself with a team of threads, where that
+/// is quicker. `run` is told its thread, and whether it is the first that this thread runs.
+fn run_shards(layout: &Layout, pool: &dyn Parallel, run: impl Fn(&Shard, Team<'_>, usize, bool) + Sync) {
     let threads = layout.useful_threads(pool.threads());
     if layout.needs_team(threads) {
-        run(&layout.whole(), Team(Some(pool)));
+        run(&layout.whole(), Team(Some(pool)), 0, true);
         return;
     }
     let shards = layout.shards(threads);
-    if threads == 1 {
-        shards.iter().for_each(|shard| run(shard, Team(None)));
-        return;
-    }
-    match &shards[..] {
-        [shard] => run(shard, Team(None)),
-        _ => pool.for_each(shards.len(), &|i| run(&shards[i], Team(None))),
-    }
+    let threads = threads.min(shards.len());
+    let share = |thread: usize| {
+        let mine = &shards[shards.len() * thread / threads..shards.len() * (thread + 1) / threads];
+        for (i, shard) in mine.iter().enumerate() {
+            run(shard, Team(None), thread, i == 0);
+        }
+    };
+    if threads == 1 { share(0) } else { pool.for_each(threads, &share) }
 }

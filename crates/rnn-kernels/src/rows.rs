@@ -213,6 +213,7 @@ impl Arrange for Rows {
         layer: usize,
         d_gates: Seq,
         d_x: Seq,
+        steps: usize,
         add: bool,
         shard: &Shard,
         (part, parts): (usize, usize),
@@ -221,7 +222,7 @@ impl Arrange for Rows {
         let start = if add { Start::Present } else { Start::Zero };
         let count = weights.input.per_group();
         let panels = count * part / parts..count * (part + 1) / parts;
-        for (d_gates, d_x, rows) in row_blocks(layout, d_gates, d_x, layout.steps, shard) {
+        for (d_gates, d_x, rows) in row_blocks(layout, d_gates, d_x, steps, shard) {
             for_panels(&weights.input, panels.clone(), |group, panel, span| {
                 let terms = gate_terms(layout, &weights.input, (group, panel), d_gates, shard, |g| g);
                 let c = d_x.at.wrapping_add(group * padded + span.start);

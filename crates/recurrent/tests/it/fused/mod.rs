@@ -76,7 +76,8 @@ impl Results {
     fn apart(&self, other: &Results) -> (f64, (usize, usize)) {
         let mut worst = (0.0_f64, (0, 0));
         for (kind, (ours, other)) in self.kinds().into_iter().zip(other.kinds()).enumerate() {
-            let largest = other.iter().flat_map(|tensor| values(tensor)).fold(0.0, |largest: f64, x| largest.max(x.abs()));
+            let largest =
+                other.iter().flat_map(|tensor| values(tensor)).fold(0.0, |largest: f64, x| largest.max(x.abs()));
             for (i, (ours, other)) in ours.iter().zip(other).enumerate() {
                 assert_eq!(ours.size(), other.size());
                 for (a, b) in values(ours).into_iter().zip(values(other)) {
