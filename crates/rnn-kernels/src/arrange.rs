@@ -7,6 +7,14 @@ use crate::error::Result;
 use crate::layout::{Layout, Seq, Shard};
 use crate::parameters::Parameters;
 
+/// A layer, for a shard.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub layout: &'a Layout,
+    pub layer: usize,
+    pub shard: &'a Shard,
+}
+
 /// The products of a layer and direction, in one arrangement.
 ///
 /// # Safety
@@ -34,48 +42,41 @@ pub(crate) trait Arrange {
     /// `gates = W_ih x + bias` for the given steps of x, into steps 0, 1, .. of `gates`, if that is quicker than doing it
     /// step by step.
     unsafe fn project(
-        layout: &Layout,
+        place: Place<'_>,
         weights: &Self::Forward,
-        layer: usize,
         x: Seq,
         steps: Range<usize>,
         gates: Seq,
-        shard: &Shard,
         panels: Range<usize>,
     );
 
     /// Adds to the gates of a step what `project` has left out: `W_hh h_prev` at least.
     unsafe fn add_hidden(
-        layout: &Layout,
+        place: Place<'_>,
         weights: &Self::Forward,
-        layer: usize,
         x: Block,
         h_prev: Block,
         gates: Block,
-        shard: &Shard,
         panels: Range<usize>,
     );
 
     /// `d_h += W_hh^T d_gates`
     unsafe fn hidden_gradient(
-        layout: &Layout,
+        place: Place<'_>,
         weights: &Self::Backward,
         d_gates: Block,
         d_h: Block,
-        shard: &Shard,
         panels: Range<usize>,
     );
 
     /// `d_x = W_ih^T d_gates` for the first `steps` of both, or `+=`; `part` of `parts` of the work.
     unsafe fn input_gradient(
-        layout: &Layout,
+        place: Place<'_>,
         weights: &Self::Backward,
-        layer: usize,
         d_gates: Seq,
         d_x: Seq,
         steps: usize,
         add: bool,
-        shard: &Shard,
         part: (usize, usize),
     );
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::arrange::Arrange;
+use crate::arrange::{Arrange, Place};
 use crate::buffer::Buffer;
 use crate::cells::Backward;
 use crate::copy::{Outside, Padding::Zero};
@@ -145,6 +145,7 @@ impl<A: Arrange> BackwardPass<'_, A> {
         let weights = &self.weights[row];
         let activations = &self.activations.layers[layer].directions[direction];
         let order = Order { steps, reverse: direction == 1 };
+        let place = Place { layout, layer, shard };
         let kept = Kept::new(layout, true);
 
         let h = self.activations.h(layout, layer, direction, shard);
@@ -184,7 +185,7 @@ impl<A: Arrange> BackwardPass<'_, A> {
                 };
                 team.split(layout, |panels| {
                     if i + 1 < steps {
-                        A::hidden_gradient(layout, weights, d_gates_at(i + 1), d_h, shard, panels.clone());
+                        A::hidden_gradient(place, weights, d_gates_at(i + 1), d_h, panels.clone());
                     }
                     let (first, columns) = share(layout, panels, columns);
                     backward(&Backward {
@@ -212,7 +213,7 @@ impl<A: Arrange> BackwardPass<'_, A> {
                 }
             }
             if self.io.d_h_0.is_some() {
-                team.split(layout, |panels| A::hidden_gradient(layout, weights, d_gates_at(0), d_h, shard, panels));
+                team.split(layout, |panels| A::hidden_gradient(place, weights, d_gates_at(0), d_h, panels));
             }
         }
     }
@@ -228,10 +229,11 @@ impl<A: Arrange> BackwardPass<'_, A> {
     ) {
         let (layout, weights) = (self.layout, &self.weights[layer * self.layout.config.directions() + direction]);
         let Some(d_x) = self.d_input(layer, shard) else { return };
+        let place = Place { layout, layer, shard };
         let (d_x, count, add) = (d_x.offset(steps.start * d_x.step), steps.len(), direction > 0);
         // SAFETY: the promise to `run`; the members of a team write different columns or steps.
         let gradient = |part, parts| unsafe {
-            A::input_gradient(layout, weights, layer, d_gates, d_x, count, add, shard, (part, parts));
+            A::input_gradient(place, weights, d_gates, d_x, count, add, (part, parts));
         };
         match team.0 {
             None => gradient(0, 1),

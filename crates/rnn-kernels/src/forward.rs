@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::arrange::Arrange;
+use crate::arrange::{Arrange, Place};
 use crate::buffer::Buffer;
 use crate::cells::{Block, Forward};
 use crate::copy::{Outside, Padding::Repeat};
@@ -215,6 +215,7 @@ impl<A: Arrange> ForwardPass<'_, A> {
         let weights = &self.weights[row];
         let activations = &self.activations.layers[layer].directions[direction];
         let order = Order { steps: layout.steps, reverse: direction == 1 };
+        let place = Place { layout, layer, shard };
 
         let x = self.activations.input(layout, layer, shard);
         let h = self.activations.h(layout, layer, direction, shard);
@@ -242,7 +243,7 @@ impl<A: Arrange> ForwardPass<'_, A> {
                 let chunk = chunk..(chunk + kept.gates).min(layout.steps);
                 let base = order.step(chunk.start).min(order.step(chunk.end - 1)); // the earliest step of the chunk
                 team.split(layout, |panels| {
-                    A::project(layout, weights, layer, x, base..base + chunk.len(), gates, shard, panels);
+                    A::project(place, weights, x, base..base + chunk.len(), gates, panels);
                 });
                 for i in chunk {
                     let step = order.step(i);
@@ -253,7 +254,7 @@ impl<A: Arrange> ForwardPass<'_, A> {
                     let (c_prev, c_next) = c_slots(i);
                     let gates = gates.block(step - base);
                     team.split(layout, |panels| {
-                        A::add_hidden(layout, weights, layer, x.block(step), h_prev, gates, shard, panels.clone());
+                        A::add_hidden(place, weights, x.block(step), h_prev, gates, panels.clone());
                         let (first, columns) = share(layout, panels, columns);
                         forward(&Forward {
                             rows,

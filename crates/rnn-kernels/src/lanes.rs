@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::arrange::Arrange;
+use crate::arrange::{Arrange, Place};
 use crate::buffer::Buffer;
 use crate::cells::Block;
 use crate::config::Cell;
@@ -50,28 +50,25 @@ impl Arrange for Lanes {
     }
 
     unsafe fn project(
-        _layout: &Layout,
+        _place: Place<'_>,
         _weights: &Weights,
-        _layer: usize,
         _x: Seq,
         _steps: Range<usize>,
         _gates: Seq,
-        _shard: &Shard,
         _panels: Range<usize>,
     ) {
         // add_hidden adds both products while the gates are in registers.
     }
 
     unsafe fn add_hidden(
-        layout: &Layout,
+        place: Place<'_>,
         weights: &Weights,
-        layer: usize,
         x: Block,
         h_prev: Block,
         gates: Block,
-        shard: &Shard,
         _panels: Range<usize>,
     ) {
+        let Place { layout, layer, shard } = place;
         let (cell, hidden, input) = (layout.config.cell, layout.config.hidden_size, layout.config.layer_input(layer));
         let from_x = |gate: usize| Term {
             a: weights.input.at(gate * hidden * input),
@@ -103,14 +100,8 @@ impl Arrange for Lanes {
         }
     }
 
-    unsafe fn hidden_gradient(
-        layout: &Layout,
-        weights: &Weights,
-        d_gates: Block,
-        d_h: Block,
-        shard: &Shard,
-        _panels: Range<usize>,
-    ) {
+    unsafe fn hidden_gradient(place: Place<'_>, weights: &Weights, d_gates: Block, d_h: Block, _panels: Range<usize>) {
+        let Place { layout, shard, .. } = place;
         let (cell, hidden) = (layout.config.cell, layout.config.hidden_size);
         let term = |gate: usize, gates: usize| Term {
             a: weights.hidden.at(gate * hidden * hidden),
@@ -131,16 +122,15 @@ impl Arrange for Lanes {
     }
 
     unsafe fn input_gradient(
-        layout: &Layout,
+        place: Place<'_>,
         weights: &Weights,
-        layer: usize,
         d_gates: Seq,
         d_x: Seq,
         steps: usize,
         add: bool,
-        shard: &Shard,
         (part, parts): (usize, usize),
     ) {
+        let Place { layout, layer, shard } = place;
         let (hidden, input) = (layout.config.hidden_size, layout.config.layer_input(layer));
         let start = if add { Start::Present } else { Start::Zero };
         for step in steps * part / parts..steps * (part + 1) / parts {

@@ -46,7 +46,7 @@ pub(crate) unsafe fn tanh<S: Simd>(x: S::V) -> S::V {
         let far = S::fnma(S::splat(2.0), S::recip(S::add(exp::<S>(S::add(x, x)), one)), one);
         let square = S::mul(x, x);
         let mut p = S::splat(-5.704_988_7e-3);
-        for coefficient in [2.063_908_8e-2, -5.373_971_6e-2, 1.333_144_2e-1, -3.333_328_2e-1] {
+        for coefficient in [2.063_908_8e-2, -5.373_971_6e-2, 1.333_144_2e-1, -3.333_328e-1] {
             p = S::fma(p, square, S::splat(coefficient));
         }
         let near = S::fma(S::mul(p, square), x, x);

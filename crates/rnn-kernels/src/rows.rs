@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::arrange::Arrange;
+use crate::arrange::{Arrange, Place};
 use crate::buffer::Buffer;
 use crate::cells::Block;
 use crate::error::Result;
@@ -128,15 +128,14 @@ impl Arrange for Rows {
     }
 
     unsafe fn project(
-        layout: &Layout,
+        place: Place<'_>,
         weights: &ForwardWeights,
-        layer: usize,
         x: Seq,
         steps: Range<usize>,
         gates: Seq,
-        shard: &Shard,
         panels: Range<usize>,
     ) {
+        let Place { layout, layer, shard } = place;
         let (input, padded) = (layout.input(layer), layout.pad(layout.input(layer).size));
         let gate = layout.group(layout.config.hidden_size, shard);
         for (x, gates, rows) in row_blocks(layout, x.offset(steps.start * x.step), gates, steps.len(), shard) {
@@ -159,15 +158,14 @@ impl Arrange for Rows {
     }
 
     unsafe fn add_hidden(
-        layout: &Layout,
+        place: Place<'_>,
         weights: &ForwardWeights,
-        _layer: usize,
         _x: Block,
         h_prev: Block,
         gates: Block,
-        shard: &Shard,
         panels: Range<usize>,
     ) {
+        let Place { layout, shard, .. } = place;
         let gate = layout.group(layout.config.hidden_size, shard);
         for_panels(&weights.hidden, panels, |group, panel, span| {
             let block = layout.config.cell.hidden_block(group);
@@ -191,13 +189,13 @@ impl Arrange for Rows {
     }
 
     unsafe fn hidden_gradient(
-        layout: &Layout,
+        place: Place<'_>,
         weights: &BackwardWeights,
         d_gates: Block,
         d_h: Block,
-        shard: &Shard,
         panels: Range<usize>,
     ) {
+        let Place { layout, shard, .. } = place;
         let cell = layout.config.cell;
         for_panels(&weights.hidden, panels, |group, panel, span| {
             let terms = gate_terms(layout, &weights.hidden, (group, panel), d_gates, shard, |g| cell.hidden_block(g));
@@ -208,16 +206,15 @@ impl Arrange for Rows {
     }
 
     unsafe fn input_gradient(
-        layout: &Layout,
+        place: Place<'_>,
         weights: &BackwardWeights,
-        layer: usize,
         d_gates: Seq,
         d_x: Seq,
         steps: usize,
         add: bool,
-        shard: &Shard,
         (part, parts): (usize, usize),
     ) {
+        let Place { layout, layer, shard } = place;
         let padded = layout.pad(layout.input(layer).size);
         let start = if add { Start::Present } else { Start::Zero };
         let count = weights.input.per_group();

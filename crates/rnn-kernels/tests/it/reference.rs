@@ -248,9 +248,9 @@ impl Problem {
                     solution.d_parameters[ih][row * features + k] += d * input[base + k];
                     d_input[base + k] += d * f64::from(self.parameters[ih][row * features + k]);
                 }
-                for k in 0..hidden {
+                for (k, d_h) in d_h.iter_mut().enumerate() {
                     solution.d_parameters[ih + 1][row * hidden + k] += d * by_h * step.h_prev[k];
-                    d_h[k] += d * by_h * f64::from(self.parameters[ih + 1][row * hidden + k]);
+                    *d_h += d * by_h * f64::from(self.parameters[ih + 1][row * hidden + k]);
                 }
                 if self.config.bias {
                     solution.d_parameters[ih + 2][row] += d;
