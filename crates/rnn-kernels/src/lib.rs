@@ -69,6 +69,7 @@ mod error;
 mod forward;
 mod gemm;
 mod gradients;
+mod io;
 mod isa;
 mod lanes;
 mod layout;
@@ -79,10 +80,12 @@ mod parameters;
 #[doc(hidden)]
 pub mod product;
 mod rows;
+mod run;
 mod simd;
 
 pub use config::{Cell, Config};
 pub use error::{Error, Result};
+pub use io::{Input, InputGradients, Output, OutputGradients, Sequence};
 pub use isa::{InstructionSet, VARIABLE};
-pub use network::{Input, InputGradients, Network, Output, OutputGradients, Sequence, Tape, Weights};
+pub use network::{Network, Tape, Weights};
 pub use parallel::{Parallel, Serial};

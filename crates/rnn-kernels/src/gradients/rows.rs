@@ -1,62 +1,17 @@
-//! The gradients of the parameters: sums over all steps and samples of d gates times what the weights were multiplied by.
-//!
-//! Where the sums of a thread fit into its second-level cache beside some steps of d gates, each thread adds up those of its
-//! own shards while it walks back (`Partial`), and the threads' sums are added at the end. Else all d gates are kept, and
-//! tasks of some rows each (`Task`) compute the sums once the walk is over; so in Lanes.
+//! The sums in Rows.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use crate::backward::Gradients;
+use super::{PIECE_ROWS, Sums, TASK_ROWS, Task};
 use crate::buffer::Buffer;
 use crate::cells::Block;
-use crate::dots::{Dots, Span};
 use crate::error::Result;
-use crate::forward::{Activations, Order};
+use crate::forward::Order;
 use crate::gemm::{Panel, Start, Term};
-use crate::layout::{Arrangement, Features, Layout, Seq, Shard};
-use crate::parallel::Parallel;
-
-/// Rows of a weight that one task computes, over all gates: enough to make use of what comes into the cache, few enough to
-/// share a weight among threads.
-const TASK_ROWS: usize = 192;
-
-/// Rows of one gate at a time: a multiple of every vector's length.
-const PIECE_ROWS: usize = 64;
+use crate::layout::{Seq, Shard};
 
 /// Steps times samples that are summed up before the next: what the first-level cache holds.
 const DEPTH_BLOCK: usize = 128;
-
-/// Where the gradients of a layer and direction go; those that nobody wants are `None`.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct ParameterGradients {
-    pub weight_ih: Option<*mut f32>,
-    pub weight_hh: Option<*mut f32>,
-    pub bias_ih: Option<*mut f32>,
-    pub bias_hh: Option<*mut f32>,
-}
-
-// SAFETY: every task writes its own rows.
-unsafe impl Send for ParameterGradients {}
-// SAFETY: as above.
-unsafe impl Sync for ParameterGradients {}
-
-/// Some rows of weight_ih and bias_ih, or of weight_hh and bias_hh.
-#[derive(Debug, Clone)]
-struct Task {
-    layer: usize,
-    direction: usize,
-    hidden: bool,
-    pieces: Vec<Piece>,
-}
-
-/// Rows of one gate.
-#[derive(Debug, Clone)]
-struct Piece {
-    gate: usize,
-    /// Within the gate.
-    rows: Range<usize>,
-}
 
 /// A part of a sum in Rows: `depth` rows of d gates and of what the weight was multiplied by.
 #[derive(Clone, Copy)]
@@ -99,53 +54,9 @@ impl Room {
 /// The sums of one thread: for each layer and direction those of weight_ih and bias_ih, and of weight_hh and bias_hh.
 pub(crate) struct Partial(Vec<[Buffer; 2]>);
 
-/// A part of a sum in Lanes.
-struct Stretch {
-    d_gates: Seq,
-    right: Seq,
-    steps: usize,
-}
-
-pub(crate) struct Sums<'a> {
-    pub layout: &'a Layout,
-    pub activations: &'a Activations,
-    pub gradients: &'a Gradients,
-    pub wanted: &'a [ParameterGradients],
-}
-
 impl Sums<'_> {
-    /// All that is wanted, cut into tasks.
-    fn tasks(&self) -> Vec<Task> {
-        let config = self.layout.config;
-        let mut tasks = Vec::new();
-        for (row, wanted) in self.wanted.iter().enumerate() {
-            let (layer, direction) = (row / config.directions(), row % config.directions());
-            let kinds = [
-                (false, wanted.weight_ih.is_some() || wanted.bias_ih.is_some()),
-                (true, wanted.weight_hh.is_some() || wanted.bias_hh.is_some()),
-            ];
-            for (hidden, _) in kinds.into_iter().filter(|(_, wanted)| *wanted) {
-                for pieces in self.pieces().chunks(TASK_ROWS / PIECE_ROWS) {
-                    tasks.push(Task { layer, direction, hidden, pieces: pieces.to_vec() });
-                }
-            }
-        }
-        tasks
-    }
-
-    /// The rows of a weight.
-    fn pieces(&self) -> Vec<Piece> {
-        let config = self.layout.config;
-        let gate = |gate| {
-            (0..config.hidden_size)
-                .step_by(PIECE_ROWS)
-                .map(move |first| Piece { gate, rows: first..(first + PIECE_ROWS).min(config.hidden_size) })
-        };
-        (0..config.cell.gates()).flat_map(gate).collect()
-    }
-
     /// Room for one task at a time.
-    fn scratch(&self) -> Result<Buffer> {
+    pub(super) fn scratch(&self) -> Result<Buffer> {
         let layers = 0..self.layout.config.num_layers;
         let columns = layers.map(|layer| self.width(layer, false)).max().unwrap_or(0).max(self.width(0, true));
         Buffer::new(Room::len(columns, TASK_ROWS / PIECE_ROWS))
@@ -215,64 +126,6 @@ impl Sums<'_> {
         }
     }
 
-    /// Computes all tasks.
-    pub(crate) fn compute_all(&self, threads: usize, pool: &dyn Parallel) -> Result<()> {
-        let tasks = self.tasks();
-        let threads = threads.min(tasks.len());
-        let scratch = (0..threads).map(|_| self.scratch()).collect::<Result<Vec<Buffer>>>()?;
-        let next = AtomicUsize::new(0);
-        let run = |thread: usize| {
-            while let Some(task) = tasks.get(next.fetch_add(1, Relaxed)) {
-                // SAFETY: all shards are back; every task and every scratch has one thread.
-                unsafe { self.compute(task, &scratch[thread]) };
-            }
-        };
-        match threads {
-            0 => {}
-            1 => run(0),
-            _ => pool.for_each(threads, &run),
-        }
-        Ok(())
-    }
-
-    /// Computes a task.
-    ///
-    /// # Safety
-    /// All shards are back, nobody else uses `scratch` or computes this task, and the pointers reach as far as the
-    /// parameters' sizes.
-    unsafe fn compute(&self, task: &Task, scratch: &Buffer) {
-        // SAFETY: the caller's promise.
-        unsafe {
-            match self.layout.arrangement {
-                Arrangement::Rows => self.compute_rows(task, scratch),
-                Arrangement::Lanes => self.compute_lanes(task),
-            }
-        }
-    }
-
-    /// The features of the right-hand side, and where the results go: weight and bias, at their first rows.
-    fn target(&self, task: &Task) -> (Features, Option<*mut f32>, Option<*mut f32>) {
-        let wanted = self.wanted[task.layer * self.layout.config.directions() + task.direction];
-        if task.hidden {
-            (self.layout.state(), wanted.weight_hh, wanted.bias_hh)
-        } else {
-            (self.layout.input(task.layer), wanted.weight_ih, wanted.bias_ih)
-        }
-    }
-
-    /// The row of the weight that a piece starts at.
-    fn first_row(&self, piece: &Piece) -> usize {
-        piece.gate * self.layout.config.hidden_size + piece.rows.start
-    }
-
-    /// From the first d gate of a row of d gates to a piece's.
-    fn d_gates_of(&self, task: &Task, piece: &Piece, shard: &Shard) -> usize {
-        let layout = self.layout;
-        let block = if task.hidden { layout.config.cell.hidden_block(piece.gate) } else { piece.gate };
-        let row = if layout.arrangement == Arrangement::Rows { 1 } else { shard.width };
-        block * layout.group(layout.config.hidden_size, shard) + piece.rows.start * row
-    }
-
     /// What to sum up at these steps, in Rows; one run where everything lies one behind the other. `d_gates` has those of the
     /// first of `steps` first.
     fn runs(&self, task: &Task, shard: &Shard, steps: Range<usize>, d_gates: Seq) -> Vec<Run> {
@@ -302,7 +155,7 @@ impl Sums<'_> {
     }
 
     /// `weight[m][n] = sum over the rows of d_gates[row][m] right[row][n]`
-    unsafe fn compute_rows(&self, task: &Task, scratch: &Buffer) {
+    pub(super) unsafe fn compute_rows(&self, task: &Task, scratch: &Buffer) {
         let (layout, batch) = (self.layout, self.layout.whole());
         let room = Room { at: scratch.at(0), width: self.width(task.layer, task.hidden), pieces: task.pieces.len() };
         let row = task.layer * layout.config.directions() + task.direction;
@@ -388,64 +241,6 @@ impl Sums<'_> {
                 }
                 if let Some(bias) = bias {
                     bias.add(first).copy_from_nonoverlapping(room.bias(i), piece.rows.len());
-                }
-            }
-        }
-    }
-
-    /// What to sum up in a shard, in Lanes: for weight_hh the first step's h_prev lies apart.
-    fn stretches(&self, task: &Task, shard: &Shard) -> Vec<Stretch> {
-        let (layout, steps) = (self.layout, self.layout.steps);
-        let row = task.layer * layout.config.directions() + task.direction;
-        let d_gates = layout.seq(self.gradients.d_gates(row).at(0), layout.gates(), steps, shard);
-        if !task.hidden {
-            return vec![Stretch { d_gates, right: self.activations.input(layout, task.layer, shard), steps }];
-        }
-        let h = self.activations.h(layout, task.layer, task.direction, shard);
-        let h_0 = self.activations.h_0(layout, row, shard);
-        let h_0 = Seq { at: h_0.at, step: 0, row: h_0.row };
-        let later = |seq: Seq| seq.offset(seq.step);
-        let (first, others) = match task.direction {
-            0 => (d_gates, Stretch { d_gates: later(d_gates), right: h, steps: steps - 1 }),
-            _ => (d_gates.offset((steps - 1) * d_gates.step), Stretch { d_gates, right: later(h), steps: steps - 1 }),
-        };
-        vec![Stretch { d_gates: first, right: h_0, steps: 1 }, others]
-    }
-
-    /// `weight[m][n] = sum over steps and lanes of d_gates[m] right[n]`
-    unsafe fn compute_lanes(&self, task: &Task) {
-        static ONES: [f32; 64] = [1.0; 64];
-        let layout = self.layout;
-        let (features, weight, bias) = self.target(task);
-        for piece in &task.pieces {
-            let mut spans = Vec::new();
-            for shard in layout.shards(1) {
-                for Stretch { d_gates, right, steps } in self.stretches(task, &shard) {
-                    spans.push(Span {
-                        a: d_gates.at.wrapping_add(self.d_gates_of(task, piece, &shard)),
-                        a_row: d_gates.row,
-                        a_step: d_gates.step,
-                        b: right.at,
-                        b_row: right.row,
-                        b_step: right.step,
-                        steps,
-                        width: shard.width,
-                    });
-                }
-            }
-            let (rows, first) = (piece.rows.len(), self.first_row(piece));
-            // SAFETY: the CPU has the instruction set; the rest is the caller's promise.
-            unsafe {
-                if let Some(weight) = weight {
-                    let columns = features.count();
-                    let c = weight.add(first * columns);
-                    (layout.kernels.dots)(&Dots { rows, columns, spans: &spans, c, c_row: columns });
-                }
-                if let Some(bias) = bias {
-                    for span in &mut spans {
-                        (span.b, span.b_row, span.b_step) = (ONES.as_ptr(), 0, 0);
-                    }
-                    (layout.kernels.dots)(&Dots { rows, columns: 1, spans: &spans, c: bias.add(first), c_row: 1 });
                 }
             }
         }
