@@ -4,13 +4,21 @@
 //! fault for every 4 KiB, which is a tenth of a small step's time; so a dropped buffer goes to a shelf and serves the next
 //! call.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::alloc::{Layout, alloc, dealloc};
 use std::ptr::NonNull;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, Result};
 
-const ALIGNMENT: usize = 64;
+/// Of a small buffer: a cache line.
+const LINE: usize = 64;
+
+/// Of a large one: the size of the pages that it is given where the system has them. Rows of gates are half a page of the usual
+/// size apart, so that a step would look up more addresses than the CPU remembers.
+const HUGE_PAGE: usize = 2 << 20;
+
+/// Bytes from which on a buffer is large.
+const LARGE: usize = 1 << 20;
 
 /// What the shelf keeps at most, in numbers: 256 MiB.
 const SHELF: usize = 64 << 20;
@@ -36,10 +44,15 @@ impl Buffer {
             return Ok(buffer);
         }
         let memory = || Error::Memory { bytes: len.saturating_mul(4) };
-        let layout = Layout::array::<f32>(len.max(1)).and_then(|layout| layout.align_to(ALIGNMENT));
+        let layout = layout(len).ok_or_else(memory)?;
         // SAFETY: the layout is not empty.
-        let start = unsafe { alloc_zeroed(layout.map_err(|_| memory())?) };
-        Ok(Buffer { start: NonNull::new(start.cast()).ok_or_else(memory)?, len, capacity: len.max(1) })
+        let start = NonNull::new(unsafe { alloc(layout) }).ok_or_else(memory)?;
+        if layout.align() == HUGE_PAGE {
+            prefer_huge_pages(start, layout.size()); // before anything is written: the first write brings the page
+        }
+        // SAFETY: as long as the layout, which nobody else knows.
+        unsafe { start.write_bytes(0, layout.size()) };
+        Ok(Buffer { start: start.cast(), len, capacity: len })
     }
 
     /// The number at `offset`, to read or to write.
@@ -62,11 +75,29 @@ impl Drop for Buffer {
             return;
         }
         drop(kept);
-        if let Ok(layout) = Layout::array::<f32>(self.capacity).and_then(|layout| layout.align_to(ALIGNMENT)) {
+        if let Some(layout) = layout(self.capacity) {
             // SAFETY: allocated with this layout.
             unsafe { dealloc(self.start.as_ptr().cast(), layout) };
         }
     }
+}
+
+/// The memory of `len` numbers.
+fn layout(len: usize) -> Option<Layout> {
+    let bytes = len.max(1).checked_mul(size_of::<f32>())?;
+    let alignment = if bytes < LARGE { LINE } else { HUGE_PAGE };
+    Layout::from_size_align(bytes.checked_next_multiple_of(alignment)?, alignment).ok()
+}
+
+/// Asks for huge pages; not to get them is no error.
+fn prefer_huge_pages(start: NonNull<u8>, bytes: usize) {
+    #[cfg(all(target_os = "linux", not(miri)))]
+    // SAFETY: the range is whole pages of our own memory, and the advice changes no contents.
+    unsafe {
+        libc::madvise(start.as_ptr().cast(), bytes, libc::MADV_HUGEPAGE);
+    }
+    #[cfg(not(all(target_os = "linux", not(miri))))]
+    let _ = (start, bytes);
 }
 
 /// The smallest kept buffer that is large enough, and not far too large.

@@ -1,6 +1,6 @@
 //! CPU kernels for whole sequences through RNN, LSTM and GRU, forward and back through time, in f32.
 //!
-//! Slices in, slices out: this crate knows no tensor library and has no dependencies. Equations, order of the gates and
+//! Slices in, slices out: this crate knows no tensor library. Equations, order of the gates and
 //! layout of the parameters are those of `torch.nn.RNN`, `LSTM` and `GRU`; any number of layers, one direction or both, with
 //! or without biases, with initial states and dropout, and gradients with respect to everything.
 //!
