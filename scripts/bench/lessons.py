@@ -2,13 +2,11 @@
 
 import csv
 import itertools
+import json
 import os
-import pickle
 import subprocess
 import sys
 import time
-import zipfile
-from collections import OrderedDict
 
 import common
 
@@ -41,7 +39,7 @@ def run(program, config, runs):
         # Nothing is checkpointed on the way, and neither side draws.
         ours = [f"--out={folder}", "--overwrite", "--no-plots", "--quiet", "--checkpoint-every=1000000"]
         _, seconds, memory = timed([common.binary(lesson), *arguments, f"--backend={config}", *ours])
-        loop = train_seconds(folder / "checkpoint.pt")
+        loop = json.loads((folder / "summary.json").read_text())["train_seconds"]
     return {"loop_s": round(loop, 6), "process_s": round(seconds, 4), "memory_mb": round(memory, 1)}
 
 
@@ -60,24 +58,6 @@ def timed(command):
     if process.returncode != 0:
         sys.exit(f"bench.py: {' '.join(map(str, command))} ended with {process.returncode}:\n{printed}")
     return printed, seconds, usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
-
-
-def train_seconds(checkpoint):
-    """How long the loop took until its last state was taken, before the disk had it; summary.json has it rounded."""
-    with zipfile.ZipFile(checkpoint) as archive:
-        name = next(name for name in archive.namelist() if name.endswith("/data.pkl"))
-        with archive.open(name) as file:
-            return WithoutTensors(file).load()["train_seconds"]
-
-
-class WithoutTensors(pickle.Unpickler):
-    """Reads a checkpoint without torch; in the place of each tensor stands None."""
-
-    def persistent_load(self, _):
-        return None
-
-    def find_class(self, _, name):
-        return OrderedDict if name == "OrderedDict" else lambda *_: None
 
 
 def summary(out):
