@@ -56,7 +56,7 @@
 //!
 //! # Safety
 //! Intrinsics, pointers into the workspace and threads that write it side by side need `unsafe`; the public functions check
-//! every length before. `cargo miri test` passes on the portable kernels, and the tests pass under the address sanitizer.
+//! every length before. CONTRIBUTING.md has the commands that run the tests under the address sanitizer and under Miri.
 
 mod arrange;
 mod backward;
