@@ -16,7 +16,7 @@ const PROJECTED_ROWS: usize = 64;
 /// What the way back needs of the way forward.
 pub(crate) struct Activations {
     pub x: Buffer,
-    /// h before the first step and after the last, a step for each row of the state.
+    /// h before the first step; a step of the sequence for each row of the state.
     pub h_0: Buffer,
     pub layers: Vec<LayerActivations>,
 }

@@ -137,7 +137,7 @@ impl Arrange for Rows {
     ) {
         let Place { layout, layer, shard } = place;
         let (input, padded) = (layout.input(layer), layout.pad(layout.input(layer).size));
-        let gate = layout.group(layout.config.hidden_size, shard);
+        let gate = padded_hidden(layout);
         for (x, gates, rows) in row_blocks(layout, x.offset(steps.start * x.step), gates, steps.len(), shard) {
             for_panels(&weights.input, panels.clone(), |group, panel, span| {
                 let term = |i: usize| Term {
@@ -149,7 +149,7 @@ impl Arrange for Rows {
                     depth: input.size,
                 };
                 let terms: [Term; 2] = [term(0), term(input.groups - 1)];
-                let start = Start::Columns(weights.bias.at(group * padded_hidden(layout) + span.start));
+                let start = Start::Columns(weights.bias.at(group * gate + span.start));
                 let c = gates.at.wrapping_add(group * gate + span.start);
                 // SAFETY: the caller's promise.
                 unsafe { multiply(layout, rows, &terms[..input.groups], c, gates.row, span.len(), start) };
@@ -166,13 +166,13 @@ impl Arrange for Rows {
         panels: Range<usize>,
     ) {
         let Place { layout, shard, .. } = place;
-        let gate = layout.group(layout.config.hidden_size, shard);
+        let gate = padded_hidden(layout);
         for_panels(&weights.hidden, panels, |group, panel, span| {
             let block = layout.config.cell.hidden_block(group);
             let start = if block == group {
                 Start::Present
             } else {
-                Start::Columns(weights.bias.at(block * padded_hidden(layout) + span.start))
+                Start::Columns(weights.bias.at(block * gate + span.start))
             };
             let term = Term {
                 a: h_prev.at,
@@ -198,7 +198,7 @@ impl Arrange for Rows {
         let Place { layout, shard, .. } = place;
         let cell = layout.config.cell;
         for_panels(&weights.hidden, panels, |group, panel, span| {
-            let terms = gate_terms(layout, &weights.hidden, (group, panel), d_gates, shard, |g| cell.hidden_block(g));
+            let terms = gate_terms(layout, &weights.hidden, (group, panel), d_gates, |g| cell.hidden_block(g));
             let c = d_h.at.wrapping_add(span.start);
             // SAFETY: the caller's promise.
             unsafe { multiply(layout, shard.count, &terms[..cell.gates()], c, d_h.row, span.len(), Start::Present) };
@@ -221,7 +221,7 @@ impl Arrange for Rows {
         let panels = count * part / parts..count * (part + 1) / parts;
         for (d_gates, d_x, rows) in row_blocks(layout, d_gates, d_x, steps, shard) {
             for_panels(&weights.input, panels.clone(), |group, panel, span| {
-                let terms = gate_terms(layout, &weights.input, (group, panel), d_gates, shard, |g| g);
+                let terms = gate_terms(layout, &weights.input, (group, panel), d_gates, |g| g);
                 let c = d_x.at.wrapping_add(group * padded + span.start);
                 let terms = &terms[..layout.config.cell.gates()];
                 // SAFETY: the caller's promise.
@@ -231,6 +231,7 @@ impl Arrange for Rows {
     }
 }
 
+/// From a block of gates to the next.
 fn padded_hidden(layout: &Layout) -> usize {
     layout.pad(layout.config.hidden_size)
 }
@@ -250,12 +251,11 @@ fn gate_terms(
     matrix: &Panels,
     (group, panel): (usize, usize),
     d_gates: Block,
-    shard: &Shard,
     block_of: impl Fn(usize) -> usize,
 ) -> [Term; 4] {
     let hidden = layout.config.hidden_size;
     let gates = layout.config.cell.gates();
-    let gate = layout.group(hidden, shard);
+    let gate = padded_hidden(layout);
     std::array::from_fn(|g| {
         let g = g.min(gates - 1);
         Term {

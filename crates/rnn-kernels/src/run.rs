@@ -1,7 +1,5 @@
 //! Packing, and shards on threads.
 
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-
 use crate::arrange::Arrange;
 use crate::backward::{BackwardIo, BackwardPass};
 use crate::error::Result;
@@ -45,21 +43,18 @@ pub(crate) fn walk_back<A: Arrange>(
         return sums.compute_all(threads, pool);
     }
     let partials = (0..threads).map(|_| sums.partial()).collect::<Result<Vec<_>>>()?;
-    let used = AtomicUsize::new(0);
-    run_shards(layout, pool, |shard, team, thread, first| {
-        used.fetch_max(thread + 1, Relaxed);
+    let used = run_shards(layout, pool, |shard, team, thread, first| {
         // SAFETY: as above; every thread has sums of its own.
         unsafe { pass.run(shard, team, Some(&partials[thread]), first) };
     });
-    let partials = &partials[..used.into_inner()];
     for_each(pool, layout, parameters.len(), |row| {
         // SAFETY: all shards are back, and every layer and direction has one thread.
-        unsafe { sums.finish(partials, row) };
+        unsafe { sums.finish(&partials[..used], row) };
     });
     Ok(())
 }
 
-/// Packs side by side what is worth it.
+/// Works on layers and directions, side by side if that is worth it.
 fn for_each(pool: &dyn Parallel, layout: &Layout, count: usize, work: impl Fn(usize) + Sync) {
     if count > 1 && layout.config.hidden_size * layout.config.hidden_size >= WORTH_SHARING {
         pool.for_each(count, &work);
@@ -68,16 +63,21 @@ fn for_each(pool: &dyn Parallel, layout: &Layout, count: usize, work: impl Fn(us
     }
 }
 
-/// Numbers of a weight from which on a second thread packs the next one meanwhile.
+/// Numbers of a weight from which on a second thread works on the next one meanwhile.
 const WORTH_SHARING: usize = 4096;
 
 /// Runs every shard: each thread some, one after the other; or the whole batch by itself with a team of threads, where that
-/// is quicker. `run` is told its thread, and whether it is the first that this thread runs.
-pub(crate) fn run_shards(layout: &Layout, pool: &dyn Parallel, run: impl Fn(&Shard, Team<'_>, usize, bool) + Sync) {
+/// is quicker. `run` is told its thread, and whether the shard is the first that this thread runs. Returns how many threads had
+/// shards.
+pub(crate) fn run_shards(
+    layout: &Layout,
+    pool: &dyn Parallel,
+    run: impl Fn(&Shard, Team<'_>, usize, bool) + Sync,
+) -> usize {
     let threads = layout.useful_threads(pool.threads());
     if layout.needs_team(threads) {
         run(&layout.whole(), Team(Some(pool)), 0, true);
-        return;
+        return 1;
     }
     let shards = layout.shards(threads);
     let threads = threads.min(shards.len());
@@ -87,5 +87,10 @@ pub(crate) fn run_shards(layout: &Layout, pool: &dyn Parallel, run: impl Fn(&Sha
             run(shard, Team(None), thread, i == 0);
         }
     };
-    if threads == 1 { share(0) } else { pool.for_each(threads, &share) }
+    if threads == 1 {
+        share(0)
+    } else {
+        pool.for_each(threads, &share)
+    }
+    threads
 }
