@@ -16,20 +16,22 @@ BUSY = 0.1  # cores in use by others, above which times are not to be trusted
 VARIABLES = ("RNN_KERNELS", "ATEN_CPU_CAPABILITY", "OMP_", "GOMP_", "MKL_", "DNNL_", "ONEDNN_", "LD_PRELOAD", "LIBTORCH")
 
 TORCH = """
-import json, platform, torch
-print(json.dumps([torch.__version__, platform.python_version(), torch.backends.cpu.get_cpu_capability(),
+import json, platform, sys, torch
+sys.path.insert(0, "notebooks-ref")
+from run import cpu_model
+print(json.dumps([cpu_model(), torch.__version__, platform.python_version(), torch.backends.cpu.get_cpu_capability(),
                   torch.backends.mkldnn.is_available(), torch.backends.mkl.is_available()]))
 """
 
 
 def describe(command):
     """Sentences for the head of the report, by name."""
-    version, python, capability, onednn, mkl = json.loads(output(common.PYTHON, "-c", TORCH))
+    cpu, version, python, capability, onednn, mkl = json.loads(output(common.PYTHON, "-c", TORCH))
     variables = [f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith(VARIABLES)]
     libraries = " and ".join(name for name, there in [("MKL", mkl), ("oneDNN", onednn)] if there)
     changed = " with uncommitted changes" if output("git", "status", "--porcelain") else ""
     return {
-        "CPU": f"{cpu_model()}, {os.cpu_count()} cores; libtorch computes with {capability}",
+        "CPU": f"{cpu}, {os.cpu_count()} cores; libtorch computes with {capability}",
         "System": f"{platform.system()} {platform.release()} {platform.machine()}",
         "PyTorch": f"{version} ({libraries or 'neither MKL nor oneDNN'}), Python {python}, eager",
         "Rust": output("rustc", "--version"),
@@ -41,15 +43,6 @@ def describe(command):
 
 def output(*command):
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
-
-
-def cpu_model():
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 class Load:
