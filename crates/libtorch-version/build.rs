@@ -1,25 +1,38 @@
 //! Stops the build with one clear message when LIBTORCH is missing or of the wrong version.
 
-#[path = "src/lib.rs"]
+#[path = "src/check.rs"]
 #[allow(dead_code)]
-mod version;
+mod check;
+
+use std::{env, fs, path::Path};
 
 fn main() {
     println!("cargo::rerun-if-env-changed=LIBTORCH");
-    println!("cargo::rerun-if-changed=src/lib.rs");
+    println!("cargo::rerun-if-changed=src/check.rs");
+    // The lock of the workspace: what it has no word on, a program elsewhere that uses this crate, is of the newest pair.
+    let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.lock");
+    println!("cargo::rerun-if-changed={lock}");
+    let wanted = match fs::read_to_string(lock).map_or(Ok(check::PAIRS[0].1), |lock| check::wanted(&lock)) {
+        Ok(wanted) => wanted,
+        Err(message) => {
+            println!("cargo::error={message}");
+            return;
+        }
+    };
+    println!("cargo::rustc-env=LIBTORCH_WANTED={wanted}");
     // Whoever sets LIBTORCH_USE_PYTORCH has torch-sys ask Python, version included.
     println!("cargo::rerun-if-env-changed=LIBTORCH_USE_PYTORCH");
-    if std::env::var_os("LIBTORCH_USE_PYTORCH").is_some() {
+    if env::var_os("LIBTORCH_USE_PYTORCH").is_some() {
         return;
     }
-    let libtorch = std::env::var_os("LIBTORCH").unwrap_or_else(|| ".libtorch".into());
-    for file in ["version.py", "build-version"].map(|name| std::path::Path::new(&libtorch).join(name)) {
+    let libtorch = env::var_os("LIBTORCH").unwrap_or_else(|| ".libtorch".into());
+    for file in ["version.py", "build-version"].map(|name| Path::new(&libtorch).join(name)) {
         // Cargo takes a file that does not exist for one that has changed, at every build.
         if file.exists() {
             println!("cargo::rerun-if-changed={}", file.display());
         }
     }
-    if let Err(message) = version::check(std::path::Path::new(&libtorch)) {
+    if let Err(message) = check::check(Path::new(&libtorch), wanted) {
         for line in message.lines() {
             println!("cargo::error={line}");
         }

@@ -1,53 +1,24 @@
 //! The libtorch version that this workspace is built against, and the check that a folder holds it.
 //!
-//! tch 0.26 binds libtorch 2.13.0 exactly. With another version the build either fails in hundreds of lines of C++ or,
-//! worse, succeeds and crashes later, and torch-sys does not notice: it looks for a `build-version` file, which the
-//! Python wheel does not have. Two things look instead: the C++ compiler that `.cargo/config.toml` names
-//! (`checked-c++`), before torch-sys is compiled; and this crate's build script, whatever compiler is used.
+//! Each version of tch binds one libtorch exactly ([`PAIRS`]); the one in `Cargo.lock` says which. With another libtorch
+//! the build either fails in hundreds of lines of C++ or, worse, succeeds and crashes later, and torch-sys does not notice:
+//! it looks for a `build-version` file, which the Python wheel does not have. Two things look instead: the C++ compiler that
+//! `.cargo/config.toml` names (`checked-c++`), before torch-sys is compiled; and this crate's build script, whatever
+//! compiler is used.
 #![forbid(unsafe_code)]
 
-use std::fs;
-use std::path::Path;
+mod check;
 
-/// The libtorch release that the workspace is built against.
-pub const WANTED: &str = "2.13.0";
+pub use check::{PAIRS, check, found, wanted};
 
-/// The version of the libtorch in `libtorch`, without a local part such as `+cu130`.
-///
-/// Reads `version.py` (a Python wheel) or `build-version` (a libtorch archive); `None` if neither is there.
-pub fn found(libtorch: &Path) -> Option<String> {
-    let wheel = || {
-        let text = fs::read_to_string(libtorch.join("version.py")).ok()?;
-        let line = text.lines().find_map(|line| line.strip_prefix("__version__"))?;
-        Some(line.trim_matches(|c: char| !c.is_ascii_alphanumeric()).to_owned())
-    };
-    let archive = || fs::read_to_string(libtorch.join("build-version")).ok();
-    let version = wheel().or_else(archive)?;
-    version.trim().split('+').next().map(str::to_owned)
-}
-
-/// Checks that `libtorch` holds the wanted version.
-///
-/// # Errors
-/// A message for the person who builds: what was found where, what is wanted, and what to type.
-pub fn check(libtorch: &Path) -> Result<(), String> {
-    let place = libtorch.display();
-    let remedy = format!(
-        "This workspace needs libtorch {WANTED}. Type `scripts/setup.sh` to install it into .venv, and unset LIBTORCH \
-         if you have set it;\nor point LIBTORCH at the `torch` folder of a Python that has torch=={WANTED}."
-    );
-    if !libtorch.exists() {
-        return Err(format!("No libtorch: LIBTORCH is {place}, which does not exist.\n{remedy}"));
-    }
-    match found(libtorch) {
-        Some(version) if version == WANTED => Ok(()),
-        Some(version) => Err(format!("Wrong libtorch: {place} is version {version}.\n{remedy}")),
-        None => Err(format!("No libtorch: {place} has neither version.py nor build-version.\n{remedy}")),
-    }
-}
+/// The libtorch release that this build is made for.
+pub const WANTED: &str = env!("LIBTORCH_WANTED");
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::Path;
+
     use super::*;
 
     fn folder(file: &str, text: &str) -> tempfile::TempDir {
@@ -60,15 +31,15 @@ mod tests {
     fn reads_a_wheel_and_an_archive() {
         let wheel = folder("version.py", "from typing import Optional\n__version__ = '2.13.0+cu130'\ndebug = False\n");
         assert_eq!(found(wheel.path()).as_deref(), Some("2.13.0"));
-        assert_eq!(check(wheel.path()), Ok(()));
+        assert_eq!(check(wheel.path(), "2.13.0"), Ok(()));
         let archive = folder("build-version", "2.13.0+cpu\n");
-        assert_eq!(check(archive.path()), Ok(()));
+        assert_eq!(check(archive.path(), "2.13.0"), Ok(()));
     }
 
     #[test]
     fn a_wrong_version_is_named_with_the_remedy() {
         let dir = folder("version.py", "__version__ = '2.15.0'\n");
-        let message = check(dir.path()).unwrap_err();
+        let message = check(dir.path(), "2.13.0").unwrap_err();
         for part in ["2.15.0", "2.13.0", "scripts/setup.sh", dir.path().to_str().unwrap()] {
             assert!(message.contains(part), "{part:?} missing in: {message}");
         }
@@ -77,16 +48,33 @@ mod tests {
     #[test]
     fn a_missing_or_empty_folder_is_named() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(check(dir.path()).unwrap_err().contains("neither version.py nor build-version"));
-        assert!(check(&dir.path().join("gone")).unwrap_err().contains("does not exist"));
+        assert!(check(dir.path(), "2.13.0").unwrap_err().contains("neither version.py nor build-version"));
+        assert!(check(&dir.path().join("gone"), "2.13.0").unwrap_err().contains("does not exist"));
     }
 
-    /// The compiler that .cargo/config.toml names, asked to compile a file of torch-sys (or not).
+    #[test]
+    fn the_lock_says_which_libtorch_is_wanted() {
+        let lock = |version: &str| {
+            let other = "[[package]]\nname = \"tch\"\nversion = \"9.9.9\"\n";
+            format!("version = 4\n\n{other}\n[[package]]\nname = \"torch-sys\"\nversion = \"{version}\"\n")
+        };
+        assert_eq!(wanted(&lock("0.26.0")), Ok("2.13.0"));
+        assert_eq!(wanted(&lock("0.24.1")), Ok("2.11.0"));
+        assert_eq!(
+            wanted(&lock("0.25.0")).unwrap_err(),
+            "Cargo.lock has torch-sys 0.25.0; this works with 0.26 and 0.24"
+        );
+        assert_eq!(wanted("[[package]]\nname = \"tch\"\n").unwrap_err(), "Cargo.lock names no torch-sys");
+    }
+
+    /// The compiler that .cargo/config.toml names, asked by torch-sys to compile a file of its own (or not).
     fn checked_compiler(libtorch: &Path, arguments: &[&str]) -> (bool, String) {
+        let (torch_sys, _) = PAIRS.iter().find(|(_, libtorch)| *libtorch == WANTED).unwrap();
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/checked-c++");
         let run = std::process::Command::new(script)
             .args(arguments)
             .env("LIBTORCH", libtorch)
+            .env("CARGO_PKG_VERSION", format!("{torch_sys}.0"))
             .env_remove("LIBTORCH_USE_PYTORCH")
             .output()
             .unwrap();
