@@ -29,6 +29,8 @@ unsafe extern "C" {
     pub(crate) fn te_rng_get_state(state: *mut *mut C_tensor) -> *mut c_char;
     pub(crate) fn te_rng_set_state(state: *const C_tensor) -> *mut c_char;
     pub(crate) fn te_cpu_capability(capability: *mut *mut c_char) -> *mut c_char;
+    pub(crate) fn te_libtorch_file(file: *mut *mut c_char) -> *mut c_char;
+    pub(crate) fn te_allow_tf32(allow: bool) -> *mut c_char;
     pub(crate) fn te_seeded_randperm(n: i64, seed: u64, permutation: *mut *mut C_tensor) -> *mut c_char;
     pub(crate) fn te_is_recording(inputs: *const *const C_tensor, n: usize) -> bool;
     pub(crate) fn te_version(tensor: *const C_tensor) -> i64;

@@ -9,8 +9,9 @@
 //! | [`rng`] | the default CPU generator's state, permutations from a seed | `torch.get_rng_state`, `torch.randperm` |
 //! | [`slices`] | the numbers of a CPU tensor as a Rust slice | `Tensor.numpy()` |
 //! | [`cpu`] | the instruction set that libtorch uses | `torch.backends.cpu.get_cpu_capability` |
-//! | [`cuda`] | CUDA, loaded when it is wanted, or the reason why not | `torch.cuda.is_available` |
+//! | [`cuda`] | CUDA, loaded when it is wanted, or the step that failed and what to do | `torch.cuda.is_available` |
 //! | [`version`] | the libtorch this build wants | `torch.__version__` |
+//! | [`loaded`] | the libtorch that the program found | `torch.__file__` |
 //!
 //! # Linking
 //! A program that uses libtorch must know at run time where it lies. Every package with a binary, test, bench or
@@ -25,6 +26,7 @@ pub mod cpu;
 pub mod cuda;
 mod error;
 mod ffi;
+pub mod loaded;
 pub mod optim;
 pub mod parallel;
 pub mod rng;

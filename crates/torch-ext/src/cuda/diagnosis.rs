@@ -1,0 +1,235 @@
+//! The steps from a program to a GPU, and what to do where one of them fails.
+
+use std::fmt;
+
+/// What each step needs of the machine; the tests put machines in its place that lack something.
+pub(super) trait Machine {
+    /// The system's name: `linux`.
+    fn os(&self) -> &'static str;
+    /// Loads the driver's library.
+    fn load_driver(&self) -> Result<(), String>;
+    /// `cuInit`, then `cuDriverGetVersion`: 13000 for CUDA 13.0.
+    fn driver_version(&self) -> Result<i32, DriverError>;
+    /// Loads libtorch's CUDA part, and returns the file.
+    fn load_torch(&self) -> Result<String, String>;
+    /// `cudaRuntimeGetVersion`: the CUDA that libtorch was built with.
+    fn runtime_version(&self) -> Option<i32>;
+    /// The devices as the driver sees them.
+    fn devices(&self) -> Result<Vec<Gpu>, DriverError>;
+    /// How many of them libtorch sees.
+    fn torch_devices(&self) -> Result<usize, String>;
+    /// `cudnnGetVersion`: 91900 for 9.19.0. `None` if libtorch has no cuDNN.
+    fn cudnn_version(&self) -> Option<usize>;
+    /// The environment variable `CUDA_VISIBLE_DEVICES`.
+    fn visible_devices(&self) -> Option<String>;
+}
+
+/// An answer of the driver other than success.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct DriverError {
+    /// `CUresult`.
+    pub(super) code: i32,
+    /// The driver's words for it.
+    pub(super) text: String,
+}
+
+/// `CUDA_ERROR_NO_DEVICE` of cuda.h.
+const NO_DEVICE: i32 = 100;
+/// `CUDA_ERROR_SYSTEM_DRIVER_MISMATCH`: the library is of another version than the kernel's module.
+const DRIVER_MISMATCH: i32 = 803;
+
+/// A CUDA device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gpu {
+    /// `NVIDIA H100 80GB HBM3`.
+    pub name: String,
+    /// In bytes.
+    pub memory: u64,
+}
+
+impl fmt::Display for Gpu {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {:.1} GiB", self.name, self.memory as f64 / f64::from(1u32 << 30))
+    }
+}
+
+/// A step that went well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// What was looked for: `NVIDIA driver`.
+    pub name: &'static str,
+    /// What was found.
+    pub found: String,
+}
+
+/// The step that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What was looked for.
+    pub step: &'static str,
+    /// What is wrong, in a few words: `no NVIDIA driver`.
+    pub problem: String,
+    /// What the system said about it.
+    pub reason: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}); {}", self.problem, self.reason, self.remedy)
+    }
+}
+
+/// How far a program comes towards CUDA.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Diagnosis {
+    steps: Vec<Step>,
+    devices: Vec<Gpu>,
+    failure: Option<Failure>,
+}
+
+const DRIVER: &str = "NVIDIA driver";
+const VERSION: &str = "driver version";
+const TORCH: &str = "libtorch_cuda";
+const DEVICES: &str = "devices";
+const CUDNN: &str = "cuDNN";
+
+/// Behind every remedy there is this one.
+const OR_CPU: &str = "or use --device cpu";
+
+impl Diagnosis {
+    /// Takes the steps in order, up to the first that fails.
+    pub(super) fn of(machine: &impl Machine) -> Diagnosis {
+        let mut diagnosis = Diagnosis::default();
+        diagnosis.failure = diagnosis.walk(machine).err();
+        diagnosis
+    }
+
+    /// The steps that went well, in order.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// The devices; none if a step failed.
+    pub fn devices(&self) -> &[Gpu] {
+        if self.failure.is_none() { &self.devices } else { &[] }
+    }
+
+    /// The step that failed, if one did.
+    pub fn failure(&self) -> Option<&Failure> {
+        self.failure.as_ref()
+    }
+
+    fn walk(&mut self, machine: &impl Machine) -> Result<(), Failure> {
+        let os = machine.os();
+        if os != "linux" {
+            let remedy = "use --device cpu".to_owned();
+            let reason = "libtorch has CUDA on Linux alone, as far as this workspace goes".to_owned();
+            return Err(Failure { step: DRIVER, problem: format!("no CUDA on {os}"), reason, remedy });
+        }
+        // The driver first: asking for it takes a millisecond, loading libtorch_cuda 150.
+        machine.load_driver().map_err(|reason| {
+            let get = "install the NVIDIA driver, and in a container start it with the GPUs (docker run --gpus all)";
+            failure(DRIVER, "no NVIDIA driver", reason, get)
+        })?;
+        self.found(DRIVER, "libcuda.so.1");
+        let driver = machine.driver_version().map_err(|error| refused(VERSION, &error, machine))?;
+        self.found(VERSION, format!("for CUDA {} and older", version(driver)));
+
+        let library = machine.load_torch().map_err(|reason| {
+            let get = "`scripts/setup.sh --full` installs it with everything it needs";
+            failure(TORCH, "the NVIDIA driver is there, but libtorch's CUDA part is not", reason, get)
+        })?;
+        let runtime = machine.runtime_version();
+        self.found(TORCH, runtime.map_or_else(|| library.clone(), |it| format!("{library}, CUDA {}", version(it))));
+        // A driver serves every CUDA of its own major version (CUDA's "minor version compatibility").
+        if let Some(runtime) = runtime.filter(|runtime| runtime / 1000 > driver / 1000) {
+            let reason = format!("it serves CUDA {}, and libtorch has CUDA {}", version(driver), version(runtime));
+            let get = format!("install a driver for CUDA {}.0 or newer", runtime / 1000);
+            return Err(failure(TORCH, "the NVIDIA driver is too old for this libtorch", reason, &get));
+        }
+
+        self.devices = machine.devices().map_err(|error| refused(DEVICES, &error, machine))?;
+        if self.devices.is_empty() {
+            return Err(no_device(DEVICES, "the driver has none".to_owned(), machine));
+        }
+        match machine.torch_devices() {
+            Ok(count) if count == self.devices.len() => {}
+            seen => {
+                let seen = seen.map_or_else(|error| error, |count| format!("{count} of {}", self.devices.len()));
+                let get = "load CUDA before anything seeds a generator, runs a backward pass or asks for CUDA \
+                           (torch_ext::cuda::load first in main)";
+                return Err(failure(DEVICES, "the driver has CUDA devices that libtorch does not see", seen, get));
+            }
+        }
+        let named = self.devices.iter().enumerate().map(|(index, gpu)| format!("cuda:{index} {gpu}"));
+        self.found(DEVICES, named.collect::<Vec<_>>().join("; "));
+
+        let cudnn = machine.cudnn_version().ok_or_else(|| {
+            let reason = "recurrent layers would run without it, slowly".to_owned();
+            let get = "`scripts/setup.sh --full` installs it, or unset LD_LIBRARY_PATH if it names another one";
+            failure(CUDNN, "libtorch has no cuDNN", reason, get)
+        })?;
+        self.found(CUDNN, cudnn_version(cudnn));
+        Ok(())
+    }
+
+    fn found(&mut self, name: &'static str, found: impl Into<String>) {
+        self.steps.push(Step { name, found: found.into() });
+    }
+}
+
+fn failure(step: &'static str, problem: &str, reason: String, remedy: &str) -> Failure {
+    Failure { step, problem: problem.to_owned(), reason, remedy: format!("{remedy}, {OR_CPU}") }
+}
+
+/// The driver is there and says no.
+fn refused(step: &'static str, error: &DriverError, machine: &impl Machine) -> Failure {
+    let reason = format!("{}, error {}", error.text, error.code);
+    match error.code {
+        NO_DEVICE => no_device(step, reason, machine),
+        DRIVER_MISMATCH => {
+            let get =
+                "restart the machine after an update of the driver; in a container, remove a libcuda.so.1 of its own";
+            failure(step, "the NVIDIA driver's parts are of different versions", reason, get)
+        }
+        _ => failure(step, "the NVIDIA driver does not start", reason, "see what `nvidia-smi` says"),
+    }
+}
+
+fn no_device(step: &'static str, reason: String, machine: &impl Machine) -> Failure {
+    let get = match machine.visible_devices() {
+        Some(visible) => format!("CUDA_VISIBLE_DEVICES is \"{visible}\": unset it"),
+        None => {
+            "see what `nvidia-smi` lists; in a container, start it with the GPUs (docker run --gpus all)".to_owned()
+        }
+    };
+    failure(step, "no CUDA device", reason, &get)
+}
+
+/// 13020 is CUDA 13.2.
+fn version(number: i32) -> String {
+    format!("{}.{}", number / 1000, number % 1000 / 10)
+}
+
+/// 91900 is cuDNN 9.19.0; before cuDNN 9 it was 8907 for 8.9.7.
+fn cudnn_version(number: usize) -> String {
+    let major = if number < 10_000 { 1000 } else { 10_000 };
+    format!("{}.{}.{}", number / major, number % major / 100, number % 100)
+}
+
+/// A line per step, the failed one last, with what to do below it.
+impl fmt::Display for Diagnosis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines = self.steps.iter().map(|step| format!("{:<15} {}", step.name, step.found));
+        let failed = self.failure.iter().flat_map(|failure| {
+            let what = format!("{:<15} {}: {}", failure.step, failure.problem, failure.reason);
+            [what, format!("{:<15} {}", "what to do", failure.remedy)]
+        });
+        f.write_str(&lines.chain(failed).collect::<Vec<_>>().join("\n"))
+    }
+}
+
+#[cfg(test)]
+mod tests;
