@@ -15,6 +15,8 @@ pub enum Command {
     Eval(EvalArgs),
     /// Put this program beside the reference notebook, number by number
     Compare(CompareArgs),
+    /// Say which libtorch, CPU and CUDA devices the program finds, and what to do where CUDA stops
+    Doctor,
 }
 
 /// Options of `eval`.

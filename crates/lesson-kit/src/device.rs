@@ -2,6 +2,7 @@
 
 use anyhow::{Result, bail};
 use tch::Device;
+use torch_ext::cuda;
 
 use crate::args::DeviceChoice;
 
@@ -10,8 +11,17 @@ use crate::args::DeviceChoice;
 pub struct Chosen {
     /// Where to compute.
     pub device: Device,
-    /// For the user: `device: cpu (auto: no CUDA: ..)`.
+    /// For the user: `device: cpu (auto: no NVIDIA driver)`.
     pub line: String,
+}
+
+/// Why there is no CUDA.
+#[derive(Debug, Clone)]
+struct Missing {
+    /// In a few words.
+    problem: String,
+    /// Step by step, with what to do.
+    diagnosis: String,
 }
 
 /// Resolves `choice`, loading CUDA if it is wanted.
@@ -19,33 +29,35 @@ pub struct Chosen {
 /// Call it before anything asks libtorch for random numbers: libtorch looks for CUDA once and remembers the answer.
 ///
 /// # Errors
-/// If CUDA was asked for by name and is not there; the message says which step failed.
+/// If CUDA was asked for by name and is not there; the message is the diagnosis.
 pub fn choose(choice: DeviceChoice) -> Result<Chosen> {
     choose_among(choice, || {
-        torch_ext::cuda::load().map_err(|error| error.to_string())?;
-        Ok(usize::try_from(tch::Cuda::device_count()).unwrap_or(0))
+        let diagnosis = cuda::diagnose();
+        match diagnosis.failure() {
+            None => Ok(diagnosis.devices().iter().map(ToString::to_string).collect()),
+            Some(failure) => Err(Missing { problem: failure.problem.clone(), diagnosis: diagnosis.to_string() }),
+        }
     })
 }
 
-/// `devices` counts the CUDA devices, or says why there are none; it is only called if the answer matters.
-fn choose_among(choice: DeviceChoice, devices: impl FnOnce() -> Result<usize, String>) -> Result<Chosen> {
+/// `devices` describes the CUDA devices, or says why there are none; it is only called if the answer matters.
+fn choose_among(choice: DeviceChoice, devices: impl FnOnce() -> Result<Vec<String>, Missing>) -> Result<Chosen> {
+    let chosen = |device, line: String| Ok(Chosen { device, line: format!("device: {line}") });
     match choice {
-        DeviceChoice::Cpu => Ok(Chosen { device: Device::Cpu, line: "device: cpu".to_owned() }),
-        DeviceChoice::Auto => Ok(match devices() {
-            Ok(1..) => Chosen { device: Device::Cuda(0), line: "device: cuda:0 (auto: CUDA is there)".to_owned() },
-            Ok(0) => Chosen { device: Device::Cpu, line: "device: cpu (auto: no CUDA device)".to_owned() },
-            // The loader's words and the remedy are for those who asked for CUDA.
-            Err(reason) => {
-                let what = reason.split([';', '(']).next().unwrap_or_default().trim_end();
-                Chosen { device: Device::Cpu, line: format!("device: cpu (auto: {what})") }
-            }
-        }),
+        DeviceChoice::Cpu => chosen(Device::Cpu, "cpu".to_owned()),
+        DeviceChoice::Auto => match devices() {
+            Ok(gpus) if gpus.is_empty() => chosen(Device::Cpu, "cpu (auto: no CUDA device)".to_owned()),
+            Ok(gpus) => chosen(Device::Cuda(0), format!("cuda:0 (auto), {}", gpus[0])),
+            // The diagnosis is for those who asked for CUDA.
+            Err(Missing { problem, .. }) => chosen(Device::Cpu, format!("cpu (auto: {problem})")),
+        },
         DeviceChoice::Cuda(index) => match devices() {
-            Ok(count) if index < count => {
-                Ok(Chosen { device: Device::Cuda(index), line: format!("device: cuda:{index}") })
+            Ok(gpus) if index < gpus.len() => chosen(Device::Cuda(index), format!("cuda:{index}, {}", gpus[index])),
+            Ok(gpus) => {
+                let there = gpus.iter().enumerate().map(|(index, gpu)| format!("cuda:{index} ({gpu})"));
+                bail!("--device {choice}: there is no such device, but {}", there.collect::<Vec<_>>().join(", "))
             }
-            Ok(count) => bail!("--device {choice}: there are {count} CUDA devices, numbered from 0"),
-            Err(reason) => bail!("--device {choice}: {reason}"),
+            Err(Missing { problem, diagnosis }) => bail!("--device {choice}: {problem}\n{diagnosis}"),
         },
     }
 }
@@ -62,8 +74,12 @@ pub fn name(device: Device) -> String {
 mod tests {
     use super::*;
 
+    const GPU: &str = "NVIDIA H100, 80.0 GiB";
+
     fn with(choice: DeviceChoice, devices: Result<usize, &str>) -> Result<Chosen, String> {
-        choose_among(choice, || devices.map_err(str::to_owned)).map_err(|error| format!("{error:#}"))
+        let missing = |problem: &str| Missing { problem: problem.to_owned(), diagnosis: "step\nwhat to do".to_owned() };
+        let devices = devices.map(|count| vec![GPU.to_owned(); count]).map_err(missing);
+        choose_among(choice, || devices).map_err(|error| format!("{error:#}"))
     }
 
     #[test]
@@ -73,20 +89,26 @@ mod tests {
     }
 
     #[test]
-    fn auto_takes_what_is_there_and_says_so() {
-        let chosen = with(DeviceChoice::Auto, Ok(2)).unwrap();
-        assert_eq!((chosen.device, chosen.line.as_str()), (Device::Cuda(0), "device: cuda:0 (auto: CUDA is there)"));
-        let chosen = with(DeviceChoice::Auto, Err("no driver (libcuda.so.1: not found); install it")).unwrap();
-        assert_eq!((chosen.device, chosen.line.as_str()), (Device::Cpu, "device: cpu (auto: no driver)"));
-        assert_eq!(with(DeviceChoice::Auto, Ok(0)).unwrap().device, Device::Cpu);
+    fn auto_takes_what_is_there_and_says_so_in_one_line() {
+        for (devices, device, line) in [
+            (Ok(2), Device::Cuda(0), "device: cuda:0 (auto), NVIDIA H100, 80.0 GiB"),
+            (Err("no NVIDIA driver"), Device::Cpu, "device: cpu (auto: no NVIDIA driver)"),
+            (Ok(0), Device::Cpu, "device: cpu (auto: no CUDA device)"),
+        ] {
+            let chosen = with(DeviceChoice::Auto, devices).unwrap();
+            assert_eq!((chosen.device, chosen.line.as_str()), (device, line));
+        }
     }
 
     #[test]
     fn cuda_never_falls_back() {
-        assert_eq!(with(DeviceChoice::Cuda(1), Ok(2)).unwrap().device, Device::Cuda(1));
-        assert_eq!(with(DeviceChoice::Cuda(0), Err("no driver")).unwrap_err(), "--device cuda:0: no driver");
-        let message = with(DeviceChoice::Cuda(3), Ok(1)).unwrap_err();
-        assert_eq!(message, "--device cuda:3: there are 1 CUDA devices, numbered from 0");
+        let chosen = with(DeviceChoice::Cuda(1), Ok(2)).unwrap();
+        assert_eq!((chosen.device, chosen.line.as_str()), (Device::Cuda(1), "device: cuda:1, NVIDIA H100, 80.0 GiB"));
+        let message = with(DeviceChoice::Cuda(0), Err("no driver")).unwrap_err();
+        assert_eq!(message, "--device cuda:0: no driver\nstep\nwhat to do");
+        let message = with(DeviceChoice::Cuda(7), Ok(2)).unwrap_err();
+        let there = format!("cuda:0 ({GPU}), cuda:1 ({GPU})");
+        assert_eq!(message, format!("--device cuda:7: there is no such device, but {there}"));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`main`], [`Lesson`], [`TrainArgs`], [`BatchArgs`], [`Backend`] | the command line with the lesson's defaults, errors and exit codes |
 //! | [`Run`] | device, threads, seed, run folder, progress, Ctrl-C, records, checkpoints, plots |
-//! | [`Command`], [`Session`], [`ModelArg`], [`SavedModel`], [`compare`] | the commands `eval` and `compare`, and what others need |
+//! | [`Command`], [`Session`], [`ModelArg`], [`SavedModel`], [`compare`], [`doctor()`] | the commands `eval`, `compare` and `doctor`, and what others need |
 //! | [`bars`] | probabilities as bars of text |
 //! | [`Linear`] | `torch.nn.Linear` with its initialisation, to the bit |
 //! | [`cross_entropy`] | `torch.nn.CrossEntropyLoss` |
@@ -29,6 +29,7 @@ pub mod compare;
 mod console;
 mod cross_entropy;
 mod device;
+mod doctor;
 pub mod exit;
 mod explain;
 mod interrupt;
@@ -56,6 +57,7 @@ pub use boundary::{Batches, Epochs};
 pub use command::{Command, EvalArgs, ModelArg};
 pub use console::print_result;
 pub use cross_entropy::cross_entropy;
+pub use doctor::doctor;
 pub use explain::Explanation;
 pub use learner::{Learner, LearnerMut};
 pub use lesson::{Defaults, FirstLosses, Lesson};

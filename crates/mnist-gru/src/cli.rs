@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Subcommand;
 use lesson_kit::compare::{Comparison, Results};
 use lesson_kit::loader::ShuffledBatches;
-use lesson_kit::{BatchArgs, Command, Run, SavedModel, Session, TrainArgs};
+use lesson_kit::{BatchArgs, Command, Run, SavedModel, Session, TrainArgs, doctor};
 use serde::Serialize;
 use tch::nn::VarStore;
 
@@ -70,6 +70,7 @@ impl Cli {
             Some(MnistCommand::Predict(args)) => args.run(&Session::start(&self.train)?, &self.data),
             Some(MnistCommand::Gates(args)) => args.run(&self.train, &self.data),
             Some(MnistCommand::Shared(Command::Eval(args))) => self.score(&args.model(&LESSON)?).map(drop),
+            Some(MnistCommand::Shared(Command::Doctor)) => doctor(&self.train),
             Some(MnistCommand::Shared(Command::Compare(args))) => {
                 let comparison = Comparison::prepare(&LESSON, &args, &mut self.train, Some(&mut self.batches))?;
                 comparison.run(|model| self.score(model), || self.lesson())

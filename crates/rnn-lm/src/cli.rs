@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use clap::value_parser;
 use lesson_kit::compare::{CompareArgs, Comparison, Results};
 use lesson_kit::exit::UsageError;
-use lesson_kit::{BatchArgs, Command, Run, SavedModel, Session, TrainArgs};
+use lesson_kit::{BatchArgs, Command, Run, SavedModel, Session, TrainArgs, doctor};
 use serde::Serialize;
 use tch::nn::VarStore;
 use tch::{Device, Tensor};
@@ -121,6 +121,7 @@ impl Cli {
                 self.score(&saved, &corpus, &vocabulary).map(drop)
             }
             Some(LmCommand::Shared(Command::Compare(args))) => self.compare(&args),
+            Some(LmCommand::Shared(Command::Doctor)) => doctor(&self.train),
         }
     }
 

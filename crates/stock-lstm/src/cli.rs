@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use lesson_kit::compare::{Comparison, Results};
 use lesson_kit::exit::UsageError;
-use lesson_kit::{Command, Run, SavedModel, Session, TrainArgs};
+use lesson_kit::{Command, Run, SavedModel, Session, TrainArgs, doctor};
 use serde::Serialize;
 use tch::Tensor;
 use tch::nn::VarStore;
@@ -91,6 +91,7 @@ impl Cli {
                 let scaler = trained::scaler(&saved, self.scale_on, &prices)?;
                 self.score(&saved, &prices, &scaler).map(drop)
             }
+            Some(StockCommand::Shared(Command::Doctor)) => doctor(&self.train),
             Some(StockCommand::Shared(Command::Compare(args))) => {
                 if self.scale_on == Some(ScaleOn::Train) {
                     return Err(UsageError("--scale-on train: the notebook scales on all days".to_owned()).into());

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use lesson_kit::compare::{Comparison, Results};
-use lesson_kit::{Command, Run, SavedModel, Session, TrainArgs};
+use lesson_kit::{Command, Run, SavedModel, Session, TrainArgs, doctor};
 use tch::nn::VarStore;
 
 use crate::data::{SENTENCES, Vocabulary, make_batch};
@@ -50,6 +50,7 @@ impl Cli {
             Some(TextCommand::Predict(args)) => args.run(&Session::start(&self.train)?),
             Some(TextCommand::Gates(args)) => args.run(&self.train),
             Some(TextCommand::Shared(Command::Eval(args))) => self.score(&args.model(&LESSON)?).map(drop),
+            Some(TextCommand::Shared(Command::Doctor)) => doctor(&self.train),
             Some(TextCommand::Shared(Command::Compare(args))) => {
                 let comparison = Comparison::prepare(&LESSON, &args, &mut self.train, None)?;
                 comparison.run(|model| self.score(model), || self.lesson())

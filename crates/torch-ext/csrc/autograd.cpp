@@ -12,6 +12,8 @@
 #include <mutex>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "guard.h"
@@ -32,6 +34,16 @@ using Drop = void (*)(void* closure);
 template <class... Parts>
 [[noreturn]] void fail(const Parts&... parts) {
   throw std::runtime_error(c10::str(parts...));
+}
+
+// A node as this libtorch holds nodes: in an intrusive_ptr, or up to 2.11 in a shared_ptr.
+template <class T, class... Args>
+auto make_node(Args&&... args) {
+  if constexpr (std::is_base_of_v<c10::intrusive_ptr_target, T>) {
+    return c10::make_intrusive<T>(std::forward<Args>(args)...);
+  } else {
+    return std::shared_ptr<T>(new T(std::forward<Args>(args)...), deleteNode);
+  }
 }
 
 struct RustBackward final : Node {
@@ -110,7 +122,7 @@ struct RustBackward final : Node {
     for (const at::Tensor& grad : grads) {
       if (grad.defined()) edges.push_back(impl::gradient_edge(grad));
     }
-    const auto error = c10::make_intrusive<Error>(
+    const auto error = make_node<Error>(
         "the derivative of " + name_ + "'s backward is not implemented (its backward is a Rust closure); " +
             "compute second derivatives with operations that have them",
         std::move(edges));
@@ -165,7 +177,7 @@ char* te_record(const char* name, size_t name_length, at::Tensor* const* inputs,
     edge_list edges;
     edges.reserve(n_inputs);
     for (size_t i = 0; i < n_inputs; ++i) edges.push_back(inputs[i]->defined() ? impl::gradient_edge(*inputs[i]) : Edge());
-    const auto node = c10::make_intrusive<RustBackward>(std::move(edges), std::move(title), inputs, std::move(owned), call);
+    const auto node = make_node<RustBackward>(std::move(edges), std::move(title), inputs, std::move(owned), call);
     for (size_t i = 0; i < n_outputs; ++i) {
       const bool differentiable = outputs[i]->defined() && isDifferentiableType(outputs[i]->scalar_type());
       if (differentiable) {
