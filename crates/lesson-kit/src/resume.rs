@@ -14,8 +14,9 @@ use crate::exit::UsageError;
 use crate::losses::Losses;
 use crate::{Lesson, run_folder};
 
-/// Options that a resumed run may have of its own: what it prints and how much further it goes.
-const FREE: [&str; 2] = ["epochs", "versions"];
+/// Options that a resumed run may have of its own: how much further it goes, and where. Only on the device where it began
+/// it comes to the same bits.
+const FREE: [&str; 3] = ["epochs", "versions", "device"];
 
 /// Options that the first checkpoints do not have, and what they were then.
 const NEWER: [(&str, &str); 1] = [("backend", "exact")];
@@ -91,6 +92,17 @@ pub fn check_options(before: &Json, now: &Json, folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// A line for the user if the run goes on elsewhere than where it stopped, else `None`.
+pub fn other_device(before: &Json, now: &Json) -> Option<String> {
+    let name = |config: &Json| config["device"].as_str().map(str::to_owned);
+    let (before, now) = (name(before)?, name(now)?);
+    (before != now).then(|| {
+        format!(
+            "--resume: the run began on {before} and goes on on {now}: its numbers agree to rounding, not to the bit"
+        )
+    })
+}
+
 /// Makes sure that there is something left to do: a run that lacks its end, or epochs beyond it.
 ///
 /// # Errors
@@ -142,4 +154,21 @@ fn read_line(line: &[u8], epoch: u32, losses: &mut Losses) -> Result<()> {
     }
     losses.push_epoch(epoch, number(&record["loss"])?);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn another_device_is_allowed_and_said() {
+        let (cpu, cuda) = (json!({"lr": 0.1, "device": "cpu"}), json!({"lr": 0.1, "device": "cuda:0"}));
+        assert!(check_options(&cuda, &cpu, Path::new("run")).is_ok());
+        assert_eq!(other_device(&cpu, &cpu), None);
+        let line = other_device(&cuda, &cpu).unwrap();
+        assert!(line.starts_with("--resume: the run began on cuda:0 and goes on on cpu: its numbers agree"), "{line}");
+        assert!(check_options(&cpu, &json!({"lr": 0.2, "device": "cpu"}), Path::new("run")).is_err());
+    }
 }

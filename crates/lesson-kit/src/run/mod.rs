@@ -106,6 +106,8 @@ impl Run {
         }
         interrupt::install()?;
         console.note(&line);
+        let moved = resumed.as_ref().and_then(|checkpoint| resume::other_device(&checkpoint.config, &config));
+        moved.into_iter().for_each(|line| console.note(line));
         console.detail(format_args!("{config:#}"));
         match &folder {
             None => console.note("dry run: one step of everything, nothing is written"),

@@ -111,3 +111,14 @@ fn a_loss_that_explodes_stops_the_run_with_advice() {
     assert!(text(&run.stderr).contains("--lr"), "{}", text(&run.stderr));
     assert!(!text(&run.stderr).contains("panic"), "{}", text(&run.stderr));
 }
+
+#[test]
+fn the_doctor_names_libtorch_the_cpu_and_the_device() {
+    let output = Command::new(BINARY).args(["doctor", "--device", "cpu"]).output().unwrap();
+    let said = text(&output.stdout);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    for part in ["libtorch        ", "CPU             ", "threads         ", "NVIDIA driver   ", "device          cpu"]
+    {
+        assert!(said.contains(part), "{part:?} is not in:\n{said}");
+    }
+}
