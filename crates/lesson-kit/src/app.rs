@@ -7,8 +7,13 @@ use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 
 use clap::{ArgMatches, Parser};
+use mimalloc::MiMalloc;
 
 use crate::{Lesson, args, exit, resume};
+
+/// For libtorch too: mimalloc takes the place of the C library's malloc and free in every lesson's program.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// A lesson's `main`: parses the command line with the lesson's defaults, runs `body`, and returns the exit code.
 ///

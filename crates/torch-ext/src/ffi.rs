@@ -43,12 +43,21 @@ unsafe extern "C" {
         call: BackwardCall,
         release: unsafe extern "C" fn(closure: *mut c_void),
     ) -> *mut c_char;
+    pub(crate) fn te_f32_data(tensor: *const C_tensor, data: *mut F32Data) -> bool;
     pub(crate) fn te_num_threads() -> usize;
     pub(crate) fn te_parallel_for(
         tasks: usize,
         run: unsafe extern "C" fn(job: *const c_void, begin: usize, end: usize),
         job: *const c_void,
     ) -> *mut c_char;
+}
+
+/// What `te_f32_data` answers: `F32Data` in slices.cpp.
+#[repr(C)]
+pub(crate) struct F32Data {
+    pub(crate) data: *mut f32,
+    pub(crate) length: usize,
+    pub(crate) contiguous: bool,
 }
 
 /// What `te_adam_slots` is told of a parameter, and what it answers: `AdamSlot` in optim.cpp.
