@@ -50,6 +50,23 @@ pub fn f32_slice_mut(tensor: &mut Tensor) -> Result<&mut [f32]> {
     Ok(unsafe { std::slice::from_raw_parts_mut(data, length) })
 }
 
+/// `to.copy_(from)` for tensors of one shape that are in no graph. Between plain f32 tensors on the CPU it is a copy of memory,
+/// which for a small layer's weights takes a tenth of an operation's time.
+///
+/// # Errors
+/// Where libtorch cannot copy.
+pub fn copy(to: &mut Tensor, from: &Tensor) -> Result<()> {
+    if from.is_contiguous()
+        && let (Ok(source), Ok(target)) = (f32_slice(from), f32_slice_mut(to))
+        && source.len() == target.len()
+    {
+        target.copy_from_slice(source);
+        return Ok(());
+    }
+    to.f_copy_(from)?;
+    Ok(())
+}
+
 /// Where the numbers are. One call across the border: small layers ask for a dozen slices per pass.
 fn f32_data(tensor: &Tensor) -> Result<F32Data> {
     let mut data = F32Data { data: std::ptr::null_mut(), length: 0, contiguous: false };

@@ -9,5 +9,6 @@ mod optim;
 mod parallel;
 mod rng;
 mod saved;
+mod slices;
 mod state_dict;
 mod support;
