@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used)] // test support: a panic is how a test fails
 
+pub mod backend;
 mod lesson;
 
 pub use lesson::{assert_equal_bits, compare_live};

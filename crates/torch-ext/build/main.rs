@@ -22,6 +22,13 @@ fn main() {
         .warnings(false) // libtorch's headers have many
         .include(&include)
         .include(include.join("torch/csrc/api/include"))
-        .files(["csrc/autograd.cpp", "csrc/cpu.cpp", "csrc/optim.cpp", "csrc/parallel.cpp", "csrc/rng.cpp", "csrc/slices.cpp"])
+        .files([
+            "csrc/autograd.cpp",
+            "csrc/cpu.cpp",
+            "csrc/optim.cpp",
+            "csrc/parallel.cpp",
+            "csrc/rng.cpp",
+            "csrc/slices.cpp",
+        ])
         .compile("torch_ext_shim");
 }
