@@ -10,6 +10,7 @@ use crate::exit::Interrupted;
 use crate::kept::Copy;
 use crate::learner::{Learner, LearnerMut};
 use crate::plot::{self, Plot};
+use crate::processes::{self, Processes};
 use crate::run_folder::{self, RunFolder};
 use crate::{interrupt, resume};
 
@@ -29,6 +30,9 @@ impl Run {
         self.kept.watch(parameters);
         if let Some(checkpoint) = self.resumed.take() {
             self.go_on_from(checkpoint, parameters, learner.into())?;
+        } else if let Some(processes) = processes::current() {
+            processes.broadcast_parameters(parameters)?;
+            processes.seed(self.args.seed);
         }
         let config = self.config_text();
         self.folder.as_mut().map_or(Ok(()), |folder| folder.prepare(&config))
@@ -47,8 +51,9 @@ impl Run {
             Ok(learner.load(&checkpoint.optimizer, &checkpoint.scheduler)?)
         };
         load().with_context(|| path.display().to_string())?;
-        let (losses, length) = resume::losses(&self.args.out, checkpoint.epoch)?;
-        (self.losses, self.metrics_kept) = (losses, Some(length));
+        if let Some((losses, length)) = processes::first_only(|| resume::losses(&self.args.out, checkpoint.epoch))? {
+            (self.losses, self.metrics_kept) = (losses, Some(length));
+        }
         self.before = (checkpoint.epoch, checkpoint.train_seconds);
         if let Some(Best { epoch, loss, model }) = checkpoint.best {
             self.kept.set_best(Copy::new(epoch, loss, &StateDict::from_value(&model)?));
@@ -59,7 +64,15 @@ impl Run {
             losses.into_iter().for_each(|loss| self.losses.push_batch(loss));
             self.resumed_epoch = Some(Tensor::try_from(&rng_state)?);
         }
-        rng::set_state(&Tensor::try_from(&checkpoint.rng_state)?).with_context(|| path.display().to_string())?;
+        let rng_state = Tensor::try_from(&checkpoint.rng_state)?;
+        match processes::current() {
+            Some(processes) => {
+                let states = checkpoint.rng_states.iter().map(Tensor::try_from).collect::<Result<Vec<_>, _>>()?;
+                processes.set_rng_state(&rng_state, &states)?;
+                self.say_who_goes_on(&processes, states.len());
+            }
+            None => rng::set_state(&rng_state).with_context(|| path.display().to_string())?,
+        }
         let (done, epochs) = (checkpoint.epoch, self.args.epochs);
         self.console.note(format_args!("going on after epoch {done} of {epochs}{within}"));
         Ok(())
@@ -79,6 +92,10 @@ impl Run {
         self.stopped.set(interrupted);
         self.claim_folder()?;
         let due = self.keeper.due(epoch, interrupted)?;
+        let due = match processes::current() {
+            Some(processes) => Due::from_number(processes.number_of_first(due.number())?),
+            None => due,
+        };
         if due == Due::Now {
             self.stop_the_clock(train_seconds); // to wait for the disk is no training
         }
@@ -145,7 +162,20 @@ impl Run {
         let metrics = folder.open_metrics()?;
         self.keeper.open(folder.file(run_folder::CHECKPOINT), metrics.try_clone().context(run_folder::METRICS)?)?;
         self.metrics = Some(metrics);
-        Ok(())
+        processes::current().map_or(Ok(()), |processes| processes.folder_is_ours())
+    }
+
+    /// What of a resumed run is not as it was.
+    fn say_who_goes_on(&self, processes: &Processes, before: usize) {
+        let (now, before) = (processes.world(), before.max(1));
+        if processes.restarts() > 0 {
+            self.console.note(format_args!("torchrun has started the processes anew ({})", processes.restarts()));
+        }
+        if now != before {
+            self.console.note(format_args!(
+                "the run had {before} processes and has {now} now: sums are rounded otherwise, and the bits are others"
+            ));
+        }
     }
 
     fn config_text(&self) -> String {
@@ -172,6 +202,12 @@ impl Run {
             let rng_state = pt_file::Tensor::try_from(rng_state)?;
             anyhow::Ok(BatchPosition { rng_state, losses: self.losses.open_batches().to_vec() })
         });
+        let rng_states = match processes::current() {
+            Some(processes) => {
+                processes.rng_states()?.iter().map(pt_file::Tensor::try_from).collect::<Result<_, _>>()?
+            }
+            None => Vec::new(),
+        };
         Ok(Checkpoint {
             lesson: self.lesson.name.to_owned(),
             config: self.config.clone(),
@@ -182,6 +218,7 @@ impl Run {
             scheduler,
             best: best.transpose()?,
             rng_state: pt_file::Tensor::try_from(&rng::get_state()?)?,
+            rng_states,
             batch: batch.transpose()?,
         })
     }
@@ -231,6 +268,9 @@ impl Run {
     }
 
     fn what_is_kept(&self, trained: bool) -> String {
+        if !processes::is_first() {
+            return "as all processes are; rank 0 says what is kept".to_owned();
+        }
         let (epochs, open) = (self.args.epochs, self.losses.open_batches().len());
         let Some(folder) = self.folder.as_ref().filter(|_| trained).map(RunFolder::path) else {
             return "nothing was written".to_owned();
