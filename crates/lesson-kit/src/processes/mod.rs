@@ -131,13 +131,12 @@ pub fn part(tensor: &Tensor, dim: i64) -> Result<Tensor> {
 /// [`UsageError`] if they cannot.
 pub fn columns(tensor: &Tensor, dim: i64) -> Result<Tensor> {
     let size = tensor.size().get(usize::try_from(dim)?).copied().context("no such dimension")?;
-    share_of_batch(size)?;
+    share_of_batch(size, current().map_or(1, |processes| processes.world() as i64))?;
     part(tensor, dim)
 }
 
-/// How much of a batch of `size` is this process's.
-pub(crate) fn share_of_batch(size: i64) -> Result<i64> {
-    let world = current().map_or(1, |processes| processes.world() as i64);
+/// How much of a batch of `size` each of `world` processes has.
+pub(crate) fn share_of_batch(size: i64, world: i64) -> Result<i64> {
     if size % world != 0 {
         return Err(UsageError(format!(
             "--batch-size {size} cannot be shared by {world} processes equally: take a multiple of {world}"

@@ -284,6 +284,7 @@ impl Member {
     /// What went wrong, with all that is known of who and where.
     fn error(&self, what: &str, error: &Error) -> Error {
         let text = error.to_string();
+        let text = without_source_line(&text);
         let timeout = if text.to_lowercase().contains("timed out") || text.contains("timeout") {
             format!(" (the timeout is {:?})", self.timeout)
         } else {
@@ -301,6 +302,12 @@ impl Member {
         };
         Error::Dist(format!("rank {} of {}: {what}: {text}{timeout}{peers}", self.rank, self.world))
     }
+}
+
+/// gloo's message without the place in its source, `[../gloo/transport/tcp/pair.cc:537] `.
+fn without_source_line(text: &str) -> &str {
+    let place = text.strip_prefix('[').and_then(|text| text.split_once("] "));
+    place.filter(|(place, _)| place.contains(".cc:")).map_or(text, |(_, rest)| rest)
 }
 
 impl fmt::Display for Backend {
