@@ -1,4 +1,5 @@
 // Process groups: c10d, the C++ part of torch.distributed, without Python.
+#include <c10/util/Logging.h>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
@@ -6,6 +7,7 @@
 #include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
 #endif
 
+#include <cstdlib>
 #include <memory>
 #include <string>
 
@@ -54,6 +56,7 @@ struct Join {
   int rank;
   int world;
   int64_t timeout_ms;
+  int64_t store_timeout_ms;
   const char* interface;  // gloo: the network interface to use, or null
   const char* address;    // gloo: the address of this machine to use
   int cuda;               // NCCL: the device; -1 for gloo
@@ -62,13 +65,21 @@ struct Join {
 char* te_dist_join(const Join* join, Group** group) {
   return guard([&] {
     const Milliseconds timeout(join->timeout_ms);
+    // c10d logs each attempt to connect, with its C++ stack; what the last one fails with is our error. TORCH_CPP_LOG_LEVEL
+    // shows them.
+    if (std::getenv("TORCH_CPP_LOG_LEVEL")) {
+      c10::initLogging();
+    } else {
+      FLAGS_caffe2_log_level = 3;
+      c10::UpdateLoggingLevelsFromFlags();
+    }
     c10d::TCPStoreOptions options;
     options.port = join->port;
     options.isServer = join->listen_fd >= 0;
     if (options.isServer) options.masterListenFd = join->listen_fd;
     options.waitWorkers = false;  // the group waits for them
     options.multiTenant = true;
-    options.timeout = timeout;
+    options.timeout = Milliseconds(join->store_timeout_ms);
     auto made = std::make_unique<Group>();
     made->store = c10::make_intrusive<c10d::TCPStore>(join->host, options);
     auto own = c10::make_intrusive<c10d::PrefixStore>(join->prefix, made->store);

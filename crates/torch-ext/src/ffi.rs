@@ -99,6 +99,7 @@ pub(crate) struct Join {
     pub(crate) rank: i32,
     pub(crate) world: i32,
     pub(crate) timeout_ms: i64,
+    pub(crate) store_timeout_ms: i64,
     pub(crate) interface: *const c_char,
     pub(crate) address: *const c_char,
     pub(crate) cuda: i32,

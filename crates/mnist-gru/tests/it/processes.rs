@@ -287,7 +287,7 @@ fn live_kills_at_random_are_survived_without_a_bit_lost() {
             std::thread::sleep(Duration::from_millis(5));
         }
         random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        std::thread::sleep(Duration::from_millis(u64::from((random >> 8) % 1500)));
+        std::thread::sleep(Duration::from_millis(u64::from((random >> 8) % 700)));
         let victim = &now[(random >> 30) as usize % 2];
         Command::new("kill").args(["-KILL", victim]).status().unwrap();
         (before, killed) = (now, killed + 1);

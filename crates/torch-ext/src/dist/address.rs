@@ -1,6 +1,7 @@
 //! Which of this machine's addresses the others are to use.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
+use std::time::{Duration, Instant};
 
 use super::Launch;
 use crate::error::{Error, Result};
@@ -29,6 +30,28 @@ pub(super) fn listen(launch: &Launch) -> Result<TcpListener> {
             "rank 0 holds the store there: MASTER_ADDR must be an address of its machine, and MASTER_PORT free";
         error(launch, &format!("{reason}; {advice}"))
     })
+}
+
+/// Waits until the store takes connections; what is then left of `timeout`.
+///
+/// The store's own client would do so too, for up to twice its timeout.
+pub(super) fn wait_for_store(launch: &Launch, timeout: Duration) -> Result<Duration> {
+    const PAUSE: Duration = Duration::from_millis(50);
+    let (masters, begun) = (masters(launch)?, Instant::now());
+    let mut reason = String::new();
+    for master in masters.iter().cycle() {
+        let left = timeout.saturating_sub(begun.elapsed());
+        if left.is_zero() {
+            break;
+        }
+        match TcpStream::connect_timeout(master, left) {
+            Ok(_) => return Ok(timeout.saturating_sub(begun.elapsed())),
+            Err(error) => reason = error.to_string(),
+        }
+        std::thread::sleep(PAUSE.min(left));
+    }
+    let advice = "rank 0's machine or torchrun's holds it there: is it running, and may this machine reach it?";
+    Err(error(launch, &format!("no store for {timeout:?} (the timeout): {reason}; {advice}")))
 }
 
 fn masters(launch: &Launch) -> Result<Vec<SocketAddr>> {

@@ -76,14 +76,19 @@ struct Member {
 }
 
 impl ProcessGroup {
-    /// Meets the other processes; returns when all are there. `timeout` is for this and for every operation.
+    /// Meets the other processes; returns when all are there. `timeout` is for every operation: here for finding the store,
+    /// and then for finding the others.
     ///
     /// # Errors
     /// If the store cannot be reached, a process does not come within `timeout`, or `backend` is not built in.
     pub fn join(launch: &Launch, backend: Backend, timeout: Duration) -> Result<ProcessGroup> {
         let me = Member { rank: launch.rank, world: launch.world, timeout, addresses: Vec::new() };
         let own = address::own(launch)?;
-        let listener = if launch.hosts_store() { Some(address::listen(launch)?) } else { None };
+        let (listener, left) = if launch.hosts_store() {
+            (Some(address::listen(launch)?), timeout)
+        } else {
+            (None, address::wait_for_store(launch, timeout)?)
+        };
         let text = |text: String| CString::new(text).map_err(|_| Error::Dist("a name with a zero in it".to_owned()));
         let (host, address) = (text(launch.master_addr.clone())?, text(own.to_string())?);
         let interface = launch.interface.clone().map(text).transpose()?;
@@ -96,7 +101,8 @@ impl ProcessGroup {
             prefix: prefix.as_ptr(),
             rank: launch.rank as i32,
             world: launch.world as i32,
-            timeout_ms: i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX),
+            timeout_ms: milliseconds(timeout),
+            store_timeout_ms: milliseconds(left.max(Duration::from_millis(100))),
             interface: interface.as_ref().map_or(null(), |name| name.as_ptr()),
             address: address.as_ptr(),
             cuda: match backend {
@@ -274,6 +280,10 @@ impl Drop for ProcessGroup {
         // SAFETY: the group is ours and nobody uses it again. What its end could complain of is over.
         let _ = unsafe { ffi::check(ffi::te_dist_leave(self.raw)) };
     }
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn store_key(key: &str) -> Result<CString> {

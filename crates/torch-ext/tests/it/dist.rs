@@ -8,26 +8,27 @@ use std::time::{Duration, Instant};
 use tch::{Device, Kind, Tensor};
 use torch_ext::dist::{Backend, Launch, ProcessGroup};
 
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
 /// Starts `world` processes that do `task`; rank 0 holds the store.
 fn start(task: &str, world: usize) -> Vec<Child> {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let process = |rank: usize| {
-        Command::new(env::current_exe().unwrap())
-            .args(["dist::process", "--exact", "--nocapture"])
-            .env("DIST_TASK", task)
-            .env("RANK", rank.to_string())
-            .env("LOCAL_RANK", rank.to_string())
-            .env("WORLD_SIZE", world.to_string())
-            .env("LOCAL_WORLD_SIZE", world.to_string())
-            .env("MASTER_ADDR", "127.0.0.1")
-            .env("MASTER_PORT", port.to_string())
-            .env("TORCH_CPP_LOG_LEVEL", "ERROR")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
-    };
-    (0..world).map(process).collect()
+    let port = free_port();
+    (0..world).map(|rank| start_one(task, rank, world, port)).collect()
+}
+
+fn start_one(task: &str, rank: usize, world: usize, port: u16) -> Child {
+    let numbers = [("RANK", rank), ("LOCAL_RANK", rank), ("WORLD_SIZE", world), ("LOCAL_WORLD_SIZE", world)];
+    Command::new(env::current_exe().unwrap())
+        .args(["dist::process", "--exact", "--nocapture"])
+        .env("DIST_TASK", task)
+        .envs(numbers.map(|(name, number)| (name, number.to_string())))
+        .envs([("MASTER_ADDR", "127.0.0.1"), ("MASTER_PORT", &port.to_string())])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
 }
 
 fn finish(processes: Vec<Child>) -> Vec<Output> {
@@ -99,9 +100,12 @@ fn collectives(group: &ProcessGroup) {
     let dropped = group.start_broadcast(full(1.0, Kind::Float), 0).unwrap();
     drop(dropped);
 
-    // what gloo cannot add up is an error everywhere, and the group lives on
-    let error = group.all_reduce_sum(&full(1.0, Kind::ComplexFloat)).unwrap_err();
-    assert!(error.to_string().starts_with(&format!("rank {rank} of {world}: all_reduce")), "{error}");
+    // what gloo cannot add up is an error everywhere, and the group lives on; one process has nothing to add
+    if let Err(error) = group.all_reduce_sum(&full(1.0, Kind::ComplexFloat)) {
+        assert!(error.to_string().starts_with(&format!("rank {rank} of {world}: all_reduce")), "{error}");
+    } else {
+        assert_eq!(world, 1);
+    }
 
     assert!(!group.has_word("begun").unwrap());
     group.barrier().unwrap();
@@ -129,6 +133,16 @@ fn a_lost_process_is_an_error_at_once_that_names_it() {
     let said = said(&outputs[0]);
     let (whole, end) = ("rank 0 of 2: all_reduce of [3] Float: ", "the peer is rank 1");
     assert!(said.contains(whole) && said.contains(end) && outputs[0].status.success(), "{said}");
+}
+
+#[test]
+fn without_a_store_it_is_an_error_after_the_timeout() {
+    let begun = Instant::now();
+    let port = free_port();
+    let said = said(&finish(vec![start_one("alone", 1, 2, port)])[0]);
+    assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+    let what = format!("rank 1 of 2: MASTER_ADDR=127.0.0.1, MASTER_PORT={port}: no store for 2s (the timeout): ");
+    assert!(said.contains(&what) && !said.contains("frame #"), "{said}");
 }
 
 #[test]
