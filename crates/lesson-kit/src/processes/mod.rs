@@ -23,6 +23,7 @@ use crate::args::DeviceChoice;
 use crate::exit::UsageError;
 
 pub(crate) use restart::arguments_after_restart;
+pub(crate) use training::{due_for_all, rng_states};
 
 thread_local! {
     /// Of the main thread, the only one that trains.

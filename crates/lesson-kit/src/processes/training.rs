@@ -4,7 +4,8 @@ use anyhow::Result;
 use tch::{Device, Tensor};
 use torch_ext::rng;
 
-use super::Processes;
+use super::{Processes, current};
+use crate::checkpoint::Due;
 use crate::seed;
 
 impl Processes {
@@ -46,11 +47,6 @@ impl Processes {
         Ok((flat.f_double_value(&[length - 2])? as f32, flat.f_double_value(&[length - 1])? > 0.0))
     }
 
-    /// The states of all processes' generators, by rank.
-    pub(crate) fn rng_states(&self) -> Result<Vec<Tensor>> {
-        Ok(self.group.all_gather(&rng::get_state()?)?)
-    }
-
     /// Takes this process's state out of those of a checkpoint. A process that had none there, because there were fewer, or
     /// only one, draws a seed from rank 0's.
     pub(crate) fn set_rng_state(&self, first: &Tensor, states: &[Tensor]) -> Result<()> {
@@ -65,6 +61,19 @@ impl Processes {
         }
         Ok(())
     }
+}
+
+/// The states of all processes' generators, by rank; none without a group.
+pub(crate) fn rng_states() -> Result<Vec<pt_file::Tensor>> {
+    let Some(processes) = current() else { return Ok(Vec::new()) };
+    let states = processes.group.all_gather(&rng::get_state()?)?;
+    Ok(states.iter().map(pt_file::Tensor::try_from).collect::<Result<_, _>>()?)
+}
+
+/// How much a checkpoint matters to rank 0, which has the clock and the disk.
+pub(crate) fn due_for_all(due: Due) -> Result<Due> {
+    let Some(processes) = current() else { return Ok(due) };
+    Ok(Due::from_number(processes.number_of_first(due.number())?))
 }
 
 /// All elements, one after the other.

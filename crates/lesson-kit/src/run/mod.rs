@@ -1,6 +1,7 @@
 //! One training run: from the arguments to the files in its folder.
 
 mod saving;
+mod sharing;
 mod validation;
 
 use std::cell::Cell;
@@ -106,8 +107,10 @@ impl Run {
         resume::check_processes(&config)?;
         let restarted = processes::current().is_some_and(|processes| processes.restarts() > 0);
         if let Some(checkpoint) = &resumed {
-            resume::check_options(&checkpoint.config, &config, &args.out)?;
-            processes::first_only(|| resume::check_epochs(checkpoint, epochs, finished && !restarted, &args.out))?;
+            processes::first_only(|| {
+                resume::check_options(&checkpoint.config, &config, &args.out)?;
+                resume::check_epochs(checkpoint, epochs, finished && !restarted, &args.out)
+            })?;
         }
         interrupt::install()?;
         if processes::current().is_some() {
@@ -193,12 +196,7 @@ impl Run {
             }
             None => (rng::get_state()?, None),
         };
-        let epoch = self.before.0 + self.epochs_begun;
-        self.epochs_begun += 1;
-        let mut batches: Vec<Tensor> = match processes::current() {
-            Some(group) => loader.share_of_epoch(self.args.seed, epoch, group.rank() as i64, group.world() as i64)?,
-            None => loader.epoch()?.collect(),
-        };
+        let mut batches = self.next_epoch(loader)?;
         if let Some(now) = now {
             rng::set_state(&now)?;
         }
@@ -238,18 +236,6 @@ impl Run {
     /// The losses of this epoch's batches so far: none at its begin, but where a resumed run goes on within it.
     pub fn batch_losses(&self) -> &[f32] {
         self.losses.open_batches()
-    }
-
-    /// After `backward()`: the loss of the batch as a number. Under torchrun each process has computed its share of the batch;
-    /// here their gradients become the means of all, as DistributedDataParallel makes them, and so does the loss.
-    ///
-    /// # Errors
-    /// If a process is lost, or does not come within `--dist-timeout`.
-    pub fn average(&self, loss: &Tensor) -> Result<f32> {
-        let Some(processes) = processes::current() else { return Ok(f32::try_from(loss)?) };
-        let (loss, stop) = processes.average(self.kept.watched(), loss, interrupt::signalled())?;
-        interrupt::agree(stop);
-        Ok(loss)
     }
 
     /// Takes the loss of a batch; it goes into the epoch's record and the plot.

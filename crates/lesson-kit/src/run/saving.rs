@@ -10,9 +10,8 @@ use crate::exit::Interrupted;
 use crate::kept::Copy;
 use crate::learner::{Learner, LearnerMut};
 use crate::plot::{self, Plot};
-use crate::processes::{self, Processes};
 use crate::run_folder::{self, RunFolder};
-use crate::{interrupt, resume};
+use crate::{interrupt, processes, resume};
 
 impl Run {
     /// Names what is trained: the model's parameters, and `&mut optimizer` or `(&mut optimizer, &mut scheduler)`. With
@@ -64,15 +63,8 @@ impl Run {
             losses.into_iter().for_each(|loss| self.losses.push_batch(loss));
             self.resumed_epoch = Some(Tensor::try_from(&rng_state)?);
         }
-        let rng_state = Tensor::try_from(&checkpoint.rng_state)?;
-        match processes::current() {
-            Some(processes) => {
-                let states = checkpoint.rng_states.iter().map(Tensor::try_from).collect::<Result<Vec<_>, _>>()?;
-                processes.set_rng_state(&rng_state, &states)?;
-                self.say_who_goes_on(&processes, states.len());
-            }
-            None => rng::set_state(&rng_state).with_context(|| path.display().to_string())?,
-        }
+        self.take_random_numbers(&checkpoint.rng_state, &checkpoint.rng_states)
+            .with_context(|| path.display().to_string())?;
         let (done, epochs) = (checkpoint.epoch, self.args.epochs);
         self.console.note(format_args!("going on after epoch {done} of {epochs}{within}"));
         Ok(())
@@ -91,11 +83,7 @@ impl Run {
         let interrupted = interrupt::requested();
         self.stopped.set(interrupted);
         self.claim_folder()?;
-        let due = self.keeper.due(epoch, interrupted)?;
-        let due = match processes::current() {
-            Some(processes) => Due::from_number(processes.number_of_first(due.number())?),
-            None => due,
-        };
+        let due = processes::due_for_all(self.keeper.due(epoch, interrupted)?)?;
         if due == Due::Now {
             self.stop_the_clock(train_seconds); // to wait for the disk is no training
         }
@@ -165,19 +153,6 @@ impl Run {
         processes::current().map_or(Ok(()), |processes| processes.folder_is_ours())
     }
 
-    /// What of a resumed run is not as it was.
-    fn say_who_goes_on(&self, processes: &Processes, before: usize) {
-        let (now, before) = (processes.world(), before.max(1));
-        if processes.restarts() > 0 {
-            self.console.note(format_args!("torchrun has started the processes anew ({})", processes.restarts()));
-        }
-        if now != before {
-            self.console.note(format_args!(
-                "the run had {before} processes and has {now} now: sums are rounded otherwise, and the bits are others"
-            ));
-        }
-    }
-
     fn config_text(&self) -> String {
         format!("{:#}\n", self.config)
     }
@@ -202,12 +177,6 @@ impl Run {
             let rng_state = pt_file::Tensor::try_from(rng_state)?;
             anyhow::Ok(BatchPosition { rng_state, losses: self.losses.open_batches().to_vec() })
         });
-        let rng_states = match processes::current() {
-            Some(processes) => {
-                processes.rng_states()?.iter().map(pt_file::Tensor::try_from).collect::<Result<_, _>>()?
-            }
-            None => Vec::new(),
-        };
         Ok(Checkpoint {
             lesson: self.lesson.name.to_owned(),
             config: self.config.clone(),
@@ -218,7 +187,7 @@ impl Run {
             scheduler,
             best: best.transpose()?,
             rng_state: pt_file::Tensor::try_from(&rng::get_state()?)?,
-            rng_states,
+            rng_states: processes::rng_states()?,
             batch: batch.transpose()?,
         })
     }
@@ -269,7 +238,7 @@ impl Run {
 
     fn what_is_kept(&self, trained: bool) -> String {
         if !processes::is_first() {
-            return "as all processes are; rank 0 says what is kept".to_owned();
+            return "stopped together with rank 0, which says what is kept".to_owned();
         }
         let (epochs, open) = (self.args.epochs, self.losses.open_batches().len());
         let Some(folder) = self.folder.as_ref().filter(|_| trained).map(RunFolder::path) else {

@@ -32,6 +32,7 @@
 
 mod address;
 mod launch;
+mod member;
 mod work;
 
 use std::ffi::{CString, c_char};
@@ -48,13 +49,15 @@ pub use work::Work;
 
 use crate::error::{Error, Result};
 use crate::ffi;
+use member::Member;
 
 /// What moves the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Backend {
     /// TCP between CPU tensors.
     Gloo,
-    /// NVIDIA's library between tensors on GPUs; the number is that of this process's device. Needs the feature `nccl`.
+    /// NVIDIA's library between tensors on GPUs; the number is that of this process's device. Needs the feature `nccl`, and
+    /// a group of gloo's that is there already: that one has the store.
     Nccl(usize),
 }
 
@@ -63,16 +66,6 @@ pub enum Backend {
 pub struct ProcessGroup {
     raw: *mut ffi::Group,
     me: Member,
-}
-
-/// Who a process is in its group, and where the others are: what errors name.
-#[derive(Debug, Clone, Default)]
-struct Member {
-    rank: usize,
-    world: usize,
-    timeout: Duration,
-    /// By rank; empty until they have told each other.
-    addresses: Vec<IpAddr>,
 }
 
 impl ProcessGroup {
@@ -84,7 +77,7 @@ impl ProcessGroup {
     pub fn join(launch: &Launch, backend: Backend, timeout: Duration) -> Result<ProcessGroup> {
         let me = Member { rank: launch.rank, world: launch.world, timeout, addresses: Vec::new() };
         let own = address::own(launch)?;
-        let (listener, left) = if launch.hosts_store() {
+        let (listener, left) = if launch.hosts_store() && backend == Backend::Gloo {
             (Some(address::listen(launch)?), timeout)
         } else {
             (None, address::wait_for_store(launch, timeout)?)
@@ -290,36 +283,6 @@ fn store_key(key: &str) -> Result<CString> {
     CString::new(format!("/torch-ext/word/{key}")).map_err(|_| Error::Dist(format!("the key {key:?} has a zero in it")))
 }
 
-impl Member {
-    /// What went wrong, with all that is known of who and where.
-    fn error(&self, what: &str, error: &Error) -> Error {
-        let text = error.to_string();
-        let text = without_source_line(&text);
-        let timeout = if text.to_lowercase().contains("timed out") || text.contains("timeout") {
-            format!(" (the timeout is {:?})", self.timeout)
-        } else {
-            String::new()
-        };
-        let others = |at: Option<IpAddr>| {
-            let there = |&rank: &usize| rank != self.rank && at.is_none_or(|at| self.addresses.get(rank) == Some(&at));
-            (0..self.world).filter(there).collect::<Vec<_>>()
-        };
-        let named = self.addresses.iter().copied().find(|address| text.contains(&format!("[{address}]")));
-        let peers = match others(named)[..] {
-            [] => String::new(),
-            [peer] => format!("; the peer is rank {peer}"),
-            [first, .., last] => format!("; the peer is one of ranks {first} to {last}"),
-        };
-        Error::Dist(format!("rank {} of {}: {what}: {text}{timeout}{peers}", self.rank, self.world))
-    }
-}
-
-/// gloo's message without the place in its source, `[../gloo/transport/tcp/pair.cc:537] `.
-fn without_source_line(text: &str) -> &str {
-    let place = text.strip_prefix('[').and_then(|text| text.split_once("] "));
-    place.filter(|(place, _)| place.contains(".cc:")).map_or(text, |(_, rest)| rest)
-}
-
 impl fmt::Display for Backend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -327,9 +290,4 @@ impl fmt::Display for Backend {
             Backend::Nccl(device) => write!(f, "nccl on cuda:{device}"),
         }
     }
-}
-
-/// A tensor's shape and kind, for messages.
-fn describe(tensor: &Tensor) -> String {
-    if tensor.defined() { format!(" of {:?} {:?}", tensor.size(), tensor.kind()) } else { String::new() }
 }

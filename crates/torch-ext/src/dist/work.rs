@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use super::{Member, describe};
+use super::member::{Member, describe};
 use crate::error::Result;
 use crate::ffi;
 
