@@ -100,13 +100,6 @@ fn collectives(group: &ProcessGroup) {
     let dropped = group.start_broadcast(full(1.0, Kind::Float), 0).unwrap();
     drop(dropped);
 
-    // what gloo cannot add up is an error everywhere, and the group lives on; one process has nothing to add
-    if let Err(error) = group.all_reduce_sum(&full(1.0, Kind::ComplexFloat)) {
-        assert!(error.to_string().starts_with(&format!("rank {rank} of {world}: all_reduce")), "{error}");
-    } else {
-        assert_eq!(world, 1);
-    }
-
     assert!(!group.has_word("begun").unwrap());
     group.barrier().unwrap();
     if rank == 0 {
