@@ -47,6 +47,16 @@ pub fn python(test: &str) -> Option<PathBuf> {
     python.clone()
 }
 
+/// The workspace's torchrun; `None` where [`python`] finds no torch.
+///
+/// # Panics
+/// As [`python`].
+pub fn torchrun(test: &str) -> Option<Command> {
+    let mut command = Command::new(python(test)?.with_file_name("torchrun"));
+    command.current_dir(workspace()).env("OMP_NUM_THREADS", "1");
+    Some(command)
+}
+
 /// Runs `program` (Python source) with `args` in the top folder of the workspace and returns what it printed.
 ///
 /// `None` where [`python`] finds no torch.
