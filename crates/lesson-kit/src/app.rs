@@ -7,8 +7,13 @@ use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 
 use clap::{ArgMatches, Parser};
+use mimalloc::MiMalloc;
 
-use crate::{Lesson, args, exit, resume};
+use crate::{Lesson, args, exit, processes, resume};
+
+/// For libtorch too: mimalloc takes the place of the C library's malloc and free in every lesson's program.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// A lesson's `main`: parses the command line with the lesson's defaults, runs `body`, and returns the exit code.
 ///
@@ -42,8 +47,8 @@ use crate::{Lesson, args, exit, resume};
 /// }
 /// ```
 pub fn main<C: Parser>(lesson: &Lesson, body: impl FnOnce(C) -> anyhow::Result<()>) -> ExitCode {
-    let arguments: Vec<OsString> = std::env::args_os().collect();
-    let (mut cli, matches) = match parse::<C>(lesson, &arguments) {
+    let mut arguments: Vec<OsString> = std::env::args_os().collect();
+    let (mut cli, mut matches) = match parse::<C>(lesson, &arguments) {
         Ok(parsed) => parsed,
         Err(error) => return refused(&error),
     };
@@ -52,6 +57,18 @@ pub fn main<C: Parser>(lesson: &Lesson, body: impl FnOnce(C) -> anyhow::Result<(
         eprintln!("{}", report(error, verbose));
         ExitCode::from(exit::code(error))
     };
+    let _membership = match processes::join(lesson, &matches) {
+        Ok(membership) => membership,
+        Err(error) => return failed(&error),
+    };
+    match processes::arguments_after_restart(&matches, &arguments) {
+        Ok(None) => {}
+        Ok(Some(changed)) => match parse(lesson, &changed) {
+            Ok(parsed) => ((cli, matches), arguments) = (parsed, changed),
+            Err(error) => return refused(&error),
+        },
+        Err(error) => return failed(&error),
+    }
     match resume::whole_command_line(lesson, &C::command(), &matches, &arguments) {
         Ok(None) => {}
         Ok(Some(whole)) => match parse(lesson, whole) {
@@ -96,6 +113,10 @@ pub fn parse<C: Parser>(
 fn report(error: &anyhow::Error, verbose: bool) -> String {
     let text = format!("{error:#}");
     let text = if verbose { text } else { without_cpp_backtrace(&text).replace("Internal torch error: ", "") };
+    let text = match processes::name() {
+        Some(name) if !text.contains(&name) => format!("{name}: {text}"),
+        _ => text,
+    };
     if error.is::<exit::Interrupted>() { format!("interrupted: {text}") } else { format!("error: {text}") }
 }
 

@@ -71,6 +71,10 @@ pub struct TrainArgs {
     #[arg(long)]
     pub overwrite: bool,
 
+    /// Under torchrun: how many seconds a process waits for another before it gives up
+    #[arg(global = true, long, value_name = "SECONDS", value_parser = at_least_one::<u64>, default_value_t = 60, allow_negative_numbers = true)]
+    pub dist_timeout: u64,
+
     /// Write checkpoint.pt after every Nth epoch and at the end [default: after every epoch, as far as that takes at most a twentieth of the time]
     #[arg(long, value_name = "N", value_parser = at_least_one::<u32>, allow_negative_numbers = true)]
     pub checkpoint_every: Option<u32>,

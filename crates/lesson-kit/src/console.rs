@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use anyhow::{Context, Result};
 
 use crate::args::TrainArgs;
+use crate::processes;
 use crate::progress::Progress;
 
 /// Prints `line` on stdout. A closed pipe (`| head`) is no error.
@@ -33,8 +34,10 @@ pub struct Console {
 impl Console {
     /// A console for a run of `epochs` epochs.
     pub fn new(args: &TrainArgs, epochs: u32) -> Console {
-        let progress = Progress::new(!(args.quiet || args.no_progress), epochs);
-        Console { json: args.json, silent: args.compared, quiet: args.quiet, verbose: args.verbose, progress }
+        let first = processes::is_first();
+        let progress = Progress::new(first && !(args.quiet || args.no_progress), epochs);
+        let (silent, quiet) = (args.compared || !first, args.quiet || !first);
+        Console { json: args.json, silent, quiet, verbose: args.verbose, progress }
     }
 
     /// The progress display.

@@ -4,7 +4,7 @@
 //! every second such end is a segmentation fault.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result, anyhow};
@@ -60,7 +60,26 @@ fn set_deadly(deadly: bool) {
     }
 }
 
+/// What the processes of a group have agreed on.
+static AGREED: AtomicU8 = AtomicU8::new(ALONE);
+const ALONE: u8 = 0;
+const GO_ON: u8 = 1;
+const STOP: u8 = 2;
+
+/// This process is one of several, which all go on or all `stop`: from here on [`requested`] says what they agreed on last.
+pub fn agree(stop: bool) {
+    AGREED.store(if stop { STOP } else { GO_ON }, Ordering::SeqCst);
+}
+
 /// Whether the training loop should end at its next boundary.
 pub fn requested() -> bool {
+    match AGREED.load(Ordering::SeqCst) {
+        ALONE => signalled(),
+        agreed => agreed == STOP,
+    }
+}
+
+/// Whether a signal has come to this process during training.
+pub fn signalled() -> bool {
     matches!(FLAGS.get(), Some(Some(flags)) if flags.requested.load(Ordering::SeqCst))
 }

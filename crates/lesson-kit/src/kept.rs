@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use anyhow::Result;
 use tch::Tensor;
-use torch_ext::StateDict;
+use torch_ext::{StateDict, slices};
 
 /// Copies of the watched parameters.
 ///
@@ -100,7 +100,7 @@ impl Kept {
         for copy in &mut self.copies {
             if let Some(free) = Rc::get_mut(copy) {
                 for (value, (_, tensor)) in free.values.iter_mut().zip(&self.watched) {
-                    value.f_copy_(tensor)?;
+                    slices::copy(value, tensor)?;
                 }
                 (free.epoch, free.loss) = (epoch, loss);
                 return Ok(Rc::clone(copy));

@@ -8,6 +8,7 @@
 //! | [`bars`] | probabilities as bars of text |
 //! | [`Linear`] | `torch.nn.Linear` with its initialisation, to the bit |
 //! | [`cross_entropy`] | `torch.nn.CrossEntropyLoss` |
+//! | [`processes`] | under torchrun: what several processes share, and what each does alone |
 //! | [`loader`] | the order in which `torch.utils.data.DataLoader` gives its batches, to the bit |
 //! | [`metrics`] | accuracy, confusion counts, perplexity |
 //! | [`plot`] | line charts, heat maps, gates over time, image grids as PNG and SVG |
@@ -41,6 +42,7 @@ pub mod loader;
 mod losses;
 pub mod metrics;
 pub mod plot;
+pub mod processes;
 mod progress;
 mod record;
 mod resume;

@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use crate::{Backend, Lesson, TrainArgs};
+use crate::{Backend, Lesson, TrainArgs, processes};
 
 /// `config.json`: all that the run depends on.
 #[derive(Serialize)]
@@ -18,6 +18,9 @@ pub struct Config<'a, E: Serialize> {
     device: &'a str,
     threads: i32,
     backend: Backend,
+    /// How many share the work, under torchrun.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    processes: Option<usize>,
     /// What only this lesson has.
     #[serde(flatten)]
     extra: E,
@@ -44,6 +47,7 @@ impl<'a, E: Serialize> Config<'a, E> {
             device,
             threads,
             backend: args.backend,
+            processes: processes::current().map(|processes| processes.world()),
             extra,
             versions: Versions {
                 torch: torch_ext::version::WANTED,

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -12,11 +13,14 @@ use crate::args::is_typed;
 use crate::checkpoint::Checkpoint;
 use crate::exit::UsageError;
 use crate::losses::Losses;
-use crate::{Lesson, run_folder};
+use crate::{Lesson, processes, run_folder};
 
-/// Options that a resumed run may have of its own: how much further it goes, and where. Only on the device where it began
-/// it comes to the same bits.
-const FREE: [&str; 3] = ["epochs", "versions", "device"];
+/// Options that a resumed run may have of its own: how much further it goes, and where. Only on the device where it began, and
+/// shared by as many processes, it comes to the same bits.
+const FREE: [&str; 4] = ["epochs", "processes", "versions", "device"];
+
+/// Options that the processes of a group may each have of their own: they say where it computes.
+const LOCAL: [&str; 2] = ["device", "threads"];
 
 /// Options that the first checkpoints do not have, and what they were then.
 const NEWER: [(&str, &str); 1] = [("backend", "exact")];
@@ -27,12 +31,22 @@ const NEWER: [(&str, &str); 1] = [("backend", "exact")];
 /// If there is none, or it is not one of `lesson`.
 pub fn checkpoint(folder: &Path, lesson: &str) -> Result<Checkpoint> {
     let path = folder.join(run_folder::CHECKPOINT);
-    ensure!(
-        path.exists(),
-        "--resume: there is no {}; without --resume a run starts from the beginning",
-        path.display()
-    );
-    let mut checkpoint = Checkpoint::read(&path, lesson)?;
+    let check = || {
+        ensure!(
+            path.exists(),
+            "--resume: there is no {}; without --resume a run starts from the beginning",
+            path.display()
+        );
+        Ok(())
+    };
+    let mut checkpoint = if processes::current().is_some() {
+        // The others may be on machines that do not have the file.
+        let bytes = processes::bytes_of_first(|| check().and_then(|()| Ok(fs::read(&path)?)))?;
+        Checkpoint::read_from(Cursor::new(bytes), &path, lesson)?
+    } else {
+        check()?;
+        Checkpoint::read(&path, lesson)?
+    };
     if let Json::Object(config) = &mut checkpoint.config {
         for (key, value) in NEWER {
             config.entry(key).or_insert_with(|| value.into());
@@ -100,6 +114,25 @@ pub fn other_device(before: &Json, now: &Json) -> Option<String> {
         format!(
             "--resume: the run began on {before} and goes on on {now}: its numbers agree to rounding, not to the bit"
         )
+    })
+}
+
+/// Makes sure that all processes of a group were started alike.
+///
+/// # Errors
+/// [`UsageError`] for the first option of which rank 0 has another value.
+pub fn check_processes(now: &Json) -> Result<()> {
+    let Some(processes) = processes::current() else { return Ok(()) };
+    processes.compare_with_first(&now.to_string(), |first| {
+        let first: Json = serde_json::from_str(first).context("rank 0's options")?;
+        let options = now.as_object().into_iter().flatten().filter(|(key, _)| !LOCAL.contains(&key.as_str()));
+        for (key, own) in options {
+            if first[key] != *own {
+                let message = format!("{key} = {own} here and {} on rank 0: start all of them alike", first[key]);
+                return Err(UsageError(message).into());
+            }
+        }
+        Ok(())
     })
 }
 

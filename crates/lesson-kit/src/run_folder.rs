@@ -166,7 +166,7 @@ impl RunFolder {
 
     /// Removes temporary files that a killed process left behind.
     fn remove_leftovers(&self) -> Result<()> {
-        let files = self.files();
+        let files: Vec<_> = self.files().into_iter().chain([SUMMARY.to_owned()]).collect();
         for entry in fs::read_dir(&self.path).with_context(|| format!("cannot read {}", self.path.display()))? {
             let entry = entry.with_context(|| format!("cannot read {}", self.path.display()))?;
             let name = entry.file_name();

@@ -8,7 +8,7 @@ use tch::Device;
 
 use crate::args::DeviceChoice;
 use crate::console::Console;
-use crate::{Backend, TrainArgs, device};
+use crate::{Backend, TrainArgs, device, processes};
 
 /// Device and console of a program that is about to compute.
 #[derive(Debug)]
@@ -31,7 +31,14 @@ impl Session {
             (DeviceChoice::Auto, Backend::Fused) => DeviceChoice::Cpu, // where its kernels compute
             (choice, _) => choice,
         };
-        let chosen = device::choose(choice)?;
+        let mut chosen = device::choose(choice)?;
+        if let Some(processes) = processes::current() {
+            if chosen.device == Device::Cuda(0) {
+                chosen = device::choose(DeviceChoice::Cuda(processes.local_rank()))?;
+            }
+            processes.connect(chosen.device)?;
+            chosen.line = format!("{}, rank 0 of {} processes", chosen.line, processes.world());
+        }
         if let Some(threads) = args.threads {
             tch::set_num_threads(threads);
         }

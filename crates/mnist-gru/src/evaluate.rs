@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use lesson_kit::compare::Results;
-use lesson_kit::{cross_entropy, loader, metrics};
+use lesson_kit::{cross_entropy, loader, metrics, processes};
 use serde::Serialize;
 use tch::{Device, Reduction, Tensor};
 
@@ -60,9 +60,10 @@ pub fn evaluate(model: &mut MnistNn, test: &TensorDataset, device: Device) -> Re
         predicted.extend(Vec::<i64>::try_from(&outputs.f_argmax(1, false)?)?);
         target.extend(Vec::<i64>::try_from(&targets)?);
     }
+    let (predicted, target) = (processes::concat(predicted)?, processes::concat(target)?);
     let confusion = metrics::confusion(&predicted, &target, CLASSES)?;
     Ok(Evaluation {
-        test_loss: loss / test.len() as f64,
+        test_loss: processes::sum(loss)? / test.len() as f64,
         test_accuracy: metrics::accuracy(&predicted, &target)?,
         precision: metrics::precision(&confusion),
         recall: metrics::recall(&confusion),

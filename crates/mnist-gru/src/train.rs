@@ -36,12 +36,11 @@ pub fn train(
             let outputs = model.forward(&inputs)?;
             let loss = cross_entropy(&outputs, &targets, Reduction::Mean)?;
 
-            let batch_loss = f32::try_from(&loss)?;
-            avg_loss += batch_loss;
-            run.record_batch(epoch, batch_loss)?;
-
             optimizer.zero_grad()?;
             loss.f_backward()?;
+            let batch_loss = run.average(&loss)?; // and the gradients, if torchrun has started several processes
+            avg_loss += batch_loss;
+            run.record_batch(epoch, batch_loss)?;
             optimizer.step()?;
         }
         if batches.len() == 0 {

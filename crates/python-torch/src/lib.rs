@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used)] // test support: a panic is how a test fails
 
+pub mod backend;
 mod lesson;
 
 pub use lesson::{assert_equal_bits, compare_live};
@@ -44,6 +45,16 @@ pub fn python(test: &str) -> Option<PathBuf> {
         let _ = writeln!(std::io::stderr(), "skipped: {test}: no Python torch (scripts/setup.sh --full installs it)");
     }
     python.clone()
+}
+
+/// The workspace's torchrun; `None` where [`python`] finds no torch.
+///
+/// # Panics
+/// As [`python`].
+pub fn torchrun(test: &str) -> Option<Command> {
+    let mut command = Command::new(python(test)?.with_file_name("torchrun"));
+    command.current_dir(workspace()).env("OMP_NUM_THREADS", "1");
+    Some(command)
 }
 
 /// Runs `program` (Python source) with `args` in the top folder of the workspace and returns what it printed.

@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rnn_kernels::{
@@ -104,7 +105,7 @@ impl Fused {
         let zeros = (Kind::Float, Device::Cpu);
         let mut output = Tensor::f_empty([steps, batch, config.output_size()].map(|n| n as i64), zeros)?;
         let mut states = hx.iter().map(|state| Ok(state.f_empty_like()?)).collect::<Result<Vec<_>>>()?;
-        let slices = hx.iter().map(f32_slice).collect::<torch_ext::Result<Vec<_>>>()?;
+        let slices = slices(&hx)?;
         let input = Input { steps, batch, x, h_0: Some(slices[0]), c_0: slices.get(1).copied(), dropout: &masks };
         let pool = Pool::default();
         let weights = self.weights(base, batch, &pool)?;
@@ -136,7 +137,7 @@ impl Fused {
             return Ok(packed.weights.clone());
         }
         let parameters = base.weights().iter().map(dense).collect::<Result<Vec<_>>>()?;
-        let parameters = parameters.iter().map(f32_slice).collect::<torch_ext::Result<Vec<_>>>()?;
+        let parameters = slices(&parameters)?;
         let weights = Arc::new(self.network.pack(&parameters, batch, pool)?);
         *packed = now.map(|made_from| Packed { made_from, weights: weights.clone() });
         Ok(weights)
@@ -179,12 +180,12 @@ impl Walk {
         let (d_h_n, d_c_n) = (grad(1)?, if self.states == 2 { grad(2)? } else { None });
         let d_output = backward.grad(0).map(features_side_by_side).transpose()?;
         let gradients = OutputGradients {
-            output: d_output.as_ref().map(|d| sequence(d, false)).transpose()?,
-            h_n: d_h_n.as_ref().map(f32_slice).transpose()?,
-            c_n: d_c_n.as_ref().map(f32_slice).transpose()?,
+            output: d_output.as_deref().map(|d| sequence(d, false)).transpose()?,
+            h_n: d_h_n.as_deref().map(f32_slice).transpose()?,
+            c_n: d_c_n.as_deref().map(f32_slice).transpose()?,
         };
-        let parameters = self.parameters.iter().map(dense).collect::<Result<Vec<_>>>()?;
-        let slices = parameters.iter().map(f32_slice).collect::<torch_ext::Result<Vec<_>>>()?;
+        let weights = self.parameters.iter().map(dense).collect::<Result<Vec<_>>>()?;
+        let weights = slices(&weights)?;
 
         let mut results = (0..inputs)
             .map(|input| Ok(if backward.needs(input) { Some(self.room(input)?) } else { None }))
@@ -198,7 +199,7 @@ impl Walk {
         let mut next = || rooms.next().flatten();
         let wanted = InputGradients { x: next(), h_0: next(), c_0: next(), parameters };
         let pool = Pool::default();
-        self.network.backward(&self.tape, &slices, &gradients, wanted, &pool)?;
+        self.network.backward(&self.tape, &weights, &gradients, wanted, &pool)?;
         pool.result()?;
         if let (true, Some(d_x)) = (self.batch_first, &mut results[0]) {
             *d_x = d_x.f_transpose(0, 1)?;
@@ -211,7 +212,7 @@ impl Walk {
         let config = self.network.config();
         let options = (Kind::Float, Device::Cpu);
         Ok(match input.checked_sub(1 + self.states) {
-            Some(parameter) => self.parameters[parameter].f_empty_like()?.f_contiguous()?,
+            Some(parameter) => Tensor::f_empty(self.parameters[parameter].size(), options)?,
             None if input == 0 => {
                 let (steps, batch) = (self.tape.steps(), self.tape.batch());
                 Tensor::f_empty([steps, batch, config.input_size].map(|n| n as i64), options)?
@@ -268,15 +269,37 @@ fn check(what: &str, tensor: &Tensor) -> Result<()> {
     }
 }
 
-/// The tensor itself if it is contiguous, else a copy that is.
-fn dense(tensor: &Tensor) -> Result<Tensor> {
-    Ok(if tensor.is_contiguous() { tensor.shallow_clone() } else { tensor.f_contiguous()? })
+/// A tensor in the shape that the kernels want: as it came, or a copy.
+enum Fit<'a> {
+    AsItCame(&'a Tensor),
+    Copy(Tensor),
 }
 
-/// The tensor itself if the numbers of its last dimension lie side by side, else a copy where they do.
-fn features_side_by_side(tensor: &Tensor) -> Result<Tensor> {
-    let (sizes, strides) = (tensor.size(), tensor.stride());
-    Ok(if sizes[2] == 1 || strides[2] == 1 { tensor.shallow_clone() } else { tensor.f_contiguous()? })
+impl Deref for Fit<'_> {
+    type Target = Tensor;
+
+    fn deref(&self) -> &Tensor {
+        match self {
+            Fit::AsItCame(tensor) => tensor,
+            Fit::Copy(tensor) => tensor,
+        }
+    }
+}
+
+/// Contiguous.
+fn dense(tensor: &Tensor) -> Result<Fit<'_>> {
+    Ok(if tensor.is_contiguous() { Fit::AsItCame(tensor) } else { Fit::Copy(tensor.f_contiguous()?) })
+}
+
+/// With the numbers of the last dimension side by side.
+fn features_side_by_side(tensor: &Tensor) -> Result<Fit<'_>> {
+    let fits = tensor.is_contiguous() || tensor.size()[2] == 1 || tensor.stride()[2] == 1;
+    Ok(if fits { Fit::AsItCame(tensor) } else { Fit::Copy(tensor.f_contiguous()?) })
+}
+
+/// The numbers of each tensor.
+fn slices<'a>(tensors: &'a [Fit<'_>]) -> Result<Vec<&'a [f32]>> {
+    Ok(tensors.iter().map(|tensor| f32_slice(tensor)).collect::<torch_ext::Result<_>>()?)
 }
 
 /// Steps and batch.

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use clap::value_parser;
 use lesson_kit::compare::{CompareArgs, Comparison, Results};
 use lesson_kit::exit::UsageError;
-use lesson_kit::{BatchArgs, Command, Run, SavedModel, Session, TrainArgs, doctor};
+use lesson_kit::{BatchArgs, Command, Run, SavedModel, Session, TrainArgs, doctor, processes};
 use serde::Serialize;
 use tch::nn::VarStore;
 use tch::{Device, Tensor};
@@ -157,7 +157,7 @@ impl Cli {
         let unit = self.unit();
         run.note(format_args!("{} {unit}s in the corpus, {} in the vocabulary", corpus.len(), vocabulary.len()));
         let columns = Columns {
-            train: self.columns(&corpus, &vocabulary, device)?,
+            train: processes::columns(&self.columns(&corpus, &vocabulary, device)?, 1)?,
             valid: columns(corpus.valid(), "validation", &vocabulary, device)?,
             test: columns(corpus.test(), "test", &vocabulary, device)?,
         };

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use lesson_kit::compare::Results;
-use lesson_kit::{cross_entropy, metrics};
+use lesson_kit::{cross_entropy, metrics, processes};
 use serde::Serialize;
 use tch::{Device, Reduction, Tensor};
 
@@ -98,14 +98,17 @@ pub fn mean_loss(model: &mut LanguageModel, columns: &Tensor) -> Result<f64> {
     model.eval();
     let (mut sum, mut steps) = (0.0, 0);
     let mut state: Option<State> = None;
-    for (words, targets) in pieces(columns, STEPS)? {
+    let columns = &processes::part(columns, 1)?;
+    let count = columns.size()[1];
+    let pieces = if count > 0 { pieces(columns, STEPS)? } else { Vec::new() };
+    for (words, targets) in pieces {
         let (scores, after) = model.forward(&words, state.as_ref())?;
         state = Some(after);
         let loss = f64::try_from(&cross_entropy(&scores, &targets, Reduction::Mean)?)?;
         sum += words.size()[0] as f64 * loss;
         steps += words.size()[0];
     }
-    Ok(sum / steps as f64)
+    processes::weighted_mean(sum / steps as f64, count as f64)
 }
 
 /// Reads `numbers`, and returns the scores of what may come next, (words,), with the state to go on from.

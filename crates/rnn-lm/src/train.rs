@@ -119,10 +119,10 @@ fn learn(
 
         optimizer.zero_grad()?;
         loss.f_backward()?;
+        let piece_loss = run.average(&loss)?; // and the gradients, if torchrun has started several processes
         let _norm = clip_grad_norm_(parameters.iter().map(|(_, tensor)| tensor), clip, 2.0)?;
         optimizer.step()?;
 
-        let piece_loss = f32::try_from(&loss)?;
         run.record_batch(epoch, piece_loss)?;
         sum += words.size()[0] as f64 * f64::from(piece_loss);
         steps += words.size()[0];

@@ -1,5 +1,6 @@
 //! Compiles the C++ shim and tells dependents where libtorch lies (see rpath.rs).
 
+mod nccl;
 #[path = "rpath.rs"]
 mod rpath;
 
@@ -16,12 +17,18 @@ fn main() {
     println!("cargo::metadata=libtorch_lib={}", lib.display());
     rpath::main();
     let include = lib.parent().unwrap_or(Path::new("")).join("include");
-    cc::Build::new()
-        .cpp(true)
+    let mut shim = cc::Build::new();
+    shim.cpp(true)
         .std("c++20")
         .warnings(false) // libtorch's headers have many
         .include(&include)
-        .include(include.join("torch/csrc/api/include"))
-        .files(["csrc/autograd.cpp", "csrc/optim.cpp", "csrc/parallel.cpp", "csrc/rng.cpp", "csrc/system.cpp"])
-        .compile("torch_ext_shim");
+        .include(include.join("torch/csrc/api/include"));
+    let mut dist = shim.clone();
+    dist.include("csrc/gloo_stub").define("USE_C10D", None).define("USE_C10D_GLOO", None);
+    if env::var_os("CARGO_FEATURE_NCCL").is_some() && !nccl::add(&mut dist, &lib) {
+        return;
+    }
+    dist.file("csrc/dist.cpp").compile("torch_ext_dist");
+    let files = ["autograd", "optim", "parallel", "rng", "slices", "system"].map(|name| format!("csrc/{name}.cpp"));
+    shim.files(files).compile("torch_ext_shim");
 }

@@ -20,6 +20,9 @@ pub enum Error {
     File(String),
     /// CUDA was asked for and is not there; the text says which step failed and what to do.
     Cuda(String),
+    /// A process group that cannot be joined, or an operation of one that failed; the text names the rank and, as far as it
+    /// is known, the peer.
+    Dist(String),
 }
 
 /// `std::result::Result` with this crate's [`Error`].
@@ -34,7 +37,8 @@ impl fmt::Display for Error {
             | Error::Optimizer(message)
             | Error::StateDict(message)
             | Error::File(message)
-            | Error::Cuda(message) => f.write_str(message),
+            | Error::Cuda(message)
+            | Error::Dist(message) => f.write_str(message),
         }
     }
 }

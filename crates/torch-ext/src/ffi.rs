@@ -45,12 +45,75 @@ unsafe extern "C" {
         call: BackwardCall,
         release: unsafe extern "C" fn(closure: *mut c_void),
     ) -> *mut c_char;
+    pub(crate) fn te_f32_data(tensor: *const C_tensor, data: *mut F32Data) -> bool;
     pub(crate) fn te_num_threads() -> usize;
     pub(crate) fn te_parallel_for(
         tasks: usize,
         run: unsafe extern "C" fn(job: *const c_void, begin: usize, end: usize),
         job: *const c_void,
     ) -> *mut c_char;
+    pub(crate) fn te_dist_join(join: *const Join, group: *mut *mut Group) -> *mut c_char;
+    pub(crate) fn te_dist_leave(group: *mut Group) -> *mut c_char;
+    pub(crate) fn te_dist_set(group: *mut Group, key: *const c_char, value: *const c_char) -> *mut c_char;
+    pub(crate) fn te_dist_has(group: *mut Group, key: *const c_char, has: *mut bool) -> *mut c_char;
+    pub(crate) fn te_dist_all_reduce_sum(
+        group: *mut Group,
+        tensor: *const C_tensor,
+        work: *mut *mut Work,
+    ) -> *mut c_char;
+    pub(crate) fn te_dist_broadcast(
+        group: *mut Group,
+        tensor: *const C_tensor,
+        root: i64,
+        work: *mut *mut Work,
+    ) -> *mut c_char;
+    pub(crate) fn te_dist_all_gather(
+        group: *mut Group,
+        tensor: *const C_tensor,
+        outputs: *const *const C_tensor,
+        world: usize,
+        work: *mut *mut Work,
+    ) -> *mut c_char;
+    pub(crate) fn te_dist_barrier(group: *mut Group, work: *mut *mut Work) -> *mut c_char;
+    pub(crate) fn te_dist_is_completed(work: *mut Work) -> bool;
+    pub(crate) fn te_dist_wait(work: *mut Work) -> *mut c_char;
+    pub(crate) fn te_dist_forget(work: *mut Work);
+}
+
+/// `Group` in dist.cpp, known by its address alone.
+#[repr(C)]
+pub(crate) struct Group {
+    _opaque: [u8; 0],
+}
+
+/// `c10d::Work`, known by its address alone.
+#[repr(C)]
+pub(crate) struct Work {
+    _opaque: [u8; 0],
+}
+
+/// `Join` in dist.cpp, which says what the fields are.
+#[repr(C)]
+pub(crate) struct Join {
+    pub(crate) host: *const c_char,
+    pub(crate) port: u16,
+    pub(crate) listen_fd: i32,
+    pub(crate) prefix: *const c_char,
+    pub(crate) rank: i32,
+    pub(crate) world: i32,
+    pub(crate) timeout_ms: i64,
+    pub(crate) store_timeout_ms: i64,
+    pub(crate) interface: *const c_char,
+    pub(crate) address: *const c_char,
+    pub(crate) cuda: i32,
+}
+
+/// What `te_f32_data` answers: `F32Data` in slices.cpp.
+#[repr(C)]
+pub(crate) struct F32Data {
+    pub(crate) data: *mut f32,
+    pub(crate) length: usize,
+    pub(crate) contiguous: bool,
 }
 
 /// What `te_adam_slots` is told of a parameter, and what it answers: `AdamSlot` in optim.cpp.

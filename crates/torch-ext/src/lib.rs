@@ -6,6 +6,7 @@
 //! | [`StateDict`] | a model's tensors by name, to and from `.pt` and safetensors files | `Module.state_dict()` |
 //! | [`autograd`] | operations whose backward is a Rust closure | `torch.autograd.Function` |
 //! | [`parallel`] | Rust code on libtorch's own threads | `at::parallel_for` |
+//! | [`dist`] | a group of processes, on one machine or many, that add up their tensors | `torch.distributed` |
 //! | [`rng`] | the default CPU generator's state, permutations from a seed | `torch.get_rng_state`, `torch.randperm` |
 //! | [`slices`] | the numbers of a CPU tensor as a Rust slice | `Tensor.numpy()` |
 //! | [`cpu`] | the instruction set that libtorch uses | `torch.backends.cpu.get_cpu_capability` |
@@ -24,6 +25,7 @@
 pub mod autograd;
 pub mod cpu;
 pub mod cuda;
+pub mod dist;
 mod error;
 mod ffi;
 pub mod loaded;

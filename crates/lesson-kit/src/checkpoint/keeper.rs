@@ -39,6 +39,20 @@ pub enum Due {
     Now,
 }
 
+impl Due {
+    const ALL: [Due; 3] = [Due::No, Due::Soon, Due::Now];
+
+    /// As the processes of a group tell it each other.
+    pub fn number(self) -> i64 {
+        self as i64
+    }
+
+    /// The opposite of [`Due::number`].
+    pub fn from_number(number: i64) -> Due {
+        Due::ALL.into_iter().find(|due| due.number() == number).unwrap_or(Due::No)
+    }
+}
+
 impl Keeper {
     /// For a run of `last_epoch` epochs. It keeps nothing before [`Keeper::open`].
     pub fn new(every: Option<u32>, last_epoch: u32) -> Keeper {

@@ -8,10 +8,12 @@
 //! | `optimizer`, `scheduler` | their `state_dict()` in Python's layout; `None` without a schedule |
 //! | `best` | `epoch`, `loss` and `model` of the lowest recorded loss |
 //! | `rng_state` | `torch.get_rng_state()` |
+//! | `rng_states` | of a run of several processes: that of each, by rank; `rng_state` is then rank 0's |
 //! | `batch` | `None`, or where within the next epoch: `rng_state` at the epoch's begin, from which the shuffled order follows, and the `losses` of the batches that are done |
 
 mod keeper;
 
+use std::io::{Read, Seek};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -41,6 +43,8 @@ pub struct Checkpoint {
     pub best: Option<Best>,
     /// The state of the default CPU generator.
     pub rng_state: pt_file::Tensor,
+    /// Those of all processes, by rank; none of a run of one.
+    pub rng_states: Vec<pt_file::Tensor>,
     /// The position within the epoch after `epoch`.
     pub batch: Option<BatchPosition>,
 }
@@ -71,7 +75,19 @@ impl Checkpoint {
     /// # Errors
     /// If the file cannot be read, is unsafe or broken, or is none of this lesson's checkpoints.
     pub fn read(path: &Path, lesson: &str) -> Result<Checkpoint> {
-        let value = pt_file::load_file(path).with_context(|| path.display().to_string())?;
+        Checkpoint::of_lesson(pt_file::load_file(path), path, lesson)
+    }
+
+    /// [`Checkpoint::read`] of what is in the file at `path`.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::read`].
+    pub fn read_from(source: impl Read + Seek, path: &Path, lesson: &str) -> Result<Checkpoint> {
+        Checkpoint::of_lesson(pt_file::load(source), path, lesson)
+    }
+
+    fn of_lesson(value: pt_file::Result<Value>, path: &Path, lesson: &str) -> Result<Checkpoint> {
+        let value = value.with_context(|| path.display().to_string())?;
         match value.get("lesson").and_then(Value::as_str) {
             Some(name) if name == lesson => {}
             Some(other) => bail!("{} is a checkpoint of {other}, not of {lesson}", path.display()),
@@ -91,13 +107,14 @@ impl Checkpoint {
             scheduler: entry(value, "scheduler")?.clone(),
             best: some(entry(value, "best")?).map(Best::from_value).transpose().context("\"best\"")?,
             rng_state: tensor(value, "rng_state")?,
+            rng_states: value.get("rng_states").map_or(Ok(Vec::new()), tensors)?,
             batch: some(entry(value, "batch")?).map(BatchPosition::from_value).transpose().context("\"batch\"")?,
         })
     }
 
     /// As it is written.
     pub fn into_value(self) -> Value {
-        Value::dict([
+        let entries = [
             ("lesson", self.lesson.into()),
             ("config", from_json(&self.config)),
             ("epoch", self.epoch.into()),
@@ -108,7 +125,10 @@ impl Checkpoint {
             ("best", self.best.map(Best::into_value).into()),
             ("rng_state", self.rng_state.into()),
             ("batch", self.batch.map(BatchPosition::into_value).into()),
-        ])
+        ];
+        let several = !self.rng_states.is_empty();
+        let states = several.then(|| ("rng_states", Value::list(self.rng_states)));
+        Value::dict(entries.into_iter().chain(states))
     }
 }
 
@@ -150,6 +170,11 @@ fn epoch(value: &Value) -> Result<u32> {
 
 fn float(value: &Value, key: &str) -> Result<f64> {
     entry(value, key)?.as_float().with_context(|| format!("{key:?} is no number"))
+}
+
+fn tensors(value: &Value) -> Result<Vec<pt_file::Tensor>> {
+    let tensors = value.as_slice().unwrap_or_default().iter().map(|item| item.as_tensor().cloned());
+    tensors.collect::<Option<_>>().context("\"rng_states\" holds what is no tensor")
 }
 
 fn tensor(value: &Value, key: &str) -> Result<pt_file::Tensor> {

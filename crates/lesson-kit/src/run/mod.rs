@@ -1,6 +1,7 @@
 //! One training run: from the arguments to the files in its folder.
 
 mod saving;
+mod sharing;
 mod validation;
 
 use std::cell::Cell;
@@ -25,7 +26,7 @@ use crate::loader::ShuffledBatches;
 use crate::losses::Losses;
 use crate::record::{Config, EpochRecord, Summary};
 use crate::run_folder::{self, Before, Intent, RunFolder};
-use crate::{Lesson, Session, TrainArgs, atomic, device, interrupt, resume, seed};
+use crate::{Lesson, Session, TrainArgs, atomic, device, interrupt, processes, resume, seed};
 
 /// A training run. The loop itself stands in the lesson; the run hands it its epochs and takes its losses.
 ///
@@ -67,6 +68,8 @@ pub struct Run {
     before: (u32, f64),
     begun: Option<Instant>,
     batches_in_epoch: usize,
+    /// How often [`Run::batches`] was asked for an epoch.
+    epochs_begun: u32,
     /// The generator's state at the begin of the epoch, once it has batches.
     epoch_rng_state: Option<Tensor>,
     /// The same of an epoch within which a resumed run goes on, until its batches are asked for.
@@ -94,17 +97,25 @@ impl Run {
             (_, true) => Intent::Overwrite,
             _ => Intent::Replace,
         };
-        let folder = if args.dry_run { None } else { Some(RunFolder::open(&args.out, lesson, intent)?) };
+        let folder =
+            if args.dry_run { None } else { processes::first_only(|| RunFolder::open(&args.out, lesson, intent))? };
         let finished = folder.as_ref().is_some_and(|folder| folder.before() == Before::Finished);
         let device_name = device::name(device);
         let config = Config::new(lesson, args, &device_name, tch::get_num_threads(), extra);
         let config = serde_json::to_value(config).context(run_folder::CONFIG)?;
         let resumed = args.resume.then(|| resume::checkpoint(&args.out, lesson.name)).transpose()?;
+        resume::check_processes(&config)?;
+        let restarted = processes::current().is_some_and(|processes| processes.restarts() > 0);
         if let Some(checkpoint) = &resumed {
-            resume::check_options(&checkpoint.config, &config, &args.out)?;
-            resume::check_epochs(checkpoint, epochs, finished, &args.out)?;
+            processes::first_only(|| {
+                resume::check_options(&checkpoint.config, &config, &args.out)?;
+                resume::check_epochs(checkpoint, epochs, finished && !restarted, &args.out)
+            })?;
         }
         interrupt::install()?;
+        if processes::current().is_some() {
+            interrupt::agree(false);
+        }
         console.note(&line);
         let moved = resumed.as_ref().and_then(|checkpoint| resume::other_device(&checkpoint.config, &config));
         moved.into_iter().for_each(|line| console.note(line));
@@ -132,6 +143,7 @@ impl Run {
             before: (0, 0.0),
             begun: None,
             batches_in_epoch: 0,
+            epochs_begun: 0,
             epoch_rng_state: None,
             resumed_epoch: None,
             batch_order: Vec::new(),
@@ -172,7 +184,7 @@ impl Run {
         Epochs::new(self.before.0 + 1..=self.args.epochs, Rc::clone(&self.stopped))
     }
 
-    /// The batches of the next epoch in `loader`'s order: index tensors. Fewer after Ctrl-C, one in a dry run; where a
+    /// The batches of the next epoch in `loader`'s order, or under torchrun this process's share of them: index tensors. Fewer after Ctrl-C, one in a dry run; where a
     /// resumed run goes on within an epoch, those that it still lacks.
     ///
     /// # Errors
@@ -186,7 +198,7 @@ impl Run {
             }
             None => (rng::get_state()?, None),
         };
-        let mut batches: Vec<Tensor> = loader.epoch()?.collect();
+        let mut batches = self.next_epoch(loader)?;
         if let Some(now) = now {
             rng::set_state(&now)?;
         }
@@ -284,6 +296,9 @@ impl Run {
     /// # Errors
     /// If no epoch was recorded, or the file cannot be written.
     pub fn finish(self, extra: impl Serialize) -> Result<()> {
+        if !processes::is_first() {
+            return Ok(());
+        }
         let Some((epochs, final_loss)) = self.losses.last() else {
             bail!("the run ended before its first epoch");
         };

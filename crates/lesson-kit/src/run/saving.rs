@@ -11,7 +11,7 @@ use crate::kept::Copy;
 use crate::learner::{Learner, LearnerMut};
 use crate::plot::{self, Plot};
 use crate::run_folder::{self, RunFolder};
-use crate::{interrupt, resume};
+use crate::{interrupt, processes, resume};
 
 impl Run {
     /// Names what is trained: the model's parameters, and `&mut optimizer` or `(&mut optimizer, &mut scheduler)`. With
@@ -29,6 +29,9 @@ impl Run {
         self.kept.watch(parameters);
         if let Some(checkpoint) = self.resumed.take() {
             self.go_on_from(checkpoint, parameters, learner.into())?;
+        } else if let Some(processes) = processes::current() {
+            processes.broadcast_parameters(parameters)?;
+            processes.seed(self.args.seed);
         }
         let config = self.config_text();
         self.folder.as_mut().map_or(Ok(()), |folder| folder.prepare(&config))
@@ -47,8 +50,9 @@ impl Run {
             Ok(learner.load(&checkpoint.optimizer, &checkpoint.scheduler)?)
         };
         load().with_context(|| path.display().to_string())?;
-        let (losses, length) = resume::losses(&self.args.out, checkpoint.epoch)?;
-        (self.losses, self.metrics_kept) = (losses, Some(length));
+        if let Some((losses, length)) = processes::first_only(|| resume::losses(&self.args.out, checkpoint.epoch))? {
+            (self.losses, self.metrics_kept) = (losses, Some(length));
+        }
         self.before = (checkpoint.epoch, checkpoint.train_seconds);
         if let Some(Best { epoch, loss, model }) = checkpoint.best {
             self.kept.set_best(Copy::new(epoch, loss, &StateDict::from_value(&model)?));
@@ -59,7 +63,8 @@ impl Run {
             losses.into_iter().for_each(|loss| self.losses.push_batch(loss));
             self.resumed_epoch = Some(Tensor::try_from(&rng_state)?);
         }
-        rng::set_state(&Tensor::try_from(&checkpoint.rng_state)?).with_context(|| path.display().to_string())?;
+        self.take_random_numbers(&checkpoint.rng_state, &checkpoint.rng_states)
+            .with_context(|| path.display().to_string())?;
         let (done, epochs) = (checkpoint.epoch, self.args.epochs);
         self.console.note(format_args!("going on after epoch {done} of {epochs}{within}"));
         Ok(())
@@ -78,7 +83,7 @@ impl Run {
         let interrupted = interrupt::requested();
         self.stopped.set(interrupted);
         self.claim_folder()?;
-        let due = self.keeper.due(epoch, interrupted)?;
+        let due = processes::due_for_all(self.keeper.due(epoch, interrupted)?)?;
         if due == Due::Now {
             self.stop_the_clock(train_seconds); // to wait for the disk is no training
         }
@@ -145,7 +150,7 @@ impl Run {
         let metrics = folder.open_metrics()?;
         self.keeper.open(folder.file(run_folder::CHECKPOINT), metrics.try_clone().context(run_folder::METRICS)?)?;
         self.metrics = Some(metrics);
-        Ok(())
+        processes::current().map_or(Ok(()), |processes| processes.folder_is_ours())
     }
 
     fn config_text(&self) -> String {
@@ -182,6 +187,7 @@ impl Run {
             scheduler,
             best: best.transpose()?,
             rng_state: pt_file::Tensor::try_from(&rng::get_state()?)?,
+            rng_states: processes::rng_states()?,
             batch: batch.transpose()?,
         })
     }
@@ -231,6 +237,9 @@ impl Run {
     }
 
     fn what_is_kept(&self, trained: bool) -> String {
+        if !processes::is_first() {
+            return "stopped together with rank 0, which says what is kept".to_owned();
+        }
         let (epochs, open) = (self.args.epochs, self.losses.open_batches().len());
         let Some(folder) = self.folder.as_ref().filter(|_| trained).map(RunFolder::path) else {
             return "nothing was written".to_owned();

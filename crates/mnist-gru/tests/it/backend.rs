@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use python_torch::backend::{assert_goes_on, assert_losses_of_exact, same_digits};
 use python_torch::{compare_live, workspace};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -32,36 +33,15 @@ fn home() -> TempDir {
 /// On MNIST itself, with the notebook's sizes.
 #[test]
 fn the_first_losses_have_the_digits_of_exact() {
-    let folder = tempfile::tempdir().unwrap();
-    let [exact, fused] = ["exact", "fused"].map(|backend| {
-        let out = folder.path().join(backend);
-        let options = format!("--backend {backend} --limit 20 --epochs 1 --no-plots --out {}", out.display());
-        succeeds(&mnist_gru(&workspace(), &options));
-        let metrics: Value = serde_json::from_slice(&fs::read(out.join("metrics.jsonl")).unwrap()).unwrap();
-        serde_json::from_value::<Vec<f64>>(metrics["batch_losses"].clone()).unwrap()
-    });
-    assert_eq!((exact.len(), fused.len()), (20, 20));
-    for (batch, (exact, fused)) in (1..).zip(exact.iter().zip(&fused)) {
-        assert!((fused / exact - 1.0).abs() < 1e-4, "batch {batch}: {exact} and {fused}");
-    }
-    assert_ne!(exact, fused, "the kernels round otherwise; these ran the same operations");
+    let lesson = |options: &[&str]| mnist_gru(&workspace(), &options.join(" "));
+    assert_losses_of_exact(&lesson, &["--limit", "20", "--epochs", "1"], 20, 1e-4);
 }
 
 #[test]
 fn a_run_that_goes_on_has_the_bits_of_one_that_never_stopped() {
     let home = home();
-    let train = |options: &str| mnist_gru(home.path(), &format!("--data data --no-plots {options}"));
-    succeeds(&train("--backend fused --hidden-size 17 --epochs 3 --out whole"));
-    succeeds(&train("--backend fused --hidden-size 17 --epochs 1 --out parts"));
-    let refused = train("--resume --epochs 3 --backend exact --out parts");
-    let message = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert_eq!(refused.status.code(), Some(2));
-    assert!(message.contains("backend = \"fused\", this one would have \"exact\""), "{message}");
-    succeeds(&train("--resume --epochs 3 --out parts"));
-    for name in ["metrics.jsonl", "model.pt", "best.pt"] {
-        let [whole, parts] = ["whole", "parts"].map(|run| fs::read(home.path().join(run).join(name)).unwrap());
-        assert!(whole == parts, "{name}");
-    }
+    let lesson = |options: &[&str]| mnist_gru(home.path(), &format!("--data data {}", options.join(" ")));
+    assert_goes_on(&lesson, &["--hidden-size", "17"], "1", "3");
 }
 
 #[test]
@@ -75,13 +55,12 @@ fn what_it_trained_is_asked_under_either_backend() {
             serde_json::from_slice::<Value>(&output.stdout).unwrap()
         })
     };
-    let close = |one: &Value, other: &Value| (one.as_f64().unwrap() / other.as_f64().unwrap() - 1.0).abs() < 1e-5;
     let [exact, fused] = asked("eval run/model.pt");
-    assert!(close(&exact["test_loss"], &fused["test_loss"]), "{exact} {fused}");
+    assert!(same_digits(&exact["test_loss"], &fused["test_loss"]), "{exact} {fused}");
     assert_eq!(exact["confusion"], fused["confusion"]);
     let [exact, fused] = asked("predict --index 7 --model run/model.pt");
     assert_eq!(exact["predicted"], fused["predicted"]);
-    assert!((0..10).all(|digit| close(&exact["probabilities"][digit], &fused["probabilities"][digit])));
+    assert!((0..10).all(|digit| same_digits(&exact["probabilities"][digit], &fused["probabilities"][digit])));
 }
 
 /// The comparison goes through all of MNIST's test digits.

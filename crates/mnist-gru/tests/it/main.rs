@@ -8,6 +8,8 @@ mod files;
 mod parity;
 mod predict;
 #[cfg(unix)]
+mod processes;
+#[cfg(unix)]
 mod resume;
 mod support;
 

@@ -15,7 +15,7 @@ impl Simd for Avx512 {
     const LANES: usize = 16;
     const TILE_VECTORS: usize = 4;
     const TILE_ROWS: [usize; 4] = [12, 12, 8, 6];
-    const DOTS: (usize, usize) = (4, 5);
+    const DOTS: (usize, usize) = (3, 5);
 
     #[inline(always)]
     unsafe fn splat(x: f32) -> __m512 {

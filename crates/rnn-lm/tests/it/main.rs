@@ -8,6 +8,7 @@ mod entropy;
 mod markov;
 mod parity;
 mod predict;
+mod processes;
 mod resume;
 mod shapes;
 mod support;

@@ -4,10 +4,12 @@
 
 mod autograd;
 mod clip;
+mod dist;
 mod lr_scheduler;
 mod optim;
 mod parallel;
 mod rng;
 mod saved;
+mod slices;
 mod state_dict;
 mod support;

@@ -1,0 +1,52 @@
+//! What a run does otherwise where several processes share it.
+
+use anyhow::Result;
+use tch::Tensor;
+use torch_ext::rng;
+
+use super::Run;
+use crate::loader::ShuffledBatches;
+use crate::{interrupt, processes};
+
+impl Run {
+    /// After `backward()`: the loss of the batch as a number. Under torchrun each process has computed its share of the batch;
+    /// here their gradients become the means of all, as DistributedDataParallel makes them, and so does the loss.
+    ///
+    /// # Errors
+    /// If a process is lost, or does not come within `--dist-timeout`.
+    pub fn average(&self, loss: &Tensor) -> Result<f32> {
+        let Some(processes) = processes::current() else { return Ok(f32::try_from(loss)?) };
+        let (loss, stop) = processes.average(self.kept.watched(), loss, interrupt::signalled())?;
+        interrupt::agree(stop);
+        Ok(loss)
+    }
+
+    /// The batches of the next epoch, or this process's shares of them.
+    pub(super) fn next_epoch(&mut self, loader: &ShuffledBatches) -> Result<Vec<Tensor>> {
+        let epoch = self.before.0 + self.epochs_begun;
+        self.epochs_begun += 1;
+        match processes::current() {
+            Some(group) => loader.share_of_epoch(self.args.seed, epoch, group.rank() as i64, group.world() as i64),
+            None => Ok(loader.epoch()?.collect()),
+        }
+    }
+
+    /// Goes on with the random numbers of a checkpoint: its only or first process's, or this one's among those of all. Says
+    /// what of the run is not as it was.
+    pub(super) fn take_random_numbers(&self, first: &pt_file::Tensor, all: &[pt_file::Tensor]) -> Result<()> {
+        let first = Tensor::try_from(first)?;
+        let Some(processes) = processes::current() else { return Ok(rng::set_state(&first)?) };
+        let all = all.iter().map(Tensor::try_from).collect::<Result<Vec<_>, _>>()?;
+        processes.set_rng_state(&first, &all)?;
+        if processes.restarts() > 0 {
+            self.console.note(format_args!("torchrun has started the processes anew ({})", processes.restarts()));
+        }
+        let (now, before) = (processes.world(), all.len().max(1));
+        if now != before {
+            self.console.note(format_args!(
+                "the run had {before} processes and has {now} now: sums are rounded otherwise, and the bits are others"
+            ));
+        }
+        Ok(())
+    }
+}

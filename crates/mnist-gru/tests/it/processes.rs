@@ -1,0 +1,311 @@
+//! Several processes share the batches: PyTorch's bits, one process's numbers, and what happens when one is killed.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant, SystemTime};
+
+use python_torch::{torchrun, workspace};
+use serde_json::Value;
+use tempfile::TempDir;
+use torch_ext::StateDict;
+
+use crate::BINARY;
+use crate::support::write_mnist;
+
+/// Starts `world` processes as torchrun would, for tests that do without Python.
+fn start(home: &Path, world: usize, args: &str) -> Vec<Child> {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let process = |rank: usize| {
+        Command::new(BINARY)
+            .args(args.split_whitespace())
+            .args(["--device", "cpu", "--no-progress", "--no-plots"])
+            .current_dir(home)
+            .envs(
+                [("RANK", rank), ("LOCAL_RANK", rank), ("WORLD_SIZE", world), ("LOCAL_WORLD_SIZE", world)]
+                    .map(|(name, number)| (name, number.to_string())),
+            )
+            .envs([("MASTER_ADDR", "127.0.0.1"), ("OMP_NUM_THREADS", "1"), ("TORCH_CPP_LOG_LEVEL", "ERROR")])
+            .env("MASTER_PORT", port.to_string())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    (0..world).map(process).collect()
+}
+
+/// Runs them to their end, which must be a good one, and returns what each said on stdout and stderr.
+fn run(home: &Path, world: usize, args: &str) -> Vec<[String; 2]> {
+    let said = |process: Child| {
+        let Output { status, stdout, stderr } = process.wait_with_output().unwrap();
+        let said = [stdout, stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+        assert!(status.success(), "{args}: {said:?}");
+        said
+    };
+    start(home, world, args).into_iter().map(said).collect()
+}
+
+/// A folder with a small MNIST of noise in `data`: 200 batches of 10 digits.
+fn home() -> TempDir {
+    let home = tempfile::tempdir().unwrap();
+    fs::create_dir(home.path().join("data")).unwrap();
+    write_mnist(&home.path().join("data"), 2000, 1500);
+    home
+}
+
+const SMALL: &str = "--data data --batch-size 12 --hidden-size 16 --num-layers 1";
+
+fn batch_losses(run: &Path) -> Vec<f32> {
+    let text = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    let epochs = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let losses = |epoch: Value| -> Vec<f32> { serde_json::from_value(epoch["batch_losses"].clone()).unwrap() };
+    epochs.flat_map(losses).collect()
+}
+
+fn weights(run: &Path) -> Vec<(String, Vec<f32>)> {
+    let state = StateDict::load(run.join("model.pt")).unwrap();
+    let numbers = |tensor: &tch::Tensor| Vec::try_from(tensor.reshape([-1])).unwrap();
+    state.iter().map(|(name, tensor)| (name.to_owned(), numbers(tensor))).collect()
+}
+
+/// Runs torchrun with two processes to its end, which must be a good one.
+fn two_under_torchrun(mut torchrun: Command, program: &[&str], args: &[&str]) {
+    let output = torchrun.args(["--standalone", "--nproc-per-node=2"]).args(program).args(args).output().unwrap();
+    assert!(output.status.success(), "{program:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Two epochs: their orders differ.
+#[test]
+fn live_two_processes_have_the_bits_of_pytorchs_distributed_data_parallel() {
+    let home = tempfile::tempdir().unwrap();
+    let [ours, theirs] = ["ours", "theirs"].map(|name| home.path().join(name));
+    for (out, program) in [(&ours, &["--no-python", BINARY][..]), (&theirs, &["notebooks-ref/ddp_mnist_gru.py"])] {
+        let Some(torchrun) = torchrun("processes") else { return };
+        let out = format!("--out={}", out.display());
+        two_under_torchrun(torchrun, program, &["--seed=7", "--epochs=2", "--limit=15", &out]);
+    }
+    let theirs_losses = fs::read_to_string(theirs.join("losses.json")).unwrap();
+    assert_eq!(batch_losses(&ours), serde_json::from_str::<Vec<f32>>(&theirs_losses).unwrap());
+    assert_eq!(batch_losses(&ours).len(), 30);
+    assert_eq!(weights(&ours), weights(&theirs));
+}
+
+/// The order of a group of one is that of a group of two; the sums of gradients are rounded otherwise, which training
+/// amplifies: less so at this learning rate (docs/scaling.md).
+#[test]
+fn one_process_with_the_whole_batch_has_the_same_losses_but_for_rounding() {
+    let home = tempfile::tempdir().unwrap();
+    let data = workspace().join("data/mnist");
+    let losses = [1, 2, 4].map(|world| {
+        let out = home.path().join(world.to_string());
+        let args = format!("--data {} --limit 50 --epochs 1 --lr 0.001 --out {}", data.display(), out.display());
+        run(home.path(), world, &args);
+        batch_losses(&out)
+    });
+    let [one, others @ ..] = losses;
+    for other in others {
+        assert_eq!((one.len(), other.len()), (50, 50));
+        let largest = one.iter().zip(&other).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(largest > 0.0 && largest < 1e-5, "{largest}");
+    }
+}
+
+#[test]
+fn rank_0_alone_prints_and_writes_and_the_figures_are_those_of_all() {
+    let home = home();
+    let home = home.path();
+    let said = run(home, 2, &format!("{SMALL} --epochs 1 --limit 20 --out two"));
+    assert!(said[0][0].contains("OPTIMIZATION FINISHED") && said[0][1].contains("rank 0 of 2 processes"), "{said:?}");
+    assert_eq!(said[1], ["", ""]);
+
+    // What one process finds in the whole test is what two find together.
+    let json = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap();
+    let summary = json(&fs::read(home.join("two/summary.json")).unwrap());
+    let mut alone = Command::new(BINARY);
+    alone.args(["eval", "two/model.pt", "--data", "data", "--json", "--quiet", "--threads", "1"]).current_dir(home);
+    let alone = json(&alone.output().unwrap().stdout);
+    assert_eq!(summary["confusion"], alone["confusion"]);
+    assert!((summary["test_loss"].as_f64().unwrap() - alone["test_loss"].as_f64().unwrap()).abs() < 1e-6);
+    let counted: i64 = summary["confusion"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|row| row.as_array().unwrap())
+        .filter_map(Value::as_i64)
+        .sum();
+    assert_eq!(counted, 1500);
+    let said = run(home, 2, "eval two/model.pt --data data --json");
+    assert_eq!(
+        (json(said[0][0].as_bytes())["confusion"].clone(), said[1][0].as_str()),
+        (summary["confusion"].clone(), "")
+    );
+}
+
+#[test]
+fn a_checkpoint_of_two_processes_is_gone_on_with_by_any_number() {
+    let home = home();
+    let home = home.path();
+    run(home, 2, &format!("{SMALL} --epochs 3 --limit 30 --out whole"));
+    for (world, same_bits) in [(2, true), (3, false), (1, false)] {
+        let _ = fs::remove_dir_all(home.join("part"));
+        run(home, 2, &format!("{SMALL} --epochs 2 --limit 30 --out part"));
+        let said = run(home, world, "--resume --epochs 3 --out part");
+        assert_eq!(said[0][1].contains("the run had 2 processes"), !same_bits, "{said:?}");
+        assert_eq!(weights(&home.join("part")) == weights(&home.join("whole")), same_bits, "{world} processes");
+        let (part, whole) = (batch_losses(&home.join("part")), batch_losses(&home.join("whole")));
+        let largest = part.iter().zip(&whole).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(part.len() == 90 && part[..60] == whole[..60] && largest < 1e-3, "{world} processes: {largest}");
+    }
+    // without a group, too: its shuffle is another one
+    run(home, 2, &format!("{SMALL} --epochs 2 --limit 30 --out part --overwrite"));
+    let alone = Command::new(BINARY)
+        .args(["--resume", "--epochs", "3", "--out", "part", "--no-plots"])
+        .current_dir(home)
+        .output()
+        .unwrap();
+    assert!(alone.status.success(), "{}", String::from_utf8_lossy(&alone.stderr));
+    assert_eq!(batch_losses(&home.join("part")).len(), 90);
+}
+
+#[test]
+fn ctrl_c_to_one_of_them_stops_all_at_the_same_batch_and_they_go_on_to_the_same_bits() {
+    let home = home();
+    let home = home.path();
+    run(home, 2, &format!("{SMALL} --epochs 6 --out whole"));
+    let processes = start(home, 2, &format!("{SMALL} --epochs 6 --out part"));
+    while !home.join("part/metrics.jsonl").exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Command::new("kill").args(["-TERM", &processes[1].id().to_string()]).status().unwrap();
+    for process in processes {
+        let output = process.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert!(!home.join("part/summary.json").exists());
+    run(home, 2, "--resume --out part");
+    assert_eq!(
+        (batch_losses(&home.join("part")), weights(&home.join("part"))),
+        (batch_losses(&home.join("whole")), weights(&home.join("whole")))
+    );
+}
+
+#[test]
+fn what_a_group_cannot_do_is_an_error_that_says_so() {
+    let home = home();
+    let home = home.path();
+    for (args, what) in [
+        ("--data data --batch-size 7", "--batch-size 7 cannot be shared by 2 processes equally: take a multiple of 2"),
+        ("--data data --explain", "--explain is done by one process: start it without torchrun"),
+        ("predict --index 1", "predict is done by one process"),
+        ("--data data --out data/train-images-idx3-ubyte", "this is a file; name a folder"),
+        ("--data data --resume", "there is no models/mnist-gru/checkpoint.pt"),
+    ] {
+        let begun = Instant::now();
+        for process in start(home, 2, args) {
+            let output = process.wait_with_output().unwrap();
+            let said = String::from_utf8(output.stderr).unwrap();
+            let said = said.lines().last().unwrap_or_default();
+            assert!(!output.status.success() && said.starts_with("error: "), "{said}");
+            assert!(said.contains(what) || said.contains("rank 1 of 2: rank 0 cannot go on, and says why"), "{said}");
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "{args}");
+    }
+    let output = Command::new(BINARY).env("RANK", "0").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.starts_with("error: WORLD_SIZE is not set: torchrun sets it"), "{said}");
+}
+
+#[test]
+fn a_killed_process_ends_the_others_in_seconds() {
+    let home = home();
+    let mut processes = start(home.path(), 3, &format!("{SMALL} --epochs 500 --out run"));
+    while !home.path().join("run/metrics.jsonl").exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let killed = Instant::now();
+    processes.remove(1).kill().unwrap();
+    for process in processes {
+        let output = process.wait_with_output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        let last = said.lines().last().unwrap_or_default();
+        assert!(last.starts_with("error: rank ") && last.contains(" of 3: ") && last.contains("the peer is"), "{said}");
+        assert_eq!(output.status.code(), Some(1));
+    }
+    assert!(killed.elapsed() < Duration::from_secs(10), "{:?}", killed.elapsed());
+}
+
+/// The processes that torchrun has started.
+fn workers(torchrun: &Child) -> Vec<String> {
+    let output = Command::new("pgrep").args(["-P", &torchrun.id().to_string()]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// `KILLS=20 cargo test -p mnist-gru live_kills` for the long one.
+#[test]
+fn live_kills_at_random_are_survived_without_a_bit_lost() {
+    let kills: u32 = std::env::var("KILLS").map_or(3, |text| text.parse().unwrap());
+    let home = home();
+    let home = home.path();
+    let args = format!(
+        "{SMALL} --limit 25 --epochs {} --checkpoint-every 1 --device cpu --no-plots --seed 5",
+        20 + 20 * kills
+    );
+    run(home, 2, &format!("{args} --out whole"));
+
+    let Some(mut torchrun) = torchrun("kills") else { return };
+    let restarts = format!("--max-restarts={kills}");
+    torchrun
+        .args(["--no-python", "--standalone", "--nproc-per-node=2", &restarts, BINARY])
+        .args(args.split_whitespace());
+    let log = home.join("log");
+    let mut torchrun = torchrun
+        .args(["--out", "part", "--no-progress"])
+        .current_dir(home)
+        .stdout(Stdio::null())
+        .stderr(fs::File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    let mut random = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().subsec_nanos();
+    let (mut before, mut killed) = (Vec::new(), 0);
+    while killed < kills {
+        assert!(
+            torchrun.try_wait().unwrap().is_none(),
+            "over after {killed} kills: {}",
+            fs::read_to_string(&log).unwrap()
+        );
+        let now = workers(&torchrun);
+        if now.len() < 2 || now.iter().any(|worker| before.contains(worker)) {
+            std::thread::sleep(Duration::from_millis(10));
+            continue;
+        }
+        // Every second kill comes after an epoch at least, the others whenever they come.
+        let epochs = || fs::metadata(home.join("part/metrics.jsonl")).map_or(0, |file| file.len());
+        let (begun, begin) = (Instant::now(), epochs());
+        while killed % 2 == 0 && epochs() == begin && begun.elapsed() < Duration::from_secs(60) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        std::thread::sleep(Duration::from_millis(u64::from((random >> 8) % 700)));
+        let victim = &now[(random >> 30) as usize % 2];
+        Command::new("kill").args(["-KILL", victim]).status().unwrap();
+        (before, killed) = (now, killed + 1);
+    }
+    let ended = torchrun.wait().unwrap();
+    let log = fs::read_to_string(&log).unwrap();
+    assert!(ended.success(), "{log}");
+    assert!(log.contains("torchrun has started the processes anew ("), "{log}");
+    let files = |run: &str| {
+        let mut names: Vec<_> = fs::read_dir(home.join(run)).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(files("part"), files("whole"));
+    for file in ["metrics.jsonl", "model.pt", "best.pt"] {
+        assert!(
+            fs::read(home.join("part").join(file)).unwrap() == fs::read(home.join("whole").join(file)).unwrap(),
+            "{file}"
+        );
+    }
+}

@@ -1,0 +1,163 @@
+// Process groups: c10d, the C++ part of torch.distributed, without Python.
+#include <c10/util/Logging.h>
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+#ifdef USE_C10D_NCCL
+#include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
+#endif
+
+#include <cstdlib>
+#include <memory>
+#include <string>
+
+#include "guard.h"
+
+namespace {
+
+using Milliseconds = std::chrono::milliseconds;
+
+struct Group {
+  c10::intrusive_ptr<c10d::Store> store;  // of the job, whatever its attempt
+  c10::intrusive_ptr<c10d::Backend> backend;
+};
+
+c10::intrusive_ptr<c10d::Backend> with_gloo(
+    const c10::intrusive_ptr<c10d::Store>& store, int rank, int world, Milliseconds timeout, const char* interface,
+    const char* address) {
+  auto options = c10d::ProcessGroupGloo::Options::create(timeout);
+  options->devices.push_back(
+      interface ? c10d::ProcessGroupGloo::createDeviceForInterface(interface)
+                : c10d::ProcessGroupGloo::createDeviceForHostname(address));
+  return c10::make_intrusive<c10d::ProcessGroupGloo>(store, rank, world, options);
+}
+
+#ifdef USE_C10D_NCCL
+c10::intrusive_ptr<c10d::Backend> with_nccl(
+    const c10::intrusive_ptr<c10d::Store>& store, int rank, int world, Milliseconds timeout, int device) {
+  auto options = c10d::ProcessGroupNCCL::Options::create();
+  options->timeout = timeout;
+  auto backend = c10::make_intrusive<c10d::ProcessGroupNCCL>(store, rank, world, options);
+  backend->setBoundDeviceId(at::Device(at::kCUDA, device));
+  return backend;
+}
+#endif
+
+}  // namespace
+
+extern "C" {
+
+// `Join` in ffi.rs.
+struct Join {
+  const char* host;       // of the store
+  uint16_t port;
+  int listen_fd;          // a listening socket if this process is the store's server, else -1
+  const char* prefix;     // of the group's own keys
+  int rank;
+  int world;
+  int64_t timeout_ms;
+  int64_t store_timeout_ms;
+  const char* interface;  // gloo: the network interface to use, or null
+  const char* address;    // gloo: the address of this machine to use
+  int cuda;               // NCCL: the device; -1 for gloo
+};
+
+char* te_dist_join(const Join* join, Group** group) {
+  return guard([&] {
+    const Milliseconds timeout(join->timeout_ms);
+    // c10d logs each attempt to connect, with its C++ stack; what the last one fails with is our error. TORCH_CPP_LOG_LEVEL
+    // shows them.
+    if (std::getenv("TORCH_CPP_LOG_LEVEL")) {
+      c10::initLogging();
+    } else {
+      FLAGS_caffe2_log_level = 3;
+      c10::UpdateLoggingLevelsFromFlags();
+    }
+    c10d::TCPStoreOptions options;
+    options.port = join->port;
+    options.isServer = join->listen_fd >= 0;
+    if (options.isServer) options.masterListenFd = join->listen_fd;
+    options.waitWorkers = false;  // the group waits for them
+    options.multiTenant = true;
+    options.timeout = Milliseconds(join->store_timeout_ms);
+    auto made = std::make_unique<Group>();
+    made->store = c10::make_intrusive<c10d::TCPStore>(join->host, options);
+    auto own = c10::make_intrusive<c10d::PrefixStore>(join->prefix, made->store);
+    if (join->cuda < 0) {
+      made->backend = with_gloo(own, join->rank, join->world, timeout, join->interface, join->address);
+    } else {
+#ifdef USE_C10D_NCCL
+      made->backend = with_nccl(own, join->rank, join->world, timeout, join->cuda);
+#else
+      TORCH_CHECK(false, "NCCL is not built in; build with --features nccl");
+#endif
+    }
+    *group = made.release();
+  });
+}
+
+char* te_dist_leave(Group* group) {
+  return guard([&] {
+    std::unique_ptr<Group> owned(group);
+    owned->backend->shutdown();
+  });
+}
+
+// A key of the job; it outlives this attempt if the store does.
+char* te_dist_set(Group* group, const char* key, const char* value) {
+  return guard([&] { group->store->set(key, std::string(value)); });
+}
+
+char* te_dist_has(Group* group, const char* key, bool* has) {
+  return guard([&] { *has = group->store->check({key}); });
+}
+
+// The collectives start, and are waited for with te_dist_wait.
+
+char* te_dist_all_reduce_sum(Group* group, const at::Tensor* tensor, c10d::Work** work) {
+  return guard([&] {
+    std::vector<at::Tensor> tensors{*tensor};
+    *work = group->backend->allreduce(tensors, c10d::AllreduceOptions()).release();
+  });
+}
+
+char* te_dist_broadcast(Group* group, const at::Tensor* tensor, int64_t root, c10d::Work** work) {
+  return guard([&] {
+    std::vector<at::Tensor> tensors{*tensor};
+    c10d::BroadcastOptions options;
+    options.rootRank = root;
+    *work = group->backend->broadcast(tensors, options).release();
+  });
+}
+
+char* te_dist_all_gather(
+    Group* group, const at::Tensor* tensor, const at::Tensor* const* outputs, size_t world, c10d::Work** work) {
+  return guard([&] {
+    std::vector<at::Tensor> inputs{*tensor};
+    std::vector<std::vector<at::Tensor>> gathered(1);
+    for (size_t rank = 0; rank < world; rank++) gathered[0].push_back(*outputs[rank]);
+    *work = group->backend->allgather(gathered, inputs, c10d::AllgatherOptions()).release();
+  });
+}
+
+char* te_dist_barrier(Group* group, c10d::Work** work) {
+  return guard([&] { *work = group->backend->barrier(c10d::BarrierOptions()).release(); });
+}
+
+bool te_dist_is_completed(c10d::Work* work) {
+  return work->isCompleted();
+}
+
+// Waits, and frees the work whatever becomes of it.
+char* te_dist_wait(c10d::Work* work) {
+  return guard([&] {
+    auto owned = c10::intrusive_ptr<c10d::Work>::reclaim(work);
+    TORCH_CHECK(owned->wait(), "the operation was aborted");
+  });
+}
+
+// Frees a work that nobody waits for; what it does goes on, on tensors that it holds itself.
+void te_dist_forget(c10d::Work* work) {
+  auto owned = c10::intrusive_ptr<c10d::Work>::reclaim(work);
+}
+}

@@ -1,0 +1,25 @@
+// Where a tensor keeps its numbers, in one call.
+#include <ATen/core/Tensor.h>
+
+extern "C" {
+
+// What the shim says of a dense f32 tensor on the CPU: its numbers, from the first to the last with any gaps between.
+struct F32Data {
+  float* data;
+  size_t length;
+  bool contiguous;
+};
+
+// False for any other tensor: an undefined one, or one whose numbers are not what its memory says.
+bool te_f32_data(const at::Tensor* tensor, F32Data* out) {
+  if (!tensor->defined() || tensor->scalar_type() != at::kFloat || !tensor->device().is_cpu() ||
+      tensor->layout() != at::kStrided || tensor->is_neg() || tensor->_is_zerotensor()) {
+    return false;
+  }
+  size_t last = 0;
+  for (int64_t d = 0; d < tensor->dim(); ++d) last += (tensor->size(d) - 1) * tensor->stride(d);
+  *out = {static_cast<float*>(tensor->unsafeGetTensorImpl()->mutable_data()), tensor->numel() ? last + 1 : 0,
+          tensor->is_contiguous()};
+  return true;
+}
+}

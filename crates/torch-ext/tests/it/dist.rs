@@ -1,0 +1,151 @@
+//! Process groups. A test starts this test program anew, once for each process of a group: [`process`] is what they do.
+
+use std::env;
+use std::net::TcpListener;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use tch::{Device, Kind, Tensor};
+use torch_ext::dist::{Backend, Launch, ProcessGroup};
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Starts `world` processes that do `task`; rank 0 holds the store.
+fn start(task: &str, world: usize) -> Vec<Child> {
+    let port = free_port();
+    (0..world).map(|rank| start_one(task, rank, world, port)).collect()
+}
+
+fn start_one(task: &str, rank: usize, world: usize, port: u16) -> Child {
+    let numbers = [("RANK", rank), ("LOCAL_RANK", rank), ("WORLD_SIZE", world), ("LOCAL_WORLD_SIZE", world)];
+    Command::new(env::current_exe().unwrap())
+        .args(["dist::process", "--exact", "--nocapture"])
+        .env("DIST_TASK", task)
+        .envs(numbers.map(|(name, number)| (name, number.to_string())))
+        .envs([("MASTER_ADDR", "127.0.0.1"), ("MASTER_PORT", &port.to_string())])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+fn finish(processes: Vec<Child>) -> Vec<Output> {
+    processes.into_iter().map(|process| process.wait_with_output().unwrap()).collect()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+/// Nothing, unless [`start`] has started this program.
+#[test]
+fn process() {
+    let Ok(task) = env::var("DIST_TASK") else { return };
+    let launch = Launch::from_env().unwrap().unwrap();
+    let timeout = Duration::from_secs(if task == "collectives" || task == "lost" { 60 } else { 2 });
+    let missing = task == "missing" && launch.rank == 1;
+    let group = match (!missing).then(|| ProcessGroup::join(&launch, Backend::Gloo, timeout)) {
+        None => return,
+        Some(Err(error)) => return println!("error: {error}"),
+        Some(Ok(group)) => group,
+    };
+    match task.as_str() {
+        "collectives" => collectives(&group),
+        "lost" if group.rank() == 1 => std::process::abort(),
+        "absent" if group.rank() == 1 => std::thread::sleep(Duration::from_secs(4)),
+        _ => {
+            let begun = Instant::now();
+            let error = group.all_reduce_sum(&Tensor::ones([3], tch::kind::FLOAT_CPU)).unwrap_err();
+            println!("error after {} s: {error}", begun.elapsed().as_secs());
+        }
+    }
+}
+
+fn collectives(group: &ProcessGroup) {
+    let (rank, world) = (group.rank(), group.world());
+    let full = |value: f64, kind| Tensor::full([4], value, (kind, Device::Cpu));
+    let list = |tensor: &Tensor| Vec::<f64>::try_from(tensor.to_kind(Kind::Double)).unwrap();
+    let ranks = (0..world).sum::<usize>() as f64;
+
+    for kind in [Kind::Float, Kind::Double, Kind::Int64, Kind::Uint8] {
+        let tensor = full(rank as f64, kind);
+        group.all_reduce_sum(&tensor).unwrap();
+        assert_eq!(list(&tensor), [ranks; 4], "{kind:?}");
+    }
+    let tensor = full(rank as f64, Kind::Float);
+    group.all_reduce_mean(&tensor).unwrap();
+    assert_eq!(list(&tensor), [(0..world).map(|rank| rank as f64 / world as f64).sum::<f64>() as f32 as f64; 4]);
+
+    // the same bits everywhere, whatever the order of the sum
+    let noise = Tensor::from_slice(&(0..1000).map(|n| ((n * (rank + 3)) as f32).sin()).collect::<Vec<_>>());
+    group.all_reduce_mean(&noise).unwrap();
+    for other in group.all_gather(&noise).unwrap() {
+        assert_eq!(other, noise);
+    }
+
+    let tensor = full(rank as f64, Kind::Float);
+    group.broadcast(&tensor, world - 1).unwrap();
+    assert_eq!(list(&tensor), [(world - 1) as f64; 4]);
+
+    let gathered = group.all_gather(&full(rank as f64, Kind::Int64)).unwrap();
+    assert_eq!(gathered.iter().map(|it| list(it)[0] as usize).collect::<Vec<_>>(), (0..world).collect::<Vec<_>>());
+
+    // several on their way at once, waited for in another order
+    let works: Vec<_> = (0..5).map(|n| group.start_all_reduce_sum(full(f64::from(n), Kind::Double)).unwrap()).collect();
+    for (n, work) in works.into_iter().enumerate().rev() {
+        assert_eq!(list(&work.wait().unwrap()), [(n * world) as f64; 4]);
+    }
+    let dropped = group.start_broadcast(full(1.0, Kind::Float), 0).unwrap();
+    drop(dropped);
+
+    assert!(!group.has_word("begun").unwrap());
+    group.barrier().unwrap();
+    if rank == 0 {
+        group.leave_word("begun").unwrap();
+    }
+    group.barrier().unwrap();
+    assert!(group.has_word("begun").unwrap());
+}
+
+#[test]
+fn processes_add_up_hand_round_and_wait() {
+    for world in [1, 2, 3] {
+        for output in finish(start("collectives", world)) {
+            assert!(output.status.success(), "{}", said(&output));
+        }
+    }
+}
+
+#[test]
+fn a_lost_process_is_an_error_at_once_that_names_it() {
+    let begun = Instant::now();
+    let outputs = finish(start("lost", 2));
+    assert!(begun.elapsed() < Duration::from_secs(20));
+    let said = said(&outputs[0]);
+    let (whole, end) = ("rank 0 of 2: all_reduce of [3] Float: ", "the peer is rank 1");
+    assert!(said.contains(whole) && said.contains(end) && outputs[0].status.success(), "{said}");
+}
+
+#[test]
+fn without_a_store_it_is_an_error_after_the_timeout() {
+    let begun = Instant::now();
+    let port = free_port();
+    let said = said(&finish(vec![start_one("alone", 1, 2, port)])[0]);
+    assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+    let what = format!("rank 1 of 2: MASTER_ADDR=127.0.0.1, MASTER_PORT={port}: no store for 2s (the timeout): ");
+    assert!(said.contains(&what) && !said.contains("frame #"), "{said}");
+}
+
+#[test]
+fn one_that_does_not_come_is_an_error_after_the_timeout() {
+    for (task, what) in
+        [("absent", "rank 0 of 2: all_reduce of [3] Float: "), ("missing", "rank 0 of 2: joining the group")]
+    {
+        let begun = Instant::now();
+        let said = said(&finish(start(task, 2))[0]);
+        assert!(begun.elapsed() < Duration::from_secs(12), "{task}: {:?}", begun.elapsed());
+        assert!(said.contains(what) && said.contains("the timeout is 2s") && said.contains("rank 1"), "{said}");
+    }
+}
