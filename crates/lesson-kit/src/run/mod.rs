@@ -184,8 +184,8 @@ impl Run {
         Epochs::new(self.before.0 + 1..=self.args.epochs, Rc::clone(&self.stopped))
     }
 
-    /// The batches of the next epoch in `loader`'s order, or under torchrun this process's share of them: index tensors. Fewer after Ctrl-C, one in a dry run; where a
-    /// resumed run goes on within an epoch, those that it still lacks.
+    /// The batches of the next epoch in `loader`'s order, or under torchrun this process's share of them: index tensors. Fewer
+    /// after Ctrl-C, one in a dry run; where a resumed run goes on within an epoch, those that it still lacks.
     ///
     /// # Errors
     /// If libtorch refuses.
