@@ -70,7 +70,7 @@ impl ShuffledBatches {
 }
 
 /// `DataLoader(data, batch_size)`: `0..len` in order, for evaluation. Draws no random numbers. Under torchrun each process
-/// gets some of the batches, those of rank 0 first: what all have found is [`processes::concat`](crate::processes::concat).
+/// gets some of the batches, those of rank 0 first: what all have found is [`processes::concat`].
 ///
 /// # Errors
 /// If there are no examples or the batch size is not positive.

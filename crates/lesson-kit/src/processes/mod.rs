@@ -1,7 +1,7 @@
 //! Several processes that do one run together, under torchrun; of which this is one.
 //!
-//! As in `torch.distributed`, there is one group per program, made before anything else: [`join`] does it where torchrun's
-//! variables are, and everything else asks [`current`]. Without torchrun there is none, each function here returns what it
+//! As in `torch.distributed`, there is one group per program, made before anything else: `join` does it where torchrun's
+//! variables are, and everything else asks `current`. Without torchrun there is none, each function here returns what it
 //! was given, and nothing costs anything.
 //!
 //! What a process must do alone (the run folder, what people read) rank 0 does; what all must agree on comes from it.
