@@ -42,7 +42,7 @@ auto make_node(Args&&... args) {
   if constexpr (std::is_base_of_v<c10::intrusive_ptr_target, T>) {
     return c10::make_intrusive<T>(std::forward<Args>(args)...);
   } else {
-    return std::shared_ptr<T>(new T(std::forward<Args>(args)...), deleteNode);
+    return std::shared_ptr<T>(new T(std::forward<Args>(args)...), [](auto* node) { deleteNode(node); });
   }
 }
 
