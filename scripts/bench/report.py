@@ -41,8 +41,8 @@ def inference_table(out):
     rows = []
     for (_cell, _task, _hidden, batch, _length, threads), times in cases.read(out / "inference.csv").items():
         rows.append([batch, threads, *compared(times, 1e3)])
-    yield "Inference of lesson 3's network (GRU(28, 128), 2 layers, 28 steps, and the linear map), in ms a call; PyTorch under " \
-        "`inference_mode`, this workspace under `no_grad`"
+    yield "Inference of lesson 3's network (GRU(28, 128), 2 layers, 28 steps, and the linear map), in ms a call, all under " \
+        "`inference_mode`"
     yield table(["batch", "threads", *heads(common.CONFIGS)], rows)
 
 

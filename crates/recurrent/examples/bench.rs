@@ -15,6 +15,7 @@ use recurrent::{Backend, GruConfig, LstmConfig, Recurrent, RnnConfig};
 use serde::{Deserialize, Serialize};
 use tch::nn::{Path, VarStore};
 use tch::{Device, Kind, Reduction, Tensor};
+use torch_ext::autograd::inference_mode;
 use torch_ext::optim::{Adam, AdamOptions};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -162,10 +163,9 @@ impl Bench {
         Ok(begun.elapsed().as_secs_f64())
     }
 
-    /// Runs `calls` under `no_grad` if nothing is trained.
+    /// Runs `calls` in inference mode if nothing is trained.
     fn guarded<T>(&mut self, calls: impl FnOnce(&mut Bench) -> Result<T>) -> Result<T> {
-        let _guard = (self.work.task == Task::Forward).then(tch::no_grad_guard);
-        calls(self)
+        if self.work.task == Task::Forward { inference_mode(|| calls(self)) } else { calls(self) }
     }
 
     fn call(&mut self) -> Result<Tensor> {

@@ -1,4 +1,5 @@
 // An operation that was computed outside autograd, as a node of autograd's graph: its backward is a Rust closure.
+#include <c10/core/InferenceMode.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/functions/basic_ops.h>
 #include <torch/csrc/autograd/functions/utils.h>
@@ -161,6 +162,10 @@ bool te_is_recording(const at::Tensor* const* inputs, size_t n) {
   return GradMode::is_enabled() &&
          std::any_of(inputs, inputs + n, [](const at::Tensor* input) { return input->requires_grad(); });
 }
+
+// c10::InferenceMode on this thread until it is left, in the reverse order of entering
+c10::InferenceMode* te_inference_mode_enter() { return new c10::InferenceMode(true); }
+void te_inference_mode_leave(c10::InferenceMode* mode) { delete mode; }
 
 // tensor._version, or -1 for a tensor that has none (made in inference mode, or undefined)
 int64_t te_version(const at::Tensor* tensor) {

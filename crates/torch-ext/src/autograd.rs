@@ -61,6 +61,37 @@ pub fn is_recording(inputs: &[&Tensor]) -> bool {
     unsafe { ffi::te_is_recording(inputs.as_ptr(), inputs.len()) }
 }
 
+/// Runs `f` in inference mode (`torch.inference_mode()`): nothing is recorded, as under [`tch::no_grad`], and the tensors made
+/// meanwhile carry no bookkeeping for autograd at all, which saves a part of every small operation.
+///
+/// Such a tensor can never be part of a graph: an operation that would save it for a backward fails with torch's "Inference
+/// tensors cannot be saved for backward", and [`version`] knows no count for it. Make there what is looked at, not what is
+/// trained. Calls nest, and the mode is this thread's alone.
+///
+/// ```
+/// use tch::{Kind, Tensor};
+/// use torch_ext::autograd::inference_mode;
+///
+/// # fn main() -> Result<(), tch::TchError> {
+/// let weight = Tensor::from_slice(&[2f32, 3.]).set_requires_grad(true);
+/// let prediction = inference_mode(|| weight.f_sum(Kind::Float))?;
+/// assert!(!prediction.requires_grad() && prediction.is_inference());
+/// # Ok(()) }
+/// ```
+pub fn inference_mode<T>(f: impl FnOnce() -> T) -> T {
+    struct Mode(*mut c_void);
+    impl Drop for Mode {
+        fn drop(&mut self) {
+            // SAFETY: entered below, on this thread, and left once. It lives on this function's stack, so that modes end in
+            // the reverse order of their beginnings, a panic included.
+            unsafe { ffi::te_inference_mode_leave(self.0) }
+        }
+    }
+    // SAFETY: the call has no conditions.
+    let _mode = Mode(unsafe { ffi::te_inference_mode_enter() });
+    f()
+}
+
 /// The number of in-place changes that a tensor and its views have seen (`Tensor._version`); two equal numbers mean the
 /// same contents. None for a tensor that keeps no count: one made in inference mode.
 pub fn version(tensor: &Tensor) -> Option<u32> {

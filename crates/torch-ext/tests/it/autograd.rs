@@ -340,3 +340,28 @@ fn the_version_counts_changes_in_place() {
     assert_eq!(autograd::version(&tensor.view([1, 1])), Some(before + 1)); // shared with its views
     assert_eq!(autograd::version(&Tensor::new()), None);
 }
+
+#[test]
+fn inference_mode_ends_where_it_began() {
+    let x = parameter(&[3.]);
+    let outside = || (x.shallow_clone() * 2.0).is_inference();
+    let inner = autograd::inference_mode(|| {
+        let y = autograd::inference_mode(|| &x * 2.0);
+        assert!(y.is_inference() && !y.requires_grad() && (&x * 2.0).is_inference());
+        assert_eq!(autograd::version(&y), None);
+        y
+    });
+    assert!(!outside());
+    let error = x.f_mul(&inner).map_err(Error::from).unwrap_err().to_string();
+    assert!(error.starts_with("Inference tensors cannot be saved for backward"), "{error}");
+    std::panic::catch_unwind(|| autograd::inference_mode(|| panic!("within"))).unwrap_err();
+    assert!(!outside());
+}
+
+#[test]
+fn inference_mode_counts_changes_of_what_is_from_outside() {
+    let tensor = Tensor::from_slice(&[1f32]);
+    let before = autograd::version(&tensor).unwrap();
+    let _ = autograd::inference_mode(|| tensor.shallow_clone().fill_(2.0));
+    assert_eq!(autograd::version(&tensor), Some(before + 1));
+}

@@ -105,6 +105,33 @@ fn changed_weights() {
 }
 
 #[test]
+fn inference_mode() {
+    let _guard = seeded(2);
+    for backend in [Backend::Exact, Backend::Fused] {
+        let build = || {
+            tch::manual_seed(3);
+            let mut layer = Spec { num_layers: 2, ..Spec::new("LSTM", 5, 8) }.build().unwrap().1;
+            layer.set_backend(backend).unwrap();
+            layer
+        };
+        let x = uniform(&[4, 2, 5], Kind::Float);
+        let outside = build();
+        let expected = tch::no_grad(|| outside.forward(&x, None).unwrap());
+        torch_ext::autograd::inference_mode(|| {
+            for layer in [&outside, &build()] {
+                let (first, again) = (layer.forward(&x, None).unwrap(), layer.forward(&x, None).unwrap());
+                for (expected, now) in expected.iter().zip(&first).chain(expected.iter().zip(&again)) {
+                    assert!(same_bits(expected, now) && now.is_inference());
+                }
+                let _ = layer.parameter("weight_hh_l1").fill_(0.5);
+                assert!(!same_bits(&expected[0], &layer.forward(&x, None).unwrap()[0]), "a change went unnoticed");
+                let _ = layer.parameter("weight_hh_l1").copy_(&build().parameter("weight_hh_l1"));
+            }
+        });
+    }
+}
+
+#[test]
 fn graphs() {
     let _guard = seeded(2);
     let (_vs, mut layer) = fused(&Spec { num_layers: 2, ..Spec::new("LSTM", 5, 12) });
