@@ -1,8 +1,9 @@
 """Times this workspace beside PyTorch eager on this machine: whole lessons, single calls, and a sweep over sizes.
 
-All configurations take turns, round after round, so that each meets the same machine; one computes at a time. A figure is the
-median over the rounds, with the lowest and the highest beside it. Tables go to stdout and, with their raw numbers and the
-sweep's plot, into --out; nothing else is written. The full run takes about an hour; keep the machine idle meanwhile.
+All configurations take turns, round after round, so that each meets the same machine; one computes at a time, in processes that
+live for one round. A figure is the median over the rounds, with the lowest and the highest beside it. Tables go to stdout and, with
+their raw numbers and the sweep's plot, into --out; nothing else is written. The full run takes about an hour; keep the machine idle
+meanwhile.
 """
 
 import argparse

@@ -46,26 +46,17 @@ def start(threads, peers=()):
     return [Worker(name, command, threads) for name, command in programs]
 
 
-def alternate(workers, work, threads, rounds, budget):
-    """Times `work` by all workers in turn, round after round.
-
-    Returns for each worker (median, lowest, highest) over the rounds, each round being the median of its calls, and the
-    number of rounds: fewer where a call is long.
-    """
-    medians = {worker.name: [] for worker in workers}
-    values = {}
-    for round_ in range(rounds):
-        for worker in workers:
-            known = medians[worker.name]
-            answer = worker.ask(work, untimed=0 if known and known[-1] > 0.2 else 1, budget=budget)
-            known.append(statistics.median(answer["seconds"]))
-            values[worker.name] = answer["value"]
-            if threads > 1:
-                time.sleep(PAUSE)
-        if round_ >= 1 and max(known[-1] for known in medians.values()) > 0.5:
-            break
+def alternate(workers, work, threads, budget, short):
+    """Times `work` by each worker in turn: {worker: median of its calls}. A `short` call is made once more before the clock starts."""
+    medians, values = {}, {}
+    for worker in workers:
+        answer = worker.ask(work, untimed=int(short), budget=budget)
+        medians[worker.name] = statistics.median(answer["seconds"])
+        values[worker.name] = answer["value"]
+        if threads > 1:
+            time.sleep(PAUSE)
     check(work, values)
-    return {name: (statistics.median(known), min(known), max(known), len(known)) for name, known in medians.items()}
+    return medians
 
 
 def check(work, values):
