@@ -42,7 +42,11 @@ main() {
     fi
     command -v objdump > /dev/null || die 'strip and objdump are missing: install binutils'
     find_python
-    [ -n "$torch" ] || find_torch "${version:-2.13.0}"
+    if [ -n "$torch" ]; then
+        [ -f "$torch/version.py" ] || die "$torch has no version.py: it is no torch folder of a Python"
+    else
+        find_torch "${version:-2.13.0}"
+    fi
     scripts/fetch-data.sh
 
     temporary=$out.partial
@@ -82,6 +86,8 @@ find_python() {
 
 # Sets `torch` to the folder of a libtorch VERSION.
 find_torch() {
+    # The pairs of a tch and its libtorch.
+    grep -q "^pub const PAIRS.*\"$1\")" crates/libtorch-version/src/check.rs || die "torch $1: there is no tch here that binds it"
     torch=.libtorch
     [ "$(version_in "$torch")" != "$1" ] || return 0
     torch=target/torch/$1/torch

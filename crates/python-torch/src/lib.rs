@@ -44,7 +44,7 @@ pub fn python(test: &str) -> Option<PathBuf> {
 }
 
 /// Says that `test` is skipped, straight to the stream: the test harness hides what a passing test prints.
-fn skipped(test: &str, why: &str) {
+pub fn skipped(test: &str, why: &str) {
     let _ = writeln!(std::io::stderr(), "skipped: {test}: {why}");
 }
 
