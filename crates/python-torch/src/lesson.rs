@@ -1,10 +1,30 @@
 //! A lesson beside its notebook.
 
+use std::fs;
 use std::process::Command;
 
 use serde_json::Value;
 
-use crate::{WAIT_POLICY, python, workspace};
+use crate::{WAIT_POLICY, python, skipped, workspace};
+
+/// Whether the recorded numbers of `lesson` are those of `libtorch`, the release that this test is built for
+/// (`torch_ext::version::WANTED`); otherwise says that a test is skipped.
+///
+/// # Panics
+/// If there is no record.
+pub fn record_fits(lesson: &str, libtorch: &str) -> bool {
+    let record = workspace().join("notebooks-ref/expected").join(lesson).with_extension("json");
+    let record: Value = serde_json::from_str(&fs::read_to_string(record).unwrap()).unwrap();
+    let torch = record["versions"]["torch"].as_str().unwrap().split('+').next().unwrap();
+    let fits = torch == libtorch;
+    if !fits {
+        skipped(
+            &format!("{lesson} beside its record"),
+            &format!("recorded with libtorch {torch}, and this is {libtorch}"),
+        );
+    }
+    fits
+}
 
 /// Runs `BINARY compare --live --json ARGS` in the top folder of the workspace, without any environment that would help it
 /// find libtorch, and returns the report; `None` without a Python torch.

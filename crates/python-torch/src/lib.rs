@@ -7,8 +7,10 @@
 
 pub mod backend;
 mod lesson;
+mod place;
 
-pub use lesson::{assert_equal_bits, compare_live};
+pub use lesson::{assert_equal_bits, compare_live, record_fits};
+pub use place::{program, workspace};
 
 use std::env;
 use std::io::Write;
@@ -19,11 +21,6 @@ use std::sync::OnceLock;
 /// OpenMP's threads sleep while they wait, and do not spin: tests run side by side, and threads that spin take the cores
 /// away from those that work. The numbers do not depend on it.
 const WAIT_POLICY: (&str, &str) = ("OMP_WAIT_POLICY", "passive");
-
-/// The top folder of the workspace.
-pub fn workspace() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
 
 /// The workspace's Python, if it can import torch; otherwise says that `test` is skipped and returns `None`.
 ///
@@ -41,10 +38,14 @@ pub fn python(test: &str) -> Option<PathBuf> {
             env::var_os("REQUIRE_PYTHON_TORCH").is_none(),
             "REQUIRE_PYTHON_TORCH is set, but .venv has no Python torch: run scripts/setup.sh --full"
         );
-        // Straight to the stream: the test harness hides what a passing test prints.
-        let _ = writeln!(std::io::stderr(), "skipped: {test}: no Python torch (scripts/setup.sh --full installs it)");
+        skipped(test, "no Python torch (scripts/setup.sh --full installs it)");
     }
     python.clone()
+}
+
+/// Says that `test` is skipped, straight to the stream: the test harness hides what a passing test prints.
+pub fn skipped(test: &str, why: &str) {
+    let _ = writeln!(std::io::stderr(), "skipped: {test}: {why}");
 }
 
 /// The workspace's torchrun; `None` where [`python`] finds no torch.

@@ -1,11 +1,12 @@
 //! The libtorch that this process has loaded.
 
+use std::fs;
 use std::path::PathBuf;
 
 use crate::error::Result;
 use crate::{ffi, version};
 
-/// The folder with the libraries, `.../torch/lib`: the linker chose it, or `LD_LIBRARY_PATH`.
+/// The folder with the libraries, `.../torch/lib`, whatever links led there: the linker chose it, or `LD_LIBRARY_PATH`.
 ///
 /// ```
 /// assert!(torch_ext::loaded::folder()?.is_dir());
@@ -21,6 +22,7 @@ pub fn folder() -> Result<PathBuf> {
         ffi::check(ffi::te_libtorch_file(&mut file))?;
         PathBuf::from(ffi::take_string(file))
     };
+    let file = fs::canonicalize(&file).unwrap_or(file);
     Ok(file.parent().map(PathBuf::from).unwrap_or_default())
 }
 

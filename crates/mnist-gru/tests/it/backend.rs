@@ -15,7 +15,7 @@ use crate::support::write_mnist;
 /// Runs the lesson in `folder`; options are separated by blanks.
 fn mnist_gru(folder: &Path, options: &str) -> Output {
     let always = ["--quiet", "--device", "cpu", "--threads", "1"];
-    Command::new(BINARY).args(options.split_whitespace()).args(always).current_dir(folder).output().unwrap()
+    Command::new(&*BINARY).args(options.split_whitespace()).args(always).current_dir(folder).output().unwrap()
 }
 
 fn succeeds(output: &Output) {
@@ -67,7 +67,7 @@ fn what_it_trained_is_asked_under_either_backend() {
 #[test]
 fn a_comparison_asks_for_the_digits_of_the_first_losses() {
     let options = ["--backend=fused", "--seed=3", "--limit=25", "--epochs=1"];
-    let Some(report) = compare_live("mnist-gru", BINARY, &options) else { return };
+    let Some(report) = compare_live("mnist-gru", &BINARY, &options) else { return };
     assert_eq!((&report["ok"], &report["backend"]), (&true.into(), &"fused".into()), "{report:#}");
     let verdict = |group: &str, name: &str| {
         let mut rows = report["rows"].as_array().unwrap().iter();

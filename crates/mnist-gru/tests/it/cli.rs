@@ -19,7 +19,7 @@ fn home() -> TempDir {
 }
 
 fn mnist_gru(home: &Path, args: &str) -> Output {
-    Command::new(BINARY)
+    Command::new(&*BINARY)
         .args(["--device", "cpu", "--threads", "1", "--data", "data", "--out", "run"])
         .args(args.split_whitespace())
         .current_dir(home)
@@ -132,7 +132,7 @@ fn a_dry_run_takes_one_step_and_writes_nothing() {
 
 #[test]
 fn help_shows_the_notebooks_values() {
-    let help = Command::new(BINARY).arg("--help").output().unwrap();
+    let help = Command::new(&*BINARY).arg("--help").output().unwrap();
     assert_eq!(help.status.code(), Some(0));
     let help = text(&help.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
     for (option, default) in [
@@ -159,7 +159,7 @@ fn help_of_the_commands_names_the_lessons_files() {
         ("eval", "models/mnist-gru/model.pt"),
         ("compare", "models/mnist-gru-compare"),
     ] {
-        let help = Command::new(BINARY).args([command, "--help"]).output().unwrap();
+        let help = Command::new(&*BINARY).args([command, "--help"]).output().unwrap();
         let help = text(&help.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(help.contains(&format!("[default: {file}]")) && !help.contains("LESSON"), "{help}");
     }

@@ -13,4 +13,8 @@ mod processes;
 mod resume;
 mod support;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_mnist-gru");
+use std::sync::LazyLock;
+
+use python_torch::program;
+
+static BINARY: LazyLock<String> = LazyLock::new(|| program(env!("CARGO_BIN_EXE_mnist-gru")));

@@ -13,7 +13,7 @@ use crate::BINARY;
 use crate::support::{TRAIN_IMAGES, write_mnist};
 
 fn mnist_gru(home: &Path, args: &str) -> Output {
-    let mut command = Command::new(BINARY);
+    let mut command = Command::new(&*BINARY);
     command.args(args.split_whitespace()).current_dir(home).env_remove("LD_LIBRARY_PATH").output().unwrap()
 }
 

@@ -18,7 +18,7 @@ use crate::support::write_mnist;
 fn start(home: &Path, world: usize, args: &str) -> Vec<Child> {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let process = |rank: usize| {
-        Command::new(BINARY)
+        Command::new(&*BINARY)
             .args(args.split_whitespace())
             .args(["--device", "cpu", "--no-progress", "--no-plots"])
             .current_dir(home)
@@ -81,7 +81,7 @@ fn two_under_torchrun(mut torchrun: Command, program: &[&str], args: &[&str]) {
 fn live_two_processes_have_the_bits_of_pytorchs_distributed_data_parallel() {
     let home = tempfile::tempdir().unwrap();
     let [ours, theirs] = ["ours", "theirs"].map(|name| home.path().join(name));
-    for (out, program) in [(&ours, &["--no-python", BINARY][..]), (&theirs, &["notebooks-ref/ddp_mnist_gru.py"])] {
+    for (out, program) in [(&ours, &["--no-python", &BINARY][..]), (&theirs, &["notebooks-ref/ddp_mnist_gru.py"])] {
         let Some(torchrun) = torchrun("processes") else { return };
         let out = format!("--out={}", out.display());
         two_under_torchrun(torchrun, program, &["--seed=7", "--epochs=2", "--limit=15", &out]);
@@ -123,7 +123,7 @@ fn rank_0_alone_prints_and_writes_and_the_figures_are_those_of_all() {
     // What one process finds in the whole test is what two find together.
     let json = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap();
     let summary = json(&fs::read(home.join("two/summary.json")).unwrap());
-    let mut alone = Command::new(BINARY);
+    let mut alone = Command::new(&*BINARY);
     alone.args(["eval", "two/model.pt", "--data", "data", "--json", "--quiet", "--threads", "1"]).current_dir(home);
     let alone = json(&alone.output().unwrap().stdout);
     assert_eq!(summary["confusion"], alone["confusion"]);
@@ -160,7 +160,7 @@ fn a_checkpoint_of_two_processes_is_gone_on_with_by_any_number() {
     }
     // without a group, too: its shuffle is another one
     run(home, 2, &format!("{SMALL} --epochs 2 --limit 30 --out part --overwrite"));
-    let alone = Command::new(BINARY)
+    let alone = Command::new(&*BINARY)
         .args(["--resume", "--epochs", "3", "--out", "part", "--no-plots"])
         .current_dir(home)
         .output()
@@ -212,7 +212,7 @@ fn what_a_group_cannot_do_is_an_error_that_says_so() {
         }
         assert!(begun.elapsed() < Duration::from_secs(20), "{args}");
     }
-    let output = Command::new(BINARY).env("RANK", "0").output().unwrap();
+    let output = Command::new(&*BINARY).env("RANK", "0").output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.starts_with("error: WORLD_SIZE is not set: torchrun sets it"), "{said}");
 }
@@ -257,7 +257,7 @@ fn live_kills_at_random_are_survived_without_a_bit_lost() {
     let Some(mut torchrun) = torchrun("kills") else { return };
     let restarts = format!("--max-restarts={kills}");
     torchrun
-        .args(["--no-python", "--standalone", "--nproc-per-node=2", &restarts, BINARY])
+        .args(["--no-python", "--standalone", "--nproc-per-node=2", &restarts, &BINARY])
         .args(args.split_whitespace());
     let log = home.join("log");
     let mut torchrun = torchrun

@@ -13,7 +13,7 @@ use crate::support::write_mnist;
 
 /// 200 batches an epoch.
 fn command(home: &Path, args: &str) -> Command {
-    let mut command = Command::new(BINARY);
+    let mut command = Command::new(&*BINARY);
     let options = "--device cpu --threads 1 --data data --out run --batch-size 10 --hidden-size 32 --no-progress";
     command.args(options.split_whitespace()).args(args.split_whitespace());
     command.current_dir(home).stdout(Stdio::null()).stderr(Stdio::piped());

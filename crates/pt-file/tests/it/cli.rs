@@ -4,6 +4,7 @@ use std::fs;
 use std::process::{Command, Output};
 
 use pt_file::{Value, save_file};
+use python_torch::program;
 
 use crate::craft::made_by;
 use crate::samples::{checkpoint, shared, values};
@@ -15,7 +16,7 @@ fn run(arguments: &[&str], files: &[(&str, &Value)]) -> Output {
         save_file(folder.path().join(name), value).unwrap();
     }
     fs::write(folder.path().join("evil.pt"), made_by(b"cposix\nsystem\nX\x02\x00\x00\x00ls\x85R")).unwrap();
-    Command::new(env!("CARGO_BIN_EXE_pt-file")).args(arguments).current_dir(folder.path()).output().unwrap()
+    Command::new(program(env!("CARGO_BIN_EXE_pt-file"))).args(arguments).current_dir(folder.path()).output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {

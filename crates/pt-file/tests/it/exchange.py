@@ -14,10 +14,7 @@ import sys
 import warnings
 import zipfile
 
-try:
-    import torch
-except (ImportError, OSError):
-    sys.exit(77)  # the minimal set-up has libtorch, but not all that Python's torch loads
+import torch
 
 
 def path(name):

@@ -1,7 +1,7 @@
 //! PyTorch itself reads what we write, and we read what it writes.
 
 use std::fs;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -9,21 +9,14 @@ use pt_file::{Tensor, Value, load_file, save_file};
 
 use crate::samples::{checkpoint, dtypes, shared, state_dict, values, write_large};
 
-/// The exit status by which the script says that there is no torch.
-const NO_TORCH: i32 = 77;
-
 /// The script checks our files, writes its own, and waits until we have read and written them again.
 /// All in one process, since `import torch` takes its time.
 #[test]
 fn torch_and_we_read_each_other() {
-    let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let python = crate_folder.join("../../.venv/bin/python");
-    if !python.exists() {
-        return skip();
-    }
+    let Some(python) = python_torch::python("PyTorch's files") else { return };
     let folder = tempfile::tempdir().unwrap();
     write_samples(folder.path());
-    let script = crate_folder.join("tests/it/exchange.py");
+    let script = python_torch::workspace().join("crates/pt-file/tests/it/exchange.py");
     let child =
         Command::new(&python).arg(script).arg(folder.path()).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
     let mut child = child.unwrap();
@@ -46,10 +39,7 @@ fn next_line(lines: &mut impl BufRead) -> String {
 fn finish(mut child: Child, mut rest: impl Read) {
     let mut said = String::new();
     rest.read_to_string(&mut said).unwrap();
-    match child.wait().unwrap().code() {
-        Some(NO_TORCH) => skip(),
-        code => assert_eq!(code, Some(0), "{said}"),
-    }
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{said}");
 }
 
 /// Reads every file in `from` and writes it to `to`.
@@ -79,13 +69,6 @@ fn refuse(folder: &Path) {
         assert!(error.contains(part), "{name}: {error}");
     }
     assert_eq!(fs::read_dir(folder).unwrap().count(), messages.len());
-}
-
-/// Says so past the test harness, which keeps what `println!` prints.
-fn skip() {
-    let required = std::env::var_os("REQUIRE_PYTHON_TORCH").is_some();
-    assert!(!required, "REQUIRE_PYTHON_TORCH is set, but .venv has no Python torch: run scripts/setup.sh --full");
-    let _ = writeln!(io::stderr(), "skipped: no Python torch (scripts/setup.sh --full)");
 }
 
 fn write_samples(folder: &Path) {

@@ -1,7 +1,6 @@
 //! Every combination of options, input form and kind, forwards and backwards: fixtures/make.py does the same in Python.
 
 use std::collections::HashMap;
-use std::path::Path;
 
 use recurrent::pack_padded_sequence;
 use tch::Tensor;
@@ -155,7 +154,7 @@ fn outputs_states_and_gradients_are_pythons_to_the_bit() {
 #[test]
 fn outputs_states_and_gradients_agree_with_the_committed_ones() {
     let _alone = alone();
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/grid.safetensors");
+    let file = python_torch::workspace().join("crates/recurrent/fixtures/grid.safetensors");
     let reference = Tensor::read_safetensors(file).unwrap().into_iter().collect();
     compare(&reference, |what, ours, committed| {
         let tolerance = if what.contains("f64") { 1e-12 } else { 1e-6 };

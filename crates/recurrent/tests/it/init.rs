@@ -1,8 +1,10 @@
 //! Initialisation: the same bits as Python's after the same seed, in the same order, and nothing else drawn.
 
+use python_torch::skipped;
 use serde::Serialize;
 use tch::{Kind, Tensor};
 use torch_ext::rng;
+use torch_ext::version::WANTED;
 
 use crate::support::layer::{MODES, Spec};
 use crate::support::python::ask;
@@ -67,7 +69,8 @@ fn parameters_are_pythons_to_the_bit() {
 }
 
 /// The last parameter and the next draw, which depend on all before them. The numbers are those of a CPU with fused
-/// multiply-add (AVX2, AVX-512); one without rounds the last bit otherwise.
+/// multiply-add (AVX2, AVX-512); one without rounds the last bit otherwise. They are libtorch 2.13.0's: 2.11.0 draws the
+/// 16-bit kinds otherwise, in Python too.
 ///
 /// ```python
 /// def last(seed, layer, *args, **kwargs):
@@ -111,6 +114,13 @@ fn parameters_are_these_numbers_on_any_machine() {
         (spec("LSTM", "bfloat16"), "bias_hh_l0", [-0.291015625, -0.271484375, -0.314453125], 0.6453738874202749),
     ];
     for (seed, (spec, name, numbers, next)) in expected.into_iter().enumerate() {
+        if spec.dtype.ends_with("float16") && WANTED != "2.13.0" {
+            skipped(
+                &format!("{} parameters", spec.dtype),
+                &format!("recorded with libtorch 2.13.0, and this is {WANTED}"),
+            );
+            continue;
+        }
         let _seeded = seeded(seed as i64);
         let (_vs, layer) = spec.build().unwrap();
         let (last, parameter) = layer.named_parameters().pop().unwrap();

@@ -99,7 +99,7 @@ fn wrong_usage_is_two_and_a_loss_that_explodes_stops_with_advice() {
 
 #[test]
 fn help_shows_the_notebooks_values() {
-    let help = Command::new(BINARY).arg("--help").output().unwrap();
+    let help = Command::new(&*BINARY).arg("--help").output().unwrap();
     let help = text(&help.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
     for (option, default) in [
         ("--epochs <N>", "5"),

@@ -13,4 +13,8 @@ mod resume;
 mod shapes;
 mod support;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_rnn-lm");
+use std::sync::LazyLock;
+
+use python_torch::program;
+
+static BINARY: LazyLock<String> = LazyLock::new(|| program(env!("CARGO_BIN_EXE_rnn-lm")));

@@ -18,7 +18,7 @@ fn run(home: &Path, world: usize, options: &str) -> Vec<Output> {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let start = |rank: usize| {
         let numbers = [("RANK", rank), ("LOCAL_RANK", rank), ("WORLD_SIZE", world), ("LOCAL_WORLD_SIZE", world)];
-        Command::new(BINARY)
+        Command::new(&*BINARY)
             .args(options.split_whitespace())
             .envs(numbers.map(|(name, number)| (name, number.to_string())))
             .envs([("MASTER_ADDR", "127.0.0.1"), ("MASTER_PORT", &port.to_string()), ("OMP_NUM_THREADS", "1")])
@@ -51,7 +51,7 @@ fn epochs(home: &Path, run: &str) -> Vec<[f64; 4]> {
 fn two_three_and_one_find_the_same() {
     let home = home(english());
     let home = home.path();
-    let alone = Command::new(BINARY)
+    let alone = Command::new(&*BINARY)
         .args(format!("{OPTIONS} --threads 1 --dropout 0 --epochs 2 --out alone").split_whitespace())
         .current_dir(home)
         .output();

@@ -9,7 +9,7 @@ use crate::BINARY;
 use crate::support::{english, home, text, train};
 
 fn command(home: &Path, options: &str) -> Command {
-    let mut command = Command::new(BINARY);
+    let mut command = Command::new(&*BINARY);
     let always =
         "--device cpu --threads 1 --corpus corpus.txt --out run --quiet --epochs 12 --chars --cell gru --lr 0.02";
     command.args(always.split_whitespace()).args(options.split_whitespace());
@@ -39,7 +39,7 @@ fn an_interrupted_run_goes_on_to_the_same_bits() {
     assert!(!home.join("run/summary.json").exists());
     // Options that are not typed are those of the run that stopped, `--chars` as well.
     let arguments = "--resume --out run --quiet --device cpu --threads 1";
-    let resumed = Command::new(BINARY).args(arguments.split(' ')).current_dir(home).output().unwrap();
+    let resumed = Command::new(&*BINARY).args(arguments.split(' ')).current_dir(home).output().unwrap();
     assert_eq!(resumed.status.code(), Some(0), "{}", text(&resumed.stderr));
     assert!(outcome(home) == reference, "the bits are not those of a run that nothing disturbed");
 }

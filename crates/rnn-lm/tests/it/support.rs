@@ -33,7 +33,7 @@ pub fn home(text: impl AsRef<[u8]>) -> TempDir {
 
 /// Runs the program in `home`; arguments are separated by `|`.
 pub fn rnn_lm(home: &Path, arguments: &str) -> Output {
-    Command::new(BINARY).args(arguments.split('|')).current_dir(home).env_remove("LD_LIBRARY_PATH").output().unwrap()
+    Command::new(&*BINARY).args(arguments.split('|')).current_dir(home).env_remove("LD_LIBRARY_PATH").output().unwrap()
 }
 
 /// Trains a small model on `corpus.txt` into `run`; options are separated by blanks.

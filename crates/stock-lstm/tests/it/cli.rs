@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::BINARY;
 
 fn stock_lstm(out: &Path, args: &[&str]) -> Output {
-    let mut command = Command::new(BINARY);
+    let mut command = Command::new(&*BINARY);
     // One thread: these tests run beside each other.
     command.args(["--device", "cpu", "--threads", "1", "--out"]).arg(out).args(args);
     command.current_dir(workspace()).output().unwrap()
@@ -125,7 +125,7 @@ fn a_dry_run_writes_nothing() {
 
 #[test]
 fn help_shows_the_notebooks_values() {
-    let help = Command::new(BINARY).arg("--help").output().unwrap();
+    let help = Command::new(&*BINARY).arg("--help").output().unwrap();
     assert_eq!(help.status.code(), Some(0));
     for part in [
         "--epochs <N>",

@@ -9,4 +9,8 @@ mod predict;
 mod scale;
 mod support;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_stock-lstm");
+use std::sync::LazyLock;
+
+use python_torch::program;
+
+static BINARY: LazyLock<String> = LazyLock::new(|| program(env!("CARGO_BIN_EXE_stock-lstm")));

@@ -104,7 +104,7 @@ fn what_cannot_be_predicted_is_an_error() {
 fn a_reader_that_stops_early_is_no_error() {
     let folder = tempfile::tempdir().unwrap();
     let model = trained(folder.path());
-    let mut command = Command::new(BINARY);
+    let mut command = Command::new(&*BINARY);
     command.args(["predict", "--days", "1000", "--model", &model]).current_dir(python_torch::workspace());
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take()); // as `| head` does once it has its lines

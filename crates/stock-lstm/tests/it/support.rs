@@ -9,7 +9,7 @@ use crate::BINARY;
 
 /// Runs the lesson in the top folder of the workspace, on one thread: these tests run beside each other.
 pub fn stock_lstm(args: &[&str]) -> Output {
-    let mut command = Command::new(BINARY);
+    let mut command = Command::new(&*BINARY);
     command.args(args).args(["--device", "cpu", "--threads", "1"]);
     command.current_dir(workspace()).output().unwrap()
 }

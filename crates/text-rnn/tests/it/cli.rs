@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::BINARY;
 
 fn text_rnn(out: &std::path::Path, args: &[&str]) -> Output {
-    Command::new(BINARY).args(["--device", "cpu", "--out"]).arg(out).args(args).output().unwrap()
+    Command::new(&*BINARY).args(["--device", "cpu", "--out"]).arg(out).args(args).output().unwrap()
 }
 
 fn text(stream: &[u8]) -> &str {
@@ -80,7 +80,7 @@ fn a_dry_run_writes_nothing() {
 
 #[test]
 fn help_shows_the_notebooks_values() {
-    let help = Command::new(BINARY).arg("--help").output().unwrap();
+    let help = Command::new(&*BINARY).arg("--help").output().unwrap();
     assert_eq!(help.status.code(), Some(0));
     for part in ["--epochs <N>", "[default: 500]", "[default: 0.01]", "[default: models/text-rnn]", "--cuda"] {
         assert!(text(&help.stdout).contains(part), "{part:?} is not in:\n{}", text(&help.stdout));
@@ -114,7 +114,7 @@ fn a_loss_that_explodes_stops_the_run_with_advice() {
 
 #[test]
 fn the_doctor_names_libtorch_the_cpu_and_the_device() {
-    let output = Command::new(BINARY).args(["doctor", "--device", "cpu"]).output().unwrap();
+    let output = Command::new(&*BINARY).args(["doctor", "--device", "cpu"]).output().unwrap();
     let said = text(&output.stdout);
     assert!(output.status.success(), "{}", text(&output.stderr));
     for part in ["libtorch        ", "CPU             ", "threads         ", "NVIDIA driver   ", "device          cpu"]

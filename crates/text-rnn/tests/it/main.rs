@@ -10,4 +10,8 @@ mod predict;
 mod resume;
 mod support;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_text-rnn");
+use std::sync::LazyLock;
+
+use python_torch::program;
+
+static BINARY: LazyLock<String> = LazyLock::new(|| program(env!("CARGO_BIN_EXE_text-rnn")));

@@ -87,7 +87,7 @@ fn a_model_that_is_not_there_or_another_lessons_is_an_error() {
 fn a_reader_that_stops_early_is_no_error() {
     let folder = tempfile::tempdir().unwrap();
     let model = trained(folder.path());
-    let mut child = Command::new(BINARY)
+    let mut child = Command::new(&*BINARY)
         .args(["predict", "i like", "--model", &model])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

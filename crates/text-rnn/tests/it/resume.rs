@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::BINARY;
 
 fn command(out: &Path, option: &str) -> Command {
-    let mut command = Command::new(BINARY);
+    let mut command = Command::new(&*BINARY);
     command.args(["--quiet", "--device", "cpu", "--threads", "1", "--epochs", "2000", option, "--out"]).arg(out);
     command.stdout(Stdio::null());
     command

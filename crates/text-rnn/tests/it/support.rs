@@ -9,7 +9,7 @@ use crate::BINARY;
 
 /// Runs the lesson in the top folder of the workspace.
 pub fn text_rnn(args: &[&str]) -> Output {
-    Command::new(BINARY).args(args).current_dir(workspace()).output().unwrap()
+    Command::new(&*BINARY).args(args).current_dir(workspace()).output().unwrap()
 }
 
 /// What a stream said.

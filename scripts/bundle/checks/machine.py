@@ -1,0 +1,125 @@
+"""What this machine has, whether that will do, and what the programs of the bundle need of it."""
+
+import gzip
+import json
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+# In a process of its own: whoever starts the checks keeps neither torch nor a GPU's context in memory.
+PROBE = """
+import json, os, sys
+found = {"torch": None, "numpy": None, "devices": []}
+try:
+    import torch
+except Exception as error:
+    found["error"] = f"{type(error).__name__}: {error}"
+else:
+    found["torch"] = torch.__version__
+    found["folder"] = os.path.dirname(torch.__file__)
+    found["cuda"] = torch.version.cuda
+    found["cudnn"] = torch.backends.cudnn.version()
+    for index in range(torch.cuda.device_count()):
+        it = torch.cuda.get_device_properties(index)
+        found["devices"].append(f"{it.name}, {it.total_memory / 2**30:.1f} GiB, compute capability {it.major}.{it.minor}")
+    try:
+        import numpy
+        found["numpy"] = numpy.__version__
+    except ImportError:
+        pass
+print(json.dumps(found))
+"""
+
+
+PROGRAMS = ["bin", "examples", "tests"]  # folders of executables
+
+
+def probe():
+    try:
+        done = subprocess.run([sys.executable, "-c", PROBE], stdout=subprocess.PIPE, text=True, timeout=300)
+        return json.loads(done.stdout.splitlines()[-1])
+    except subprocess.TimeoutExpired as error:
+        why = f"it did not answer within {error.timeout} s"
+    except (IndexError, ValueError):
+        why = f"import torch ended Python with {done.returncode}"
+    return {"torch": None, "error": why}
+
+
+def problem(found, manifest, device):
+    """Why nothing of this bundle can run here, with the remedy; None if all is well."""
+    wanted = manifest["torch"]
+    other = "name the Python that has it by --python PATH or PYTHON=PATH"
+    if not found["torch"]:
+        return f"{sys.executable} has no torch that loads ({found['error']}). This bundle is built for torch {wanted}: {other}"
+    if found["torch"].split("+")[0] != wanted:
+        return (f"{sys.executable} has torch {found['torch']}, and this bundle is built for {wanted}: {other}, or build one with "
+                f"scripts/bundle.sh --torch {found['torch'].split('+')[0]}")
+    if not (Path(found["folder"]) / "lib/libtorch_cpu.so").exists():
+        return f"{found['folder']}/lib has no libtorch_cpu.so: {other}"
+    index = int(device.partition(":")[2] or 0)
+    if device != "cpu" and index >= len(found["devices"]):
+        return f"--device {device}: torch sees {len(found['devices'])} GPUs here (nvidia-smi says more); --device cpu does without"
+    kind, version = platform.libc_ver()
+    needed = manifest["needs"]["GLIBC"]
+    if kind == "glibc" and numbers(version) < numbers(needed):
+        return f"this machine has glibc {version}, and this bundle needs {needed}: build one on a system that is as old"
+    return None
+
+
+def numbers(version):
+    return [int(part) for part in version.split(".")]
+
+
+def prepare(bundle, found):
+    """Unpacks what is packed, and gives the bundle what it cannot carry: this machine's libtorch and Python."""
+    link = bundle / "libtorch"
+    link.unlink(missing_ok=True)
+    link.symlink_to(Path(found["folder"]) / "lib")
+    # Where the tests and the lessons look for Python.
+    programs = bundle / ".venv/bin"
+    shutil.rmtree(programs, ignore_errors=True)
+    programs.mkdir(parents=True)
+    for name, command in [("python", ""), ("torchrun", "-m torch.distributed.run ")]:
+        (programs / name).write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {command}"$@"\n')
+        (programs / name).chmod(0o755)
+    for packed in bundle.glob("**/*.gz"):
+        partial = packed.with_suffix(".partial")
+        with gzip.open(packed) as file, open(partial, "wb") as plain:
+            shutil.copyfileobj(file, plain)
+        partial.chmod(0o755 if packed.parent.name in PROGRAMS else 0o644)
+        partial.rename(packed.with_suffix(""))
+
+
+def describe(found, manifest, device):
+    """Pairs of a name and a sentence, for the head of the report."""
+    index = int(device.partition(":")[2] or 0)
+    return [
+        ("date", time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())),
+        ("device", "the CPU" if device == "cpu" else found["devices"][index]),
+        ("driver", driver()),
+        ("torch", f"{found['torch']}, CUDA {found['cuda']}, cuDNN {found['cudnn']}"),
+        ("Python", f"{platform.python_version()}, NumPy {found['numpy'] or 'missing'}, {sys.executable}"),
+        ("CPU", f"{cpu()}, {os.cpu_count()} cores"),
+        ("system", f"{platform.system()} {platform.release()} {platform.machine()}, {' '.join(platform.libc_ver())}"),
+        ("bundle", f"commit {manifest['commit']}, for torch {manifest['torch']}, built {manifest['built']}"),
+    ]
+
+
+def driver():
+    try:
+        command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+        said = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=60).stdout
+        return said.split()[0] if said.split() else "none"
+    except (OSError, subprocess.TimeoutExpired):
+        return "nvidia-smi does not say"
+
+
+def cpu():
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

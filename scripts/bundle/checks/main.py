@@ -1,0 +1,94 @@
+"""The checks of a bundle: what run-gpu-checks.sh starts once it has found a Python. Its --help has the options."""
+
+import argparse
+import json
+import signal
+import sys
+from pathlib import Path
+
+import lessons
+import machine
+import processes
+from report import Report
+
+BUNDLE = Path(__file__).resolve().parents[1]
+PARTS = ["tests", "train", "time"]
+
+
+def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # not without ending what runs
+    options = parse_options()
+    manifest = json.loads((BUNDLE / "bundle.json").read_text())
+    found = machine.probe()
+    problem = machine.problem(found, manifest, options.device)
+    if problem:
+        fail(problem)
+    try:
+        machine.prepare(BUNDLE, found)
+        report = Report(options.report, machine.describe(found, manifest, options.device))
+        run(options, manifest, found, report)
+    except OSError as error:
+        fail(f"{error.filename}: {error.strerror}: copy this folder to a place that can be written to, with its permissions")
+    print(f"\n{options.report} holds all of this; what each check printed is in {BUNDLE / 'logs'}")
+    sys.exit(0 if report.passed() else 1)
+
+
+def run(options, manifest, found, report):
+    runner = processes.Runner(BUNDLE, options.device, with_numpy=bool(found["numpy"]), timeout=options.timeout)
+    report.check(runner.run("doctor", [BUNDLE / "bin/text-rnn", "doctor", "--device", options.device]))
+    if not found["numpy"]:
+        report.failed("NumPy", "this Python has none, and the notebooks want it: pip install numpy")
+    if "tests" in options.only:
+        for test in manifest["tests"]:
+            for result in runner.run_tests(test):
+                report.check(result)
+    if "train" in options.only:
+        for lesson in lessons.LESSONS:
+            report.check(lessons.train(runner, lesson))
+    if "time" in options.only and found["numpy"]:
+        lessons.time(runner, options.rounds, report)
+
+
+def parse_options():
+    parser = argparse.ArgumentParser(prog="run-gpu-checks.sh", usage="run-gpu-checks.sh [OPTIONS], see --help", add_help=False)
+    parser.add_argument("--device", type=device, default="cuda")
+    parser.add_argument("--only", type=parts, default=PARTS)
+    parser.add_argument("--rounds", type=positive, default=5)
+    parser.add_argument("--timeout", type=positive, default=900)
+    parser.add_argument("--report", type=Path, default=BUNDLE / "report.txt")
+    options = parser.parse_args()
+    options.report = options.report.absolute()
+    return options
+
+
+def device(text):
+    kind, _, index = text.partition(":")
+    if text != "cpu" and (kind != "cuda" or text.endswith(":") or (index and not index.isdecimal())):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither cpu nor cuda nor cuda:N")
+    return text
+
+
+def parts(text):
+    chosen = text.split(",")
+    for part in chosen:
+        if part not in PARTS:
+            raise argparse.ArgumentTypeError(f"{part!r} is none of {', '.join(PARTS)}")
+    return chosen
+
+
+def positive(text):
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+    return int(text)
+
+
+def fail(message):
+    print(f"run-gpu-checks.sh: {message}", file=sys.stderr)
+    sys.exit(2)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

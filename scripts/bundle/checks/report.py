@@ -1,0 +1,45 @@
+"""The report: printed as it grows, and in a file that is whole at every moment."""
+
+import statistics
+
+
+class Report:
+    def __init__(self, path, head):
+        self.path = path
+        self.lines = []
+        self.ok = True
+        self.add(*(f"{name:8} {text}" for name, text in head), "")
+
+    def add(self, *lines):
+        self.lines += lines
+        print(*lines, sep="\n", flush=True)
+        self.path.write_text("\n".join(self.lines) + "\n")
+
+    def check(self, result):
+        self.ok &= result.ok
+        word = "ok" if result.ok else "FAILED"
+        self.add(
+            f"{word:6}  {result.name:22} {result.seconds:6.1f} s  {result.text}".rstrip(),
+            *(f"          {note}" for note in result.notes),
+        )
+
+    def judged(self, name, ok, text):
+        """A check that took no time of its own."""
+        self.ok &= ok
+        self.add(f"{'ok' if ok else 'FAILED':6}  {name:22} {'':8}  {text}")
+
+    def failed(self, name, text):
+        self.judged(name, False, text)
+
+    def timed(self, lesson, options, seconds):
+        """The seconds of each side, and how many times as fast ours is: of their medians."""
+        medians = {side: statistics.median(values) for side, values in seconds.items()}
+        spreads = [
+            f"{side} {medians[side]:.3f} s ({min(values):.3f} .. {max(values):.3f})" for side, values in seconds.items()
+        ]
+        ratio = medians["PyTorch"] / medians["ours"]
+        self.add(f"time    {lesson:22} {ratio:5.2f} x  {', '.join(spreads)}; {options}, median of {len(seconds['ours'])}")
+
+    def passed(self):
+        self.add("", "all checks passed" if self.ok else "SOME CHECKS FAILED")
+        return self.ok

@@ -1,0 +1,124 @@
+"""Puts what a bundle holds into its folder: `collect.py MESSAGES TORCH OUT`, which scripts/bundle.sh calls.
+
+MESSAGES is what `cargo test --no-run --message-format=json-render-diagnostics` printed, TORCH the folder of the libtorch.
+"""
+
+import gzip
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+LIMIT = 60  # MB
+# Its tests are of the compiler that builds: they want the sources.
+LEFT_OUT = {"libtorch-version"}
+EXAMPLES = {"toy"}  # what a test starts
+# What tests, lessons and notebooks read, beside MNIST, which is packed.
+FILES = [
+    "data/README.md",
+    "data/goog.csv",
+    "data/moby-dick/moby-dick.txt",
+    "notebooks-ref",
+    "crates/recurrent/fixtures",
+    "crates/pt-file/tests/it/exchange.py",
+]
+
+
+def main():
+    messages, torch, out = map(Path, sys.argv[1:])
+    programs, tests = executables(messages)
+    needs = {}
+    for name, built in [*programs.items(), *((test["file"], test.pop("built")) for test in tests)]:
+        install(built, out / name, needs)
+    for test in tests:
+        (out / test["folder"]).mkdir(parents=True, exist_ok=True)
+    for name in FILES:
+        copy(Path(name), out / name)
+    for file in Path("data/mnist").glob("*-ubyte"):
+        pack(file, out / file)
+    shutil.copytree("scripts/bundle/checks", out / "checks", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy("scripts/bundle/run-gpu-checks.sh", out)
+    manifest = {
+        "torch": re.search(r"^__version__\D*([\d.]*\d)", (torch / "version.py").read_text(), re.M)[1],
+        "commit": commit(),
+        "built": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+        "needs": needs,
+        "tests": tests,
+    }
+    (out / "bundle.json").write_text(json.dumps(manifest, indent=1) + "\n")
+    report(out, programs, tests, needs)
+
+
+def executables(messages):
+    """What cargo built: programs, by their place in the bundle, and tests."""
+    programs, tests = {}, []
+    for line in messages.read_text().splitlines():
+        message = json.loads(line)
+        if message["reason"] != "compiler-artifact" or not message["executable"]:
+            continue
+        target = message["target"]
+        name, kind, test = target["name"], target["kind"], message["profile"]["test"]
+        package = Path(message["manifest_path"]).parent.name
+        if not test and kind == ["bin"]:
+            programs[f"bin/{name}"] = message["executable"]
+        elif not test and kind == ["example"] and name in EXAMPLES:
+            programs[f"examples/{name}"] = message["executable"]
+        elif test and kind != ["bin"] and package not in LEFT_OUT:  # a main.rs has no tests
+            part = "it" if kind == ["test"] else "unit"
+            tests.append({
+                "name": f"{package} {part}",
+                "file": f"tests/{package}-{part}",
+                "folder": f"crates/{package}",
+                "built": message["executable"],
+            })
+    if not programs or not tests:
+        sys.exit("collect.py: cargo built no programs or no tests")
+    return dict(sorted(programs.items())), sorted(tests, key=lambda test: test["name"])
+
+
+def install(built, path, needs):
+    """Packs an executable without its symbols, and adds to `needs` the newest versions of what it asks the system for."""
+    path.parent.mkdir(exist_ok=True)
+    subprocess.run(["strip", "-o", path, built], check=True)
+    symbols = subprocess.run(["objdump", "-T", path], check=True, stdout=subprocess.PIPE, text=True).stdout
+    for library, version in re.findall(r"\b(GLIBC|GLIBCXX|CXXABI)_(\d[\d.]*)", symbols):
+        needs[library] = max(needs.get(library, "0"), version, key=lambda it: [int(part) for part in it.split(".")])
+    pack(path, path)
+    path.unlink()
+
+
+def copy(source, target):
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+    else:
+        shutil.copy(source, target)
+
+
+def pack(source, target):
+    """For checks/machine.py to unpack."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with open(source, "rb") as file, gzip.open(f"{target}.gz", "wb", compresslevel=9) as packed:
+        shutil.copyfileobj(file, packed)
+
+
+def commit():
+    def git(*command):
+        return subprocess.run(["git", *command], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+    return git("rev-parse", "--short", "HEAD") + (" with uncommitted changes" if git("status", "--porcelain") else "")
+
+
+def report(out, programs, tests, needs):
+    size = sum(file.stat().st_size for file in out.rglob("*") if file.is_file() and file.name != "cargo.json") / 1e6
+    print(f"{len(programs)} programs and {len(tests)} test binaries, {size:.1f} MB in all; they need",
+          ", ".join(f"{library} {version}" for library, version in sorted(needs.items())))
+    if size > LIMIT:
+        sys.exit(f"collect.py: a bundle has to stay under {LIMIT} MB")
+
+
+if __name__ == "__main__":
+    main()
