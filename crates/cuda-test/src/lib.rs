@@ -4,14 +4,12 @@
 //! program have done both by then. So such a test runs itself once more, in a process of its own where CUDA is loaded first:
 //!
 //! ```no_run
-//! #[test]
-//! fn products_agree() {
-//!     cuda_test::alone("products_agree", |device| {
-//!         let x = tch::Tensor::rand([3, 3], tch::kind::FLOAT_CPU);
-//!         let there = x.to_device(device);
-//!         cuda_test::assert_close(&there.mm(&there), &x.mm(&x), 1e-5, "x x");
-//!     });
-//! }
+//! // in `fn agree`, a `#[test]` of the module `products`
+//! cuda_test::alone("products::agree", |device| {
+//!     let x = tch::Tensor::rand([3, 3], tch::kind::FLOAT_CPU);
+//!     let there = x.to_device(device);
+//!     cuda_test::assert_close(&there.mm(&there), &x.mm(&x), 1e-5, "x x");
+//! });
 //! ```
 //!
 //! Without a GPU it says `skipped: no CUDA device`, and why, and passes.

@@ -73,21 +73,20 @@ mod tests {
         run
     }
 
-    /// Two epochs of five batches; `losses` are those of all.
+    /// Two epochs of five batches; `losses` are those of all. Ctrl-C's part is left out: another test here raises the signal.
     fn train(run: &mut Run, losses: &[f32; 10]) -> anyhow::Result<()> {
         let weight = Tensor::from_slice(&[1f32]);
         let parameters = [("w".to_owned(), weight.shallow_clone())];
         let mut optimizer = Sgd::new([&weight], SgdOptions::default())?;
         run.begin(&parameters, &mut optimizer)?;
-        for epoch in run.epochs() {
+        for epoch in 1..=2 {
             for loss in &losses[5 * epoch as usize - 5..][..5] {
                 run.record_batch(epoch, &Tensor::from(*loss))?;
             }
             let mean = run.batch_losses()?.iter().sum::<f32>() / 5.0;
             run.record(epoch, mean)?;
-            run.checkpoint(epoch, &optimizer)?;
         }
-        run.save_model(&parameters)
+        Ok(())
     }
 
     #[test]
