@@ -6,6 +6,8 @@ use anyhow::Result;
 use tch::Tensor;
 use torch_ext::{StateDict, slices};
 
+use crate::unread::read_together;
+
 /// Copies of the watched parameters.
 ///
 /// A lesson may record an epoch before its step or after it. After it, the parameters are only known to be good once
@@ -64,12 +66,9 @@ impl Kept {
     /// # Errors
     /// If libtorch refuses.
     pub fn are_finite(&self) -> Result<bool> {
-        for (_, tensor) in &self.watched {
-            if !bool::try_from(tensor.f_isfinite()?.f_all()?)? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        let finite =
+            self.watched.iter().map(|(_, tensor)| tensor.f_isfinite()?.f_all()).collect::<Result<Vec<_>, _>>()?;
+        Ok(read_together::<bool>(&finite)?.into_iter().all(|finite| finite))
     }
 
     /// The loss was finite: what was copied last is good.

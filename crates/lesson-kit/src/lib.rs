@@ -10,6 +10,7 @@
 //! | [`cross_entropy`] | `torch.nn.CrossEntropyLoss` |
 //! | [`processes`] | under torchrun: what several processes share, and what each does alone |
 //! | [`loader`] | the order in which `torch.utils.data.DataLoader` gives its batches, to the bit |
+//! | [`read_together`] | numbers of many tensors for one wait for the GPU |
 //! | [`metrics`] | accuracy, confusion counts, perplexity |
 //! | [`plot`] | line charts, heat maps, gates over time, image grids as PNG and SVG |
 //! | [`Explanation`] | `--explain`: a model's equations, parameters and shapes |
@@ -51,6 +52,7 @@ mod run_folder;
 mod saved_model;
 mod seed;
 mod session;
+mod unread;
 
 pub use app::{main, parse};
 pub use args::{BatchArgs, DeviceChoice, TrainArgs};
@@ -67,3 +69,4 @@ pub use linear::Linear;
 pub use run::Run;
 pub use saved_model::SavedModel;
 pub use session::Session;
+pub use unread::read_together;

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use lesson_kit::compare::Results;
-use lesson_kit::{cross_entropy, loader, metrics, processes};
+use lesson_kit::{cross_entropy, loader, metrics, processes, read_together};
 use serde::Serialize;
 use tch::{Device, Reduction, Tensor};
 
@@ -51,16 +51,17 @@ impl Evaluation {
 pub fn evaluate(model: &mut MnistNn, test: &TensorDataset, device: Device) -> Result<Evaluation> {
     let _guard = tch::no_grad_guard();
     model.eval();
-    let mut loss = 0.0;
-    let (mut predicted, mut target) = (Vec::new(), Vec::new());
+    let (mut losses, mut predicted, mut target) = (Vec::new(), Vec::new(), Vec::new());
     for indices in loader::sequential(test.len(), BATCH_SIZE, device)? {
         let (inputs, targets) = test.batch(&indices)?;
         let outputs = model.forward(&inputs)?;
-        loss += f64::try_from(&cross_entropy(&outputs, &targets, Reduction::Sum)?)?;
-        predicted.extend(Vec::<i64>::try_from(&outputs.f_argmax(1, false)?)?);
-        target.extend(Vec::<i64>::try_from(&targets)?);
+        losses.push(cross_entropy(&outputs, &targets, Reduction::Sum)?);
+        predicted.push(outputs.f_argmax(1, false)?);
+        target.push(targets);
     }
-    let (predicted, target) = (processes::concat(predicted)?, processes::concat(target)?);
+    let loss = read_together::<f32>(&losses)?.into_iter().map(f64::from).sum();
+    let predicted = processes::concat(read_together(&predicted)?)?;
+    let target = processes::concat(read_together(&target)?)?;
     let confusion = metrics::confusion(&predicted, &target, CLASSES)?;
     Ok(Evaluation {
         test_loss: processes::sum(loss)? / test.len() as f64,

@@ -29,7 +29,6 @@ pub fn train(
 
     model.train();
     for epoch in run.epochs() {
-        let mut avg_loss: f32 = run.batch_losses().iter().sum(); // 0, unless --resume goes on within this epoch
         let mut batches = run.batches(train_loader)?;
         for indices in batches.by_ref() {
             let (inputs, targets) = data.batch(&indices)?;
@@ -38,14 +37,13 @@ pub fn train(
 
             optimizer.zero_grad()?;
             loss.f_backward()?;
-            let batch_loss = run.average(&loss)?; // and the gradients, if torchrun has started several processes
-            avg_loss += batch_loss;
-            run.record_batch(epoch, batch_loss)?;
+            let loss = run.average(&loss)?; // and the gradients, if torchrun has started several processes
+            run.record_batch(epoch, &loss)?;
             optimizer.step()?;
         }
         if batches.len() == 0 {
             // else Ctrl-C came: part of an epoch has no mean
-            avg_loss /= batches.in_epoch() as f32;
+            let avg_loss = run.batch_losses()?.iter().sum::<f32>() / batches.in_epoch() as f32;
             run.say(format_args!("Epoch: {:04} Loss = {avg_loss:.6}", epoch - 1))?;
             run.record(epoch, avg_loss)?;
         }

@@ -72,13 +72,19 @@ pub fn same_digits(one: &Value, other: &Value) -> bool {
 }
 
 /// Trains into `out`.
-fn train(lesson: Lesson<'_>, out: &Path, options: &[&str]) {
+///
+/// # Panics
+/// If that fails.
+pub fn train(lesson: Lesson<'_>, out: &Path, options: &[&str]) {
     let output = lesson(&[options, &["--quiet", "--no-plots", "--out", out.to_str().unwrap()]].concat());
     assert!(output.status.success(), "{options:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Those of the batches where the lesson records them, otherwise those of the epochs.
-fn losses(out: &Path) -> Vec<f64> {
+/// The losses of the run in `out`: those of the batches where the lesson records them, otherwise those of the epochs.
+///
+/// # Panics
+/// If they cannot be read.
+pub fn losses(out: &Path) -> Vec<f64> {
     let metrics = fs::read_to_string(out.join("metrics.jsonl")).unwrap();
     let of_epoch = |line: &str| -> Vec<f64> {
         let epoch: Value = serde_json::from_str(line).unwrap();

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use lesson_kit::compare::Results;
-use lesson_kit::{cross_entropy, metrics, processes};
+use lesson_kit::{cross_entropy, metrics, processes, read_together};
 use serde::Serialize;
 use tch::{Device, Reduction, Tensor};
 
@@ -96,7 +96,7 @@ pub fn evaluate(model: &mut LanguageModel, corpus: &Corpus, vocabulary: &Vocabul
 pub fn mean_loss(model: &mut LanguageModel, columns: &Tensor) -> Result<f64> {
     let _guard = tch::no_grad_guard();
     model.eval();
-    let (mut sum, mut steps) = (0.0, 0);
+    let (mut lengths, mut losses) = (Vec::new(), Vec::new());
     let mut state: Option<State> = None;
     let columns = &processes::part(columns, 1)?;
     let count = columns.size()[1];
@@ -104,11 +104,17 @@ pub fn mean_loss(model: &mut LanguageModel, columns: &Tensor) -> Result<f64> {
     for (words, targets) in pieces {
         let (scores, after) = model.forward(&words, state.as_ref())?;
         state = Some(after);
-        let loss = f64::try_from(&cross_entropy(&scores, &targets, Reduction::Mean)?)?;
-        sum += words.size()[0] as f64 * loss;
-        steps += words.size()[0];
+        losses.push(cross_entropy(&scores, &targets, Reduction::Mean)?);
+        lengths.push(words.size()[0]);
     }
-    processes::weighted_mean(sum / steps as f64, count as f64)
+    let losses = read_together::<f32>(&losses)?;
+    processes::weighted_mean(mean_by_step(&lengths, losses.into_iter().map(f64::from)), count as f64)
+}
+
+/// The mean over all steps of pieces with these lengths and mean losses.
+pub fn mean_by_step(lengths: &[i64], losses: impl Iterator<Item = f64>) -> f64 {
+    let sum = lengths.iter().zip(losses).map(|(&steps, loss)| steps as f64 * loss).sum::<f64>();
+    sum / lengths.iter().sum::<i64>() as f64
 }
 
 /// Reads `numbers`, and returns the scores of what may come next, (words,), with the state to go on from.

@@ -7,7 +7,7 @@ use tch::{Reduction, Tensor};
 use torch_ext::optim::{Adam, AdamOptions, Exponential, ExponentialLr, clip_grad_norm_};
 
 use crate::corpus::{Vocabulary, pieces};
-use crate::evaluate::mean_loss;
+use crate::evaluate::{mean_by_step, mean_loss};
 use crate::model::{LanguageModel, State};
 use crate::trained;
 
@@ -110,7 +110,7 @@ fn learn(
 ) -> Result<f64> {
     let parameters = model.named_parameters();
     model.train();
-    let (mut sum, mut steps) = (0.0, 0);
+    let mut lengths = Vec::new();
     let mut state: Option<State> = None;
     for (words, targets) in run.batches_in_order(train_pieces) {
         let (scores, after) = model.forward(&words, state.as_ref())?;
@@ -119,13 +119,13 @@ fn learn(
 
         optimizer.zero_grad()?;
         loss.f_backward()?;
-        let piece_loss = run.average(&loss)?; // and the gradients, if torchrun has started several processes
+        let loss = run.average(&loss)?; // and the gradients, if torchrun has started several processes
         let _norm = clip_grad_norm_(parameters.iter().map(|(_, tensor)| tensor), clip, 2.0)?;
         optimizer.step()?;
 
-        run.record_batch(epoch, piece_loss)?;
-        sum += words.size()[0] as f64 * f64::from(piece_loss);
-        steps += words.size()[0];
+        run.record_batch(epoch, &loss)?;
+        lengths.push(words.size()[0]);
     }
-    Ok(sum / steps as f64)
+    let losses = run.batch_losses()?.iter().map(|&loss| f64::from(loss));
+    Ok(mean_by_step(&lengths, losses))
 }

@@ -1,5 +1,6 @@
 //! One training run: from the arguments to the files in its folder.
 
+mod batch_losses;
 mod saving;
 mod sharing;
 mod validation;
@@ -26,6 +27,7 @@ use crate::loader::ShuffledBatches;
 use crate::losses::Losses;
 use crate::record::{Config, EpochRecord, Summary};
 use crate::run_folder::{self, Before, Intent, RunFolder};
+use crate::unread::Unread;
 use crate::{Lesson, Session, TrainArgs, atomic, device, interrupt, processes, resume, seed};
 
 /// A training run. The loop itself stands in the lesson; the run hands it its epochs and takes its losses.
@@ -58,6 +60,8 @@ pub struct Run {
     config: Json,
     metrics: Option<File>,
     losses: Losses,
+    /// Losses of batches that are not among `losses` yet.
+    unread: Unread,
     kept: Kept,
     keeper: Keeper,
     /// What `--resume` goes on from, until [`Run::begin`] has taken it over.
@@ -136,6 +140,7 @@ impl Run {
             config,
             metrics: None,
             losses: Losses::default(),
+            unread: Unread::of_device(device),
             kept: Kept::default(),
             keeper: Keeper::new(args.checkpoint_every, epochs),
             resumed,
@@ -235,22 +240,6 @@ impl Run {
         self.losses.all()
     }
 
-    /// The losses of this epoch's batches so far: none at its begin, but where a resumed run goes on within it.
-    pub fn batch_losses(&self) -> &[f32] {
-        self.losses.open_batches()
-    }
-
-    /// Takes the loss of a batch; it goes into the epoch's record and the plot.
-    ///
-    /// # Errors
-    /// If the loss is not finite: training is over, the last good parameters are saved.
-    pub fn record_batch(&mut self, epoch: u32, loss: f32) -> Result<()> {
-        self.check_finite(epoch, loss)?;
-        self.losses.push_batch(loss);
-        self.console.progress().batch(self.losses.open_batches().len(), self.batches_in_epoch, loss);
-        Ok(())
-    }
-
     /// Takes the loss of an epoch: a line in `metrics.jsonl`, progress.
     ///
     /// An epoch that Ctrl-C cut short is not recorded.
@@ -277,6 +266,7 @@ impl Run {
         if self.cut_short.get() {
             return Ok(());
         }
+        self.read_batch_losses()?;
         self.check_finite(epoch, loss)?;
         self.check_finite(epoch, valid_loss)?;
         let record = EpochRecord { epoch, loss, extra, batch_losses: self.losses.open_batches() };

@@ -77,8 +77,9 @@ impl Run {
     /// the last epoch, or after Ctrl-C, is on the disk when this returns.
     ///
     /// # Errors
-    /// If a checkpoint cannot be written (the one before it stays), or the last step left a parameter that is no number.
+    /// If a checkpoint cannot be written (the one before it stays), or a loss or, after the last step, a parameter is no number.
     pub fn checkpoint<'a>(&mut self, epoch: u32, learner: impl Into<Learner<'a>>) -> Result<()> {
+        self.read_batch_losses()?;
         let train_seconds = self.train_seconds();
         let interrupted = interrupt::requested();
         self.stopped.set(interrupted);

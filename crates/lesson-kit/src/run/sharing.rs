@@ -9,16 +9,16 @@ use crate::loader::ShuffledBatches;
 use crate::{interrupt, processes};
 
 impl Run {
-    /// After `backward()`: the loss of the batch as a number. Under torchrun each process has computed its share of the batch;
-    /// here their gradients become the means of all, as DistributedDataParallel makes them, and so does the loss.
+    /// After `backward()`: the loss of the batch. Under torchrun each process has computed its share of the batch; here their
+    /// gradients become the means of all, as DistributedDataParallel makes them, and so does the loss.
     ///
     /// # Errors
     /// If a process is lost, or does not come within `--dist-timeout`.
-    pub fn average(&self, loss: &Tensor) -> Result<f32> {
-        let Some(processes) = processes::current() else { return Ok(f32::try_from(loss)?) };
+    pub fn average(&self, loss: &Tensor) -> Result<Tensor> {
+        let Some(processes) = processes::current() else { return Ok(loss.shallow_clone()) };
         let (loss, stop) = processes.average(self.kept.watched(), loss, interrupt::signalled())?;
         interrupt::agree(stop);
-        Ok(loss)
+        Ok(Tensor::from(loss))
     }
 
     /// The batches of the next epoch, or this process's shares of them.

@@ -135,7 +135,7 @@ fn help_shows_every_option_with_its_default() {
         "[default: exact]",
         "[default: libtorch's own choice]",
         "[default: models/some-lesson]",
-        "--resume Go on with the unfinished run in the run folder, to the same bits.",
+        "--resume Go on with the unfinished run in the run folder, to the same bits;",
         "--checkpoint-every <N> Write checkpoint.pt after every Nth epoch",
         "--format <FORMAT> How to write the model: pt (torch.load) or safetensors [default: pt]",
         "--dry-run Do one step of everything and write nothing",

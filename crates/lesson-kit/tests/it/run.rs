@@ -42,9 +42,9 @@ fn json(path: &Path) -> Value {
 fn epoch(run: &mut Run, epoch: u32, losses: &[f32]) -> anyhow::Result<()> {
     let loader = ShuffledBatches::new(losses.len() as i64, 1)?;
     for (_indices, loss) in run.batches(&loader)?.zip(losses) {
-        run.record_batch(epoch, *loss)?;
+        run.record_batch(epoch, &Tensor::from(*loss))?;
     }
-    assert_eq!(run.batch_losses(), losses);
+    assert_eq!(run.batch_losses()?, losses);
     run.record_with(epoch, losses.iter().sum::<f32>() / losses.len() as f32, json!({ "accuracy": 0.5 }))
 }
 
@@ -116,9 +116,9 @@ fn a_batch_whose_loss_is_nan_ends_the_run() {
     let mut optimizer = Sgd::new([&weight], SgdOptions::default()).unwrap();
     run.begin(&[("w".to_owned(), weight.shallow_clone())], &mut optimizer).unwrap();
     epoch(&mut run, 1, &[3.0, 2.0]).unwrap();
-    run.record_batch(2, 1.0).unwrap();
+    run.record_batch(2, &Tensor::from(1f32)).unwrap();
     let _ = weight.fill_(f64::NAN);
-    let message = run.record_batch(2, f32::NAN).unwrap_err().to_string();
+    let message = run.record_batch(2, &Tensor::from(f32::NAN)).unwrap_err().to_string();
     assert!(message.starts_with("the loss is NaN in epoch 2; try a smaller --lr than 0.1\n"), "{message}");
     assert!(message.ends_with("model.pt holds the parameters as they were when epoch 1 was recorded, still good"));
     let archive = fs::read(dir.path().join("model.pt")).unwrap();

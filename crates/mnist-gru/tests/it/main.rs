@@ -4,6 +4,7 @@
 mod backend;
 mod batches;
 mod cli;
+mod cuda;
 mod files;
 mod parity;
 mod predict;

@@ -9,6 +9,7 @@ mod support;
 mod common_modules;
 mod constructor;
 mod cpp_rnn;
+mod cuda;
 mod fused;
 mod fuzz;
 mod grid;

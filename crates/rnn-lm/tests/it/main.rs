@@ -4,6 +4,7 @@
 mod backend;
 mod cli;
 mod corpus;
+mod cuda;
 mod entropy;
 mod markov;
 mod parity;

@@ -3,6 +3,7 @@
 
 mod backend;
 mod cli;
+mod cuda;
 mod gates;
 mod parity;
 mod predict;

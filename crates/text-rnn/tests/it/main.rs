@@ -5,6 +5,7 @@
 mod backend;
 mod cli;
 mod compare;
+mod cuda;
 mod gates;
 mod predict;
 mod resume;

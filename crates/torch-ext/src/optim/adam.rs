@@ -31,7 +31,7 @@ pub struct AdamOptions {
     /// Decay the weights themselves and not by way of the gradient: AdamW (whose default weight decay is 1e-2).
     pub decoupled_weight_decay: bool,
     /// Let one libtorch kernel update everything, as `fused=True` in Python. Its results are those of `fused=True` to the
-    /// bit; from those without they come to differ in the last bit.
+    /// bit; from those without they come to differ in the last bit. Parameters on a GPU are updated so in any case.
     pub fused: bool,
 }
 
@@ -157,7 +157,11 @@ impl Rule for AdamOptions {
     }
 
     fn update_group(&self, params: &mut [Tensor], states: &mut [Option<AdamState>]) -> Result<()> {
-        if self.fused { fused::update_group(self, params, states) } else { exact::update_group(self, params, states) }
+        if self.fused || fused::are_better(params, states) {
+            fused::update_group(self, params, states)
+        } else {
+            exact::update_group(self, params, states)
+        }
     }
 
     fn group(&self) -> Dict {

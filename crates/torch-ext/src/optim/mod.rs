@@ -2,7 +2,8 @@
 //!
 //! tch's own optimizers wrap `torch::optim` of C++, which rounds differently from the Python optimizers (training curves
 //! drift apart from the second step on) and whose state can be neither read nor saved. These follow
-//! `torch/optim/adam.py` and `sgd.py` operation by operation (the single-tensor path, Python's default on a CPU).
+//! `torch/optim/adam.py` and `sgd.py` operation by operation (the single-tensor path, Python's default on a CPU). On a GPU,
+//! where equal bits are nobody's promise, Adam takes libtorch's fused kernel.
 //!
 //! ```
 //! use tch::{Kind, Tensor, Device};

@@ -4,6 +4,7 @@
 
 mod autograd;
 mod clip;
+mod cuda;
 mod dist;
 mod lr_scheduler;
 mod optim;

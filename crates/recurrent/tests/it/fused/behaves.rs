@@ -125,7 +125,7 @@ fn inference_mode() {
                 }
                 let _ = layer.parameter("weight_hh_l1").fill_(0.5);
                 assert!(!same_bits(&expected[0], &layer.forward(&x, None).unwrap()[0]), "a change went unnoticed");
-                let _ = layer.parameter("weight_hh_l1").copy_(&build().parameter("weight_hh_l1"));
+                layer.parameter("weight_hh_l1").copy_(&build().parameter("weight_hh_l1"));
             }
         });
     }

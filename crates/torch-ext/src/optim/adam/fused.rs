@@ -8,6 +8,29 @@ use super::{AdamOptions, AdamState, refuse_sparse};
 use crate::error::{Error, Result};
 use crate::ffi::{self, FusedAdamOptions, FusedAdamSlot};
 
+/// Whether the kernels do the work without being asked for: on a GPU, which takes longer to be told of an operation than to
+/// compute it. (Python's default there, `foreach=True`, is a dozen calls for all parameters; this is one.) Elsewhere, and where
+/// they would refuse what single operations take, the answer is no.
+pub(super) fn are_better(params: &[Tensor], states: &[Option<AdamState>]) -> bool {
+    params.iter().all(|param| param.device().is_cuda())
+        && params.iter().zip(states).all(|(param, state)| fits(param, &param.grad(), state.as_ref()))
+}
+
+/// Whether all tensors lie in memory alike (`check_fast_path_restrictions` of libtorch's ForeachUtils.h).
+fn fits(param: &Tensor, grad: &Tensor, state: Option<&AdamState>) -> bool {
+    let alike = |other: &Tensor| {
+        !other.is_sparse()
+            && (other.kind(), other.size(), other.stride()) == (param.kind(), param.size(), param.stride())
+    };
+    let averages = |state: &AdamState| {
+        alike(&state.exp_avg) && alike(&state.exp_avg_sq) && state.max_exp_avg_sq.as_ref().is_none_or(alike)
+    };
+    !param.is_sparse()
+        && check_is_supported(param).is_ok()
+        && (!grad.defined() || alike(grad))
+        && state.is_none_or(averages)
+}
+
 /// Updates the parameters that have a gradient.
 pub(super) fn update_group(
     options: &AdamOptions,
@@ -59,4 +82,29 @@ fn check_is_supported(param: &Tensor) -> Result<()> {
         "`fused=True` requires all the params to be floating point Tensors of supported devices: ['mps', 'cuda', 'cpu'] \
          but {kind:?} and {device:?}"
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn single_operations_keep_what_the_kernels_would_refuse() {
+        let of = |kind, device| Tensor::zeros([2, 3], (kind, device));
+        let param = of(Kind::Float, Device::Cpu);
+        let state = |exp_avg_sq: Tensor| AdamState { exp_avg_sq, ..AdamState::new(&param, false).unwrap() };
+        let turned = Tensor::zeros([3, 2], (Kind::Float, Device::Cpu)).transpose(0, 1);
+        for (param, grad, state, fit) in [
+            (&param, Tensor::new(), None, true),
+            (&param, param.zeros_like(), Some(state(param.zeros_like())), true),
+            (&param, turned.shallow_clone(), None, false),
+            (&param, param.to_sparse_sparse_dim(2), None, false),
+            (&param, of(Kind::Double, Device::Cpu), None, false),
+            (&param, param.zeros_like(), Some(state(turned.shallow_clone())), false),
+            (&of(Kind::Int64, Device::Cpu), Tensor::new(), None, false),
+        ] {
+            assert_eq!(fits(param, &grad, state.as_ref()), fit, "{param:?} {grad:?}");
+        }
+        assert!(!are_better(&[param], &[None]), "the CPU's bits are those of single operations");
+    }
 }

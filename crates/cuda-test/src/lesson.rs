@@ -1,0 +1,104 @@
+//! What the tests of every lesson ask of `--device cuda`.
+
+use std::path::Path;
+use std::process::Output;
+
+use python_torch::backend::{losses, train};
+use tch::Device;
+
+/// Runs a lesson: its tests' own options and these, which name the device.
+type Lesson<'a> = &'a dyn Fn(&[&str]) -> Output;
+
+/// How far a loss may be from the CPU's, relative, where both begin with the same parameters: a mean of many numbers, each
+/// rounded to f32 (2^-24) some hundred times on its way.
+const FIRST: f64 = 1e-5;
+/// The same after a few epochs, each of which goes on from parameters that differ already.
+const LATER: f64 = 1e-4;
+
+/// What a file of a run says where it was written and read: every tensor is on the CPU.
+const ON_CPU: &str = "
+import sys, torch
+def check(value):
+    if isinstance(value, torch.Tensor):
+        assert value.device.type == 'cpu', value.device
+    elif isinstance(value, dict):
+        [check(item) for item in value.values()]
+    elif isinstance(value, (list, tuple)):
+        [check(item) for item in value]
+for path in sys.argv[1:]:
+    check(torch.load(path, weights_only=True))
+";
+
+/// Asserts that a run on `device` has the losses of one on the CPU, and that what it leaves is scored on the CPU, and read there
+/// by Python.
+///
+/// # Panics
+/// If not.
+pub fn assert_trains(lesson: Lesson<'_>, device: Device, options: &[&str]) {
+    let folder = tempfile::tempdir().unwrap();
+    let [cpu, there] = ["cpu", "there"].map(|name| folder.path().join(name));
+    train(lesson, &cpu, &[options, &["--device", "cpu"]].concat());
+    train(lesson, &there, &[options, &["--device", &name(device)]].concat());
+    assert_close(&losses(&there), &losses(&cpu), 0);
+
+    let files = ["model.pt", "checkpoint.pt"].map(|file| there.join(file).to_str().unwrap().to_owned());
+    for file in &files {
+        let scored = lesson(&["eval", file, "--device", "cpu"]);
+        assert!(scored.status.success(), "{}", String::from_utf8_lossy(&scored.stderr));
+    }
+    python_torch::run("files written on a GPU", ON_CPU, &[&files[0], &files[1]]);
+}
+
+/// Asserts that a run of `first` epochs on one device goes on to `all` on the other, either way round, with the losses of a run
+/// that never left the CPU.
+///
+/// # Panics
+/// If not.
+pub fn assert_moves(lesson: Lesson<'_>, device: Device, options: &[&str], first: u32, all: u32) {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = folder.path().join("whole");
+    train(lesson, &whole, &[options, &["--device", "cpu", "--epochs", &all.to_string()]].concat());
+    let whole = losses(&whole);
+    for (number, (from, to)) in [(Device::Cpu, device), (device, Device::Cpu)].into_iter().enumerate() {
+        let moved = folder.path().join(number.to_string());
+        train(lesson, &moved, &[options, &["--device", &name(from), "--epochs", &first.to_string()]].concat());
+        go_on(lesson, &moved, from, to, all);
+        let equal = if from == Device::Cpu { whole.len() * first as usize / all as usize } else { 0 };
+        assert_close(&losses(&moved), &whole, equal);
+    }
+}
+
+/// Resumes the run in `out`, which began on `from`.
+fn go_on(lesson: Lesson<'_>, out: &Path, from: Device, to: Device, epochs: u32) {
+    let [from, to] = [from, to].map(name);
+    let options = ["--resume", "--epochs", &epochs.to_string(), "--device", &to, "--out", out.to_str().unwrap()];
+    let output = lesson(&options);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert_eq!(said.contains(&format!("began on {from} and goes on on {to}")), from != to, "{said}");
+}
+
+/// The first `equal` losses are the same, the next is close, and the others are not far.
+#[track_caller]
+fn assert_close(there: &[f64], cpu: &[f64], equal: usize) {
+    assert!(there.len() == cpu.len() && cpu.len() > equal, "{} and {} losses", there.len(), cpu.len());
+    for (place, (there, cpu)) in there.iter().zip(cpu).enumerate() {
+        let tolerance = if place < equal {
+            0.0
+        } else if place == equal {
+            FIRST
+        } else {
+            LATER
+        };
+        let apart = (there / cpu - 1.0).abs();
+        assert!(apart <= tolerance, "loss {}: {there}, {cpu} on the CPU: {apart:e} apart", place + 1);
+    }
+}
+
+/// As `--device` takes it.
+fn name(device: Device) -> String {
+    match device {
+        Device::Cuda(index) => format!("cuda:{index}"),
+        _ => "cpu".to_owned(),
+    }
+}

@@ -1,0 +1,37 @@
+//! On a GPU, beside the CPU: a small MNIST of noise.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use cuda_test::lesson::{assert_moves, assert_trains};
+
+use crate::BINARY;
+use crate::support::write_mnist;
+
+/// 12 batches an epoch, in `home`.
+fn mnist_gru(home: &Path) -> impl Fn(&[&str]) -> Output {
+    write_mnist(home, 230, 50);
+    move |options| {
+        let program: &OsStr = BINARY.as_ref();
+        Command::new(program).args(options).args(["--data", "."]).current_dir(home).output().unwrap()
+    }
+}
+
+const OPTIONS: [&str; 4] = ["--batch-size", "20", "--hidden-size", "32"];
+
+#[test]
+fn a_run_has_the_cpus_losses() {
+    cuda_test::alone("cuda::a_run_has_the_cpus_losses", |device| {
+        let home = tempfile::tempdir().unwrap();
+        assert_trains(&mnist_gru(home.path()), device, &[&OPTIONS[..], &["--epochs", "2"]].concat());
+    });
+}
+
+#[test]
+fn a_run_goes_on_elsewhere() {
+    cuda_test::alone("cuda::a_run_goes_on_elsewhere", |device| {
+        let home = tempfile::tempdir().unwrap();
+        assert_moves(&mnist_gru(home.path()), device, &OPTIONS, 1, 2);
+    });
+}

@@ -1,0 +1,35 @@
+//! On a GPU, beside the CPU. Without dropout: each device draws masks of its own.
+
+use std::path::Path;
+use std::process::Output;
+
+use cuda_test::lesson::{assert_moves, assert_trains};
+
+use crate::support::{english, home, rnn_lm};
+
+/// In `home`, which has a small corpus.
+fn lesson(home: &Path) -> impl Fn(&[&str]) -> Output {
+    move |options| rnn_lm(home, &[options, &["--corpus", "corpus.txt"]].concat().join("|"))
+}
+
+const OPTIONS: [&str; 10] =
+    ["--dropout", "0", "--hidden-size", "16", "--batch-size", "4", "--bptt", "10", "--limit", "20"];
+
+#[test]
+fn a_run_has_the_cpus_losses() {
+    cuda_test::alone("cuda::a_run_has_the_cpus_losses", |device| {
+        let home = home(english());
+        for cell in ["rnn", "lstm", "gru"] {
+            let options = [&OPTIONS[..], &["--num-layers", "2", "--epochs", "2", "--cell", cell]].concat();
+            assert_trains(&lesson(home.path()), device, &options);
+        }
+    });
+}
+
+#[test]
+fn a_run_goes_on_elsewhere() {
+    cuda_test::alone("cuda::a_run_goes_on_elsewhere", |device| {
+        let home = home(english());
+        assert_moves(&lesson(home.path()), device, &OPTIONS, 1, 2);
+    });
+}

@@ -1,0 +1,26 @@
+//! On a GPU, beside the CPU.
+
+use std::process::{Command, Output};
+
+use cuda_test::lesson::{assert_moves, assert_trains};
+use python_torch::workspace;
+
+use crate::BINARY;
+
+/// Runs the lesson in the top folder of the workspace, where `data/` is.
+fn stock_lstm(options: &[&str]) -> Output {
+    let program: &std::ffi::OsStr = BINARY.as_ref();
+    Command::new(program).args(options).current_dir(workspace()).output().unwrap()
+}
+
+#[test]
+fn a_run_has_the_cpus_losses() {
+    cuda_test::alone("cuda::a_run_has_the_cpus_losses", |device| {
+        assert_trains(&stock_lstm, device, &["--epochs", "20"]);
+    });
+}
+
+#[test]
+fn a_run_goes_on_elsewhere() {
+    cuda_test::alone("cuda::a_run_goes_on_elsewhere", |device| assert_moves(&stock_lstm, device, &[], 20, 30));
+}
