@@ -11,10 +11,10 @@ all_reduce takes by itself. PROFILE is cargo's: release or dev [release]. The ma
 main() {
     case ${1-} in -h | --help) printf '%s\n' "$usage" && exit ;; esac
     cd -- "$(CDPATH='' dirname -- "${BASH_SOURCE[0]}")/.."
-    local repeats=${1-3} profile=${2-release} programs work lesson steps backend processes repeat
+    local repeats=${1-3} profile=${2-release} programs lesson steps backend processes repeat
     programs=target/${profile/#dev/debug}
     cargo build --quiet "--profile=$profile" -p mnist-gru -p rnn-lm -p torch-ext --bins --example all_reduce
-    work=$(mktemp -d)
+    work=$(mktemp -d) # not local: the trap outlives main
     trap 'rm -rf "$work"' EXIT
     uptime
     for ((repeat = 0; repeat < repeats; repeat++)); do
