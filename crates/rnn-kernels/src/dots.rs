@@ -28,6 +28,8 @@ pub(crate) struct Dots<'a> {
     pub spans: &'a [Span],
     pub c: *mut f32,
     pub c_row: usize,
+    /// To what C holds, or in its place.
+    pub add: bool,
 }
 
 /// Computes C.
@@ -98,7 +100,8 @@ unsafe fn tile<S: Simd, const M: usize, const N: usize>(dots: &Dots<'_>, row: us
         }
         for (i, sums) in sum.iter().enumerate() {
             for (j, sum) in sums.iter().enumerate() {
-                *dots.c.add((row + i) * dots.c_row + column + j) = S::sum(*sum);
+                let c = dots.c.add((row + i) * dots.c_row + column + j);
+                *c = if dots.add { *c + S::sum(*sum) } else { S::sum(*sum) };
             }
         }
     }

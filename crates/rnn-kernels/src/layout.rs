@@ -80,6 +80,12 @@ const TEAM_STEP: usize = 100_000;
 /// Samples of a shard in Rows, at most: its steps stay in the cache.
 const MOST_ROWS: usize = 64;
 
+/// The same where the weights of a layer do not stay in the cache: more rows share what has to be fetched again at each step.
+const MOST_WIDE_ROWS: usize = 128;
+
+/// Numbers of a layer's weights that stay in the second-level cache: 1 MiB.
+const CACHED_WEIGHTS: usize = 1 << 18;
+
 /// Steps times samples of d gates that are added to the sums of the parameters' gradients at a time.
 const CHUNK_ROWS: usize = 144;
 
@@ -146,7 +152,8 @@ impl Layout {
     pub(crate) fn shards(&self, threads: usize) -> Vec<Shard> {
         let (count, size): (usize, _) = match self.arrangement {
             Arrangement::Rows => {
-                let each = self.batch.div_ceil(MOST_ROWS).div_ceil(threads.max(1)); // shards for each thread
+                let most = if self.layer_weights() > CACHED_WEIGHTS { MOST_WIDE_ROWS } else { MOST_ROWS };
+                let each = self.batch.div_ceil(most).div_ceil(threads.max(1)); // shards for each thread
                 ((each * threads).clamp(1, self.batch), None)
             }
             Arrangement::Lanes => (self.batch.div_ceil(self.kernels.panel), Some(self.kernels.panel)),
@@ -171,15 +178,19 @@ impl Layout {
     /// After how many steps of the walk back their d gates can be forgotten: as many as there are unless a thread's sums of
     /// the gradients of the parameters fit into its cache.
     pub(crate) fn chunk(&self, threads: usize) -> usize {
-        let config = &self.config;
-        let inputs: usize =
-            (0..config.num_layers).map(|layer| config.layer_input(layer) + config.hidden_size).max().unwrap_or(0);
-        let sums = config.cell.gates() * config.hidden_size * inputs;
+        let sums = self.layer_weights();
         if self.arrangement == Arrangement::Lanes || sums > CACHED_SUMS || self.needs_team(threads) {
             return self.steps;
         }
         let rows = self.shards(threads).first().map_or(1, |shard| shard.count);
         CHUNK_ROWS.div_ceil(rows).min(self.steps)
+    }
+
+    /// Numbers in the weights of a direction of the layer that has the most.
+    fn layer_weights(&self) -> usize {
+        let config = &self.config;
+        let inputs = (0..config.num_layers).map(|layer| config.layer_input(layer) + config.hidden_size).max();
+        config.cell.gates() * config.hidden_size * inputs.unwrap_or(0)
     }
 
     /// Whether threads had better share the columns of each step than the batch: with fewer sequences than threads, and steps

@@ -2,33 +2,52 @@
 
 use super::{Sums, Task};
 use crate::dots::{Dots, Span};
-use crate::layout::{Seq, Shard};
+use crate::layout::Seq;
 
-/// A part of a sum in Lanes.
-struct Stretch {
-    d_gates: Seq,
-    right: Seq,
-    steps: usize,
-}
+/// Numbers that a sum runs through before it starts at the next rows and columns: what the second-level cache holds.
+const GROUP: usize = 1 << 16;
 
 impl Sums<'_> {
-    /// What to sum up in a shard, in Lanes: for weight_hh the first step's h_prev lies apart.
-    fn stretches(&self, task: &Task, shard: &Shard) -> Vec<Stretch> {
+    /// All that a task sums up, with the d gates from the first row on.
+    fn spans(&self, task: &Task) -> Vec<Span> {
         let (layout, steps) = (self.layout, self.layout.steps);
         let row = task.layer * layout.config.directions() + task.direction;
-        let d_gates = layout.seq(self.gradients.d_gates(row).at(0), layout.gates(), steps, shard);
-        if !task.hidden {
-            return vec![Stretch { d_gates, right: self.activations.input(layout, task.layer, shard), steps }];
+        let mut spans = Vec::new();
+        for shard in layout.shards(1) {
+            let d_gates = layout.seq(self.gradients.d_gates(row).at(0), layout.gates(), steps, &shard);
+            let mut push = |d_gates: Seq, right: Seq, steps| {
+                spans.push(Span {
+                    a: d_gates.at,
+                    a_row: d_gates.row,
+                    a_step: d_gates.step,
+                    b: right.at,
+                    b_row: right.row,
+                    b_step: right.step,
+                    steps,
+                    width: shard.width,
+                });
+            };
+            if !task.hidden {
+                push(d_gates, self.activations.input(layout, task.layer, &shard), steps);
+                continue;
+            }
+            // The first step's h_prev lies apart.
+            let h = self.activations.h(layout, task.layer, task.direction, &shard);
+            let h_0 = self.activations.h_0(layout, row, &shard);
+            let h_0 = Seq { at: h_0.at, step: 0, row: h_0.row };
+            let later = |seq: Seq| seq.offset(seq.step);
+            match task.direction {
+                0 => {
+                    push(d_gates, h_0, 1);
+                    push(later(d_gates), h, steps - 1);
+                }
+                _ => {
+                    push(d_gates.offset((steps - 1) * d_gates.step), h_0, 1);
+                    push(d_gates, later(h), steps - 1);
+                }
+            }
         }
-        let h = self.activations.h(layout, task.layer, task.direction, shard);
-        let h_0 = self.activations.h_0(layout, row, shard);
-        let h_0 = Seq { at: h_0.at, step: 0, row: h_0.row };
-        let later = |seq: Seq| seq.offset(seq.step);
-        let (first, others) = match task.direction {
-            0 => (d_gates, Stretch { d_gates: later(d_gates), right: h, steps: steps - 1 }),
-            _ => (d_gates.offset((steps - 1) * d_gates.step), Stretch { d_gates, right: later(h), steps: steps - 1 }),
-        };
-        vec![Stretch { d_gates: first, right: h_0, steps: 1 }, others]
+        spans
     }
 
     /// `weight[m][n] = sum over steps and lanes of d_gates[m] right[n]`
@@ -36,37 +55,51 @@ impl Sums<'_> {
         static ONES: [f32; 64] = [1.0; 64];
         let layout = self.layout;
         let (features, weight, bias) = self.target(task);
-        for piece in &task.pieces {
-            let mut spans = Vec::new();
-            for shard in layout.shards(1) {
-                for Stretch { d_gates, right, steps } in self.stretches(task, &shard) {
-                    spans.push(Span {
-                        a: d_gates.at.wrapping_add(self.d_gates_of(task, piece, &shard)),
-                        a_row: d_gates.row,
-                        a_step: d_gates.step,
-                        b: right.at,
-                        b_row: right.row,
-                        b_step: right.step,
-                        steps,
-                        width: shard.width,
-                    });
-                }
-            }
-            let (rows, first) = (piece.rows.len(), self.first_row(piece));
-            // SAFETY: the CPU has the instruction set; the rest is the caller's promise.
-            unsafe {
-                if let Some(weight) = weight {
-                    let columns = features.count();
-                    let c = weight.add(first * columns);
-                    (layout.kernels.dots)(&Dots { rows, columns, spans: &spans, c, c_row: columns });
-                }
-                if let Some(bias) = bias {
-                    for span in &mut spans {
-                        (span.b, span.b_row, span.b_step) = (ONES.as_ptr(), 0, 0);
+        let columns = features.count();
+        for (i, group) in groups(&self.spans(task), layout.config.hidden_size + columns).iter().enumerate() {
+            for piece in &task.pieces {
+                let (rows, first) = (piece.rows.len(), self.first_row(piece));
+                let row = self.d_gates_block(task, piece) * layout.config.hidden_size + piece.rows.start;
+                let mut spans: Vec<Span> =
+                    group.iter().map(|span| Span { a: span.a.wrapping_add(row * span.a_row), ..*span }).collect();
+                // SAFETY: the CPU has the instruction set; the rest is the caller's promise.
+                unsafe {
+                    if let Some(weight) = weight {
+                        let c = weight.add(first * columns);
+                        (layout.kernels.dots)(&Dots { rows, columns, spans: &spans, c, c_row: columns, add: i > 0 });
                     }
-                    (layout.kernels.dots)(&Dots { rows, columns: 1, spans: &spans, c: bias.add(first), c_row: 1 });
+                    if let Some(bias) = bias {
+                        for span in &mut spans {
+                            (span.b, span.b_row, span.b_step) = (ONES.as_ptr(), 0, 0);
+                        }
+                        let c = bias.add(first);
+                        (layout.kernels.dots)(&Dots { rows, columns: 1, spans: &spans, c, c_row: 1, add: i > 0 });
+                    }
                 }
             }
         }
     }
+}
+
+/// Cuts spans into groups of [`GROUP`] numbers, where every step has `rows` rows.
+fn groups(spans: &[Span], rows: usize) -> Vec<Vec<Span>> {
+    let mut groups = vec![Vec::new()];
+    let mut room = GROUP;
+    for span in spans {
+        let mut rest = *span;
+        while rest.steps > 0 {
+            let steps = (room / (rows * rest.width)).min(rest.steps);
+            if let Some(group) = groups.last_mut().filter(|_| steps > 0) {
+                group.push(Span { steps, ..rest });
+                room -= steps * rows * rest.width;
+                rest.a = rest.a.wrapping_add(steps * rest.a_step);
+                rest.b = rest.b.wrapping_add(steps * rest.b_step);
+                rest.steps -= steps;
+            } else {
+                groups.push(Vec::new());
+                room = GROUP.max(rows * rest.width);
+            }
+        }
+    }
+    groups
 }

@@ -14,7 +14,7 @@ use crate::backward::Gradients;
 use crate::buffer::Buffer;
 use crate::error::Result;
 use crate::forward::Activations;
-use crate::layout::{Arrangement, Features, Layout, Shard};
+use crate::layout::{Arrangement, Features, Layout};
 use crate::parallel::Parallel;
 pub(crate) use rows::Partial;
 
@@ -144,11 +144,8 @@ impl Sums<'_> {
         piece.gate * self.layout.config.hidden_size + piece.rows.start
     }
 
-    /// From the first d gate of a row of d gates to a piece's.
-    fn d_gates_of(&self, task: &Task, piece: &Piece, shard: &Shard) -> usize {
-        let layout = self.layout;
-        let block = if task.hidden { layout.config.cell.hidden_block(piece.gate) } else { piece.gate };
-        let row = if layout.arrangement == Arrangement::Rows { 1 } else { shard.width };
-        block * layout.group(layout.config.hidden_size, shard) + piece.rows.start * row
+    /// Which block of the d gates a piece lies in.
+    fn d_gates_block(&self, task: &Task, piece: &Piece) -> usize {
+        if task.hidden { self.layout.config.cell.hidden_block(piece.gate) } else { piece.gate }
     }
 }

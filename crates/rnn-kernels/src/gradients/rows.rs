@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{PIECE_ROWS, Sums, TASK_ROWS, Task};
+use super::{PIECE_ROWS, Piece, Sums, TASK_ROWS, Task};
 use crate::buffer::Buffer;
 use crate::cells::Block;
 use crate::error::Result;
@@ -99,7 +99,7 @@ impl Sums<'_> {
             let room = Room { at, width: self.width(layer, hidden), pieces: task.pieces.len() };
             let runs = self.runs(&task, shard, steps.clone(), d_gates);
             // SAFETY: the caller's promise.
-            unsafe { self.accumulate(&task, shard, &runs, room, start) };
+            unsafe { self.accumulate(&task, &runs, room, start) };
         }
     }
 
@@ -167,7 +167,7 @@ impl Sums<'_> {
                 let depth = DEPTH_BLOCK.min(run.depth - first);
                 let part = Run { d_gates: from(run.d_gates), right: from(run.right), depth };
                 // SAFETY: the caller's promise.
-                unsafe { self.accumulate(task, &batch, &[part], room, start) };
+                unsafe { self.accumulate(task, &[part], room, start) };
                 start = Start::Apart;
             }
         }
@@ -176,7 +176,7 @@ impl Sums<'_> {
     }
 
     /// Adds the runs to the sums of all pieces.
-    unsafe fn accumulate(&self, task: &Task, shard: &Shard, runs: &[Run], room: Room, start: Start) {
+    unsafe fn accumulate(&self, task: &Task, runs: &[Run], room: Room, start: Start) {
         static ONE: f32 = 1.0;
         let kernels = self.layout.kernels;
         let (_, weight, bias) = self.target(task);
@@ -190,10 +190,12 @@ impl Sums<'_> {
             // enough; the rest is the caller's promise.
             unsafe { (kernels.gemm)(&Panel { rows, vectors, terms: &terms, c, c_row, start }) };
         };
+        let gate = self.layout.pad(self.layout.config.hidden_size);
+        let d_gates_of = |piece: &Piece| self.d_gates_block(task, piece) * gate + piece.rows.start;
         if weight.is_some() {
             for (column, width) in columns(room.width) {
                 for (i, piece) in task.pieces.iter().enumerate() {
-                    let offset = self.d_gates_of(task, piece, shard);
+                    let offset = d_gates_of(piece);
                     let term = |run: &Run| Term {
                         a: run.d_gates.at.wrapping_add(offset),
                         a_row: 1,
@@ -209,7 +211,7 @@ impl Sums<'_> {
         if bias.is_some() {
             for (i, piece) in task.pieces.iter().enumerate() {
                 for (column, width) in columns(self.layout.pad(piece.rows.len())) {
-                    let offset = self.d_gates_of(task, piece, shard) + column;
+                    let offset = d_gates_of(piece) + column;
                     let ones = |run: &Run| Term {
                         a: &ONE,
                         a_row: 0,
