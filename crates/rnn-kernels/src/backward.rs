@@ -146,7 +146,7 @@ impl<A: Arrange> BackwardPass<'_, A> {
         let activations = &self.activations.layers[layer].directions[direction];
         let order = Order { steps, reverse: direction == 1 };
         let place = Place { layout, layer, shard };
-        let kept = Kept::new(layout, true);
+        let kept = Kept::all(layout);
 
         let h = self.activations.h(layout, layer, direction, shard);
         let gates = layout.seq(activations.gates.at(0), layout.gates(), kept.gates, shard);

@@ -33,14 +33,16 @@ pub(crate) struct Forward {
     pub rows: usize,
     /// A multiple of the number of lanes.
     pub columns: usize,
-    /// In: the sums. Out: the gates, that is, the nonlinearities of the sums.
+    /// Whether the way back will read the gates and tanh(c).
+    pub save: bool,
+    /// In: the sums. Out: the gates, that is, the nonlinearities of the sums, if they are saved.
     pub gates: Block,
     pub gate: usize,
     /// h of the step before.
     pub h_prev: Block,
     /// h of this step, out.
     pub h: Block,
-    /// c of the step before, c of this step and tanh(c), for LSTM.
+    /// c of the step before, c of this step and, if it is saved, tanh(c), for LSTM.
     pub c_prev: Block,
     pub c: Block,
     pub tanh_c: Block,
@@ -131,12 +133,14 @@ pub(crate) unsafe fn lstm_forward<S: Simd>(step: &Forward) {
             let o = sigmoid::<S>(S::load(at.add(3 * gate)));
             let c = S::fma(f, S::load(at!(step.c_prev, row, column)), S::mul(i, g));
             let tanh_c = tanh::<S>(c);
-            S::store(at, i);
-            S::store(at.add(gate), f);
-            S::store(at.add(2 * gate), g);
-            S::store(at.add(3 * gate), o);
+            if step.save {
+                S::store(at, i);
+                S::store(at.add(gate), f);
+                S::store(at.add(2 * gate), g);
+                S::store(at.add(3 * gate), o);
+                S::store(at!(step.tanh_c, row, column), tanh_c);
+            }
             S::store(at!(step.c, row, column), c);
-            S::store(at!(step.tanh_c, row, column), tanh_c);
             S::store(at!(step.h, row, column), S::mul(o, tanh_c));
         });
     }
@@ -180,9 +184,11 @@ pub(crate) unsafe fn gru_forward<S: Simd>(step: &Forward) {
             let z = sigmoid::<S>(S::load(at.add(gate)));
             let n = tanh::<S>(S::fma(r, S::load(at.add(3 * gate)), S::load(at.add(2 * gate))));
             let h_prev = S::load(at!(step.h_prev, row, column));
-            S::store(at, r);
-            S::store(at.add(gate), z);
-            S::store(at.add(2 * gate), n);
+            if step.save {
+                S::store(at, r);
+                S::store(at.add(gate), z);
+                S::store(at.add(2 * gate), n);
+            }
             S::store(at!(step.h, row, column), S::fma(z, S::sub(h_prev, n), n));
         });
     }

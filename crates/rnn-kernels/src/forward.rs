@@ -7,11 +7,11 @@ use crate::buffer::Buffer;
 use crate::cells::{Block, Forward};
 use crate::copy::{Outside, Padding::Repeat};
 use crate::error::Result;
-use crate::layout::{Features, Layout, Seq, Shard};
+use crate::layout::{Arrangement, Features, Layout, Seq, Shard};
 use crate::parallel::Parallel;
 
 /// Rows of gates that are projected at once where they are not kept for the way back.
-const PROJECTED_ROWS: usize = 64;
+const PROJECTED_ROWS: usize = 256;
 
 /// What the way back needs of the way forward.
 pub(crate) struct Activations {
@@ -34,7 +34,7 @@ pub(crate) struct DirectionActivations {
     pub gates: Buffer,
     /// For LSTM: c before every step and after the last, or c alone.
     pub c: Buffer,
-    /// For LSTM: tanh(c) of every step, or of one.
+    /// For LSTM: tanh(c) of every step, or none.
     pub tanh_c: Buffer,
 }
 
@@ -53,20 +53,36 @@ pub(crate) struct Io {
 // SAFETY: threads read disjoint parts, or write disjoint parts, of what the pointers point to.
 unsafe impl Sync for Io {}
 
-/// How long the buffers of gates and of c are: for all steps, or reused.
+/// What the workspace has room for: all that the way back needs, or as little as may be.
 #[derive(Clone, Copy)]
 pub(crate) struct Kept {
+    /// Whether there will be a way back.
+    save: bool,
+    /// A copy of x, and one of the top layer's output; else the caller's are read and written in place.
+    pub x: bool,
+    pub output: bool,
+    /// Steps of gates, of c and of tanh(c): all, or some that are used again, or none.
     pub gates: usize,
     pub c: usize,
     pub tanh_c: usize,
 }
 
 impl Kept {
-    pub(crate) fn new(layout: &Layout, save: bool) -> Kept {
-        if save {
-            Kept { gates: layout.steps, c: layout.steps + 1, tanh_c: layout.steps }
-        } else {
-            Kept { gates: PROJECTED_ROWS.div_ceil(layout.batch).min(layout.steps), c: 1, tanh_c: 1 }
+    pub(crate) fn all(layout: &Layout) -> Kept {
+        let steps = layout.steps;
+        Kept { save: true, x: true, output: true, gates: steps, c: steps + 1, tanh_c: steps }
+    }
+
+    pub(crate) fn least(layout: &Layout, io: &Io) -> Kept {
+        let lanes = layout.arrangement == Arrangement::Lanes;
+        let hidden = layout.config.hidden_size;
+        Kept {
+            save: false,
+            x: lanes || io.x.step != layout.batch * io.x.batch,
+            output: lanes || hidden != layout.pad(hidden),
+            gates: PROJECTED_ROWS.div_ceil(layout.batch).min(layout.steps),
+            c: 1,
+            tanh_c: 0,
         }
     }
 }
@@ -84,15 +100,16 @@ impl Activations {
         };
         let output = || Buffer::new(layout.len(layout.output(), layout.steps));
         let layer = |layer| {
-            let dropped = dropout && layer + 1 < config.num_layers;
+            let top = layer + 1 == config.num_layers;
+            let dropped = dropout && !top;
             Ok(LayerActivations {
-                output: output()?,
+                output: if kept.output || !top { output()? } else { Buffer::new(0)? },
                 dropout: if dropped { Some((output()?, output()?)) } else { None },
                 directions: (0..config.directions()).map(|_| direction()).collect::<Result<_>>()?,
             })
         };
         Ok(Activations {
-            x: Buffer::new(layout.len(layout.input(0), layout.steps))?,
+            x: Buffer::new(if kept.x { layout.len(layout.input(0), layout.steps) } else { 0 })?,
             h_0: Buffer::new(layout.len(layout.state(), config.state_rows()))?,
             layers: (0..config.num_layers).map(layer).collect::<Result<_>>()?,
         })
@@ -176,7 +193,9 @@ impl<A: Arrange> ForwardPass<'_, A> {
         let config = layout.config;
         // SAFETY: the caller's promise; the buffers were made for this layout.
         unsafe {
-            layout.load(io.x, layout.input(0), Repeat, activations.input(layout, 0, shard), layout.steps, shard);
+            if self.kept.x {
+                layout.load(io.x, layout.input(0), Repeat, self.input(0, shard), layout.steps, shard);
+            }
             self.load_state(shard);
             for layer in 0..config.num_layers {
                 for direction in 0..config.directions() {
@@ -186,11 +205,31 @@ impl<A: Arrange> ForwardPass<'_, A> {
                     self.drop_out(layer, mask, dropped, shard);
                 }
             }
-            let top = activations.h(layout, config.num_layers - 1, 0, shard);
-            let features = layout.output();
-            let (step, batch) = (layout.batch * features.count(), features.count());
-            layout.store(top, features, Outside { at: io.output, step, batch }, layout.steps, shard);
+            if self.kept.output {
+                let (top, features) = (self.h(config.num_layers - 1, 0, shard), layout.output());
+                let (step, batch) = (layout.batch * features.count(), features.count());
+                layout.store(top, features, Outside { at: io.output, step, batch }, layout.steps, shard);
+            }
         }
+    }
+
+    /// What `layer` reads.
+    fn input(&self, layer: usize, shard: &Shard) -> Seq {
+        let Outside { at, step, batch } = self.io.x;
+        if layer > 0 || self.kept.x {
+            return self.activations.input(self.layout, layer, shard);
+        }
+        Seq { at: at.wrapping_add(shard.first * batch).cast_mut(), step, row: batch }
+    }
+
+    /// h of every step of a layer and direction.
+    fn h(&self, layer: usize, direction: usize, shard: &Shard) -> Seq {
+        let (layout, row) = (self.layout, self.layout.output().count());
+        if layer + 1 < layout.config.num_layers || self.kept.output {
+            return self.activations.h(layout, layer, direction, shard);
+        }
+        let at = self.io.output.wrapping_add(shard.first * row + direction * layout.config.hidden_size);
+        Seq { at, step: layout.batch * row, row }
     }
 
     /// h and c before the first step; zeros if the caller gave none.
@@ -217,15 +256,15 @@ impl<A: Arrange> ForwardPass<'_, A> {
         let order = Order { steps: layout.steps, reverse: direction == 1 };
         let place = Place { layout, layer, shard };
 
-        let x = self.activations.input(layout, layer, shard);
-        let h = self.activations.h(layout, layer, direction, shard);
+        let x = self.input(layer, shard);
+        let h = self.h(layer, direction, shard);
         let gates = layout.seq(activations.gates.at(0), layout.gates(), kept.gates, shard);
         let c = layout.seq(activations.c.at(0), layout.state(), kept.c, shard);
         let tanh_c = layout.seq(activations.tanh_c.at(0), layout.state(), kept.tanh_c, shard);
         let (rows, columns) = layout.cell(shard);
         let gate = layout.group(config.hidden_size, shard);
         let forward = kernels.forward[config.cell as usize];
-        let c_slots = |i| if kept.c == 1 { (0, 0) } else { order.c_slots(i) };
+        let c_slots = |i| if kept.save { order.c_slots(i) } else { (0, 0) };
 
         // SAFETY: the promise to `run`; the members of a team write different columns.
         unsafe {
@@ -259,13 +298,14 @@ impl<A: Arrange> ForwardPass<'_, A> {
                         forward(&Forward {
                             rows,
                             columns,
+                            save: kept.save,
                             gates: gates.right(first),
                             gate,
                             h_prev: h_prev.right(first),
                             h: h.block(step).right(first),
                             c_prev: c.block(c_prev).right(first),
                             c: c.block(c_next).right(first),
-                            tanh_c: tanh_c.block(if kept.tanh_c == 1 { 0 } else { step }).right(first),
+                            tanh_c: tanh_c.block(step).right(first),
                         });
                     });
                 }

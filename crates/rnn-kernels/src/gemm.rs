@@ -142,9 +142,12 @@ unsafe fn tile<S: Simd, const M: usize, const N: usize>(panel: &Panel<'_>, row: 
                 };
             }
         }
+        let tile = row / M;
         for term in panel.terms {
             let (mut a, mut b) = (term.a.add(row * term.a_row), term.b);
+            let ahead = if tile < N { term.depth * term.b_row + tile * S::LANES } else { 0 };
             for _ in 0..term.depth {
+                S::prefetch(b.wrapping_add(ahead));
                 let mut right = [S::splat(0.0); N];
                 for (j, right) in right.iter_mut().enumerate() {
                     *right = S::load(b.add(j * S::LANES));

@@ -77,6 +77,8 @@ const NARROW: usize = 32;
 /// Weights of a step, in numbers, from which on threads share its columns.
 const TEAM_STEP: usize = 100_000;
 
+const TEAM_ROWS: usize = 16;
+
 /// Samples of a shard in Rows, at most: its steps stay in the cache.
 const MOST_ROWS: usize = 64;
 
@@ -85,6 +87,9 @@ const MOST_WIDE_ROWS: usize = 128;
 
 /// Numbers of a layer's weights that stay in the second-level cache: 1 MiB.
 const CACHED_WEIGHTS: usize = 1 << 18;
+
+/// Shards in Lanes, at least, if every one has a whole vector. The number of threads is not asked: shards are sums apart.
+const LEAST_SHARDS: usize = 2;
 
 /// Steps times samples of d gates that are added to the sums of the parameters' gradients at a time.
 const CHUNK_ROWS: usize = 144;
@@ -156,7 +161,10 @@ impl Layout {
                 let each = self.batch.div_ceil(most).div_ceil(threads.max(1)); // shards for each thread
                 ((each * threads).clamp(1, self.batch), None)
             }
-            Arrangement::Lanes => (self.batch.div_ceil(self.kernels.panel), Some(self.kernels.panel)),
+            Arrangement::Lanes => {
+                let size = self.pad(self.batch.div_ceil(LEAST_SHARDS)).min(self.kernels.panel);
+                (self.batch.div_ceil(size), Some(size))
+            }
         };
         let cut = |i: usize| size.map_or(self.batch * i / count, |size| (size * i).min(self.batch));
         (0..count)
@@ -197,7 +205,9 @@ impl Layout {
     /// that are worth waiting for each other.
     pub(crate) fn needs_team(&self, threads: usize) -> bool {
         let step = self.config.cell.gates() * self.config.hidden_size * self.config.hidden_size;
-        self.arrangement == Arrangement::Rows && threads > 1 && self.batch < threads && step >= TEAM_STEP
+        let few = self.batch < threads && step >= TEAM_STEP;
+        let wide = self.batch < TEAM_ROWS * threads && step > CACHED_WEIGHTS;
+        self.arrangement == Arrangement::Rows && threads > 1 && (few || wide)
     }
 
     /// The batch in one piece, in Rows.

@@ -125,7 +125,7 @@ impl Network {
             return Err(Error::OtherWeights);
         }
         let io = forward_io(&self.config, input, output)?;
-        let kept = Kept::new(&layout, save);
+        let kept = if save { Kept::all(&layout) } else { Kept::least(&layout, &io) };
         let activations = Activations::new(&layout, kept, !input.dropout.is_empty())?;
         match &weights.matrices {
             Matrices::Rows(weights) => {

@@ -14,8 +14,13 @@ impl Simd for Avx512 {
 
     const LANES: usize = 16;
     const TILE_VECTORS: usize = 4;
-    const TILE_ROWS: [usize; 4] = [12, 12, 8, 6];
+    const TILE_ROWS: [usize; 4] = [8, 8, 8, 6];
     const DOTS: (usize, usize) = (3, 5);
+
+    #[inline(always)]
+    unsafe fn prefetch(at: *const f32) {
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
+    }
 
     #[inline(always)]
     unsafe fn splat(x: f32) -> __m512 {

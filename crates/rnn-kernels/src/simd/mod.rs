@@ -33,11 +33,16 @@ pub(crate) trait Simd: Copy {
     /// Vectors in the widest tile of a matrix product.
     const TILE_VECTORS: usize;
 
-    /// Rows of a tile that is 1, 2, 3, .. vectors wide: as many as there are registers for.
+    /// Rows of a tile that is 1, 2, 3, .. vectors wide: as many as there are registers for, for its sums and for the
+    /// addresses of its rows.
     const TILE_ROWS: [usize; 4];
 
     /// Rows and columns of a tile of inner products.
     const DOTS: (usize, usize);
+
+    /// Asks for a cache line that will be read soon; any address will do.
+    #[inline(always)]
+    unsafe fn prefetch(_at: *const f32) {}
 
     unsafe fn splat(x: f32) -> Self::V;
     unsafe fn load(at: *const f32) -> Self::V;
