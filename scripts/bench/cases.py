@@ -49,6 +49,7 @@ def measure(works, options, path, budget, peers=()):
             longest = [0.0] * len(works)
             for round_ in range(1, options.rounds + 1):
                 workers = turns.start(threads, peers)
+                turns.alternate(workers, works[0], threads, budget=0, short=False)  # none still starts while another is timed
                 for number, work in enumerate(works):
                     if round_ > 2 and longest[number] > LONG:
                         continue

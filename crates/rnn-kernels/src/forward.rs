@@ -163,7 +163,7 @@ pub(crate) struct Team<'a>(pub Option<&'a dyn Parallel>);
 impl Team<'_> {
     /// Calls `work` with the panels of h's columns, shared out.
     pub(crate) fn split(self, layout: &Layout, work: impl Fn(Range<usize>) + Sync) {
-        let panels = layout.pad(layout.config.hidden_size).div_ceil(layout.kernels.panel);
+        let panels = layout.panels();
         match self.0 {
             None => work(0..panels),
             Some(pool) => {

@@ -74,9 +74,10 @@ pub(crate) enum Arrangement {
 /// The widest hidden size for which Lanes is quicker than Rows.
 const NARROW: usize = 32;
 
-/// Weights of a step, in numbers, from which on threads share its columns.
+/// Numbers in W_hh from which on threads that have no sequence of their own share the columns of a step.
 const TEAM_STEP: usize = 100_000;
 
+/// Samples for each thread below which threads share the columns of a step whose W_hh does not stay in the cache: their parts of it do.
 const TEAM_ROWS: usize = 16;
 
 /// Samples of a shard in Rows, at most: its steps stay in the cache.
@@ -88,7 +89,8 @@ const MOST_WIDE_ROWS: usize = 128;
 /// Numbers of a layer's weights that stay in the second-level cache: 1 MiB.
 const CACHED_WEIGHTS: usize = 1 << 18;
 
-/// Shards in Lanes, at least, if every one has a whole vector. The number of threads is not asked: shards are sums apart.
+/// Shards in Lanes, at least, if every one has a whole vector. The number of threads must not change the bits of the sums over
+/// shards, so it is not asked.
 const LEAST_SHARDS: usize = 2;
 
 /// Steps times samples of d gates that are added to the sums of the parameters' gradients at a time.
@@ -201,13 +203,18 @@ impl Layout {
         config.cell.gates() * config.hidden_size * inputs.unwrap_or(0)
     }
 
-    /// Whether threads had better share the columns of each step than the batch: with fewer sequences than threads, and steps
-    /// that are worth waiting for each other.
+    /// Whether threads had better share the columns of each step than the batch: with few sequences, and steps that are worth
+    /// waiting for each other.
     pub(crate) fn needs_team(&self, threads: usize) -> bool {
         let step = self.config.cell.gates() * self.config.hidden_size * self.config.hidden_size;
         let few = self.batch < threads && step >= TEAM_STEP;
-        let wide = self.batch < TEAM_ROWS * threads && step > CACHED_WEIGHTS;
+        let wide = self.batch < TEAM_ROWS * threads && step > CACHED_WEIGHTS && threads <= self.panels();
         self.arrangement == Arrangement::Rows && threads > 1 && (few || wide)
+    }
+
+    /// Panels of h's columns.
+    pub(crate) fn panels(&self) -> usize {
+        self.pad(self.config.hidden_size).div_ceil(self.kernels.panel)
     }
 
     /// The batch in one piece, in Rows.
