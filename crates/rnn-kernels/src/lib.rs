@@ -39,10 +39,13 @@
 //! # What makes them quick
 //! - A sequence is one call. Its pieces of the batch run through all steps and layers without waiting for each other; the
 //!   weights are put in order once.
+//! - Where a few sequences meet weights that are larger than a core's cache, threads share the columns of each step instead, and
+//!   each keeps its part.
 //! - The products of a step leave their sums in the cache, and the gates follow at once, in one pass.
 //! - The gradients of the weights are products over many steps at a time: added up by each thread while it walks back, where
 //!   they fit into its cache; else over all steps, once the walk is over.
 //! - Two arrangements in memory (layout.rs): features along the vectors, or samples, for networks too narrow to fill one.
+//! - Without a way back x is read and the output written where the caller has them, if they lie as the kernels want them.
 //! - Workspace is kept for the next call (buffer.rs), 256 MiB at most.
 //!
 //! # Which numbers
