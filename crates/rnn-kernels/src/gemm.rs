@@ -142,7 +142,7 @@ unsafe fn tile<S: Simd, const M: usize, const N: usize>(panel: &Panel<'_>, row: 
                 };
             }
         }
-        let tile = row / M;
+        let tile = row / M; // the first tiles ask, each for a line of every row, for what comes next in B
         for term in panel.terms {
             let (mut a, mut b) = (term.a.add(row * term.a_row), term.b);
             let ahead = if tile < N { term.depth * term.b_row + tile * S::LANES } else { 0 };
