@@ -51,7 +51,7 @@ fn train(cli: Cli) -> anyhow::Result<()> {
         let noise = Tensor::f_randn([5, 1], tch::kind::FLOAT_CPU)?.f_mul_scalar(0.1)?.f_to_device(run.device())?;
         let loss = line.forward(&x)?.f_mse_loss(&y.f_add(&noise)?, tch::Reduction::Mean)?;
         optimizer.zero_grad()?;
-        loss.f_backward()?;
+        torch_ext::autograd::backward(&loss)?;
         optimizer.step()?;
         scheduler.step(&mut optimizer);
 

@@ -65,11 +65,6 @@ impl MnistNn {
         Ok(self.gru.set_backend(backend.name().parse()?)?)
     }
 
-    /// Whether the fused backend computes the GRU.
-    pub fn is_fused(&self) -> bool {
-        self.gru.backend() == recurrent::Backend::Fused
-    }
-
     /// How many recurrent layers are stacked.
     pub fn num_layers(&self) -> usize {
         self.gru.num_layers() as usize

@@ -4,6 +4,7 @@ use anyhow::Result;
 use lesson_kit::loader::ShuffledBatches;
 use lesson_kit::{Run, cross_entropy};
 use tch::Reduction;
+use torch_ext::autograd::backward;
 use torch_ext::optim::{Adam, AdamOptions};
 
 use crate::data::TensorDataset;
@@ -23,7 +24,7 @@ pub fn train(
     lr: f64,
 ) -> Result<()> {
     let parameters = model.named_parameters();
-    let options = AdamOptions { lr, fused: model.is_fused(), ..AdamOptions::default() };
+    let options = AdamOptions { lr, ..AdamOptions::default() };
     let mut optimizer = Adam::new(parameters.iter().map(|(_, tensor)| tensor), options)?;
     run.begin(&parameters, &mut optimizer)?;
 
@@ -36,7 +37,7 @@ pub fn train(
             let loss = cross_entropy(&outputs, &targets, Reduction::Mean)?;
 
             optimizer.zero_grad()?;
-            loss.f_backward()?;
+            backward(&loss)?;
             let loss = run.average(&loss)?; // and the gradients, if torchrun has started several processes
             run.record_batch(epoch, &loss)?;
             optimizer.step()?;

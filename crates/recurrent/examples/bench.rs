@@ -15,7 +15,7 @@ use recurrent::{Backend, GruConfig, LstmConfig, Recurrent, RnnConfig};
 use serde::{Deserialize, Serialize};
 use tch::nn::{Path, VarStore};
 use tch::{Device, Kind, Reduction, Tensor};
-use torch_ext::autograd::inference_mode;
+use torch_ext::autograd::{backward, inference_mode};
 use torch_ext::optim::{Adam, AdamOptions};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -132,7 +132,7 @@ impl Bench {
         };
         let input = Tensor::f_randn(shape, (Kind::Float, Device::Cpu))?;
         let targets = Tensor::f_randint(work.classes.unwrap_or(1), [work.batch], (Kind::Int64, Device::Cpu))?;
-        let options = AdamOptions { lr: 0.01, fused: backend == Backend::Fused, ..AdamOptions::default() };
+        let options = AdamOptions { lr: 0.01, ..AdamOptions::default() };
         let optimizer = Adam::new(vs.trainable_variables(), options)?;
         let mut bench = Bench { work, forward, head, input, targets, optimizer, value: 0.0 };
         bench.value = bench.guarded(|bench| Ok(f64::try_from(bench.call()?.f_mean(Kind::Double)?)?))?;
@@ -176,13 +176,13 @@ impl Bench {
         match self.work.task {
             Task::Forward => Ok(output),
             Task::Backward => {
-                output.f_sum(Kind::Float)?.f_backward()?;
+                backward(&output.f_sum(Kind::Float)?)?;
                 Ok(output.f_detach()?)
             }
             Task::Step => {
                 let loss = output.f_cross_entropy_loss::<Tensor>(&self.targets, None, Reduction::Mean, -100, 0.0)?;
                 self.optimizer.zero_grad()?;
-                loss.f_backward()?;
+                backward(&loss)?;
                 self.optimizer.step()?;
                 Ok(loss.f_detach()?)
             }

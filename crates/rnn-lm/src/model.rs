@@ -125,16 +125,6 @@ impl LanguageModel {
         Ok(())
     }
 
-    /// Whether the fused backend computes the recurrent layer.
-    pub fn is_fused(&self) -> bool {
-        let backend = match &self.rnn {
-            Layer::Rnn(rnn) => rnn.backend(),
-            Layer::Lstm(lstm) => lstm.backend(),
-            Layer::Gru(gru) => gru.backend(),
-        };
-        backend == recurrent::Backend::Fused
-    }
-
     /// Training mode: dropout is on.
     pub fn train(&mut self) {
         self.training = true;

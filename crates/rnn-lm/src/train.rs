@@ -4,6 +4,7 @@ use anyhow::Result;
 use lesson_kit::{Run, cross_entropy, metrics};
 use serde::Serialize;
 use tch::{Reduction, Tensor};
+use torch_ext::autograd::backward;
 use torch_ext::optim::{Adam, AdamOptions, Exponential, ExponentialLr, clip_grad_norm_};
 
 use crate::corpus::{Vocabulary, pieces};
@@ -62,7 +63,7 @@ pub fn train(
     let &Options { lr, lr_decay, clip, bptt, limit } = options;
     let parameters = model.named_parameters();
     let tensors = parameters.iter().map(|(_, tensor)| tensor);
-    let adam = AdamOptions { lr, fused: model.is_fused(), ..AdamOptions::default() };
+    let adam = AdamOptions { lr, ..AdamOptions::default() };
     let mut optimizer = Adam::new(tensors, adam)?;
     let mut scheduler = ExponentialLr::new(&mut optimizer, Exponential { gamma: lr_decay })?;
     run.begin(&parameters, (&mut optimizer, &mut scheduler))?;
@@ -118,7 +119,7 @@ fn learn(
         let loss = cross_entropy(&scores, &targets, Reduction::Mean)?;
 
         optimizer.zero_grad()?;
-        loss.f_backward()?;
+        backward(&loss)?;
         let loss = run.average(&loss)?; // and the gradients, if torchrun has started several processes
         let _norm = clip_grad_norm_(parameters.iter().map(|(_, tensor)| tensor), clip, 2.0)?;
         optimizer.step()?;

@@ -58,11 +58,6 @@ impl StockRnn {
         Ok(self.rnn.set_backend(backend.name().parse()?)?)
     }
 
-    /// Whether the fused backend computes the LSTM.
-    pub fn is_fused(&self) -> bool {
-        self.rnn.backend() == recurrent::Backend::Fused
-    }
-
     /// The recurrent layer.
     pub fn rnn(&self) -> &Lstm {
         &self.rnn

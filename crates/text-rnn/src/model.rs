@@ -57,11 +57,6 @@ impl TextRnn {
         Ok(self.rnn.set_backend(backend.name().parse()?)?)
     }
 
-    /// Whether the fused backend computes the RNN.
-    pub fn is_fused(&self) -> bool {
-        self.rnn.backend() == recurrent::Backend::Fused
-    }
-
     /// The recurrent layer.
     pub fn rnn(&self) -> &Rnn {
         &self.rnn

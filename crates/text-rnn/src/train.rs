@@ -3,6 +3,7 @@
 use anyhow::Result;
 use lesson_kit::{Run, cross_entropy};
 use tch::Reduction;
+use torch_ext::autograd::backward;
 use torch_ext::optim::{Adam, AdamOptions};
 
 use crate::data::Batch;
@@ -14,7 +15,7 @@ use crate::model::TextRnn;
 /// If the loss is no longer a number, or a record cannot be written.
 pub fn train(run: &mut Run, model: &TextRnn, batch: &Batch, lr: f64) -> Result<()> {
     let parameters = model.named_parameters();
-    let options = AdamOptions { lr, fused: model.is_fused(), ..AdamOptions::default() };
+    let options = AdamOptions { lr, ..AdamOptions::default() };
     let mut optimizer = Adam::new(parameters.iter().map(|(_, tensor)| tensor), options)?;
     run.begin(&parameters, &mut optimizer)?;
 
@@ -30,7 +31,7 @@ pub fn train(run: &mut Run, model: &TextRnn, batch: &Batch, lr: f64) -> Result<(
         run.record(epoch, cost)?;
 
         optimizer.zero_grad()?;
-        loss.f_backward()?;
+        backward(&loss)?;
         optimizer.step()?;
         run.checkpoint(epoch, &optimizer)?;
     }

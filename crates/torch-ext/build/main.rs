@@ -29,6 +29,7 @@ fn main() {
         return;
     }
     dist.file("csrc/dist.cpp").compile("torch_ext_dist");
-    let files = ["autograd", "optim", "parallel", "rng", "slices", "system"].map(|name| format!("csrc/{name}.cpp"));
+    let files =
+        ["autograd", "optim", "parallel", "rng", "slices", "system", "walk"].map(|name| format!("csrc/{name}.cpp"));
     shim.files(files).compile("torch_ext_shim");
 }

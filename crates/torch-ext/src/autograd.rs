@@ -21,7 +21,7 @@
 //!
 //! # fn main() -> torch_ext::Result<()> {
 //! let x = Tensor::from_slice(&[1f32, 2., 3.]).set_requires_grad(true);
-//! (square(&x)? * 10.0).sum(Kind::Float).f_backward()?;
+//! autograd::backward(&(square(&x)? * 10.0).sum(Kind::Float))?;
 //! assert_eq!(x.grad(), Tensor::from_slice(&[20f32, 40., 60.]));
 //! # Ok(()) }
 //! ```
@@ -37,7 +37,7 @@
 //! `retain_graph` it runs again in the next walk; otherwise it is dropped, with all that it holds, as soon as it has run,
 //! and a second walk is torch's own error ("Trying to backward through the graph a second time ..").
 //!
-//! An `Err` of the closure ends the walk and arrives, word for word, in the `Err` of `f_backward` or `f_run_backward`; so
+//! An `Err` of the closure ends the walk and arrives, word for word, in the `Err` of [`backward`] or `f_run_backward`; so
 //! does a panic, with its message. Second derivatives do not exist: under `create_graph` the gradients are right, and
 //! differentiating them is an error.
 
@@ -59,6 +59,31 @@ pub fn is_recording(inputs: &[&Tensor]) -> bool {
     let inputs = pointers(inputs.iter().copied());
     // SAFETY: every pointer is that of a living tensor, and the length is the vector's own.
     unsafe { ffi::te_is_recording(inputs.as_ptr(), inputs.len()) }
+}
+
+/// Gradients of `loss`, a scalar, for every leaf below it: `loss.backward()`, whose results it has to the bit, in less time.
+///
+/// libtorch's engine sets up and restores the state of a thread around every node of a graph (dispatch, autocast, hooks,
+/// profiler: some 12,000 instructions), which in a small network is more than the nodes compute. Here the calling thread, whose
+/// state is what it should be, calls one node after the other, in the engine's order. Where a node needs more than that (it has a hook, or a
+/// gradient on a GPU; anomaly mode is on) the engine walks as ever. The graph is released; with `retain_graph` or for single
+/// gradients there is [`Tensor::f_run_backward`].
+///
+/// ```
+/// use tch::{Kind, Tensor};
+///
+/// # fn main() -> torch_ext::Result<()> {
+/// let x = Tensor::from_slice(&[1f32, 2.]).set_requires_grad(true);
+/// torch_ext::autograd::backward(&x.f_square()?.f_sum(Kind::Float)?)?;
+/// assert_eq!(x.grad(), Tensor::from_slice(&[2f32, 4.]));
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+/// Torch's own: if `loss` is no scalar or requires no gradient, the graph has been walked before, or a node fails.
+pub fn backward(loss: &Tensor) -> Result<(), Error> {
+    // SAFETY: the pointer is that of a living tensor, and the message comes from the shim.
+    unsafe { ffi::check(ffi::te_backward(loss.as_ptr())) }
 }
 
 /// Runs `f` in inference mode (`torch.inference_mode()`): nothing is recorded, as under [`tch::no_grad`], and the tensors made

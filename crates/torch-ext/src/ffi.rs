@@ -35,6 +35,7 @@ unsafe extern "C" {
     pub(crate) fn te_is_recording(inputs: *const *const C_tensor, n: usize) -> bool;
     pub(crate) fn te_inference_mode_enter() -> *mut c_void;
     pub(crate) fn te_inference_mode_leave(mode: *mut c_void);
+    pub(crate) fn te_backward(loss: *const C_tensor) -> *mut c_char;
     pub(crate) fn te_version(tensor: *const C_tensor) -> i64;
     pub(crate) fn te_record(
         name: *const c_char,

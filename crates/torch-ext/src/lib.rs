@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | [`optim`] | optimizers whose arithmetic is PyTorch's to the bit and whose state is in reach | `torch.optim` |
 //! | [`StateDict`] | a model's tensors by name, to and from `.pt` and safetensors files | `Module.state_dict()` |
-//! | [`autograd`] | operations whose backward is a Rust closure; inference mode | `torch.autograd.Function`, `torch.inference_mode` |
+//! | [`autograd`] | operations whose backward is a Rust closure; `backward` with less overhead; inference mode | `torch.autograd.Function`, `torch.autograd.backward`, `torch.inference_mode` |
 //! | [`parallel`] | Rust code on libtorch's own threads | `at::parallel_for` |
 //! | [`dist`] | a group of processes, on one machine or many, that add up their tensors | `torch.distributed` |
 //! | [`rng`] | the default CPU generator's state, permutations from a seed | `torch.get_rng_state`, `torch.randperm` |

@@ -3,6 +3,7 @@
 #![allow(clippy::panic, clippy::unwrap_used)] // helpers of tests are tests, which clippy does not see
 
 mod autograd;
+mod backward;
 mod clip;
 mod cuda;
 mod dist;
