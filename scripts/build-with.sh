@@ -6,8 +6,9 @@ usage="Usage: scripts/build-with.sh TORCH_FOLDER [CARGO ARGUMENTS]
 
 Builds against the libtorch in TORCH_FOLDER, the folder 'torch' of a Python that has torch 2.13.0 or 2.11.0, with the tch that
 binds it. CARGO ARGUMENTS are 'build --release --workspace' if none are given. The sources are copied to target/with/VERSION
-first: neither Cargo.lock nor target/debug and target/release of this folder change. The programs end up in
-target/with/VERSION/target/release, unless CARGO_TARGET_DIR says otherwise."
+first: neither Cargo.lock nor target/debug and target/release of this folder change. Of an earlier copy only target stays, and
+models and data, where programs write. The programs end up in target/with/VERSION/target/release, unless CARGO_TARGET_DIR says
+otherwise."
 
 main() {
     case ${1-} in
@@ -27,12 +28,24 @@ main() {
 
     copy=target/with/$version
     mkdir -p "$copy"
-    git ls-files --cached --others --exclude-standard | grep -vx Cargo.lock | tar -cf - -T - | tar -xf - -C "$copy"
-    [ -f "$copy/Cargo.lock" ] || cp Cargo.lock "$copy/Cargo.lock"
+    [ ! -f "$copy/Cargo.lock" ] || mv "$copy/Cargo.lock" "$copy.lock"
+    find "$copy" -mindepth 1 -maxdepth 1 ! -name target ! -name models ! -name data -exec rm -rf {} +
+    sources | tar -cf - --null -T - | tar -xf - -C "$copy"
+    # Cargo looks at the times of files and of folders: what has not changed keeps them, and is not built again.
+    find crates -type d -exec touch -c -r {} "$copy/{}" \;
     cd -- "$copy"
     cargo update --quiet --precise "$tch.0" tch
     cargo update --quiet --precise "$tch.0" torch-sys
+    ! cmp -s "../$version.lock" Cargo.lock || mv "../$version.lock" Cargo.lock
     LIBTORCH=$torch exec cargo "$@"
+}
+
+# What git tracks or would, each name ended by a NUL; not what was deleted and is still in git's index.
+sources() {
+    local file
+    git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' file; do
+        [ ! -e "$file" ] || printf '%s\0' "$file"
+    done
 }
 
 die() {

@@ -10,12 +10,13 @@ and the notebooks that they need. A machine that has a Python with the same torc
   OUT/run-gpu-checks.sh
 
   --torch VERSION      2.13.0, the default, or 2.11.0
-  --torch-folder DIR   the libtorch in DIR, the folder 'torch' of a Python; then nothing is downloaded
+  --torch-folder DIR   the libtorch in DIR, the folder 'torch' of a Python; then no torch is downloaded
   --help               this text
 
-An OUT that an earlier run made is replaced. Without --torch-folder the libtorch is .libtorch if that is the VERSION asked for;
-otherwise pip fetches PyPI's torch into target/torch/VERSION (about 540 MB to download). scripts/build-with.sh builds in
-target/with/VERSION. Both are kept: a second run is quick.
+OUT is outside this repository; one that an earlier run made is replaced. Without --torch-folder the libtorch is .libtorch if
+that is the VERSION asked for; otherwise pip fetches PyPI's torch into target/torch/VERSION (about 540 MB to download).
+scripts/build-with.sh builds in target/with/VERSION. Both are kept: a second run is quick. Whatever the options, Cargo asks the
+network for its index and for crates that are not here yet, and scripts/fetch-data.sh for data that are not.
 
 Environment:
   PYTHON    the Python whose pip fetches torch, instead of .venv's or the first python3; torch needs 3.10 to 3.14"
@@ -37,11 +38,12 @@ main() {
     out=$(absolute "$out")
     [ -z "$torch" ] || torch=$(absolute "$torch")
     cd -- "$(CDPATH='' dirname -- "${BASH_SOURCE[0]}")/.."
+    find_python
+    refuse_inside "$out"
     if [ -e "$out" ] && [ ! -f "$out/bundle.json" ]; then
         die "$out is there and is no bundle: name a new folder, or move it away"
     fi
     command -v objdump > /dev/null || die 'strip and objdump are missing: install binutils'
-    find_python
     if [ -n "$torch" ]; then
         [ -f "$torch/version.py" ] || die "$torch has no version.py: it is no torch folder of a Python"
     else
@@ -70,6 +72,16 @@ absolute() {
     case $1 in
         /*) printf '%s' "${1%/}" ;;
         *) printf '%s' "$PWD/${1%/}" ;;
+    esac
+}
+
+# What lies in the repository is copied with the sources, an earlier bundle too.
+refuse_inside() {
+    local real
+    real=$("$python" -c 'import os, sys; print(os.path.realpath(sys.argv[1]))' "$1")
+    case $real/ in
+        "$(pwd -P)"/*) die "$1 is inside this repository: name a folder outside it, such as
+  scripts/bundle.sh ${version:+--torch $version }${torch:+--torch-folder $torch }/tmp/${1##*/}" ;;
     esac
 }
 

@@ -6,8 +6,8 @@ usage="Usage: run-gpu-checks.sh [OPTIONS]
 
 Runs what scripts/bundle.sh has put into this folder, on a machine that has a Python with the torch that it was built for. Neither
 Rust nor a network is needed: it runs doctor and the tests, trains text-rnn, stock-lstm and mnist-gru, times them beside PyTorch
-eager on the same device, and writes report.txt into this folder. The exit code is 0 if every check passed, 1 if one failed,
-and 2 if nothing could be run.
+eager on the same device, and writes report.txt into this folder. The exit code is 0 if every check passed, 1 if one failed (on a
+GPU also if a lesson's loop is slower than PyTorch's), and 2 if nothing could be run, or nothing but doctor for want of a GPU.
 
   --python PATH    the Python that has torch, instead of \$PYTHON or the first python3
   --device DEVICE  cuda, the default, cuda:N, or cpu for a machine without a GPU: then tests that want one say 'skipped'

@@ -38,19 +38,20 @@ pub(crate) struct Dots<'a> {
 /// The CPU has the instruction set `S`; all pointers reach as far as the sizes say; C overlaps no A and no B.
 #[inline(always)]
 pub(crate) unsafe fn dots<S: Simd>(dots: &Dots<'_>) {
+    let count = dots.rows.div_ceil(S::DOTS.0);
     let mut row = 0;
-    while row < dots.rows {
-        let height = (dots.rows - row).min(S::DOTS.0);
+    for i in 0..count {
+        let end = dots.rows * (i + 1) / count; // 10 rows are 2, 3, 2 and 3: a tile of one row loads more than it multiplies
         // SAFETY: the rows exist, and the caller's promise.
         unsafe {
-            match height {
+            match end - row {
                 1 => row_of_tiles::<S, 1>(dots, row),
                 2 => row_of_tiles::<S, 2>(dots, row),
                 3 => row_of_tiles::<S, 3>(dots, row),
                 _ => row_of_tiles::<S, 4>(dots, row),
             }
         }
-        row += height;
+        row = end;
     }
 }
 

@@ -11,8 +11,9 @@ LESSONS = ["text-rnn", "stock-lstm", "mnist-gru"]
 TIMED = {
     "text-rnn": ["--epochs=2000"],
     "stock-lstm": ["--epochs=2000"],
-    "mnist-gru": ["--epochs=1", "--limit=200"],
+    "mnist-gru": ["--epochs=1", "--limit=600"],  # the whole epoch
 }
+TIMED_ON_CPU = {**TIMED, "mnist-gru": ["--epochs=1", "--limit=200"]}
 
 # How far our first loss may be from PyTorch's: cuDNN rounds to TF32.
 FIRST_LOSS = 2e-3
@@ -28,7 +29,8 @@ def train(runner, lesson):
 
 
 def time(runner, rounds, report):
-    """Times the loop of every lesson and of its notebook in turns."""
+    """Times the loop of every lesson and of its notebook in turns. On a GPU ours has to be as fast; a CPU's ratio is only told."""
+    timed, demanded = (TIMED_ON_CPU, None) if runner.device == "cpu" else (TIMED, 1.0)
     for lesson in LESSONS:
         seconds = {"ours": [], "PyTorch": []}
         firsts = {}
@@ -36,7 +38,7 @@ def time(runner, rounds, report):
             sides = [("ours", ours), ("PyTorch", pytorch)]
             for side, program in sides if round_ % 2 == 0 else reversed(sides):
                 print(f"timing {lesson}, round {round_ + 1} of {rounds}: {side}", file=sys.stderr, flush=True)
-                options = [*TIMED[lesson], "--threads=1"]
+                options = [*timed[lesson], "--threads=1"]
                 result, losses, loop = program(runner, f"{lesson} timed, {side}", lesson, options)
                 if not result.ok:
                     report.check(result)
@@ -47,7 +49,7 @@ def time(runner, rounds, report):
                 continue
             break
         else:
-            report.timed(lesson, " ".join(TIMED[lesson]), seconds)
+            report.timed(lesson, " ".join(timed[lesson]), seconds, demanded)
             off = abs(firsts["ours"] / firsts["PyTorch"] - 1)
             text = f"ours {firsts['ours']:.6f}, PyTorch's {firsts['PyTorch']:.6f}"
             report.judged(f"{lesson}'s first loss", off <= FIRST_LOSS, text)

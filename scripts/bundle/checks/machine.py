@@ -14,7 +14,7 @@ from pathlib import Path
 # In a process of its own: whoever starts the checks keeps neither torch nor a GPU's context in memory.
 PROBE = """
 import json, os, sys
-found = {"torch": None, "numpy": None, "devices": []}
+found = {"torch": None, "numpy": None, "devices": [], "gpu_error": None}
 try:
     import torch
 except Exception as error:
@@ -24,9 +24,12 @@ else:
     found["folder"] = os.path.dirname(torch.__file__)
     found["cuda"] = torch.version.cuda
     found["cudnn"] = torch.backends.cudnn.version()
-    for index in range(torch.cuda.device_count()):
-        it = torch.cuda.get_device_properties(index)
-        found["devices"].append(f"{it.name}, {it.total_memory / 2**30:.1f} GiB, compute capability {it.major}.{it.minor}")
+    try:
+        for index in range(torch.cuda.device_count()):
+            it = torch.cuda.get_device_properties(index)
+            found["devices"].append(f"{it.name}, {it.total_memory / 2**30:.1f} GiB, compute capability {it.major}.{it.minor}")
+    except Exception as error:  # GPUs are counted even if the driver is too old for this torch
+        found["gpu_error"] = str(error).strip().partition("\\n")[0].rstrip(".")
     try:
         import numpy
         found["numpy"] = numpy.__version__
@@ -50,7 +53,7 @@ def probe():
     return {"torch": None, "error": why}
 
 
-def problem(found, manifest, device):
+def problem(found, manifest):
     """Why nothing of this bundle can run here, with the remedy; None if all is well."""
     wanted = manifest["torch"]
     other = "name the Python that has it by --python PATH or PYTHON=PATH"
@@ -61,14 +64,30 @@ def problem(found, manifest, device):
                 f"scripts/bundle.sh --torch {found['torch'].split('+')[0]}")
     if not (Path(found["folder"]) / "lib/libtorch_cpu.so").exists():
         return f"{found['folder']}/lib has no libtorch_cpu.so: {other}"
-    index = int(device.partition(":")[2] or 0)
-    if device != "cpu" and index >= len(found["devices"]):
-        return f"--device {device}: torch sees {len(found['devices'])} GPUs here (nvidia-smi says more); --device cpu does without"
     kind, version = platform.libc_ver()
     needed = manifest["needs"]["GLIBC"]
     if kind == "glibc" and numbers(version) < numbers(needed):
         return f"this machine has glibc {version}, and this bundle needs {needed}: build one on a system that is as old"
     return None
+
+
+def missing_gpu(found, manifest, device):
+    """Why the checks cannot use the GPU `device`, with the remedy; None if torch sees it. `doctor` can run all the same."""
+    if device == "cpu":
+        return None
+    remedy = "--device cpu runs what needs no GPU"
+    if not found["cuda"]:
+        return (f"--device {device}: torch {found['torch']} of {sys.executable} is a build without CUDA: install a CUDA build of "
+                f"torch {manifest['torch']}, or name the Python that has one by --python PATH; {remedy}")
+    if gpu(found, device) is None:
+        why = found["gpu_error"] or "doctor and nvidia-smi say more"
+        return f"--device {device}: torch sees {len(found['devices'])} GPUs here ({why}); {remedy}"
+    return None
+
+
+def gpu(found, device):
+    """What torch says of the GPU `device`; None if it does not see it."""
+    return dict(enumerate(found["devices"])).get(int(device.partition(":")[2] or 0))
 
 
 def numbers(version):
@@ -97,10 +116,9 @@ def prepare(bundle, found):
 
 def describe(found, manifest, device):
     """Pairs of a name and a sentence, for the head of the report."""
-    index = int(device.partition(":")[2] or 0)
     return [
         ("date", time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())),
-        ("device", "the CPU" if device == "cpu" else found["devices"][index]),
+        ("device", "the CPU" if device == "cpu" else gpu(found, device) or f"{device}, which torch does not see"),
         ("driver", driver()),
         ("torch", f"{found['torch']}, CUDA {found['cuda']}, cuDNN {found['cudnn']}"),
         ("Python", f"{platform.python_version()}, NumPy {found['numpy'] or 'missing'}, {sys.executable}"),

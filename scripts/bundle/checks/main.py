@@ -20,22 +20,37 @@ def main():
     options = parse_options()
     manifest = json.loads((BUNDLE / "bundle.json").read_text())
     found = machine.probe()
-    problem = machine.problem(found, manifest, options.device)
+    problem = machine.problem(found, manifest)
     if problem:
         fail(problem)
+    missing = machine.missing_gpu(found, manifest, options.device)
     try:
         machine.prepare(BUNDLE, found)
         report = Report(options.report, machine.describe(found, manifest, options.device))
-        run(options, manifest, found, report)
+        runner = processes.Runner(BUNDLE, options.device, with_numpy=bool(found["numpy"]), timeout=options.timeout)
+        doctor(runner, report, missing)
+        if missing:
+            report.failed("GPU", missing)
+            report.add("", "nothing else was run")
+        else:
+            run(options, manifest, found, runner, report)
     except OSError as error:
         fail(f"{error.filename}: {error.strerror}: copy this folder to a place that can be written to, with its permissions")
     print(f"\n{options.report} holds all of this; what each check printed is in {BUNDLE / 'logs'}")
+    if missing:
+        sys.exit(2)
     sys.exit(0 if report.passed() else 1)
 
 
-def run(options, manifest, found, report):
-    runner = processes.Runner(BUNDLE, options.device, with_numpy=bool(found["numpy"]), timeout=options.timeout)
-    report.check(runner.run("doctor", [BUNDLE / "bin/text-rnn", "doctor", "--device", options.device]))
+def doctor(runner, report, missing):
+    """The steps towards the device. Where they do not lead to it, all that doctor says is in the report."""
+    result = runner.run("doctor", [BUNDLE / "bin/text-rnn", "doctor", "--device", runner.device])
+    if missing or not result.ok:
+        result.notes = result.printed.splitlines()
+    report.check(result)
+
+
+def run(options, manifest, found, runner, report):
     if not found["numpy"]:
         report.failed("NumPy", "this Python has none, and the notebooks want it: pip install numpy")
     if "tests" in options.only:

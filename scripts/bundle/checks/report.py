@@ -31,14 +31,21 @@ class Report:
     def failed(self, name, text):
         self.judged(name, False, text)
 
-    def timed(self, lesson, options, seconds):
-        """The seconds of each side, and how many times as fast ours is: of their medians."""
+    def timed(self, lesson, options, seconds, demanded):
+        """The seconds of each side, and how many times as fast ours is: of their medians. `demanded` is the least, or None."""
         medians = {side: statistics.median(values) for side, values in seconds.items()}
         spreads = [
             f"{side} {medians[side]:.3f} s ({min(values):.3f} .. {max(values):.3f})" for side, values in seconds.items()
         ]
         ratio = medians["PyTorch"] / medians["ours"]
-        self.add(f"time    {lesson:22} {ratio:5.2f} x  {', '.join(spreads)}; {options}, median of {len(seconds['ours'])}")
+        ok = demanded is None or ratio >= demanded
+        self.ok &= ok
+        word = "-" if demanded is None else "ok" if ok else "FAILED"
+        # Three digits: what fails by little must not read as 1.00.
+        text = f"{', '.join(spreads)}; {options}, median of {len(seconds['ours'])}"
+        self.add(f"{word:6}  {'time ' + lesson:22} {ratio:6.3f} x  {text}")
+        if not ok:
+            self.add(f"          our loop is slower than PyTorch's: on a GPU it has to be {demanded:.1f} times as fast or more")
 
     def passed(self):
         self.add("", "all checks passed" if self.ok else "SOME CHECKS FAILED")

@@ -4,8 +4,9 @@ use super::{Sums, Task};
 use crate::dots::{Dots, Span};
 use crate::layout::Seq;
 
-/// Numbers that a sum runs through before it starts at the next rows and columns: what the second-level cache holds.
-const GROUP: usize = 1 << 16;
+/// Numbers that a sum runs through before it starts at the next rows and columns: 64 KiB, of which a tile's rows stay in the
+/// first-level cache.
+const GROUP: usize = 1 << 14;
 
 impl Sums<'_> {
     /// All that a task sums up, with the d gates from the first row on.
