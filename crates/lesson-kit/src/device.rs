@@ -31,28 +31,45 @@ struct Missing {
 /// # Errors
 /// If CUDA was asked for by name and is not there; the message is the diagnosis.
 pub fn choose(choice: DeviceChoice) -> Result<Chosen> {
-    choose_among(choice, || {
+    let devices = || {
         let diagnosis = cuda::diagnose();
         match diagnosis.failure() {
             None => Ok(diagnosis.devices().iter().map(ToString::to_string).collect()),
             Some(failure) => Err(Missing { problem: failure.problem.clone(), diagnosis: diagnosis.to_string() }),
         }
-    })
+    };
+    choose_among(choice, devices, |index| cuda::try_device(index).map_err(|error| error.to_string()))
 }
 
-/// `devices` describes the CUDA devices, or says why there are none; it is only called if the answer matters.
-fn choose_among(choice: DeviceChoice, devices: impl FnOnce() -> Result<Vec<String>, Missing>) -> Result<Chosen> {
+/// `devices` describes the CUDA devices, or says why there are none; it is only called if the answer matters. `runs` says whether
+/// one of them computes.
+fn choose_among(
+    choice: DeviceChoice,
+    devices: impl FnOnce() -> Result<Vec<String>, Missing>,
+    runs: impl FnOnce(usize) -> Result<(), String>,
+) -> Result<Chosen> {
     let chosen = |device, line: String| Ok(Chosen { device, line: format!("device: {line}") });
     match choice {
         DeviceChoice::Cpu => chosen(Device::Cpu, "cpu".to_owned()),
         DeviceChoice::Auto => match devices() {
             Ok(gpus) if gpus.is_empty() => chosen(Device::Cpu, "cpu (auto: no CUDA device)".to_owned()),
-            Ok(gpus) => chosen(Device::Cuda(0), format!("cuda:0 (auto), {}", gpus[0])),
+            Ok(gpus) => match runs(0) {
+                Ok(()) => chosen(Device::Cuda(0), format!("cuda:0 (auto), {}", gpus[0])),
+                Err(reason) => chosen(Device::Cpu, format!("cpu (auto: {} does not compute: {reason})", gpus[0])),
+            },
             // The diagnosis is for those who asked for CUDA.
             Err(Missing { problem, .. }) => chosen(Device::Cpu, format!("cpu (auto: {problem})")),
         },
         DeviceChoice::Cuda(index) => match devices() {
-            Ok(gpus) if index < gpus.len() => chosen(Device::Cuda(index), format!("cuda:{index}, {}", gpus[index])),
+            Ok(gpus) if index < gpus.len() => match runs(index) {
+                Ok(()) => chosen(Device::Cuda(index), format!("cuda:{index}, {}", gpus[index])),
+                Err(reason) => bail!(
+                    "--device {choice}: {} is there, but does not compute\n{reason}\nwhat to do      see with `nvidia-smi` \
+                     whether others have its memory; a GPU older than this libtorch has code for needs an older one \
+                     (docs/gpu.md); or use --device cpu",
+                    gpus[index]
+                ),
+            },
             Ok(gpus) => {
                 let there = gpus.iter().enumerate().map(|(index, gpu)| format!("cuda:{index} ({gpu})"));
                 bail!("--device {choice}: there is no such device, but {}", there.collect::<Vec<_>>().join(", "))
@@ -79,12 +96,12 @@ mod tests {
     fn with(choice: DeviceChoice, devices: Result<usize, &str>) -> Result<Chosen, String> {
         let missing = |problem: &str| Missing { problem: problem.to_owned(), diagnosis: "step\nwhat to do".to_owned() };
         let devices = devices.map(|count| vec![GPU.to_owned(); count]).map_err(missing);
-        choose_among(choice, || devices).map_err(|error| format!("{error:#}"))
+        choose_among(choice, || devices, |_| Ok(())).map_err(|error| format!("{error:#}"))
     }
 
     #[test]
     fn cpu_does_not_ask_for_cuda() {
-        let chosen = choose_among(DeviceChoice::Cpu, || panic!("asked")).unwrap();
+        let chosen = choose_among(DeviceChoice::Cpu, || panic!("asked"), |_| panic!("tried")).unwrap();
         assert_eq!((chosen.device, chosen.line.as_str()), (Device::Cpu, "device: cpu"));
     }
 
@@ -109,6 +126,18 @@ mod tests {
         let message = with(DeviceChoice::Cuda(7), Ok(2)).unwrap_err();
         let there = format!("cuda:0 ({GPU}), cuda:1 ({GPU})");
         assert_eq!(message, format!("--device cuda:7: there is no such device, but {there}"));
+    }
+
+    #[test]
+    fn a_gpu_that_does_not_compute_is_not_taken() {
+        let none = "CUDA error: no kernel image is available for execution on the device";
+        let with = |choice| choose_among(choice, || Ok(vec![GPU.to_owned(); 2]), |_| Err(none.to_owned()));
+        let chosen = with(DeviceChoice::Auto).unwrap();
+        let line = format!("device: cpu (auto: {GPU} does not compute: {none})");
+        assert_eq!((chosen.device, chosen.line), (Device::Cpu, line));
+        let message = with(DeviceChoice::Cuda(1)).unwrap_err().to_string();
+        let start = format!("--device cuda:1: {GPU} is there, but does not compute\n{none}\nwhat to do      see");
+        assert!(message.starts_with(&start) && message.ends_with("or use --device cpu"), "{message}");
     }
 
     #[test]

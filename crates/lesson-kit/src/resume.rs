@@ -110,11 +110,30 @@ pub fn check_options(before: &Json, now: &Json, folder: &Path) -> Result<()> {
 /// from; the tests on a GPU hold the first one.
 pub fn other_device(before: &Json, now: &Json) -> Option<String> {
     let name = |config: &Json| config["device"].as_str().map(str::to_owned);
-    let (before, now) = (name(before)?, name(now)?);
+    let (before, now, dropout) = (name(before)?, name(now)?, now["dropout"].as_f64().unwrap_or(0.0));
+    (before != now).then(|| {
+        let agree = if dropout > 0.0 {
+            "its losses are others, as with another seed: dropout draws its masks from each device's own generator"
+        } else {
+            "its numbers agree to rounding, not to the bit: the next loss within 1e-5 (relative; 1e-3 where a GPU rounds to \
+             TF32), later ones less and less"
+        };
+        format!("--resume: the run began on {before} and goes on on {now}: {agree}")
+    })
+}
+
+/// A line for the user if the run goes on with another number of processes, else `None`.
+pub fn other_processes(before: &Json, now: &Json) -> Option<String> {
+    let name = |config: &Json| match config["processes"].as_u64() {
+        None => "one process without torchrun".to_owned(),
+        Some(1) => "1 process under torchrun".to_owned(),
+        Some(count) => format!("{count} processes"),
+    };
+    let (before, now) = (name(before), name(now));
     (before != now).then(|| {
         format!(
-            "--resume: the run began on {before} and goes on on {now}: its numbers agree to rounding, not to the bit: the next \
-             loss within 1e-5 (relative; 1e-3 where a GPU rounds to TF32), later ones less and less"
+            "--resume: the run had {before} and has {now}: sums are rounded otherwise, examples may come in another order, \
+             and the bits are others"
         )
     })
 }
@@ -198,6 +217,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn another_number_of_processes_is_said() {
+        let (alone, one, two) = (json!({"lr": 0.1}), json!({"processes": 1}), json!({"processes": 2}));
+        assert_eq!(other_processes(&two, &two), None);
+        assert_eq!(other_processes(&alone, &alone), None);
+        let line = other_processes(&two, &alone).unwrap();
+        assert!(line.contains("the run had 2 processes and has one process without torchrun: sums"), "{line}");
+        assert!(other_processes(&alone, &one).unwrap().contains("without torchrun and has 1 process under torchrun"));
+    }
+
+    #[test]
     fn another_device_is_allowed_and_said() {
         let (cpu, cuda) = (json!({"lr": 0.1, "device": "cpu"}), json!({"lr": 0.1, "device": "cuda:0"}));
         assert!(check_options(&cuda, &cpu, Path::new("run")).is_ok());
@@ -205,6 +234,8 @@ mod tests {
         let line = other_device(&cuda, &cpu).unwrap();
         assert!(line.starts_with("--resume: the run began on cuda:0 and goes on on cpu: its numbers agree"), "{line}");
         assert!(line.contains("the next loss within 1e-5 (relative;"), "{line}");
+        let dropping = json!({"device": "cuda:0", "dropout": 0.2});
+        assert!(other_device(&cpu, &dropping).unwrap().contains("dropout draws its masks"));
         assert!(check_options(&cpu, &json!({"lr": 0.2, "device": "cpu"}), Path::new("run")).is_err());
     }
 }

@@ -21,11 +21,21 @@ pub struct Session {
 }
 
 impl Session {
-    /// Chooses the device and sets the number of threads. Everything that computes comes after this call.
+    /// Chooses the device and sets the number of threads; says so where it is not the CPU. Everything that computes comes after
+    /// this call.
     ///
     /// # Errors
     /// If the device is not there.
     pub fn start(args: &TrainArgs) -> Result<Session> {
+        let session = Session::silent(args)?;
+        if session.device != Device::Cpu {
+            session.note(&session.line);
+        }
+        Ok(session)
+    }
+
+    /// [`Session::start`] for those who say themselves what was chosen.
+    pub(crate) fn silent(args: &TrainArgs) -> Result<Session> {
         let backend = args.backend;
         let choice = match (args.device, backend) {
             (DeviceChoice::Auto, Backend::Fused) => DeviceChoice::Cpu, // where its kernels compute

@@ -7,9 +7,13 @@
 #include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
 #endif
 
+#include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <memory>
+#include <stdexcept>
 #include <string>
+#include <thread>
 
 #include "guard.h"
 
@@ -21,6 +25,43 @@ struct Group {
   c10::intrusive_ptr<c10d::Store> store;  // of the job, whatever its attempt
   c10::intrusive_ptr<c10d::Backend> backend;
 };
+
+// Meets the others at the store; the number of this attempt, from 1.
+//
+// torchrun counts restarts on each machine by itself, and not those of a machine whose processes were well: the counts need not
+// agree. So rank 0 begins an attempt, the others report for it, and when all have, it is on. A process that is reported already has read
+// the number of an attempt that is over, and waits for the next.
+int64_t meet(c10d::Store& store, const std::string& name, int rank, int world, Milliseconds timeout) {
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  const std::string attempts = "/torch-ext/" + name + "/attempts";
+  int64_t attempt = rank == 0 ? store.add(attempts, 1) : 0;
+  const auto key = [&](const std::string& what) {
+    return attempts + "/" + std::to_string(attempt) + " of " + std::to_string(world) + "/" + what;
+  };
+  bool reported = false;
+  for (Milliseconds pause(10);; pause = std::min(2 * pause, Milliseconds(200))) {
+    if (rank == 0) {
+      if (store.add(key("here"), 0) == world - 1) {
+        store.set(key("on"), std::string("1"));
+        return attempt;
+      }
+    } else {
+      if (const int64_t latest = store.add(attempts, 0); latest != attempt) {
+        attempt = latest;
+        reported = store.add(key(std::to_string(rank)), 1) == 1;
+        if (reported) store.add(key("here"), 1);
+      }
+      if (reported && store.check({key("on")})) return attempt;
+    }
+    if (std::chrono::steady_clock::now() >= deadline) break;
+    std::this_thread::sleep_for(pause);
+  }
+  std::string missing = attempt == 0 || (rank > 0 && !reported) ? ", 0" : "";
+  for (int other = 1; other < world && missing.size() < 60; other++) {
+    if (other != rank && !store.check({key(std::to_string(other))})) missing += ", " + std::to_string(other);
+  }
+  throw std::runtime_error("timed out; of these ranks nothing was heard: " + (missing.empty() ? "0" : missing.substr(2)));
+}
 
 c10::intrusive_ptr<c10d::Backend> with_gloo(
     const c10::intrusive_ptr<c10d::Store>& store, int rank, int world, Milliseconds timeout, const char* interface,
@@ -52,7 +93,7 @@ struct Join {
   const char* host;       // of the store
   uint16_t port;
   int listen_fd;          // a listening socket if this process is the store's server, else -1
-  const char* prefix;     // of the group's own keys
+  const char* name;       // of the group, for its own keys
   int rank;
   int world;
   int64_t timeout_ms;
@@ -62,7 +103,8 @@ struct Join {
   int cuda;               // NCCL: the device; -1 for gloo
 };
 
-char* te_dist_join(const Join* join, Group** group) {
+// Meets and connects the processes; `attempt` says the how manieth time that is in this job.
+char* te_dist_join(const Join* join, Group** group, int64_t* attempt) {
   return guard([&] {
     const Milliseconds timeout(join->timeout_ms);
     // c10d logs each attempt to connect, with its C++ stack; what the last one fails with is our error. TORCH_CPP_LOG_LEVEL
@@ -82,7 +124,9 @@ char* te_dist_join(const Join* join, Group** group) {
     options.timeout = Milliseconds(join->store_timeout_ms);
     auto made = std::make_unique<Group>();
     made->store = c10::make_intrusive<c10d::TCPStore>(join->host, options);
-    auto own = c10::make_intrusive<c10d::PrefixStore>(join->prefix, made->store);
+    *attempt = meet(*made->store, join->name, join->rank, join->world, timeout);
+    const std::string prefix = std::string("/torch-ext/") + join->name + "/attempt_" + std::to_string(*attempt);
+    auto own = c10::make_intrusive<c10d::PrefixStore>(prefix, made->store);
     if (join->cuda < 0) {
       made->backend = with_gloo(own, join->rank, join->world, timeout, join->interface, join->address);
     } else {

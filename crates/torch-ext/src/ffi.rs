@@ -55,7 +55,7 @@ unsafe extern "C" {
         run: unsafe extern "C" fn(job: *const c_void, begin: usize, end: usize),
         job: *const c_void,
     ) -> *mut c_char;
-    pub(crate) fn te_dist_join(join: *const Join, group: *mut *mut Group) -> *mut c_char;
+    pub(crate) fn te_dist_join(join: *const Join, group: *mut *mut Group, attempt: *mut i64) -> *mut c_char;
     pub(crate) fn te_dist_leave(group: *mut Group) -> *mut c_char;
     pub(crate) fn te_dist_set(group: *mut Group, key: *const c_char, value: *const c_char) -> *mut c_char;
     pub(crate) fn te_dist_has(group: *mut Group, key: *const c_char, has: *mut bool) -> *mut c_char;
@@ -101,7 +101,7 @@ pub(crate) struct Join {
     pub(crate) host: *const c_char,
     pub(crate) port: u16,
     pub(crate) listen_fd: i32,
-    pub(crate) prefix: *const c_char,
+    pub(crate) name: *const c_char,
     pub(crate) rank: i32,
     pub(crate) world: i32,
     pub(crate) timeout_ms: i64,

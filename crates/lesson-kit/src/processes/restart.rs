@@ -35,9 +35,9 @@ pub(crate) fn arguments_after_restart(matches: &ArgMatches, arguments: &[OsStrin
 }
 
 impl Processes {
-    /// How often torchrun has started the processes anew.
-    pub(crate) fn restarts(&self) -> u32 {
-        self.launch.restarts
+    /// How often torchrun has started the processes anew, on this machine or another.
+    pub(crate) fn restarts(&self) -> i64 {
+        self.group.restarts()
     }
 
     /// Rank 0 has begun to write into the run folder: from here on a restart goes on with it.

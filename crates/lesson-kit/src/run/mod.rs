@@ -93,7 +93,7 @@ impl Run {
     /// # Errors
     /// If the device is not there, the folder is not free, or the run to resume is not this one.
     pub fn start(lesson: &Lesson, args: &TrainArgs, extra: impl Serialize) -> Result<Run> {
-        let Session { device, console, line, .. } = Session::start(args)?;
+        let Session { device, console, line, .. } = Session::silent(args)?;
         seed::set(args.seed);
         let epochs = if args.dry_run { 1 } else { args.epochs };
         let intent = match (args.resume, args.overwrite) {
@@ -121,8 +121,10 @@ impl Run {
             interrupt::agree(false);
         }
         console.note(&line);
-        let moved = resumed.as_ref().and_then(|checkpoint| resume::other_device(&checkpoint.config, &config));
-        moved.into_iter().for_each(|line| console.note(line));
+        if let Some(Checkpoint { config: before, .. }) = &resumed {
+            let changes = [resume::other_device(before, &config), resume::other_processes(before, &config)];
+            changes.into_iter().flatten().for_each(|line| console.note(line));
+        }
         console.detail(format_args!("{config:#}"));
         match &folder {
             None => console.note("dry run: one step of everything, nothing is written"),

@@ -32,7 +32,7 @@ impl Run {
     }
 
     /// Goes on with the random numbers of a checkpoint: its only or first process's, or this one's among those of all. Says
-    /// what of the run is not as it was.
+    /// that torchrun has started the processes anew, if it has.
     pub(super) fn take_random_numbers(&self, first: &pt_file::Tensor, all: &[pt_file::Tensor]) -> Result<()> {
         let first = Tensor::try_from(first)?;
         let Some(processes) = processes::current() else { return Ok(rng::set_state(&first)?) };
@@ -40,12 +40,6 @@ impl Run {
         processes.set_rng_state(&first, &all)?;
         if processes.restarts() > 0 {
             self.console.note(format_args!("torchrun has started the processes anew ({})", processes.restarts()));
-        }
-        let (now, before) = (processes.world(), all.len().max(1));
-        if now != before {
-            self.console.note(format_args!(
-                "the run had {before} processes and has {now} now: sums are rounded otherwise, and the bits are others"
-            ));
         }
         Ok(())
     }

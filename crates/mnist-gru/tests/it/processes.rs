@@ -124,7 +124,10 @@ fn rank_0_alone_prints_and_writes_and_the_figures_are_those_of_all() {
     let json = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap();
     let summary = json(&fs::read(home.join("two/summary.json")).unwrap());
     let mut alone = Command::new(&*BINARY);
-    alone.args(["eval", "two/model.pt", "--data", "data", "--json", "--quiet", "--threads", "1"]).current_dir(home);
+    alone
+        .env("CUDA_VISIBLE_DEVICES", "")
+        .args(["eval", "two/model.pt", "--data", "data", "--json", "--quiet", "--threads", "1"])
+        .current_dir(home);
     let alone = json(&alone.output().unwrap().stdout);
     assert_eq!(summary["confusion"], alone["confusion"]);
     assert!((summary["test_loss"].as_f64().unwrap() - alone["test_loss"].as_f64().unwrap()).abs() < 1e-6);

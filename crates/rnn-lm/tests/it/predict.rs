@@ -61,11 +61,11 @@ fn eval_says_what_training_said() {
     for cell in ["rnn", "gru"] {
         let trained = train(home.path(), &format!("--epochs 2 --num-layers 2 --cell {cell}"));
         let (_, said) = text(&trained.stdout).split_once("\n\n").unwrap();
-        let output = rnn_lm(home.path(), "eval|run/model.pt|--corpus|corpus.txt|--threads|1");
+        let output = rnn_lm(home.path(), "eval|run/model.pt|--corpus|corpus.txt|--threads|1|--device|cpu");
         assert_eq!(text(&output.stdout), said, "{}", text(&output.stderr));
     }
     // Without --corpus it is the one that config.json names.
-    let output = rnn_lm(home.path(), "eval|run/model.pt|--json|--threads|1");
+    let output = rnn_lm(home.path(), "eval|run/model.pt|--json|--threads|1|--device|cpu");
     let scores: Value = serde_json::from_slice(&output.stdout).unwrap();
     let summary = std::fs::read(home.path().join("run/summary.json")).unwrap();
     let summary: Value = serde_json::from_slice(&summary).unwrap();

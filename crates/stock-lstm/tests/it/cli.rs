@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use python_torch::workspace;
 use serde_json::Value;
@@ -140,6 +141,28 @@ fn help_shows_the_notebooks_values() {
     ] {
         assert!(text(&help.stdout).contains(part), "{part:?} is not in:\n{}", text(&help.stdout));
     }
+}
+
+#[test]
+fn cuda_that_is_not_there_is_an_error_at_once_that_says_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let train = || {
+        let begun = Instant::now();
+        let mut command = Command::new(&*BINARY);
+        command.arg("--cuda").arg("--out").arg(dir.path()).env("CUDA_VISIBLE_DEVICES", "").current_dir(workspace());
+        (command.output().unwrap(), begun.elapsed())
+    };
+    let runs = [train(), train(), train()];
+    for (run, _) in &runs {
+        let message = text(&run.stderr);
+        assert_eq!((run.status.code(), text(&run.stdout)), (Some(1), ""), "{message}");
+        assert!(message.starts_with("error: --device cuda:0: no ") && message.contains("\nwhat to do "), "{message}");
+    }
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    // The other tests of this program may be running; without a driver libtorch_cuda is not even loaded.
+    let quickest = runs.iter().map(|(_, elapsed)| *elapsed).min().unwrap();
+    let has_driver = runs[0].0.stderr.starts_with(b"error: --device cuda:0: no CUDA device");
+    assert!(has_driver || quickest < Duration::from_secs(1), "{quickest:?}");
 }
 
 #[test]

@@ -7,9 +7,18 @@ use python_torch::workspace;
 
 use crate::BINARY;
 
-/// Runs the lesson in the top folder of the workspace.
+/// Runs the lesson in the top folder of the workspace, on the CPU whatever the machine has.
 pub fn text_rnn(args: &[&str]) -> Output {
-    Command::new(&*BINARY).args(args).current_dir(workspace()).output().unwrap()
+    anywhere(args, Command::new(&*BINARY).env("CUDA_VISIBLE_DEVICES", ""))
+}
+
+/// Runs it on whatever `args` say.
+pub fn on_any_device(args: &[&str]) -> Output {
+    anywhere(args, &mut Command::new(&*BINARY))
+}
+
+fn anywhere(args: &[&str], command: &mut Command) -> Output {
+    command.args(args).current_dir(workspace()).output().unwrap()
 }
 
 /// What a stream said.

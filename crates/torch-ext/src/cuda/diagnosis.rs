@@ -33,10 +33,16 @@ pub(super) struct DriverError {
     pub(super) text: String,
 }
 
-/// `CUDA_ERROR_NO_DEVICE` of cuda.h.
+/// `CUDA_ERROR_STUB_LIBRARY` of cuda.h: the library is the toolkit's, for linking.
+const STUB_LIBRARY: i32 = 34;
+/// `CUDA_ERROR_NO_DEVICE`.
 const NO_DEVICE: i32 = 100;
+/// `CUDA_ERROR_SYSTEM_NOT_READY`: what connects the GPUs of a large machine does not run.
+const SYSTEM_NOT_READY: i32 = 802;
 /// `CUDA_ERROR_SYSTEM_DRIVER_MISMATCH`: the library is of another version than the kernel's module.
 const DRIVER_MISMATCH: i32 = 803;
+/// `CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE`: the library is that of a newer driver, which only data centre GPUs take.
+const COMPAT_NOT_SUPPORTED: i32 = 804;
 
 /// A CUDA device.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -194,19 +200,32 @@ fn refused(step: &'static str, error: &DriverError, machine: &impl Machine) -> F
                 "restart the machine after an update of the driver; in a container, remove a libcuda.so.1 of its own";
             failure(step, "the NVIDIA driver's parts are of different versions", reason, get)
         }
+        STUB_LIBRARY => {
+            let get = "take the CUDA toolkit's folder `stubs` out of LD_LIBRARY_PATH";
+            failure(step, "this libcuda.so.1 is for linking alone", reason, get)
+        }
+        SYSTEM_NOT_READY => {
+            let get = "start the fabric manager (sudo systemctl start nvidia-fabricmanager)";
+            failure(step, "the NVIDIA driver is not ready", reason, get)
+        }
+        COMPAT_NOT_SUPPORTED => {
+            let get = "take CUDA's folder `compat` out of LD_LIBRARY_PATH, or install a newer driver";
+            failure(step, "this GPU does not take the libcuda.so.1 of another driver", reason, get)
+        }
         _ => failure(step, "the NVIDIA driver does not start", reason, "see what `nvidia-smi` says"),
     }
 }
 
 fn no_device(step: &'static str, reason: String, machine: &impl Machine) -> Failure {
     let get = match machine.visible_devices() {
-        Some(visible) => format!("CUDA_VISIBLE_DEVICES is \"{visible}\": unset it"),
-        None => {
-            "see what `nvidia-smi` lists; in a container, start it with the GPUs (docker run --gpus all)".to_owned()
-        }
+        Some(visible) if visible.is_empty() => "CUDA_VISIBLE_DEVICES is \"\": unset it".to_owned(),
+        Some(visible) => format!("CUDA_VISIBLE_DEVICES is \"{visible}\": unset it, and {LOOK}"),
+        None => LOOK.to_owned(),
     };
     failure(step, "no CUDA device", reason, &get)
 }
+
+const LOOK: &str = "see what `nvidia-smi` lists; in a container, start it with the GPUs (docker run --gpus all)";
 
 /// 13020 is CUDA 13.2.
 fn version(number: i32) -> String {

@@ -19,6 +19,8 @@ mod system;
 
 use std::sync::OnceLock;
 
+use tch::{Device, Kind, Tensor};
+
 pub use diagnosis::{Diagnosis, Failure, Gpu, Step};
 
 use crate::error::{Error, Result};
@@ -39,6 +41,23 @@ pub fn load() -> Result<()> {
 pub fn diagnose() -> &'static Diagnosis {
     static DIAGNOSIS: OnceLock<Diagnosis> = OnceLock::new();
     DIAGNOSIS.get_or_init(|| Diagnosis::of(&system::System))
+}
+
+/// Runs a first operation on device number `index`. A GPU that this libtorch has no code for (it is older than what libtorch was
+/// compiled for), or whose memory others have taken, passes every step of [`diagnose`] and fails here.
+///
+/// # Errors
+/// [`Error::Cuda`] with the device's own words.
+pub fn try_device(index: usize) -> Result<()> {
+    let two = || {
+        let one = Tensor::f_ones([1], (Kind::Float, Device::Cuda(index)))?;
+        one.f_add_scalar(1.0)?.f_double_value(&[0])
+    };
+    match two() {
+        Ok(2.0) => Ok(()),
+        Ok(other) => Err(Error::Cuda(format!("1 + 1 is {other} there"))),
+        Err(error) => Err(Error::Cuda(Error::from(error).to_string())),
+    }
 }
 
 /// Whether matrix products and cuDNN's layers may round f32 to TF32, with 10 bits behind the point instead of 23, on the

@@ -18,9 +18,20 @@ pub(super) fn own(launch: &Launch) -> Result<IpAddr> {
         socket.connect(master)?; // sends nothing: the system chooses the route
         Ok(socket.local_addr()?.ip())
     };
-    masters.iter().find_map(|master| from(master).ok()).ok_or_else(|| {
+    let own = masters.iter().find_map(|master| from(master).ok()).ok_or_else(|| {
         error(launch, "there is no route to it; see whether the network is up (ip route get MASTER_ADDR)")
-    })
+    })?;
+    if own.is_loopback() && launch.interface.is_none() && !names_loopback(&launch.master_addr) {
+        let advice = "here that is this machine's loopback address, which the other machines cannot reach (a line in /etc/hosts?): \
+                      give --master-addr as a number, or name the network interface in GLOO_SOCKET_IFNAME";
+        return Err(error(launch, advice));
+    }
+    Ok(own)
+}
+
+/// Whether a user who writes this means this machine.
+fn names_loopback(name: &str) -> bool {
+    name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// The socket at which the store listens: at `MASTER_ADDR` alone, not on every interface.
@@ -64,4 +75,34 @@ fn masters(launch: &Launch) -> Result<Vec<SocketAddr>> {
 fn error(launch: &Launch, what: &str) -> Error {
     let Launch { rank, world, master_addr, master_port, .. } = launch;
     Error::Dist(format!("rank {rank} of {world}: MASTER_ADDR={master_addr}, MASTER_PORT={master_port}: {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_leads_no_further_than_this_machine_is_refused_where_there_are_others() {
+        let launch = |master_addr: &str, local_world| Launch {
+            rank: 0,
+            world: 4,
+            local_rank: 0,
+            local_world,
+            master_addr: master_addr.to_owned(),
+            master_port: 29500,
+            agent_store: true,
+            restarts: 0,
+            interface: None,
+        };
+        // A number may mean this machine, as in tests with several groups of processes on one.
+        assert!(own(&launch("127.0.0.1", 2)).unwrap().is_loopback());
+        assert!(own(&launch("localhost", 2)).unwrap().is_loopback());
+        // 127.0.0.1 in another spelling, as /etc/hosts may have it under a machine's own name.
+        let message = own(&launch("127.1", 2)).unwrap_err().to_string();
+        assert!(
+            message.starts_with("rank 0 of 4: MASTER_ADDR=127.1, ") && message.contains("GLOO_SOCKET_IFNAME"),
+            "{message}"
+        );
+        assert!(own(&launch("127.1", 4)).unwrap().is_loopback());
+    }
 }

@@ -23,7 +23,7 @@ pub struct Launch {
     pub master_port: u16,
     /// `TORCHELASTIC_USE_AGENT_STORE`: the store is torchrun's; otherwise rank 0 holds it.
     pub agent_store: bool,
-    /// `TORCHELASTIC_RESTART_COUNT`: how often torchrun has started the processes anew.
+    /// `TORCHELASTIC_RESTART_COUNT`: how often this machine's torchrun has started its processes anew because one of them failed.
     pub restarts: u32,
     /// `GLOO_SOCKET_IFNAME`: the network interface to use, where the one that leads to `MASTER_ADDR` is not wanted.
     pub interface: Option<String>,

@@ -32,10 +32,13 @@ impl Member {
             (0..self.world).filter(there).collect::<Vec<_>>()
         };
         let named = self.addresses.iter().copied().find(|address| text.contains(&format!("[{address}]")));
-        let peers = match others(named)[..] {
-            [] => String::new(),
+        let peers = match &others(named)[..] {
             [peer] => format!("; the peer is rank {peer}"),
-            [first, .., last] => format!("; the peer is one of ranks {first} to {last}"),
+            peers if !peers.is_empty() && !text.contains("nothing was heard") => {
+                let peers: Vec<_> = peers.iter().map(usize::to_string).collect();
+                format!("; the peer is one of ranks {}", peers.join(", "))
+            }
+            _ => String::new(),
         };
         Error::Dist(format!("rank {} of {}: {what}: {text}{timeout}{peers}", self.rank, self.world))
     }

@@ -66,6 +66,7 @@ pub enum Backend {
 pub struct ProcessGroup {
     raw: *mut ffi::Group,
     me: Member,
+    restarts: i64,
 }
 
 impl ProcessGroup {
@@ -85,13 +86,12 @@ impl ProcessGroup {
         let text = |text: String| CString::new(text).map_err(|_| Error::Dist("a name with a zero in it".to_owned()));
         let (host, address) = (text(launch.master_addr.clone())?, text(own.to_string())?);
         let interface = launch.interface.clone().map(text).transpose()?;
-        let name = if backend == Backend::Gloo { "gloo" } else { "nccl" };
-        let prefix = text(format!("/torch-ext/attempt_{}/{name}", launch.restarts))?;
+        let name = if backend == Backend::Gloo { c"gloo" } else { c"nccl" };
         let join = ffi::Join {
             host: host.as_ptr(),
             port: launch.master_port,
             listen_fd: listener.map_or(-1, IntoRawFd::into_raw_fd),
-            prefix: prefix.as_ptr(),
+            name: name.as_ptr(),
             rank: launch.rank as i32,
             world: launch.world as i32,
             timeout_ms: milliseconds(timeout),
@@ -103,14 +103,14 @@ impl ProcessGroup {
                 Backend::Nccl(device) => device as i32,
             },
         };
-        let mut raw = null_mut();
+        let (mut raw, mut attempt) = (null_mut(), 0);
         // SAFETY: the strings outlive the call, and the listener's descriptor is the store's from here on; on success `raw`
         // is a new group that only we know.
-        unsafe { ffi::check(ffi::te_dist_join(&raw const join, &raw mut raw)) }.map_err(|error| {
+        unsafe { ffi::check(ffi::te_dist_join(&raw const join, &raw mut raw, &raw mut attempt)) }.map_err(|error| {
             let store = format!("store {}:{}", launch.master_addr, launch.master_port);
             me.error(&format!("joining the group ({store}, own address {own})"), &error)
         })?;
-        let mut group = ProcessGroup { raw, me };
+        let mut group = ProcessGroup { raw, me, restarts: attempt - 1 };
         if backend == Backend::Gloo {
             group.me.addresses = group.addresses(own)?;
         }
@@ -125,6 +125,12 @@ impl ProcessGroup {
     /// How many processes there are.
     pub fn world(&self) -> usize {
         self.me.world
+    }
+
+    /// How often processes of this job have met at this store before. All agree on it, which torchrun's own counts
+    /// ([`Launch::restarts`]) need not: each machine counts the restarts that its own processes were the reason of.
+    pub fn restarts(&self) -> i64 {
+        self.restarts
     }
 
     /// Adds up `tensor` over all processes, in place: each has the sum afterwards, with the same bits.

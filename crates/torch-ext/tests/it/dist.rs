@@ -19,16 +19,20 @@ fn start(task: &str, world: usize) -> Vec<Child> {
 }
 
 fn start_one(task: &str, rank: usize, world: usize, port: u16) -> Child {
+    command(task, rank, world, port).spawn().unwrap()
+}
+
+fn command(task: &str, rank: usize, world: usize, port: u16) -> Command {
     let numbers = [("RANK", rank), ("LOCAL_RANK", rank), ("WORLD_SIZE", world), ("LOCAL_WORLD_SIZE", world)];
-    Command::new(env::current_exe().unwrap())
+    let mut command = Command::new(env::current_exe().unwrap());
+    command
         .args(["dist::process", "--exact", "--nocapture"])
         .env("DIST_TASK", task)
         .envs(numbers.map(|(name, number)| (name, number.to_string())))
         .envs([("MASTER_ADDR", "127.0.0.1"), ("MASTER_PORT", &port.to_string())])
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
+        .stderr(Stdio::piped());
+    command
 }
 
 fn finish(processes: Vec<Child>) -> Vec<Output> {
@@ -44,7 +48,8 @@ fn said(output: &Output) -> String {
 fn process() {
     let Ok(task) = env::var("DIST_TASK") else { return };
     let launch = Launch::from_env().unwrap().unwrap();
-    let timeout = Duration::from_secs(if task == "collectives" || task == "lost" { 60 } else { 2 });
+    let patient = ["collectives", "lost", "restarts", "hold the store"].contains(&task.as_str());
+    let timeout = Duration::from_secs(if patient { 60 } else { 2 });
     let missing = task == "missing" && launch.rank == 1;
     let group = match (!missing).then(|| ProcessGroup::join(&launch, Backend::Gloo, timeout)) {
         None => return,
@@ -53,6 +58,14 @@ fn process() {
     };
     match task.as_str() {
         "collectives" => collectives(&group),
+        "restarts" => {
+            group.barrier().unwrap();
+            println!("restarts: {}.", group.restarts());
+        }
+        "hold the store" => {
+            println!("joined");
+            std::io::stdin().read_line(&mut String::new()).unwrap();
+        }
         "lost" if group.rank() == 1 => std::process::abort(),
         "absent" if group.rank() == 1 => std::thread::sleep(Duration::from_secs(4)),
         _ => {
@@ -116,6 +129,36 @@ fn processes_add_up_hand_round_and_wait() {
             assert!(output.status.success(), "{}", said(&output));
         }
     }
+}
+
+/// A store that outlives its processes, as torchrun's does, whose machines count restarts each in its own way.
+#[test]
+fn processes_that_are_started_anew_meet_whatever_their_machine_has_counted() {
+    let port = free_port();
+    let mut holder = command("hold the store", 0, 1, port).stdin(Stdio::piped()).spawn().unwrap();
+    for (attempt, counts) in [(1, [0, 0]), (2, [1, 0]), (3, [1, 2])] {
+        let restarted = |rank: usize| {
+            let mut process = command("restarts", rank, 2, port);
+            process.env("TORCHELASTIC_USE_AGENT_STORE", "True");
+            process.env("TORCHELASTIC_RESTART_COUNT", counts[rank].to_string()).spawn().unwrap()
+        };
+        // Rank 1 is there first, and finds the number of the attempt before.
+        let late = restarted(1);
+        std::thread::sleep(Duration::from_millis(500));
+        for output in finish(vec![restarted(0), late]) {
+            assert!(said(&output).contains(&format!("restarts: {attempt}.")), "{}", said(&output));
+        }
+    }
+    drop(holder.stdin.take());
+    assert!(holder.wait().unwrap().success());
+}
+
+#[test]
+fn those_that_do_not_come_are_named() {
+    let port = free_port();
+    let said = said(&finish([0, 2].map(|rank| start_one("missing", rank, 4, port)).into())[0]);
+    let what = "timed out; of these ranks nothing was heard: 1, 3 (the timeout is 2s)";
+    assert!(said.contains(what) && !said.contains("the peer"), "{said}");
 }
 
 #[test]

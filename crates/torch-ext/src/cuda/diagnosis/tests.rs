@@ -113,7 +113,14 @@ fn without_a_driver_nothing_else_is_tried() {
 fn a_driver_that_says_no_is_quoted() {
     let cases = [
         (driver_error(100, "no CUDA-capable device is detected"), "no CUDA device", "see what `nvidia-smi` lists"),
+        (driver_error(34, "stub library"), "this libcuda.so.1 is for linking alone", "take the CUDA toolkit's folder"),
+        (driver_error(802, "not yet initialized"), "the NVIDIA driver is not ready", "start the fabric manager"),
         (driver_error(803, "unsupported driver"), "the NVIDIA driver's parts are of different versions", "restart"),
+        (
+            driver_error(804, "compat"),
+            "this GPU does not take the libcuda.so.1 of another driver",
+            "take CUDA's folder",
+        ),
         (driver_error(999, "unknown error"), "the NVIDIA driver does not start", "see what `nvidia-smi` says, or use"),
         (driver_error(-1, "it has no cuInit"), "the NVIDIA driver does not start", "see what `nvidia-smi` says"),
     ];
@@ -131,6 +138,9 @@ fn hidden_devices_are_named_as_such() {
     let hidden = Fake { visible: Some(String::new()), driver_version: driver_error(100, "none"), ..whole() };
     let unset = "CUDA_VISIBLE_DEVICES is \"\": unset it, or use --device cpu";
     assert_eq!(failing(&hidden).1[3], unset);
+    let other = Fake { visible: Some("7".to_owned()), ..hidden };
+    let remedy = &failing(&other).1[3];
+    assert!(remedy.starts_with("CUDA_VISIBLE_DEVICES is \"7\": unset it, and see what `nvidia-smi` lists"), "{remedy}");
     let empty = Fake { visible: Some(String::new()), devices: Ok(Vec::new()), ..whole() };
     let (steps, texts) = failing(&empty);
     assert_eq!(steps, [DRIVER, VERSION, TORCH]);
