@@ -8,7 +8,9 @@ Makes two network namespaces joined by a cable (a veth pair), has torchrun --nno
 
   1. they train together, and only rank 0's machine has files of the run;
   2. when the cable is cut within an epoch, both end with an error within the timeout and 5 seconds;
-  3. with the cable back, --resume ends with the bits of the run that nothing disturbed.
+  3. with the cable back, --resume ends with the bits of the run that nothing disturbed;
+  4. under --rdzv-backend=c10d, when a process of one machine is killed, torchrun --max-restarts starts those of both anew, and they
+     end with the same bits.
 
 Everything that it makes is removed at the end, also after Ctrl-C. Needs root, for the namespaces (iproute2), and what
 scripts/setup.sh --full installs. PROGRAM is the mnist-gru to run [default: target/release/mnist-gru, else target/debug's]."
@@ -62,10 +64,21 @@ main() {
     ip -n "${namespaces[1]}" link set "${cables[1]}" up
     start part --resume
     wait_for_both || fail "--resume failed: $(tail -n 3 "$work"/part-*.log)"
-    for file in metrics.jsonl model.pt best.pt; do
-        cmp "$work/whole-0/$file" "$work/part-0/$file" || fail "$file is another one than that of the undisturbed run"
+    same_bits part-0
+
+    local victim
+    for victim in 0 1; do
+        say "4. a process of machine $victim is killed, and torchrun starts both anew"
+        start_elastic "killed-$victim"
+        until [ -s "$work/killed-$victim/checkpoint.pt" ]; do
+            kill -0 "${torchruns[0]}" 2> /dev/null || fail "ended early: $(tail -n 3 "$work/killed-$victim"-*.log)"
+            sleep 0.05
+        done
+        kill -KILL "$(lesson_on "$victim")" || fail "found no process to kill"
+        wait_for_both || fail "the restart failed: $(tail -n 5 "$work/killed-$victim"-*.log)"
+        grep -qh 'torchrun has started the processes anew' "$work/killed-$victim"-*.log || fail "nothing was started anew"
+        same_bits "killed-$victim"
     done
-    say "metrics.jsonl, model.pt and best.pt are those of the undisturbed run"
 }
 
 # Starts torchrun on both machines: the run folder's name, more options.
@@ -74,12 +87,46 @@ start() {
     shift
     torchruns=()
     for node in 0 1; do
-        ip netns exec "${namespaces[node]}" env OMP_NUM_THREADS=1 .venv/bin/torchrun \
-            --no-python --nnodes=2 --nproc-per-node=1 "--node-rank=$node" "--master-addr=${addresses[0]}" "--master-port=$port" \
-            "$program" --limit 60 --epochs 4 --checkpoint-every 1 --device cpu --no-plots --no-progress \
-            --dist-timeout "$timeout" --out "$work/$run-$node" "$@" > "$work/$run-$node.log" 2>&1 &
-        torchruns+=($!)
+        torchrun_on "$node" "$run" --node-rank="$node" --master-addr="${addresses[0]}" --master-port="$port" \
+            "$program" --out "$work/$run-$node" "$@"
     done
+}
+
+# The same with the rendezvous that may restart both; it says itself which one has rank 0, and so they share the folder.
+start_elastic() {
+    local run=$1 node
+    torchruns=()
+    for node in 0 1; do
+        torchrun_on "$node" "$run" --max-restarts=3 --rdzv-backend=c10d --rdzv-id="$run" \
+            --rdzv-endpoint="${addresses[0]}:$port" --rdzv-conf="is_host=$((1 - node))" --local-addr="${addresses[node]}" \
+            "$program" --out "$work/$run"
+    done
+}
+
+# In the background, on a machine: the run's name, torchrun's options, the program and its first options.
+torchrun_on() {
+    local node=$1 run=$2
+    shift 2
+    ip netns exec "${namespaces[node]}" env OMP_NUM_THREADS=1 .venv/bin/torchrun --no-python --nnodes=2 --nproc-per-node=1 "$@" \
+        --limit 60 --epochs 4 --checkpoint-every 1 --device cpu --no-plots --no-progress --dist-timeout "$timeout" \
+        > "$work/$run-$node.log" 2>&1 &
+    torchruns+=($!)
+}
+
+# The lesson's process on a machine.
+lesson_on() {
+    local process
+    for process in $(ip netns pids "${namespaces[$1]}"); do
+        [ "$(cat "/proc/$process/comm" 2> /dev/null)" != "$(basename "$program")" ] || printf '%s\n' "$process"
+    done | tail -n 1
+}
+
+same_bits() {
+    local file
+    for file in metrics.jsonl model.pt best.pt; do
+        cmp "$work/whole-0/$file" "$work/$1/$file" || fail "$file is another one than that of the undisturbed run"
+    done
+    say "metrics.jsonl, model.pt and best.pt are those of the undisturbed run"
 }
 
 # Whether both ended well.

@@ -109,11 +109,11 @@ impl Run {
         let config = serde_json::to_value(config).context(run_folder::CONFIG)?;
         let resumed = args.resume.then(|| resume::checkpoint(&args.out, lesson.name)).transpose()?;
         resume::check_processes(&config)?;
-        let restarted = processes::current().is_some_and(|processes| processes.restarts() > 0);
+        let restarts = processes::current().map_or(0, |processes| processes.restarts());
         if let Some(checkpoint) = &resumed {
             processes::first_only(|| {
                 resume::check_options(&checkpoint.config, &config, &args.out)?;
-                resume::check_epochs(checkpoint, epochs, finished && !restarted, &args.out)
+                resume::check_epochs(checkpoint, epochs, finished && restarts == 0, &args.out)
             })?;
         }
         interrupt::install()?;
@@ -121,6 +121,9 @@ impl Run {
             interrupt::agree(false);
         }
         console.note(&line);
+        if restarts > 0 {
+            console.note(format_args!("torchrun has started the processes anew ({restarts})"));
+        }
         if let Some(Checkpoint { config: before, .. }) = &resumed {
             let changes = [resume::other_device(before, &config), resume::other_processes(before, &config)];
             changes.into_iter().flatten().for_each(|line| console.note(line));

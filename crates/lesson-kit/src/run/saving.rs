@@ -63,7 +63,7 @@ impl Run {
             losses.into_iter().for_each(|loss| self.losses.push_batch(loss));
             self.resumed_epoch = Some(Tensor::try_from(&rng_state)?);
         }
-        self.take_random_numbers(&checkpoint.rng_state, &checkpoint.rng_states)
+        Run::take_random_numbers(&checkpoint.rng_state, &checkpoint.rng_states)
             .with_context(|| path.display().to_string())?;
         let (done, epochs) = (checkpoint.epoch, self.args.epochs);
         self.console.note(format_args!("going on after epoch {done} of {epochs}{within}"));

@@ -31,16 +31,12 @@ impl Run {
         }
     }
 
-    /// Goes on with the random numbers of a checkpoint: its only or first process's, or this one's among those of all. Says
-    /// that torchrun has started the processes anew, if it has.
-    pub(super) fn take_random_numbers(&self, first: &pt_file::Tensor, all: &[pt_file::Tensor]) -> Result<()> {
+    /// Goes on with the random numbers of a checkpoint: its only or first process's, or this one's among those of all.
+    pub(super) fn take_random_numbers(first: &pt_file::Tensor, all: &[pt_file::Tensor]) -> Result<()> {
         let first = Tensor::try_from(first)?;
         let Some(processes) = processes::current() else { return Ok(rng::set_state(&first)?) };
         let all = all.iter().map(Tensor::try_from).collect::<Result<Vec<_>, _>>()?;
         processes.set_rng_state(&first, &all)?;
-        if processes.restarts() > 0 {
-            self.console.note(format_args!("torchrun has started the processes anew ({})", processes.restarts()));
-        }
         Ok(())
     }
 }
