@@ -76,6 +76,8 @@ c10::intrusive_ptr<c10d::Backend> with_gloo(
 #ifdef USE_C10D_NCCL
 c10::intrusive_ptr<c10d::Backend> with_nccl(
     const c10::intrusive_ptr<c10d::Store>& store, int rank, int world, Milliseconds timeout, int device) {
+  // wait() waits for the GPU, and fails; by default it returns at once, and a thread of c10d's ends the process later.
+  setenv("TORCH_NCCL_BLOCKING_WAIT", "1", /*overwrite=*/0);
   auto options = c10d::ProcessGroupNCCL::Options::create();
   options->timeout = timeout;
   auto backend = c10::make_intrusive<c10d::ProcessGroupNCCL>(store, rank, world, options);

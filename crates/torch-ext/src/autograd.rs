@@ -64,10 +64,10 @@ pub fn is_recording(inputs: &[&Tensor]) -> bool {
 /// Gradients of `loss`, a scalar, for every leaf below it: `loss.backward()`, whose results it has to the bit, in less time.
 ///
 /// libtorch's engine sets up and restores the state of a thread around every node of a graph (dispatch, autocast, hooks,
-/// profiler: some 12,000 instructions), which in a small network is more than the nodes compute. Here the calling thread, whose
-/// state is what it should be, calls one node after the other, in the engine's order. Where a node needs more than that (it has a hook, or a
-/// gradient on a GPU; anomaly mode is on) the engine walks as ever. The graph is released; with `retain_graph` or for single
-/// gradients there is [`Tensor::f_run_backward`].
+/// profiler: some 12,000 instructions), which in a small network is more than the nodes compute. Here the calling thread,
+/// whose state is what it should be, calls one node after the other, in the engine's order. Where a node needs more than that
+/// (it has a hook, or a gradient on a GPU; anomaly mode is on) the engine walks as ever. The graph is released; with
+/// `retain_graph` or for single gradients there is [`Tensor::f_run_backward`].
 ///
 /// ```
 /// use tch::{Kind, Tensor};

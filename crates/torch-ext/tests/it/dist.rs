@@ -1,9 +1,9 @@
 //! Process groups. A test starts this test program anew, once for each process of a group: [`process`] is what they do.
 
-use std::env;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
+use std::{env, fs};
 
 use tch::{Device, Kind, Tensor};
 use torch_ext::dist::{Backend, Launch, ProcessGroup};
@@ -113,6 +113,11 @@ fn collectives(group: &ProcessGroup) {
     let dropped = group.start_broadcast(full(1.0, Kind::Float), 0).unwrap();
     drop(dropped);
 
+    // gloo's socket, and at rank 0 the store's, are for this machine alone
+    let listening = listening();
+    assert!(!cfg!(target_os = "linux") || listening.len() > usize::from(rank == 0), "{listening:?}");
+    assert!(listening.iter().all(Ipv4Addr::is_loopback), "{listening:?}");
+
     assert!(!group.has_word("begun").unwrap());
     group.barrier().unwrap();
     if rank == 0 {
@@ -120,6 +125,26 @@ fn collectives(group: &ProcessGroup) {
     }
     group.barrier().unwrap();
     assert!(group.has_word("begun").unwrap());
+}
+
+/// The addresses at which this process listens, as Linux says; an IPv6 one that is no IPv4 address counts as 0.0.0.0.
+fn listening() -> Vec<Ipv4Addr> {
+    const LISTEN: &str = "0A"; // TCP_LISTEN of the kernel's tcp_states.h
+    let links =
+        fs::read_dir("/proc/self/fd").into_iter().flatten().flatten().filter_map(|fd| fs::read_link(fd.path()).ok());
+    let sockets: Vec<_> = links.map(|link| link.display().to_string()).collect();
+    let mut found = Vec::new();
+    for table in ["tcp", "tcp6"] {
+        for line in fs::read_to_string(format!("/proc/self/net/{table}")).unwrap_or_default().lines().skip(1) {
+            let fields: Vec<_> = line.split_whitespace().collect();
+            let (local, state, inode) = (fields[1], fields[3], fields[9]);
+            if state == LISTEN && sockets.contains(&format!("socket:[{inode}]")) {
+                let address = local.split(':').next().and_then(|hex| u32::from_str_radix(hex, 16).ok());
+                found.push(address.map_or(Ipv4Addr::UNSPECIFIED, |bits| Ipv4Addr::from(bits.to_le_bytes())));
+            }
+        }
+    }
+    found
 }
 
 #[test]
