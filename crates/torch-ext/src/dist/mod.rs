@@ -40,6 +40,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::os::fd::IntoRawFd;
 use std::ptr::{null, null_mut};
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use tch::Tensor;
@@ -86,27 +88,32 @@ impl ProcessGroup {
         let text = |text: String| CString::new(text).map_err(|_| Error::Dist("a name with a zero in it".to_owned()));
         let (host, address) = (text(launch.master_addr.clone())?, text(own.to_string())?);
         let interface = launch.interface.clone().map(text).transpose()?;
-        let name = if backend == Backend::Gloo { c"gloo" } else { c"nccl" };
-        let join = ffi::Join {
-            host: host.as_ptr(),
-            port: launch.master_port,
-            listen_fd: listener.map_or(-1, IntoRawFd::into_raw_fd),
-            name: name.as_ptr(),
-            rank: launch.rank as i32,
-            world: launch.world as i32,
-            timeout_ms: milliseconds(timeout),
-            store_timeout_ms: milliseconds(left.max(Duration::from_millis(100))),
-            interface: interface.as_ref().map_or(null(), |name| name.as_ptr()),
-            address: address.as_ptr(),
-            cuda: match backend {
-                Backend::Gloo => -1,
-                Backend::Nccl(device) => device as i32,
-            },
-        };
-        let (mut raw, mut attempt) = (null_mut(), 0);
-        // SAFETY: the strings outlive the call, and the listener's descriptor is the store's from here on; on success `raw`
-        // is a new group that only we know.
-        unsafe { ffi::check(ffi::te_dist_join(&raw const join, &raw mut raw, &raw mut attempt)) }.map_err(|error| {
+        let (rank, world) = (launch.rank as i32, launch.world as i32);
+        let (port, listen_fd) = (launch.master_port, listener.map_or(-1, IntoRawFd::into_raw_fd));
+        let joined = within(timeout, move || {
+            let join = ffi::Join {
+                host: host.as_ptr(),
+                port,
+                listen_fd,
+                name: if backend == Backend::Gloo { c"gloo" } else { c"nccl" }.as_ptr(),
+                rank,
+                world,
+                timeout_ms: milliseconds(timeout),
+                store_timeout_ms: milliseconds(left.max(Duration::from_millis(100))),
+                interface: interface.as_ref().map_or(null(), |name| name.as_ptr()),
+                address: address.as_ptr(),
+                cuda: match backend {
+                    Backend::Gloo => -1,
+                    Backend::Nccl(device) => device as i32,
+                },
+            };
+            let mut joined = Joined { raw: null_mut(), attempt: 0 };
+            // SAFETY: the strings outlive the call, and the listener's descriptor is the store's from here on; on success `raw`
+            // is a new group that only we know.
+            unsafe { ffi::check(ffi::te_dist_join(&raw const join, &raw mut joined.raw, &raw mut joined.attempt)) }?;
+            Ok(joined)
+        });
+        let Joined { raw, attempt } = joined.map_err(|error| {
             let store = format!("store {}:{}", launch.master_addr, launch.master_port);
             me.error(&format!("joining the group ({store}, own address {own})"), &error)
         })?;
@@ -279,6 +286,27 @@ impl Drop for ProcessGroup {
         // SAFETY: the group is ours and nobody uses it again. What its end could complain of is over.
         let _ = unsafe { ffi::check(ffi::te_dist_leave(self.raw)) };
     }
+}
+
+/// A group that has just been made, on its way between threads.
+struct Joined {
+    raw: *mut ffi::Group,
+    attempt: i64,
+}
+
+// SAFETY: c10d's groups belong to no thread, and this one is known to its owner alone.
+unsafe impl Send for Joined {}
+
+/// What `join` returns, or an error where it does not return: c10d waits without end for the answers of a store that takes connections
+/// and then says nothing, as a torchrun does that was stopped (SIGSTOP). Finding the others and connecting to them may take
+/// `timeout` each; a second more means that nothing comes.
+fn within(timeout: Duration, join: impl FnOnce() -> Result<Joined> + Send + 'static) -> Result<Joined> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || sender.send(join())); // if nobody hears of it any more, it ends with the program
+    receiver.recv_timeout(timeout * 2 + Duration::from_secs(1)).unwrap_or_else(|_| {
+        let what = "timed out: the store takes connections and does not answer; is torchrun, or rank 0, stopped?";
+        Err(Error::Dist(what.to_owned()))
+    })
 }
 
 fn milliseconds(duration: Duration) -> i64 {

@@ -207,6 +207,15 @@ fn without_a_store_it_is_an_error_after_the_timeout() {
 }
 
 #[test]
+fn a_store_that_does_not_answer_is_an_error_too() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap(); // the system takes connections for it, and nobody reads them
+    let begun = Instant::now();
+    let said = said(&finish(vec![start_one("alone", 1, 2, silent.local_addr().unwrap().port())])[0]);
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert!(said.contains("rank 1 of 2: joining the group") && said.contains("does not answer"), "{said}");
+}
+
+#[test]
 fn one_that_does_not_come_is_an_error_after_the_timeout() {
     for (task, what) in
         [("absent", "rank 0 of 2: all_reduce of [3] Float: "), ("missing", "rank 0 of 2: joining the group")]
