@@ -81,7 +81,9 @@ class Graph {
       ready.pop();
       Node& node = *step.node;
       node.will_release_variables();
-      variable_list grads = node(std::move(step.grads));
+      variable_list arrived = std::move(step.grads);  // freed with this step: a node need not take what it is given
+      variable_list grads = node(std::move(arrived));
+      arrived.clear();
       validate_outputs(node.next_edges(), grads, [&](const std::string& fault) {
         return "Function " + node.name() + " returned an " + fault;
       });
