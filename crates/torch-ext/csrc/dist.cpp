@@ -105,7 +105,7 @@ struct Join {
   int cuda;               // NCCL: the device; -1 for gloo
 };
 
-// Meets and connects the processes; `attempt` says the how manieth time that is in this job.
+// Meets and connects the processes; `attempt` is 1 for the first time in this job, then 2, ..
 char* te_dist_join(const Join* join, Group** group, int64_t* attempt) {
   return guard([&] {
     const Milliseconds timeout(join->timeout_ms);

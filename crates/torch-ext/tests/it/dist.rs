@@ -1,5 +1,6 @@
 //! Process groups. A test starts this test program anew, once for each process of a group: [`process`] is what they do.
 
+use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -161,6 +162,8 @@ fn processes_add_up_hand_round_and_wait() {
 fn processes_that_are_started_anew_meet_whatever_their_machine_has_counted() {
     let port = free_port();
     let mut holder = command("hold the store", 0, 1, port).stdin(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(holder.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("joined"))); // its own attempt comes before those of the others
     for (attempt, counts) in [(1, [0, 0]), (2, [1, 0]), (3, [1, 2])] {
         let restarted = |rank: usize| {
             let mut process = command("restarts", rank, 2, port);
@@ -175,7 +178,7 @@ fn processes_that_are_started_anew_meet_whatever_their_machine_has_counted() {
         }
     }
     drop(holder.stdin.take());
-    assert!(holder.wait().unwrap().success());
+    assert!(lines.all(|line| line.is_ok()) && holder.wait().unwrap().success());
 }
 
 #[test]
