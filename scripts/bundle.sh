@@ -2,9 +2,9 @@
 # Builds the lessons and the tests into one folder for a GPU machine without Rust. See --help.
 set -euo pipefail
 
-usage="Usage: scripts/bundle.sh [--torch VERSION | --torch-folder DIR] OUT
+usage="Usage: scripts/bundle.sh [--torch VERSION | --torch-folder DIR] [OUT]
 
-Builds the lessons and the test binaries against one libtorch and puts them into the folder OUT (under 60 MB), with the data
+Builds the lessons and the test binaries against one libtorch and puts them into the folder OUT (under 48 MB), with the data
 and the notebooks that they need. A machine that has a Python with the same torch, but no Rust and no network, then runs
 
   OUT/run-gpu-checks.sh
@@ -13,7 +13,8 @@ and the notebooks that they need. A machine that has a Python with the same torc
   --torch-folder DIR   the libtorch in DIR, the folder 'torch' of a Python; then no torch is downloaded
   --help               this text
 
-OUT is outside this repository; one that an earlier run made is replaced. Without --torch-folder the libtorch is .libtorch if
+OUT is target/bundle if it is not given; inside this repository it has to be a folder that git ignores. A bundle that is there
+already is replaced. Without --torch-folder the libtorch is .libtorch if
 that is the VERSION asked for; otherwise pip fetches PyPI's torch into target/torch/VERSION (about 540 MB to download).
 scripts/build-with.sh builds in target/with/VERSION. Both are kept: a second run is quick. Whatever the options, Cargo asks the
 network for its index and for crates that are not here yet, and scripts/fetch-data.sh for data that are not.
@@ -33,11 +34,11 @@ main() {
         esac
         shift
     done
-    [ -n "$out" ] || refuse 'OUT is missing'
     [ -z "$version" ] || [ -z "$torch" ] || refuse '--torch and --torch-folder: one of them'
-    out=$(absolute "$out")
+    [ -z "$out" ] || out=$(absolute "$out")
     [ -z "$torch" ] || torch=$(absolute "$torch")
     cd -- "$(CDPATH='' dirname -- "${BASH_SOURCE[0]}")/.."
+    out=${out:-$PWD/target/bundle}
     find_python
     refuse_inside "$out"
     if [ -e "$out" ] && [ ! -f "$out/bundle.json" ]; then
@@ -75,13 +76,15 @@ absolute() {
     esac
 }
 
-# What lies in the repository is copied with the sources, an earlier bundle too.
+# What git does not ignore is copied with the sources, an earlier bundle too.
 refuse_inside() {
     local real
     real=$("$python" -c 'import os, sys; print(os.path.realpath(sys.argv[1]))' "$1")
     case $real/ in
-        "$(pwd -P)"/*) die "$1 is inside this repository: name a folder outside it, such as
-  scripts/bundle.sh ${version:+--torch $version }${torch:+--torch-folder $torch }/tmp/${1##*/}" ;;
+        "$(pwd -P)"/*)
+            git check-ignore -q "$1" || die "$1 is inside this repository and git does not ignore it: name another folder, such as
+  scripts/bundle.sh ${version:+--torch $version }${torch:+--torch-folder $torch }target/${1##*/}"
+            ;;
     esac
 }
 

@@ -5,13 +5,19 @@ set -euo pipefail
 usage="Usage: run-gpu-checks.sh [OPTIONS]
 
 Runs what scripts/bundle.sh has put into this folder, on a machine that has a Python with the torch that it was built for. Neither
-Rust nor a network is needed: it runs doctor and the tests, trains text-rnn, stock-lstm and mnist-gru, times them beside PyTorch
-eager on the same device, and writes report.txt into this folder. The exit code is 0 if every check passed, 1 if one failed (on a
-GPU also if a lesson's loop is slower than PyTorch's), and 2 if nothing could be run, or nothing but doctor for want of a GPU.
+Rust nor a network is needed. It writes report.txt and logs/ into this folder. The exit code is 0 if every check passed, 1 if one
+failed (on a GPU also if a lesson's loop is slower than PyTorch's), and 2 if nothing could be run, or nothing but doctor for want
+of a GPU.
 
   --python PATH    the Python that has torch, instead of \$PYTHON or the first python3
   --device DEVICE  cuda, the default, cuda:N, or cpu for a machine without a GPU: then tests that want one say 'skipped'
-  --only PARTS     some of tests,train,time, separated by commas
+  --only PARTS     some of these, separated by commas; doctor always runs
+                   train     text-rnn, stock-lstm and mnist-gru with their defaults: the loss has to fall
+                   cuda      the tests that want a GPU
+                   time      the lessons' loops beside PyTorch eager on the same device
+                   graph     what CUDA graphs would give: PyTorch's own, for the three networks
+                   sanitize  two epochs under NVIDIA's compute-sanitizer
+                   tests     all other tests, which need no GPU
   --rounds N       how often each lesson is timed, in turns with PyTorch; 5 if not given
   --timeout N      seconds after which a check that has not ended is ended, and has failed; 900 if not given
   --report FILE    instead of report.txt in this folder

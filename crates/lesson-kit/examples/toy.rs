@@ -1,8 +1,6 @@
 //! A lesson in miniature: a straight line through five points that never lie quite where they lay before, by an
 //! optimizer and a schedule with states of their own. The tests run it as a process.
 
-use std::process::ExitCode;
-
 use lesson_kit::{Defaults, Lesson, Linear, Run, TrainArgs};
 use tch::{Kind, Tensor, nn};
 use torch_ext::optim::{Sgd, SgdOptions, StepDecay, StepLr};
@@ -31,7 +29,7 @@ struct Cli {
     fail: bool,
 }
 
-fn main() -> ExitCode {
+fn main() -> ! {
     lesson_kit::main(&LESSON, train)
 }
 

@@ -3,19 +3,13 @@
 use std::any::Any;
 use std::ffi::OsString;
 use std::panic::{self, AssertUnwindSafe};
-use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 
 use clap::{ArgMatches, Parser};
-use mimalloc::MiMalloc;
 
 use crate::{Lesson, args, exit, processes, resume};
 
-/// For libtorch too: mimalloc takes the place of the C library's malloc and free in every lesson's program.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
-
-/// A lesson's `main`: parses the command line with the lesson's defaults, runs `body`, and returns the exit code.
+/// A lesson's `main`: parses the command line with the lesson's defaults, runs `body`, and ends the process with its exit code.
 ///
 /// An error becomes one line on stderr (`error: ..`), a panic that slipped through as well; with `-v` the C++ part of
 /// libtorch's messages stays in it, and `RUST_BACKTRACE` shows where a panic came from. Codes: [`exit`].
@@ -39,14 +33,19 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 ///     train: TrainArgs,
 /// }
 ///
-/// fn main() -> std::process::ExitCode {
+/// fn main() -> ! {
 ///     lesson_kit::main(&LESSON, |cli: Cli| {
 ///         println!("{} epochs", cli.train.epochs);
 ///         Ok(())
 ///     })
 /// }
 /// ```
-pub fn main<C: Parser>(lesson: &Lesson, body: impl FnOnce(C) -> anyhow::Result<()>) -> ExitCode {
+pub fn main<C: Parser>(lesson: &Lesson, body: impl FnOnce(C) -> anyhow::Result<()>) -> ! {
+    exit::now(run(lesson, body))
+}
+
+/// Runs the program and returns its exit code.
+fn run<C: Parser>(lesson: &Lesson, body: impl FnOnce(C) -> anyhow::Result<()>) -> u8 {
     let mut arguments: Vec<OsString> = std::env::args_os().collect();
     let (mut cli, mut matches) = match parse::<C>(lesson, &arguments) {
         Ok(parsed) => parsed,
@@ -55,7 +54,7 @@ pub fn main<C: Parser>(lesson: &Lesson, body: impl FnOnce(C) -> anyhow::Result<(
     let verbose = matches!(matches.try_get_one("verbose"), Ok(Some(true)));
     let failed = |error: &anyhow::Error| {
         eprintln!("{}", report(error, verbose));
-        ExitCode::from(exit::code(error))
+        exit::code(error)
     };
     let _membership = match processes::join(lesson, &matches) {
         Ok(membership) => membership,
@@ -78,15 +77,15 @@ pub fn main<C: Parser>(lesson: &Lesson, body: impl FnOnce(C) -> anyhow::Result<(
         Err(error) => return failed(&error),
     }
     match catch(|| body(cli)) {
-        Ok(()) => ExitCode::from(exit::DONE),
+        Ok(()) => exit::DONE,
         Err(error) => failed(&error),
     }
 }
 
 /// What a command line that cannot be used, or asks for help, ends with.
-fn refused(error: &clap::Error) -> ExitCode {
+fn refused(error: &clap::Error) -> u8 {
     let _ = error.print(); // to a closed pipe, perhaps; there is nowhere left to say so
-    ExitCode::from(if error.use_stderr() { exit::USAGE } else { exit::DONE })
+    if error.use_stderr() { exit::USAGE } else { exit::DONE }
 }
 
 /// Parses `arguments` (the program's name first) with the lesson's defaults in place.

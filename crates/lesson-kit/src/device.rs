@@ -1,5 +1,7 @@
 //! From `--device` to a device, before anything else touches libtorch.
 
+use std::env;
+
 use anyhow::{Result, bail};
 use tch::Device;
 use torch_ext::cuda;
@@ -38,7 +40,12 @@ pub fn choose(choice: DeviceChoice) -> Result<Chosen> {
             Some(failure) => Err(Missing { problem: failure.problem.clone(), diagnosis: diagnosis.to_string() }),
         }
     };
-    choose_among(choice, devices, |index| cuda::try_device(index).map_err(|error| error.to_string()))
+    let chosen = choose_among(choice, devices, |index| cuda::try_device(index).map_err(|error| error.to_string()))?;
+    // NVIDIA's libraries read this variable too, but each decides for itself what it means for a recurrent layer.
+    if chosen.device.is_cuda() && env::var_os("NVIDIA_TF32_OVERRIDE").is_some_and(|value| value == "0") {
+        cuda::allow_tf32(false)?;
+    }
+    Ok(chosen)
 }
 
 /// `devices` describes the CUDA devices, or says why there are none; it is only called if the answer matters. `runs` says whether

@@ -1,6 +1,7 @@
 //! Exit codes, and the errors that are not failures of the program.
 
 use std::fmt;
+use std::io::{self, Write};
 
 /// All done.
 pub const DONE: u8 = 0;
@@ -12,6 +13,14 @@ pub const USAGE: u8 = 2;
 pub const COMPARISON_OFF: u8 = 3;
 /// Ended by Ctrl-C or SIGTERM.
 pub const INTERRUPTED: u8 = 130;
+
+/// Ends the process without running libtorch's static destructors: with CUDA loaded or with threads running inside libtorch they
+/// can crash, which would turn a finished run into a failure.
+pub(crate) fn now(code: u8) -> ! {
+    let _ = io::stdout().flush(); // a closed pipe cannot be reported anywhere
+    let _ = io::stderr().flush();
+    signal_hook::low_level::exit(code.into())
+}
 
 /// The run was ended by Ctrl-C; the text says what is kept.
 #[derive(Debug)]

@@ -85,11 +85,16 @@ impl Parameters {
         self.convert(|tensor| tensor.f_to_kind(kind))
     }
 
-    /// Replaces the data of every parameter; the `VarStore` and an optimizer that know it see the new data too.
+    /// Replaces the data of every parameter and of its gradient, as `torch.nn.Module._apply` does. The `VarStore` and an
+    /// optimizer hold the same tensors and see the new data too.
     fn convert(&self, convert: impl Fn(&Tensor) -> std::result::Result<Tensor, TchError>) -> Result<()> {
         let _guard = tch::no_grad_guard();
-        let converted = self.tensors.iter().map(convert).collect::<std::result::Result<Vec<_>, _>>()?;
-        for (tensor, converted) in self.tensors.iter().zip(converted) {
+        let gradients = self.tensors.iter().map(Tensor::f_grad).collect::<std::result::Result<Vec<_>, _>>()?;
+        let tensors: Vec<&Tensor> =
+            self.tensors.iter().chain(gradients.iter().filter(|gradient| gradient.defined())).collect();
+        // Everything is converted before anything is replaced: an error leaves all of it as it was.
+        let converted = tensors.iter().map(|tensor| convert(tensor)).collect::<std::result::Result<Vec<_>, _>>()?;
+        for (tensor, converted) in tensors.into_iter().zip(converted) {
             tensor.shallow_clone().f_set_data(&converted)?;
         }
         Ok(())

@@ -9,10 +9,11 @@ from pathlib import Path
 import lessons
 import machine
 import processes
+import tools
 from report import Report
 
 BUNDLE = Path(__file__).resolve().parents[1]
-PARTS = ["tests", "train", "time"]
+PARTS = ["tests", "cuda", "train", "time", "graph", "sanitize"]
 
 
 def main():
@@ -53,15 +54,22 @@ def doctor(runner, report, missing):
 def run(options, manifest, found, runner, report):
     if not found["numpy"]:
         report.failed("NumPy", "this Python has none, and the notebooks want it: pip install numpy")
-    if "tests" in options.only:
-        for test in manifest["tests"]:
-            for result in runner.run_tests(test):
-                report.check(result)
+    # What matters most comes first: a report that is cut off has it.
     if "train" in options.only:
         for lesson in lessons.LESSONS:
             report.check(lessons.train(runner, lesson))
+    if "cuda" in options.only:
+        for result in runner.cuda_tests(manifest["tests"]):
+            report.check(result)
     if "time" in options.only and found["numpy"]:
         lessons.time(runner, options.rounds, report)
+    if "graph" in options.only:
+        report.check(tools.graph_probe(runner, options.rounds))
+    if "sanitize" in options.only:
+        report.check(tools.sanitize(runner))
+    if "tests" in options.only:
+        for test in manifest["tests"]:
+            report.check(runner.cpu_tests(test))
 
 
 def parse_options():

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 NO_CUDA = "no CUDA device"  # why a test that wants one is skipped
@@ -28,20 +29,27 @@ class Runner:
         self.timeout = timeout
         self.logs = bundle / "logs"
         self.logs.mkdir(exist_ok=True)
-        self.environment = {**os.environ, "WORKSPACE_ROOT": str(bundle), "PYTHONDONTWRITEBYTECODE": "1"}
+        self.environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+        without_gpus = {"CUDA_VISIBLE_DEVICES": ""}
+        if device == "cpu":
+            self.environment |= without_gpus
+        # Tests run side by side: OpenMP's threads sleep while they wait.
+        self.cuda_tests_environment = {**self.environment, "WORKSPACE_ROOT": str(bundle), "OMP_WAIT_POLICY": "passive"}
         if with_numpy:
-            self.environment["REQUIRE_PYTHON_TORCH"] = "1"  # a test that cannot compare with Python fails
-        self.without_cuda = {**self.environment, "CUDA_VISIBLE_DEVICES": ""}
+            self.cuda_tests_environment["REQUIRE_PYTHON_TORCH"] = "1"  # a test that cannot compare with Python fails
+        self.cpu_tests_environment = {**self.cuda_tests_environment, **without_gpus}
+        if device == "cpu":
+            self.cuda_tests_environment["CUDA_TESTS_ON"] = "cpu"  # the CPU takes the GPU's part
 
-    def run(self, name, command, folder=None, with_cuda=True):
-        """Runs a command to its end, or to that of its time; what it printed is in logs/NAME.txt."""
+    def run(self, name, command, folder=None, environment=None):
+        """Runs a command to its end or for `timeout` seconds; what it printed is in logs/NAME.txt."""
         log = self.logs / f"{name.replace(' ', '-')}.txt"
         begun = time.monotonic()
         with open(log, "w") as output:
             process = subprocess.Popen(
                 list(map(str, command)),
                 cwd=folder or self.bundle,
-                env=self.environment if with_cuda and self.device != "cpu" else self.without_cuda,
+                env=environment or self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -60,22 +68,28 @@ class Runner:
             result.notes = [line for line in printed.splitlines() if line.strip()][-5:]
         return result
 
-    def run_tests(self, test):
-        """The results of a test binary, run where cargo would: in the folder of its crate.
+    def cpu_tests(self, test):
+        """All tests of a binary without a GPU: their numbers are those of a CPU, and a lesson that may choose takes a GPU."""
+        return judged(self.run_test(test, test["name"], [], self.cpu_tests_environment))
 
-        First all of its tests, without a GPU: their numbers are those of a CPU, and a lesson that may choose takes a GPU. Then,
-        where there is one, those that want it: they have `cuda` in their path, and the first time they said to be skipped.
+    def cuda_tests(self, tests):
+        """The tests that want a GPU, which have `cuda` in their path, of all binaries; a binary that has none is left out.
+
+        They run at the same time: each test waits for a process of its own most of the time.
         """
-        name, binary, folder = test["name"], self.bundle / test["file"], self.bundle / test["folder"]
-        first = judged(self.run(name, [binary], folder, with_cuda=False))
-        yield first
-        if self.device == "cpu":
-            return
-        again = judged(self.run(f"{name} cuda", [binary, "cuda"], folder))
-        wanting = [note for note in first.notes if NO_CUDA in note]
-        if again.passed or not again.ok or wanting:
-            again.ok &= again.passed > 0 and not any(NO_CUDA in note for note in again.notes)
-            yield again
+        with ThreadPoolExecutor(max_workers=max(1, (os.cpu_count() or 1) // 4)) as pool:
+            yield from filter(None, pool.map(self.cuda_test, tests))
+
+    def cuda_test(self, test):
+        result = judged(self.run_test(test, f"{test['name']} cuda", ["cuda"], self.cuda_tests_environment))
+        if result.ok and not result.passed:
+            return None
+        result.ok &= not any(NO_CUDA in note for note in result.notes)
+        return result
+
+    def run_test(self, test, name, arguments, environment):
+        """Runs a test binary where cargo would: in the folder of its crate."""
+        return self.run(name, [self.bundle / test["file"], *arguments], self.bundle / test["folder"], environment)
 
 
 def judged(result):

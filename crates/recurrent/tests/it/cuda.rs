@@ -30,6 +30,10 @@ fn specs(dtype: &'static str) -> Vec<Spec> {
             specs.push(Spec { proj_size: Some(3), ..one });
             specs.push(Spec { proj_size: Some(3), bias: false, ..deep });
         }
+        // cuDNN chooses its algorithm by the hidden size.
+        for hidden_size in [160, 320] {
+            specs.push(Spec { nonlinearity, dtype, num_layers: 2, ..Spec::new(class, 40, hidden_size) });
+        }
     }
     specs
 }
@@ -98,8 +102,11 @@ impl Problem {
     }
 }
 
-/// How far a GPU's numbers may be from the CPU's.
-const DTYPES: [(&str, f64); 2] = [("float32", 1e-5), ("float64", 1e-10)];
+/// Tolerance for f32: cuDNN adds up in another order than the CPU, in sums of up to a few thousand terms.
+const F32: f64 = 5e-5;
+
+/// Tolerance for each dtype. f64 shows that the two devices compute the same function, f32 that it is f32 arithmetic without TF32.
+const DTYPES: [(&str, f64); 2] = [("float32", F32), ("float64", 1e-10)];
 
 fn compare(there: &[(String, Tensor)], cpu: &[(String, Tensor)], tolerance: f64, what: &str) {
     assert_eq!(there.len(), cpu.len());
@@ -172,7 +179,7 @@ assert all(tensor.device.type == 'cpu' for tensor in state.values())
         let mut moved = cpu;
         each!(&mut moved, layer => layer.to(device)).unwrap();
         let after = problem.run(&moved, device, |x, hx| moved.forward(x, Some(hx)).unwrap());
-        compare(&after, &before, 1e-5, "moved");
+        compare(&after, &before, F32, "moved");
     });
 }
 
@@ -189,10 +196,10 @@ fn without_a_state_in_evaluation_and_traced_it_is_the_same() {
             let expected = cpu.forward(&x, None).unwrap();
             let x = x.to_device(device);
             let traced = each!(&there, layer => layer.trace(&x, None).unwrap().output);
-            assert_close(&traced, &expected[0], 1e-5, &format!("traced, {spec:?}"));
+            assert_close(&traced, &expected[0], F32, &format!("traced, {spec:?}"));
             for (there, cpu) in there.forward(&x, None).unwrap().iter().zip(&expected) {
                 assert_eq!(there.kind(), Kind::Float);
-                assert_close(there, cpu, 1e-5, &format!("in evaluation, {spec:?}"));
+                assert_close(there, cpu, F32, &format!("in evaluation, {spec:?}"));
             }
         }
     });

@@ -182,6 +182,32 @@ fn to_kind_converts_for_layer_store_and_optimizer() {
 }
 
 #[test]
+fn to_kind_converts_the_gradients_too() {
+    let _seeded = seeded(0);
+    let (_vs, mut lstm) = lstm();
+    let backward = |lstm: &Lstm, kind| {
+        let (output, _) = lstm.forward(&Tensor::ones([4, 2, 2], (kind, Device::Cpu)), None).unwrap();
+        output.sum(kind).backward();
+    };
+    backward(&lstm, Kind::Float);
+    let before: Vec<Tensor> = lstm.named_parameters().map(|(_, parameter)| parameter.grad().copy()).collect();
+    lstm.to_kind(Kind::Double).unwrap();
+    for ((name, parameter), before) in lstm.named_parameters().zip(&before) {
+        assert_same_bits(&parameter.grad(), &before.to_kind(Kind::Double), name);
+    }
+    // The next backward pass adds to them.
+    backward(&lstm, Kind::Double);
+    for ((name, parameter), before) in lstm.named_parameters().zip(&before) {
+        let twice = before.to_kind(Kind::Double) * 2.0;
+        assert!((parameter.grad() - &twice).abs().max().double_value(&[]) < 1e-5, "{name}");
+    }
+    // A parameter without a gradient stays without.
+    let (_vs, mut fresh) = self::lstm();
+    fresh.to_kind(Kind::Double).unwrap();
+    assert!(fresh.named_parameters().all(|(_, parameter)| !parameter.grad().defined()));
+}
+
+#[test]
 fn moving_to_the_same_device_and_kind_changes_nothing() {
     let _seeded = seeded(0);
     let (_vs, mut lstm) = lstm();
