@@ -17,7 +17,7 @@ pub(super) struct Distance {
     pub(super) difference: f64,
     /// The same in units in the last place; `None` for integers.
     pub(super) ulp: Option<u64>,
-    /// What [`Tolerance::share`](super::verdict::Tolerance) bounds.
+    /// The relative difference: what [`Tolerance::share`](super::verdict::Tolerance) bounds.
     pub(super) share: f64,
     /// What [`Tolerance::one_by_one`](super::verdict::Tolerance) bounds: the difference of each as a share of the
     /// notebook's. Of floats.
@@ -44,53 +44,58 @@ impl Elements {
         }
     }
 
-    /// The last one.
+    /// The last one, with the digits that it needs; very large and very small ones with an exponent.
     pub(super) fn last(&self) -> Option<String> {
         match self {
-            Elements::F32(values) => values.last().map(ToString::to_string),
-            Elements::F64(values) => values.last().map(ToString::to_string),
+            Elements::F32(values) => values.last().map(|value| format!("{value:?}")),
+            Elements::F64(values) => values.last().map(|value| format!("{value:?}")),
             Elements::I64(values) => values.last().map(ToString::to_string),
         }
     }
 
+    /// Our number and the notebook's, element by element, the notebook's rounded to the dtype that both have: the record's
+    /// decimals of a float32 are another float64 than the float32 itself. Ends where one side ends.
+    pub(super) fn pairs(&self, recorded: &Recorded) -> Vec<(f64, f64)> {
+        let ours: Vec<f64> = match self {
+            Elements::F32(values) => values.iter().map(|&value| value.into()).collect(),
+            Elements::F64(values) => values.clone(),
+            Elements::I64(values) => values.iter().map(|&value| value as f64).collect(),
+        };
+        let rounded = |number: f64| if let Elements::F32(_) = self { f64::from(number as f32) } else { number };
+        let theirs = recorded.values.iter().map_while(|number| number.as_f64().map(rounded));
+        ours.into_iter().step_by(recorded.stride.max(1)).zip(theirs).collect()
+    }
+
     /// `None` if the record has an element that these have not, or none at all.
     pub(super) fn distance(&self, recorded: &Recorded) -> Option<Distance> {
-        if recorded.values.is_empty() {
+        let pairs = self.pairs(recorded);
+        if pairs.is_empty() || pairs.len() != recorded.values.len() {
             return None;
         }
-        let numbers = || recorded.values.iter().enumerate();
-        let at = |index: usize| index.checked_mul(recorded.stride);
-        let (mut difference, mut ulp, mut magnitude, mut each) = (0.0f64, 0u64, 0.0f64, Vec::new());
-        let mut add = |ours: f64, theirs: f64| {
-            difference = larger(difference, (ours - theirs).abs());
-            magnitude = magnitude.max(theirs.abs());
-            each.push(share_of((ours - theirs).abs(), theirs.abs()));
+        let ulp: Option<u64> = match self {
+            Elements::I64(_) => {
+                let unequal = pairs.iter().filter(|(ours, theirs)| ours != theirs).count();
+                return Some(Distance {
+                    difference: unequal as f64,
+                    ulp: None,
+                    share: unequal as f64 / pairs.len() as f64,
+                    each: Vec::new(),
+                });
+            }
+            Elements::F32(_) => {
+                let bits = |value: f64| ordinal((value as f32).to_bits() as i32);
+                pairs.iter().map(|&(ours, theirs)| bits(ours).abs_diff(bits(theirs)).into()).max()
+            }
+            Elements::F64(_) => {
+                let bits = |value: f64| ordinal_64(value.to_bits() as i64);
+                pairs.iter().map(|&(ours, theirs)| bits(ours).abs_diff(bits(theirs))).max()
+            }
         };
-        match self {
-            Elements::F32(ours) => {
-                for (index, number) in numbers() {
-                    let (ours, theirs) = (*ours.get(at(index)?)?, number.as_f64()? as f32);
-                    add(ours.into(), theirs.into());
-                    ulp = ulp.max(ordinal(ours.to_bits() as i32).abs_diff(ordinal(theirs.to_bits() as i32)).into());
-                }
-            }
-            Elements::F64(ours) => {
-                for (index, number) in numbers() {
-                    let (ours, theirs) = (*ours.get(at(index)?)?, number.as_f64()?);
-                    add(ours, theirs);
-                    ulp = ulp.max(ordinal_64(ours.to_bits() as i64).abs_diff(ordinal_64(theirs.to_bits() as i64)));
-                }
-            }
-            Elements::I64(ours) => {
-                let mut unequal = 0;
-                for (index, number) in numbers() {
-                    unequal += usize::from(*ours.get(at(index)?)? != number.as_i64()?);
-                }
-                let share = unequal as f64 / recorded.values.len() as f64;
-                return Some(Distance { difference: unequal as f64, ulp: None, share, each });
-            }
-        }
-        Some(Distance { difference, ulp: Some(ulp), share: share_of(difference, magnitude), each })
+        let apart = |&(ours, theirs): &(f64, f64)| (ours - theirs).abs();
+        let difference = pairs.iter().map(apart).fold(0.0, larger);
+        let magnitude = pairs.iter().fold(0.0f64, |largest, (_, theirs)| largest.max(theirs.abs()));
+        let each = pairs.iter().map(|pair| share_of(apart(pair), pair.1.abs())).collect();
+        Some(Distance { difference, ulp, share: share_of(difference, magnitude), each })
     }
 }
 
@@ -100,7 +105,7 @@ fn share_of(difference: f64, magnitude: f64) -> f64 {
 }
 
 /// The larger one, or NaN if there is one: a NaN is as far away as can be.
-fn larger(a: f64, b: f64) -> f64 {
+pub(super) fn larger(a: f64, b: f64) -> f64 {
     if a.is_nan() || a > b { a } else { b }
 }
 

@@ -18,7 +18,7 @@ use crate::{Backend, BatchArgs, DeviceChoice, Lesson, SavedModel, TrainArgs};
 use reference::Recorded;
 pub use reference::Reference;
 pub use results::{Quantity, Results};
-pub use verdict::Row;
+pub use verdict::{FirstElements, Row};
 use verdict::{Demand, Tolerance};
 
 /// Options of `compare`.

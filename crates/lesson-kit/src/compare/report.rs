@@ -5,6 +5,7 @@ use std::fmt::Write;
 use anyhow::{Context, Result};
 use serde::Serialize;
 
+use super::distance::Elements;
 use super::verdict::Row;
 use super::{Comparison, Results};
 use crate::Backend;
@@ -13,7 +14,7 @@ use crate::plot::{Line, LineChart, Stack};
 /// What is compared with what, the rows, and the sum of it.
 pub fn table(comparison: &Comparison, rows: &[Row]) -> String {
     let mut text = head(comparison) + "\n";
-    let columns = ["quantity", "", "notebook", "here", "largest difference", "ULP", "verdict"].map(str::to_owned);
+    let columns = ["quantity", "", "notebook", "here", "relative difference", "ULP", "verdict"].map(str::to_owned);
     let cells: Vec<[String; 7]> = std::iter::once(columns).chain(rows.iter().map(cells)).collect();
     let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..7).map(width).collect();
@@ -36,16 +37,22 @@ pub fn table(comparison: &Comparison, rows: &[Row]) -> String {
 }
 
 fn cells(row: &Row) -> [String; 7] {
-    let difference = match (row.difference, row.ulp) {
-        (None, _) => "-".to_owned(),
-        (Some(0.0), _) => "0".to_owned(),
-        (Some(count), None) => format!("{count} elements"),
-        (Some(difference), Some(_)) => format!("{difference:.1e}"),
-    };
+    let difference = judged(row);
     let ulp = row.ulp.map_or("-".to_owned(), |ulp| ulp.to_string());
     let [group, name, notebook, here, verdict] =
         [&row.group, &row.name, &row.notebook, &row.here, &row.verdict].map(Clone::clone);
     [group, name, notebook, here, difference, ulp, verdict]
+}
+
+/// What is judged, to be read beside the bounds of the verdict.
+fn judged(row: &Row) -> String {
+    let number = |difference: f64| if difference == 0.0 { "0".to_owned() } else { format!("{difference:.2e}") };
+    let Some(whole) = row.relative_difference.map(number) else { return "-".to_owned() };
+    match row.first.map(|first| format!("{} each", number(first.relative_difference))) {
+        Some(each) if row.verdict.ends_with("each") && !row.verdict.contains(", the first") => each,
+        Some(each) if row.verdict != "equal" => format!("{whole}; {each}"),
+        _ => whole,
+    }
 }
 
 fn head(comparison: &Comparison) -> String {
@@ -98,22 +105,94 @@ pub fn json(comparison: &Comparison, rows: &[Row]) -> Result<String> {
 
 /// Both loss curves, one over the other, and their difference below; `None` where nothing was trained.
 pub fn chart(comparison: &Comparison, results: &Results) -> Option<Stack> {
-    let losses = |name: &str| {
-        let recorded = comparison.reference.quantities.iter().find(|it| it.group == "losses" && it.name == name)?;
-        let ours: Vec<f32> = results.get("losses", name)?.values.to_vec().ok()?;
-        let theirs: Vec<f64> = recorded.values.iter().filter_map(serde_json::Number::as_f64).collect();
-        (recorded.stride == 1).then_some((name.to_owned(), theirs, ours))
-    };
-    let (name, theirs, ours) = losses("batch").or_else(|| losses("epoch"))?;
-    let points = |values: &mut dyn Iterator<Item = f64>| (1..).map(f64::from).zip(values).collect::<Vec<_>>();
+    let (name, losses) = ["batch", "epoch"].into_iter().find_map(|name| Some((name, losses(comparison, results, name)?)))?;
+    let points = |value: fn(&(f64, f64)) -> f64| (1..).map(f64::from).zip(losses.iter().map(value)).collect::<Vec<_>>();
     let lesson = comparison.lesson.name;
-    let both = LineChart::new(format!("{lesson} beside its notebook: training loss"), name.clone(), "loss")
+    let both = LineChart::new(format!("{lesson} beside its notebook: training loss"), name, "loss")
         .height(360)
-        .line(Line::new("notebook", points(&mut theirs.iter().copied())).broad())
-        .line(Line::new("here", points(&mut ours.iter().map(|&loss| f64::from(loss)))));
-    let differences = &mut ours.iter().zip(&theirs).map(|(&ours, theirs)| f64::from(ours) - theirs);
-    let difference = LineChart::new("here less notebook", name, "difference")
+        .line(Line::new("notebook", points(|&(_, theirs)| theirs)).broad())
+        .line(Line::new("here", points(|&(ours, _)| ours)));
+    let equal = losses.iter().all(|(ours, theirs)| ours == theirs);
+    let title = if equal { "here less notebook: 0 everywhere" } else { "here less notebook" };
+    let difference = LineChart::new(title, name, "difference")
         .height(240)
-        .line(Line::new("difference", points(differences)));
+        .line(Line::new("difference", points(|(ours, theirs)| ours - theirs)));
     Some(Stack(vec![both, difference]))
+}
+
+/// Our losses and the notebook's, in the dtype in which the table compares them; `None` where either side lacks them.
+fn losses(comparison: &Comparison, results: &Results, name: &str) -> Option<Vec<(f64, f64)>> {
+    let recorded = comparison.reference.quantities.iter().find(|it| it.group == "losses" && it.name == name)?;
+    let ours = Elements::new(&results.get("losses", name)?.values)?;
+    (recorded.stride == 1).then(|| ours.pairs(recorded))
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::Tensor;
+
+    use super::*;
+    use crate::compare::Reference;
+    use crate::compare::reference::sha256;
+    use crate::plot::Plot;
+    use crate::{Defaults, Lesson};
+
+    const LESSON: Lesson = Lesson {
+        name: "some-lesson",
+        version: "1.2.3",
+        defaults: Defaults { epochs: 3, lr: 0.01, hidden_size: 5, num_layers: 1, batch_size: None },
+        pictures: &[],
+        tolerances: &[("losses", 0.25)],
+        fused_losses: None,
+    };
+
+    /// The notebook's losses, as its JSON has them: the shortest decimals of float32 numbers.
+    fn comparison(other_cpu: Option<&str>) -> Comparison {
+        let bytes: Vec<u8> = [1.9430751f32, 0.1, 0.009441572].iter().flat_map(|loss| loss.to_le_bytes()).collect();
+        let json = format!(
+            r#"{{"format": 1, "lesson": "some-lesson", "notebook": "some_lesson.ipynb", "notebook_sha256": "",
+                "versions": {{"torch": ""}}, "cpu": {{"capability": "AVX512", "model": ""}}, "seed": 0, "threads": 1, "options": {{}},
+                "quantities": [{{"group": "losses", "name": "epoch", "dtype": "float32", "shape": [3], "sha256": "{}",
+                                 "stride": 1, "values": [1.9430751, 0.1, 0.009441572]}}]}}"#,
+            sha256(&bytes)
+        );
+        let reference: Reference = serde_json::from_str(&json).unwrap();
+        Comparison::with(&LESSON, reference, other_cpu.map(str::to_owned))
+    }
+
+    fn ours(losses: &[f32]) -> Results {
+        let mut results = Results::new();
+        results.add("losses", "epoch", &Tensor::from_slice(losses)).unwrap();
+        results
+    }
+
+    #[test]
+    fn the_picture_shows_no_difference_where_the_table_says_equal() {
+        let (comparison, same) = (comparison(None), ours(&[1.9430751, 0.1, 0.009441572]));
+        let rows = comparison.rows(&same);
+        assert_eq!((rows.len(), rows[0].verdict.as_str()), (1, "equal"));
+        let losses = losses(&comparison, &same, "epoch").unwrap();
+        assert!(losses.len() == 3 && losses.iter().all(|(ours, theirs)| ours == theirs), "{losses:?}");
+        let text = |results: &Results| format!("{:?}", chart(&comparison, results).unwrap().scene());
+        assert!(text(&same).contains("here less notebook: 0 everywhere"));
+        let other = ours(&[1.9430751, 0.1, 0.009441573]);
+        assert!(text(&other).contains("\"here less notebook\""), "{}", text(&other));
+    }
+
+    #[test]
+    fn the_table_prints_what_it_judges() {
+        let comparison = comparison(Some("recorded on another CPU"));
+        // 0.4 apart where the largest loss is 1.94: a share of 0.206, within 0.25.
+        let rows = comparison.rows(&ours(&[1.9430751, 0.5, 0.009441572]));
+        assert!(rows[0].ok, "{rows:?}");
+        let table = table(&comparison, &rows);
+        assert!(table.lines().nth(1).unwrap().contains("relative difference"), "{table}");
+        let row = table.lines().nth(2).unwrap();
+        assert!(row.contains(" 2.06e-1 ") && row.ends_with("within 2.5e-1"), "{row}");
+        let json: serde_json::Value = serde_json::from_str(&json(&comparison, &rows).unwrap()).unwrap();
+        let row = &json["rows"][0];
+        let number = |key: &str| row[key].as_f64().unwrap();
+        assert!((number("relative_difference") - 0.4 / 1.943).abs() < 1e-3 && (number("difference") - 0.4).abs() < 1e-6);
+        assert_eq!(number("bound"), 0.25);
+    }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Number;
 
-use super::distance::{Distance, Elements};
+use super::distance::{Distance, Elements, larger};
 use super::reference::{Recorded, sha256};
 use super::results::Quantity;
 use crate::FirstLosses;
@@ -44,25 +44,45 @@ pub struct Row {
     pub difference: Option<f64>,
     /// The same in units in the last place: how many floats lie between, plus one. `None` for integers.
     pub ulp: Option<u64>,
+    /// What is judged: the largest difference divided by the notebook's largest magnitude; of integers the share that differs.
+    pub relative_difference: Option<f64>,
+    /// The largest `relative_difference` that is allowed: 0 where bits are demanded. `None` where nothing is.
+    pub bound: Option<f64>,
+    /// Judged beside that where each of the first elements has a bound of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first: Option<FirstElements>,
     /// Whether it is as demanded.
     pub ok: bool,
     /// `equal`, `within 1e-5`, or what is off.
     pub verdict: String,
 }
 
+/// The first elements of a quantity, each beside the notebook's.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct FirstElements {
+    /// How many there are.
+    pub count: usize,
+    /// The largest difference of two elements, divided by the magnitude of the notebook's.
+    pub relative_difference: f64,
+    /// The largest that is allowed.
+    pub bound: f64,
+}
+
 /// Compares one of the notebook's quantities with ours.
 pub(super) fn compare(recorded: &Recorded, ours: Option<&Quantity>, demand: Demand) -> Row {
-    let row = |here: String, difference, ulp, ok, verdict| Row {
+    let off = |here: String, what: String| Row {
         group: recorded.group.clone(),
         name: recorded.name.clone(),
         notebook: shown(recorded, &recorded.sha256, recorded.values.last().map(Number::to_string)),
         here,
-        difference,
-        ulp,
-        ok,
-        verdict,
+        difference: None,
+        ulp: None,
+        relative_difference: None,
+        bound: None,
+        first: None,
+        ok: false,
+        verdict: format!("OFF: {what}"),
     };
-    let off = |here: String, what: String| row(here, None, None, false, format!("OFF: {what}"));
     let Some(ours) = ours else { return off("-".to_owned(), "missing here".to_owned()) };
     let (bytes, values) = match (ours.values.to_bytes(), Elements::new(&ours.values)) {
         (Ok(bytes), Some(values)) => (bytes, values),
@@ -77,6 +97,11 @@ pub(super) fn compare(recorded: &Recorded, ours: Option<&Quantity>, demand: Dema
     let Some(Distance { difference, ulp, share, each }) = values.distance(recorded) else {
         return off(here, "the record is broken: it has not the elements that it should".to_owned());
     };
+    let (bound, first) = match demand {
+        Demand::Bits => (Some(0.0), None),
+        Demand::Within(Tolerance { share, one_by_one }) => (Some(share), one_by_one.map(|it| first(it, &each))),
+        Demand::Nothing { .. } => (None, None),
+    };
     let (ok, verdict) = match demand {
         _ if digest == recorded.sha256 => (true, "equal".to_owned()),
         Demand::Nothing { between } => (true, format!("not comparable between {between}")),
@@ -86,7 +111,14 @@ pub(super) fn compare(recorded: &Recorded, ours: Option<&Quantity>, demand: Dema
         }
         Demand::Bits => (false, "OFF".to_owned()),
     };
-    row(here, Some(difference), ulp, ok, verdict)
+    let (difference, relative_difference) = (Some(difference), Some(share));
+    Row { difference, ulp, relative_difference, bound, first, ok, verdict, ..off(here, String::new()) }
+}
+
+/// Those of `each` that have a bound of their own.
+fn first(FirstLosses { count, within, .. }: FirstLosses, each: &[f64]) -> FirstElements {
+    let first = &each[..count.min(each.len())];
+    FirstElements { count: first.len(), relative_difference: first.iter().copied().fold(0.0, larger), bound: within }
 }
 
 /// Whether elements that are `share` apart, and `each` of its own magnitude, are close enough, and what to say of it.
@@ -114,6 +146,9 @@ pub(super) fn unexpected(ours: &Quantity) -> Row {
         here: format!("{} {:?}", ours.values.dtype(), ours.values.shape()),
         difference: None,
         ulp: None,
+        relative_difference: None,
+        bound: None,
+        first: None,
         ok: false,
         verdict: "OFF: missing in the notebook".to_owned(),
     }
@@ -181,6 +216,10 @@ mod tests {
         assert_eq!(near(within_share(1e-4)).verdict, "within 1e-4");
         let row = near(within_share(1e-6));
         assert_eq!((row.ok, row.verdict.as_str()), (false, "OFF: not within 1e-6"));
+        // What is judged stands beside its bound: a difference of 1e-3 where the largest number is 100.
+        let (judged, absolute) = (row.relative_difference.unwrap(), row.difference.unwrap());
+        assert!((judged - 1e-5).abs() < 1e-9 && (absolute - 1e-3).abs() < 1e-7, "{row:?}");
+        assert_eq!(row.bound, Some(1e-6));
         let nan = compare(&theirs, Some(&ours(&[f32::NAN, 100.0])), within_share(1.0));
         assert!(!nan.ok, "{}", nan.verdict);
     }
@@ -192,6 +231,9 @@ mod tests {
             let one_by_one = Some(FirstLosses { of: "epoch", count, within: 1e-3 });
             let row = compare(&theirs, Some(&ours(&ours_)), Demand::Within(Tolerance { share: 0.1, one_by_one }));
             assert_eq!(row.ok, !row.verdict.starts_with("OFF"));
+            let (first, whole) = (row.first.unwrap(), row.relative_difference.unwrap());
+            assert_eq!((first.bound, row.bound, first.count), (1e-3, Some(0.1), count.min(3)));
+            assert_eq!(row.ok, first.relative_difference <= first.bound && whole <= 0.1, "the judged numbers: {row:?}");
             row.verdict
         };
         assert_eq!(verdict([2.001, 0.001, 0.51], 2), "within 1e-1, the first 2 within 1e-3 each");
@@ -207,6 +249,7 @@ mod tests {
         let theirs = recorded("int64", &[1.0, 2.0, 3.0, 4.0], b"");
         let row = compare(&theirs, Some(&ours(&[1i64, 2, 3, 7])), within_share(0.3));
         assert_eq!((row.ok, row.difference, row.ulp), (true, Some(1.0), None));
+        assert_eq!((row.relative_difference, row.bound), (Some(0.25), Some(0.3)));
         assert!(!compare(&theirs, Some(&ours(&[1i64, 2, 6, 7])), within_share(0.3)).ok);
     }
 
