@@ -366,6 +366,7 @@ impl From<torch_ext::Error> for Error {
     fn from(error: torch_ext::Error) -> Error {
         let message = match error {
             torch_ext::Error::StateDict(message) => return Error::StateDict(message),
+            torch_ext::Error::Fused(message) => return Error::NotFused(message),
             other => other.to_string(),
         };
         // Where libtorch runs out of memory, its backtrace begins in another way.

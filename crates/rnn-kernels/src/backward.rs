@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::forward::{Activations, Kept, Order, Team, multiply, share, state};
 use crate::gradients::{Partial, Sums};
 use crate::layout::{Layout, Seq, Shard};
+use crate::parallel;
 
 /// What the way back computes on its way.
 pub(crate) struct Gradients {
@@ -237,7 +238,10 @@ impl<A: Arrange> BackwardPass<'_, A> {
         };
         match team.0 {
             None => gradient(0, 1),
-            Some(pool) => pool.for_each(pool.threads(), &|part| gradient(part, pool.threads())),
+            Some(pool) => {
+                let parts = pool.threads().max(1); // asked once: another answer would make other parts
+                parallel::for_each(pool, parts, &|part| gradient(part, parts));
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use crate::cells::{Block, Forward};
 use crate::copy::{Outside, Padding::Repeat};
 use crate::error::Result;
 use crate::layout::{Arrangement, Features, Layout, Seq, Shard};
-use crate::parallel::Parallel;
+use crate::parallel::{self, Parallel};
 
 /// Rows of gates that are projected at once where they are not kept for the way back.
 const PROJECTED_ROWS: usize = 256;
@@ -167,8 +167,8 @@ impl Team<'_> {
         match self.0 {
             None => work(0..panels),
             Some(pool) => {
-                let members = pool.threads().min(panels);
-                pool.for_each(members, &|i| work(panels * i / members..panels * (i + 1) / members));
+                let members = pool.threads().clamp(1, panels);
+                parallel::for_each(pool, members, &|i| work(panels * i / members..panels * (i + 1) / members));
             }
         }
     }

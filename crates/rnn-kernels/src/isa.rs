@@ -95,9 +95,19 @@ macro_rules! compile {
 }
 
 #[cfg(target_arch = "x86_64")]
-compile!(AVX512, "avx512", simd::Avx512, || is_x86_feature_detected!("avx512f"), "avx512f,fma,avx2");
+fn has_avx2() -> bool {
+    is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
+}
+
 #[cfg(target_arch = "x86_64")]
-compile!(AVX2, "avx2", simd::Avx2, || is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"), "avx2,fma");
+fn has_avx512() -> bool {
+    is_x86_feature_detected!("avx512f") && has_avx2()
+}
+
+#[cfg(target_arch = "x86_64")]
+compile!(AVX512, "avx512", simd::Avx512, has_avx512, "avx512f,fma,avx2");
+#[cfg(target_arch = "x86_64")]
+compile!(AVX2, "avx2", simd::Avx2, has_avx2, "avx2,fma");
 #[cfg(target_arch = "aarch64")]
 compile!(NEON, "neon", simd::Neon, || true, "neon");
 compile!(PORTABLE, "portable", simd::Portable, || true);

@@ -1,7 +1,7 @@
 //! A product of matrices by the tiles of the steps, for measuring them beside other libraries.
 
 use crate::buffer::Buffer;
-use crate::error::{Result, check_length};
+use crate::error::{Error, Result, check_length};
 use crate::gemm::{Panel, Start, Term};
 use crate::isa::InstructionSet;
 
@@ -17,9 +17,19 @@ impl Right {
     /// Packs `b`, `depth` x `columns`; `columns` is a multiple of 64.
     ///
     /// # Errors
-    /// If the length does not fit.
+    /// If the length does not fit, or `columns` is not a multiple of 64.
     pub fn pack(set: InstructionSet, b: &[f32], depth: usize, columns: usize) -> Result<Right> {
-        check_length("b", b, depth * columns.next_multiple_of(64))?;
+        if columns == 0 || !columns.is_multiple_of(64) {
+            return Err(Error::Length {
+                what: "columns",
+                expected: columns.next_multiple_of(64).max(64),
+                got: columns,
+            });
+        }
+        if depth == 0 {
+            return Err(Error::ZeroSize { name: "the depth" });
+        }
+        check_length("b", b, depth.saturating_mul(columns))?;
         let panels = Buffer::new(b.len())?;
         let width = set.0.panel;
         for (i, number) in b.iter().enumerate() {

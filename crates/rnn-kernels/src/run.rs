@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::forward::Team;
 use crate::gradients::Sums;
 use crate::layout::{Layout, Shard};
-use crate::parallel::Parallel;
+use crate::parallel::{self, Parallel};
 use crate::parameters::by_direction;
 
 /// Packs the weights of every layer and direction, side by side.
@@ -57,7 +57,7 @@ pub(crate) fn walk_back<A: Arrange>(
 /// Works on layers and directions, side by side if that is worth it.
 fn for_each(pool: &dyn Parallel, layout: &Layout, count: usize, work: impl Fn(usize) + Sync) {
     if count > 1 && layout.config.hidden_size * layout.config.hidden_size >= WORTH_SHARING {
-        pool.for_each(count, &work);
+        parallel::for_each(pool, count, &work);
     } else {
         (0..count).for_each(work);
     }
@@ -90,7 +90,7 @@ pub(crate) fn run_shards(
     if threads == 1 {
         share(0)
     } else {
-        pool.for_each(threads, &share)
+        parallel::for_each(pool, threads, &share)
     }
     threads
 }

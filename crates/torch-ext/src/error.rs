@@ -10,6 +10,8 @@ pub enum Error {
     Torch(String),
     /// An operation that cannot be recorded in autograd's graph; the text names it and the tensor.
     Autograd(String),
+    /// Tensors that the fused kernels do not compute with; the text continues "the fused kernels".
+    Fused(String),
     /// A task on libtorch's threads panicked; the text is the panic's message.
     Panic(String),
     /// An optimizer was given a value or a parameter that it cannot use (a `ValueError` in Python); torch's own words.
@@ -31,6 +33,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Error::Fused(message) => write!(f, "the fused kernels {message}"),
             Error::Torch(message)
             | Error::Autograd(message)
             | Error::Panic(message)

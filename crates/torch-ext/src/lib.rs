@@ -5,10 +5,11 @@
 //! | [`optim`] | optimizers whose arithmetic is PyTorch's to the bit and whose state is in reach | `torch.optim` |
 //! | [`StateDict`] | a model's tensors by name, to and from `.pt` and safetensors files | `Module.state_dict()` |
 //! | [`autograd`] | operations whose backward is a Rust closure; `backward` with less overhead; inference mode | `torch.autograd.Function`, `torch.autograd.backward`, `torch.inference_mode` |
+//! | [`fused_rnn`] | a recurrent layer over a whole sequence as one operation, on `rnn-kernels` | `torch._VF.lstm` and its like |
 //! | [`parallel`] | Rust code on libtorch's own threads | `at::parallel_for` |
 //! | [`dist`] | a group of processes, on one machine or many, that add up their tensors | `torch.distributed` |
 //! | [`rng`] | the default CPU generator's state, permutations from a seed | `torch.get_rng_state`, `torch.randperm` |
-//! | [`slices`] | the numbers of a CPU tensor as a Rust slice | `Tensor.numpy()` |
+//! | [`slices`] | the numbers of a CPU tensor as a Rust slice (`unsafe`), quick copies | `Tensor.numpy()`, `Tensor.copy_` |
 //! | [`cpu`] | the instruction set that libtorch uses | `torch.backends.cpu.get_cpu_capability` |
 //! | [`cuda`] | CUDA, loaded when it is wanted, or the step that failed and what to do | `torch.cuda.is_available` |
 //! | [`version`] | the libtorch this build wants | `torch.__version__` |
@@ -28,6 +29,7 @@ pub mod cuda;
 pub mod dist;
 mod error;
 mod ffi;
+pub mod fused_rnn;
 pub mod loaded;
 pub mod optim;
 pub mod parallel;

@@ -15,7 +15,7 @@ use crate::buffer::Buffer;
 use crate::error::Result;
 use crate::forward::Activations;
 use crate::layout::{Arrangement, Features, Layout};
-use crate::parallel::Parallel;
+use crate::parallel::{self, Parallel};
 pub(crate) use rows::Partial;
 
 /// Rows of a weight that one task computes, over all gates: enough to make use of what comes into the cache, few enough to
@@ -109,7 +109,7 @@ impl Sums<'_> {
         match threads {
             0 => {}
             1 => run(0),
-            _ => pool.for_each(threads, &run),
+            _ => parallel::for_each(pool, threads, &run),
         }
         Ok(())
     }

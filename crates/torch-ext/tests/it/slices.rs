@@ -1,7 +1,13 @@
 //! Tensors as slices: which ones, where their numbers are, and copies.
 
 use tch::{Device, Kind, Tensor, no_grad};
-use torch_ext::slices::{copy, f32_slice, f32_slice_mut};
+use torch_ext::slices::{self, copy};
+
+/// [`slices::f32_slice`] of tensors that nothing else uses meanwhile.
+fn f32_slice(tensor: &Tensor) -> torch_ext::Result<&[f32]> {
+    // SAFETY: every test here is done with the slice before it touches a tensor again.
+    unsafe { slices::f32_slice(tensor) }
+}
 
 fn counting(shape: &[i64]) -> Tensor {
     Tensor::arange(shape.iter().product::<i64>(), (Kind::Float, Device::Cpu)).view(shape)
@@ -30,7 +36,8 @@ fn what_is_no_plain_f32_tensor_on_the_cpu_is_refused() {
     assert_eq!(negated.neg().double_value(&[0]), 2.0);
     assert_eq!(said(&negated), no_plain_memory);
     let mut gaps = counting(&[2, 2]).tr();
-    assert!(f32_slice_mut(&mut gaps).unwrap_err().to_string().contains("not contiguous"));
+    // SAFETY: there is no slice.
+    assert!(unsafe { slices::f32_slice_mut(&mut gaps) }.unwrap_err().to_string().contains("not contiguous"));
 }
 
 #[test]
@@ -48,4 +55,14 @@ fn copies_are_those_of_torch() {
     copy(&mut kept, &(&weight * 2.0).detach()).unwrap();
     assert_eq!(f32_slice(&kept).unwrap(), [0., 2., 4., 6.]);
     assert!(copy(&mut kept, &counting(&[3])).is_err());
+}
+
+/// Handles to one memory, which a copy as Rust slices would make undefined.
+#[test]
+fn a_tensor_can_be_copied_onto_itself_and_onto_a_view_that_overlaps() {
+    let x = counting(&[6]);
+    copy(&mut x.shallow_clone(), &x).unwrap();
+    assert_eq!(x, counting(&[6]));
+    copy(&mut x.narrow(0, 1, 5), &x.narrow(0, 0, 5)).unwrap();
+    assert_eq!(x, Tensor::from_slice(&[0f32, 0., 1., 2., 3., 4.]));
 }
