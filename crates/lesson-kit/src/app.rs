@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use clap::{ArgMatches, Parser};
 
-use crate::{Lesson, args, exit, processes, resume};
+use crate::{Lesson, args, exit, processes, resume, usage_tip};
 
 /// A lesson's `main`: parses the command line with the lesson's defaults, runs `body`, and ends the process with its exit code.
 ///
@@ -101,7 +101,8 @@ pub fn parse<C: Parser>(
         .max_term_width(110)
         .args_override_self(true)
         .args_conflicts_with_subcommands(true);
-    let matches = command.try_get_matches_from_mut(arguments)?;
+    let parsed = command.try_get_matches_from_mut(arguments);
+    let matches = parsed.map_err(|error| usage_tip::with_tip(error, &command))?;
     args::check_contradictions(&mut command, &matches)?;
     let cli = C::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
     Ok((cli, matches))

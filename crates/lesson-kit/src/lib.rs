@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`main`], [`Lesson`], [`TrainArgs`], [`BatchArgs`], [`Backend`] | the command line with the lesson's defaults, errors and exit codes |
 //! | [`Run`] | device, threads, seed, run folder, progress, Ctrl-C, records, checkpoints, plots |
-//! | [`Command`], [`Session`], [`ModelArg`], [`SavedModel`], [`compare`], [`doctor()`] | the commands `eval`, `compare` and `doctor`, and what others need |
+//! | [`Command`], [`Session`], [`ModelArg`], [`DrawArgs`], [`SavedModel`], [`compare`], [`doctor()`] | the commands `eval`, `compare` and `doctor`, and what others need |
 //! | [`bars`] | probabilities as bars of text |
 //! | [`Linear`] | `torch.nn.Linear` with its initialisation, to the bit |
 //! | [`cross_entropy`] | `torch.nn.CrossEntropyLoss` |
@@ -53,12 +53,13 @@ mod saved_model;
 mod seed;
 mod session;
 mod unread;
+mod usage_tip;
 
 pub use app::{main, parse};
 pub use args::{BatchArgs, DeviceChoice, TrainArgs};
 pub use backend::Backend;
 pub use boundary::{Batches, Epochs};
-pub use command::{Command, EvalArgs, ModelArg};
+pub use command::{Command, DrawArgs, EvalArgs, ModelArg};
 pub use console::print_result;
 pub use cross_entropy::cross_entropy;
 pub use doctor::doctor;

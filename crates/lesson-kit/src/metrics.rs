@@ -50,6 +50,11 @@ pub fn perplexity(mean_loss: f64) -> f64 {
     mean_loss.exp()
 }
 
+/// A perplexity as text: with that many decimals, and above a million, where training has diverged, with an exponent.
+pub fn format_perplexity(perplexity: f64, decimals: usize) -> String {
+    if perplexity > 1e6 { format!("{perplexity:.4e}") } else { format!("{perplexity:.decimals$}") }
+}
+
 fn check_lengths(predicted: &[i64], target: &[i64]) -> Result<()> {
     ensure!(predicted.len() == target.len(), "{} predictions for {} targets", predicted.len(), target.len());
     Ok(())
@@ -81,6 +86,19 @@ mod tests {
         assert_eq!(accuracy(&[], &[]).unwrap_err().to_string(), "there are no predictions to score");
         assert_eq!(confusion(&[10], &[0], 10).unwrap_err().to_string(), "class 10 is not in 0..10");
         assert_eq!(confusion(&[-1], &[0], 10).unwrap_err().to_string(), "class -1 is not in 0..10");
+    }
+
+    #[test]
+    fn a_huge_perplexity_has_an_exponent() {
+        let text = |perplexity| [2, 4].map(|decimals| format_perplexity(perplexity, decimals));
+        assert_eq!(text(99.849), ["99.85", "99.8490"]);
+        assert_eq!(text(1e6), ["1000000.00", "1000000.0000"]);
+        assert_eq!(text(1_000_001.0), ["1.0000e6"; 2]);
+        assert_eq!(text(perplexity(390.0)), ["2.3705e169"; 2]);
+        assert_eq!(
+            (text(f64::INFINITY), text(f64::NAN)),
+            (["inf"; 2].map(str::to_owned), ["NaN"; 2].map(str::to_owned))
+        );
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! `gates`: what every gate of every layer does while the network reads a digit, row by row.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use lesson_kit::exit::UsageError;
 use lesson_kit::plot::{self, GateMap, GateMaps, Scale, Tile};
-use lesson_kit::{ModelArg, Session, TrainArgs};
+use lesson_kit::{DrawArgs, Session, TrainArgs};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tch::Tensor;
@@ -35,11 +35,7 @@ pub struct GatesArgs {
     input: InputArgs,
 
     #[command(flatten)]
-    model: ModelArg,
-
-    /// Folder for gates.png and gates.svg [default: models/mnist-gru]
-    #[arg(short, long, value_name = "DIR")]
-    out: Option<PathBuf>,
+    draw: DrawArgs,
 }
 
 /// Every value of every step: the object of `--json`.
@@ -64,15 +60,12 @@ impl GatesArgs {
         }
         let session = &Session::start(train)?;
         let input = self.input.read(data)?;
-        let model = trained::load(&self.model.read(&LESSON)?, session.device())?;
+        let model = trained::load(&self.draw.read(&LESSON, session)?, session.device())?;
         session.note(&input.how);
         let prediction = predict(&model, &input, session)?;
         let layers = layers(&model, &input, session)?;
         if !train.no_plots {
-            let folder = self.out.clone().unwrap_or_else(|| LESSON.default_out().into());
-            std::fs::create_dir_all(&folder)
-                .with_context(|| format!("--out {}: cannot make this folder", folder.display()))?;
-            let stem = folder.join(GATES);
+            let stem = self.draw.folder(&LESSON)?.join(GATES);
             plot::save(&picture(&input, &prediction, &layers), &stem)?;
             for extension in ["png", "svg"] {
                 session.say(stem.with_added_extension(extension).display())?;

@@ -51,7 +51,8 @@ enum LmCommand {
     Shared(Command),
     /// List the likeliest next words of a text, or write on with --length
     ///
-    /// `<unk>` in the list is any of the words that are too rare to have a place of their own; it is never written.
+    /// `<unk>` stands for every word that is too rare to have a place of its own in the vocabulary. It is left out of the list,
+    /// unless --unk is given, and is never written.
     Predict(PredictArgs),
 }
 
@@ -114,9 +115,8 @@ impl Cli {
             Some(LmCommand::Predict(args)) => args.run(&Session::start(&self.train)?),
             Some(LmCommand::Shared(Command::Eval(args))) => {
                 let saved = args.model(&LESSON)?;
-                let file = args.file.unwrap_or_else(|| PathBuf::from(LESSON.default_out()).join("model.pt"));
-                let vocabulary = trained::vocabulary_beside(&file)?;
-                self.corpus = self.corpus.or_else(|| trained::corpus_beside(&file));
+                let vocabulary = trained::vocabulary_beside(saved.path())?;
+                self.corpus = self.corpus.or_else(|| trained::corpus_beside(saved.path()));
                 let corpus = Corpus::read(self.corpus(), vocabulary.unit())?;
                 self.score(&saved, &corpus, &vocabulary).map(drop)
             }

@@ -2,7 +2,8 @@
 
 use anyhow::{Context, Result};
 use lesson_kit::compare::Results;
-use lesson_kit::{cross_entropy, metrics, processes, read_together};
+use lesson_kit::metrics::{self, format_perplexity};
+use lesson_kit::{cross_entropy, processes, read_together};
 use serde::Serialize;
 use tch::{Device, Reduction, Tensor};
 
@@ -51,8 +52,8 @@ impl Evaluation {
         let Evaluation { vocab, valid_perplexity, test_perplexity, test_unknown, .. } = self;
         [
             format!("vocabulary = {vocab}, which lacks {:.1} % of the test part", 100.0 * test_unknown),
-            format!("validation perplexity = {valid_perplexity:.2}"),
-            format!("test perplexity = {test_perplexity:.2}"),
+            format!("validation perplexity = {}", format_perplexity(*valid_perplexity, 2)),
+            format!("test perplexity = {}", format_perplexity(*test_perplexity, 2)),
         ]
     }
 }

@@ -1,11 +1,9 @@
 //! `predict`: the likeliest next words of a text, or the text written on.
 
-use std::path::PathBuf;
-
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use clap::{Args, value_parser};
 use lesson_kit::exit::UsageError;
-use lesson_kit::{SavedModel, Session, bars};
+use lesson_kit::{ModelArg, Session, bars};
 use serde::Serialize;
 use tch::{Kind, Tensor};
 
@@ -25,9 +23,9 @@ pub struct PredictArgs {
     #[arg(value_name = "TEXT")]
     prompt: String,
 
-    /// A model, with its vocabulary.json beside it [default: models/rnn-lm/model.pt]
-    #[arg(long, value_name = "FILE")]
-    model: Option<PathBuf>,
+    /// The model's vocabulary.json lies beside it.
+    #[command(flatten)]
+    model: ModelArg,
 
     /// Write N words on (with --chars in training: characters), instead of listing the next
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..), allow_negative_numbers = true)]
@@ -41,6 +39,10 @@ pub struct PredictArgs {
     /// Consider the K likeliest words only: list them [default: 10], or with --length draw from them [default: all]
     #[arg(long, value_name = "K", value_parser = value_parser!(i64).range(1..), allow_negative_numbers = true)]
     top_k: Option<i64>,
+
+    /// List <unk> too, which stands for every word outside the vocabulary
+    #[arg(long, conflicts_with = "length")]
+    unk: bool,
 
     /// With --length: seed of what is drawn
     #[arg(long, value_name = "N", default_value_t = 0, requires = "length")]
@@ -61,6 +63,9 @@ struct Prediction<'a> {
     unknown: &'a [&'a str],
     #[serde(skip_serializing_if = "Option::is_none")]
     words: Option<Vec<Word>>,
+    /// What the list leaves out without --unk, however likely it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_out: Option<Word>,
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
 }
@@ -71,10 +76,8 @@ impl PredictArgs {
     /// # Errors
     /// If the prompt is empty, or the model or its vocabulary cannot be read.
     pub fn run(&self, session: &Session) -> Result<()> {
-        let path = self.model.clone().unwrap_or_else(|| PathBuf::from(LESSON.default_out()).join("model.pt"));
-        ensure!(path.exists(), "{}: there is no such model; cargo run -p {} trains one", path.display(), LESSON.name);
-        let saved = SavedModel::read(&path, &LESSON)?;
-        let vocabulary = trained::vocabulary_beside(&path)?;
+        let saved = self.model.read(&LESSON)?;
+        let vocabulary = trained::vocabulary_beside(saved.path())?;
         let mut model = trained::load(&saved, &vocabulary, session.device())?;
         model.set_backend(session.backend())?;
 
@@ -91,13 +94,22 @@ impl PredictArgs {
         if !unknown.is_empty() {
             session.note(format_args!("not in the vocabulary, read as {UNKNOWN}: {}", unknown.join(", ")));
         }
-        let (mut words, mut text) = (None, None);
+        let (mut words, mut left_out, mut text) = (None, None, None);
         match self.length {
             None => {
-                let listed = next_words(&mut model, &vocabulary, &prompt, self.top_k.unwrap_or(LISTED))?;
-                let named = listed.iter().map(|(word, probability)| (word.as_str(), *probability));
+                let count = self.top_k.unwrap_or(LISTED);
+                let next = next_words(&mut model, &vocabulary, &prompt, count, self.unk)?;
+                let named = next.listed.iter().map(|(word, probability)| (word.as_str(), *probability));
                 bars::lines(named).try_for_each(|line| session.say(line))?;
-                words = Some(listed.into_iter().map(|(word, probability)| Word { word, probability }).collect());
+                if let Some(share) = next.left_out.filter(|_| next.would_be_listed) {
+                    let (share, unit) = (100.0 * share, vocabulary.unit());
+                    session.say(format_args!(
+                        "left out: {UNKNOWN} (any {unit} outside the vocabulary), {share:.2} %; --unk lists it"
+                    ))?;
+                }
+                let word = |(word, probability)| Word { word, probability };
+                words = Some(next.listed.into_iter().map(word).collect());
+                left_out = next.left_out.map(|probability| word((UNKNOWN.to_owned(), probability)));
             }
             Some(length) => {
                 let written = self.write(&mut model, &vocabulary, &prompt, length)?;
@@ -105,7 +117,7 @@ impl PredictArgs {
                 text = Some(written);
             }
         }
-        session.json(&Prediction { prompt: &prompt, unknown: &unknown, words, text })
+        session.json(&Prediction { prompt: &prompt, unknown: &unknown, words, left_out, text })
     }
 
     /// The prompt and `length` words that are drawn after it. [`UNKNOWN`] is never drawn.
@@ -139,7 +151,18 @@ impl PredictArgs {
     }
 }
 
-/// The `count` likeliest words after `prompt`, with their probabilities among all words.
+/// What may follow a prompt.
+#[derive(Debug)]
+pub struct NextWords {
+    /// The likeliest words and their probabilities among all words, the likeliest first.
+    pub listed: Vec<(String, f64)>,
+    /// The probability of [`UNKNOWN`], if the list leaves it out.
+    pub left_out: Option<f64>,
+    /// Whether the list would otherwise show it.
+    pub would_be_listed: bool,
+}
+
+/// The `count` likeliest words after `prompt`, with or without [`UNKNOWN`].
 ///
 /// # Errors
 /// If the prompt is empty, or libtorch refuses.
@@ -148,12 +171,20 @@ pub fn next_words(
     vocabulary: &Vocabulary,
     prompt: &[String],
     count: i64,
-) -> Result<Vec<(String, f64)>> {
+    with_unknown: bool,
+) -> Result<NextWords> {
     let (scores, _) = read(model, &vocabulary.encode(prompt), None)?;
-    let shares = scores.f_softmax(0, Kind::Double)?;
-    let (shares, numbers) = shares.f_topk(count.min(vocabulary.len() as i64), 0, true, true)?;
-    let name = |number: i64| usize::try_from(number).ok().and_then(|it| vocabulary.word(it)).unwrap_or(UNKNOWN);
+    let shares = Vec::<f64>::try_from(scores.f_softmax(0, Kind::Double)?)?;
     let show = |word: &str| if word.trim().is_empty() { format!("{word:?}") } else { word.to_owned() };
-    let numbers = Vec::<i64>::try_from(&numbers)?.into_iter().map(|number| show(name(number)));
-    Ok(numbers.zip(Vec::<f64>::try_from(&shares)?).collect())
+    let mut named: Vec<(usize, f64)> = shares.into_iter().enumerate().collect();
+    named.sort_by(|(_, one), (_, other)| other.total_cmp(one)); // stable: of equal ones the more frequent word first
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
+    let place = named.iter().position(|&(number, _)| number == 0);
+    let left_out = match place.filter(|_| !with_unknown) {
+        Some(place) => Some(named.remove(place).1),
+        None => None,
+    };
+    let listed = named.into_iter().take(count);
+    let listed = listed.map(|(number, share)| (show(vocabulary.word(number).unwrap_or(UNKNOWN)), share)).collect();
+    Ok(NextWords { listed, left_out, would_be_listed: place.is_some_and(|place| place < count) })
 }

@@ -84,9 +84,10 @@ pub fn train(
         let metrics =
             Metrics { valid_loss: valid_loss as f32, train_perplexity, valid_perplexity, test_perplexity, lr };
         run.record_validated(epoch, loss as f32, valid_loss as f32, metrics)?;
+        let [train, valid, test] = [train_perplexity, valid_perplexity, test_perplexity]
+            .map(|perplexity| metrics::format_perplexity(perplexity, 2));
         run.say(format_args!(
-            "Epoch: {epoch:04} perplexity = {train_perplexity:.2}, on the validation part {valid_perplexity:.2}, \
-             on the test part {test_perplexity:.2}"
+            "Epoch: {epoch:04} perplexity = {train}, on the validation part {valid}, on the test part {test}"
         ))?;
         run.save_text(trained::VOCABULARY, &trained::vocabulary_file(vocabulary)?)?;
         run.checkpoint(epoch, (&optimizer, &scheduler))?;

@@ -1,13 +1,10 @@
 //! `gates`: what the LSTM's gates do over a week.
 
-use std::fs;
-use std::path::PathBuf;
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use lesson_kit::exit::UsageError;
 use lesson_kit::plot::{self, GateMap, GateMaps, Scale};
-use lesson_kit::{ModelArg, Session, TrainArgs};
+use lesson_kit::{DrawArgs, Session, TrainArgs};
 use serde::{Serialize, Serializer};
 use tch::Tensor;
 
@@ -20,15 +17,11 @@ use crate::{GATES, LESSON};
 #[derive(Args, Debug, Clone)]
 pub struct GatesArgs {
     #[command(flatten)]
-    model: ModelArg,
+    draw: DrawArgs,
 
     /// Which seven days, counted from 1, the oldest [default: the last ones]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     window: Option<usize>,
-
-    /// Folder for the picture, gates.png and gates.svg [default: models/stock-lstm]
-    #[arg(short, long, value_name = "DIR")]
-    out: Option<PathBuf>,
 }
 
 /// What the gates do: the object of `--json`.
@@ -75,14 +68,12 @@ impl GatesArgs {
         }
         let window = self.chosen_window(prices)?;
         let session = Session::start(args)?;
-        let saved = self.model.read(&LESSON)?;
+        let saved = self.draw.read(&LESSON, &session)?;
         let model = trained::load(&saved, session.device())?;
         let scaler = trained::scaler(&saved, typed, prices)?;
         let gates = gates(&model, &scaler, prices, window)?;
         if !args.no_plots {
-            let folder = self.out.clone().unwrap_or_else(|| PathBuf::from(LESSON.default_out()));
-            fs::create_dir_all(&folder).with_context(|| format!("--out {}", folder.display()))?;
-            let stem = folder.join(GATES);
+            let stem = self.draw.folder(&LESSON)?.join(GATES);
             plot::save(&picture(&gates), &stem)?;
             session.say(format_args!("{0}.png and {0}.svg", stem.display()))?;
         }

@@ -1,13 +1,10 @@
 //! `gates`: what the hidden units do while the network reads.
 
-use std::fs;
-use std::path::PathBuf;
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use lesson_kit::exit::UsageError;
 use lesson_kit::plot::{self, GateMap, GateMaps, Scale};
-use lesson_kit::{ModelArg, Session, TrainArgs};
+use lesson_kit::{DrawArgs, Session, TrainArgs};
 use serde::Serialize;
 use tch::Tensor;
 
@@ -20,11 +17,7 @@ use crate::{GATES, LESSON, trained};
 #[derive(Args, Debug, Clone)]
 pub struct GatesArgs {
     #[command(flatten)]
-    model: ModelArg,
-
-    /// Folder for the picture, gates.png and gates.svg [default: models/text-rnn]
-    #[arg(short, long, value_name = "DIR")]
-    out: Option<PathBuf>,
+    draw: DrawArgs,
 
     /// The words, as one argument or several: "i like"
     #[arg(required = true, value_name = "WORDS")]
@@ -61,12 +54,10 @@ impl GatesArgs {
         let session = Session::start(args)?;
         let vocabulary = Vocabulary::new(&SENTENCES);
         let words = known_words(&self.words, &vocabulary)?;
-        let model = trained::load(&self.model.read(&LESSON)?, &vocabulary, session.device())?;
+        let model = trained::load(&self.draw.read(&LESSON, &session)?, &vocabulary, session.device())?;
         let states = hidden_states(&model, words, &vocabulary)?;
         if !args.no_plots {
-            let folder = self.out.clone().unwrap_or_else(|| PathBuf::from(LESSON.default_out()));
-            fs::create_dir_all(&folder).with_context(|| format!("--out {}", folder.display()))?;
-            let stem = folder.join(GATES);
+            let stem = self.draw.folder(&LESSON)?.join(GATES);
             plot::save(&picture(&states), &stem)?;
             session.say(format_args!("{0}.png and {0}.svg", stem.display()))?;
         }

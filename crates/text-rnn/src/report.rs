@@ -1,10 +1,12 @@
 //! What the lesson prints after training, and `eval`.
 
+use lesson_kit::metrics::format_perplexity;
+
 use crate::evaluate::{Evaluation, Prediction};
 
 /// Each sentence with the predicted word, the table of all words, and the perplexity.
 pub fn lines(evaluation: &Evaluation) -> Vec<String> {
-    let perplexity = format!("\nperplexity = {:.4}", evaluation.perplexity);
+    let perplexity = format!("\nperplexity = {}", format_perplexity(evaluation.perplexity, 4));
     evaluation
         .predictions
         .iter()

@@ -18,8 +18,8 @@ use crate::{Backend, BatchArgs, DeviceChoice, Lesson, SavedModel, TrainArgs};
 use reference::Recorded;
 pub use reference::Reference;
 pub use results::{Quantity, Results};
-pub use verdict::{FirstElements, Row};
 use verdict::{Demand, Tolerance};
+pub use verdict::{FirstElements, Row};
 
 /// Options of `compare`.
 #[derive(Args, Debug, Clone)]
@@ -29,7 +29,7 @@ pub struct CompareArgs {
     pub live: bool,
 
     /// Train nothing: compare the predictions and scores of these trained weights, Rust's or Python's
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["epochs", "limit"])]
+    #[arg(long, visible_alias = "model", value_name = "FILE", conflicts_with_all = ["epochs", "limit"])]
     pub checkpoint: Option<PathBuf>,
 
     /// With --live: the seed, in the place of the notebook's
@@ -48,7 +48,7 @@ pub struct CompareArgs {
     #[arg(long, value_name = "DIR", default_value = "notebooks-ref")]
     pub notebooks: PathBuf,
 
-    /// Folder of the run that is compared, and of the picture of both loss curves [default: models/LESSON-compare]
+    /// Run folder: receives the run that is compared, and the picture of both loss curves [default: models/LESSON-compare]
     #[arg(short, long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 }
@@ -91,7 +91,7 @@ impl Comparison {
         if !matches!(train.device, DeviceChoice::Auto | DeviceChoice::Cpu) {
             return Err(UsageError(format!("--device {}: the notebooks compute on the CPU", train.device)).into());
         }
-        let saved = args.checkpoint.as_ref().map(|file| SavedModel::read(file, lesson)).transpose()?;
+        let saved = args.checkpoint.as_ref().map(|file| read_checkpoint(file, lesson)).transpose()?;
         let mut comparison = if args.live {
             let reference = python::run(lesson, args, train)?;
             reference.check(lesson, &args.notebooks)?;
@@ -199,6 +199,15 @@ impl Comparison {
         let reasons: Vec<String> = fused.into_iter().chain(self.other_cpu.clone()).collect();
         (!reasons.is_empty()).then(|| reasons.join(", "))
     }
+}
+
+fn read_checkpoint(file: &Path, lesson: &Lesson) -> Result<SavedModel> {
+    let shown = file.display();
+    ensure!(
+        !file.is_dir(),
+        "--checkpoint {shown}: this is a folder; --checkpoint {shown}/model.pt reads the model in it"
+    );
+    SavedModel::read(file, lesson)
 }
 
 /// Recorded predictions are those of the weights that the notebook trained.

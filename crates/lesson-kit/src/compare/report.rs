@@ -105,7 +105,8 @@ pub fn json(comparison: &Comparison, rows: &[Row]) -> Result<String> {
 
 /// Both loss curves, one over the other, and their difference below; `None` where nothing was trained.
 pub fn chart(comparison: &Comparison, results: &Results) -> Option<Stack> {
-    let (name, losses) = ["batch", "epoch"].into_iter().find_map(|name| Some((name, losses(comparison, results, name)?)))?;
+    let (name, losses) =
+        ["batch", "epoch"].into_iter().find_map(|name| Some((name, losses(comparison, results, name)?)))?;
     let points = |value: fn(&(f64, f64)) -> f64| (1..).map(f64::from).zip(losses.iter().map(value)).collect::<Vec<_>>();
     let lesson = comparison.lesson.name;
     let both = LineChart::new(format!("{lesson} beside its notebook: training loss"), name, "loss")
@@ -192,7 +193,9 @@ mod tests {
         let json: serde_json::Value = serde_json::from_str(&json(&comparison, &rows).unwrap()).unwrap();
         let row = &json["rows"][0];
         let number = |key: &str| row[key].as_f64().unwrap();
-        assert!((number("relative_difference") - 0.4 / 1.943).abs() < 1e-3 && (number("difference") - 0.4).abs() < 1e-6);
+        assert!(
+            (number("relative_difference") - 0.4 / 1.943).abs() < 1e-3 && (number("difference") - 0.4).abs() < 1e-6
+        );
         assert_eq!(number("bound"), 0.25);
     }
 }

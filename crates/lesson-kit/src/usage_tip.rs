@@ -1,0 +1,101 @@
+//! Tips below clap's messages: where an option belongs that stands in the wrong place.
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, Command, Error};
+
+/// Adds a tip to `error` if the option that it refuses is one of another command, or stands before the command that has it.
+pub(crate) fn with_tip(mut error: Error, command: &Command) -> Error {
+    if let Some(tip) = tip(&error, command) {
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
+    error
+}
+
+fn tip(error: &Error, command: &Command) -> Option<String> {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.as_str()),
+        Some(ContextValue::Strings(texts)) => texts.first().map(String::as_str),
+        _ => None,
+    };
+    match error.kind() {
+        ErrorKind::UnknownArgument => {
+            let option = name(text(ContextKind::InvalidArg)?)?;
+            let training = has(command, option).then_some("training");
+            let others = command.get_subcommands().filter(|it| has(it, option)).map(Command::get_name);
+            let takers: Vec<&str> = training.into_iter().chain(others).collect();
+            let (last, rest) = takers.split_last()?;
+            let takers = if rest.is_empty() { (*last).to_owned() } else { format!("{} and {last}", rest.join(", ")) };
+            Some(format!("{option} is an option of {takers}"))
+        }
+        // "the subcommand 'predict' cannot be used with '--out <DIR>'"
+        ErrorKind::ArgumentConflict => {
+            let subcommand = command.find_subcommand(text(ContextKind::InvalidSubcommand)?)?;
+            let typed = text(ContextKind::PriorArg)?;
+            let (program, subcommand, option) = (command.get_name(), subcommand, name(typed)?);
+            let name = subcommand.get_name();
+            Some(if has(subcommand, option) {
+                format!("the options of a command stand behind it: {program} {name} {typed}")
+            } else {
+                format!("{option} is an option of training; {name} does not have it")
+            })
+        }
+        _ => None,
+    }
+}
+
+/// `--out` of `--out <DIR>` and `--out=x`; `None` for a value.
+fn name(shown: &str) -> Option<&str> {
+    shown.split([' ', '=']).next().filter(|name| name.starts_with('-') && name.len() > 1)
+}
+
+fn has(command: &Command, option: &str) -> bool {
+    let is = |argument: &Arg| match option.strip_prefix("--") {
+        Some(long) => argument.get_long_and_visible_aliases().is_some_and(|names| names.contains(&long)),
+        None => argument.get_short().is_some_and(|short| option.strip_prefix('-') == Some(short.to_string().as_str())),
+    };
+    command.get_arguments().any(is)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use crate::{Defaults, Lesson, TrainArgs, parse};
+
+    const LESSON: Lesson = Lesson {
+        name: "toy",
+        version: "1.2.3",
+        defaults: Defaults { epochs: 3, lr: 0.01, hidden_size: 5, num_layers: 1, batch_size: None },
+        pictures: &[],
+        tolerances: &[],
+        fused_losses: None,
+    };
+
+    #[derive(Parser, Debug)]
+    struct Cli {
+        #[command(flatten)]
+        _train: TrainArgs,
+        #[command(subcommand)]
+        _command: Option<crate::Command>,
+    }
+
+    #[test]
+    fn an_option_in_the_wrong_place_is_sent_to_the_right_one() {
+        for (arguments, tip) in [
+            ("toy --model x", "--model is an option of eval and compare"),
+            ("toy doctor --out x", "--out is an option of training, eval and compare"),
+            ("toy doctor -o x", "-o is an option of training, eval and compare"),
+            ("toy eval --lr=1", "--lr is an option of training"),
+            ("toy --out x eval", "the options of a command stand behind it: toy eval --out <DIR>"),
+            ("toy --lr 1 eval", "--lr is an option of training; eval does not have it"),
+        ] {
+            let error = parse::<Cli>(&LESSON, arguments.split(' ')).unwrap_err();
+            assert_eq!(error.exit_code(), 2);
+            let message = error.to_string();
+            let tips: Vec<_> = message.lines().filter_map(|line| line.trim().strip_prefix("tip: ")).collect();
+            assert_eq!(tips, [tip], "{message}");
+        }
+        let message = parse::<Cli>(&LESSON, ["toy", "eval", "--nowhere"]).unwrap_err().to_string();
+        assert!(!message.contains("is an option of"), "{message}");
+    }
+}
