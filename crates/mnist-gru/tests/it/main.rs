@@ -12,6 +12,7 @@ mod predict;
 mod processes;
 #[cfg(unix)]
 mod resume;
+mod run_folder;
 mod support;
 
 use std::sync::LazyLock;

@@ -11,8 +11,10 @@ mod parity;
 mod predict;
 mod processes;
 mod resume;
+mod run_folder;
 mod shapes;
 mod support;
+mod unknown;
 
 use std::sync::LazyLock;
 

@@ -46,7 +46,7 @@ fn what_cannot_be_predicted_is_an_error() {
     }
     assert_eq!(run("predict| |--model|run/model.pt"), (Some(2), "error: the text to go on with is empty\n".to_owned()));
     let (code, message) = run("predict|the");
-    assert!(code == Some(1) && message.ends_with("cargo run -p rnn-lm trains one\n"), "{message}");
+    assert!(code == Some(1) && message.ends_with("cargo run -p rnn-lm trains a model\n"), "{message}");
     std::fs::copy(home.path().join("run/model.pt"), home.path().join("model.pt")).unwrap();
     let (code, message) = run("predict|the|--model|model.pt");
     assert!(code == Some(1) && message.contains("vocabulary.json: the model's vocabulary"), "{message}");

@@ -7,6 +7,7 @@ mod cuda;
 mod gates;
 mod parity;
 mod predict;
+mod run_folder;
 mod scale;
 mod support;
 

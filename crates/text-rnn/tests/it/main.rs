@@ -9,6 +9,7 @@ mod cuda;
 mod gates;
 mod predict;
 mod resume;
+mod run_folder;
 mod support;
 
 use std::sync::LazyLock;
