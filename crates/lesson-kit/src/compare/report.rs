@@ -48,10 +48,9 @@ fn cells(row: &Row) -> [String; 7] {
 fn judged(row: &Row) -> String {
     let number = |difference: f64| if difference == 0.0 { "0".to_owned() } else { format!("{difference:.2e}") };
     let Some(whole) = row.relative_difference.map(number) else { return "-".to_owned() };
-    match row.first.map(|first| format!("{} each", number(first.relative_difference))) {
-        Some(each) if row.verdict.ends_with("each") && !row.verdict.contains(", the first") => each,
-        Some(each) if row.verdict != "equal" => format!("{whole}; {each}"),
-        _ => whole,
+    match row.first.filter(|_| row.verdict != "equal") {
+        Some(first) => format!("{whole}; {} each", number(first.relative_difference)),
+        None => whole,
     }
 }
 
