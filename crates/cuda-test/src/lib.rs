@@ -21,7 +21,10 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used)] // test support: a panic is how a test fails
 
+pub mod float64;
 pub mod lesson;
+
+pub use float64::{Float64Judge, machine};
 
 use std::env;
 use std::io::Write;

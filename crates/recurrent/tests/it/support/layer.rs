@@ -107,6 +107,20 @@ impl Spec {
     }
 }
 
+/// A layer in float64 with the parameters and the mode of training of `layer`.
+pub fn in_float64(spec: &Spec, layer: &Layer) -> Layer {
+    let (_vs, mut double) = Spec { dtype: "float64", ..spec.clone() }.build().unwrap();
+    tch::no_grad(|| {
+        for (name, parameter) in layer.named_parameters() {
+            double.parameter(&name).copy_(&parameter);
+        }
+    });
+    if !crate::each!(layer, layer => layer.is_training()) {
+        double.eval();
+    }
+    double
+}
+
 /// One of the three layers, with its state as a list of tensors.
 #[derive(Debug)]
 pub enum Layer {
