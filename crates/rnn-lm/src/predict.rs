@@ -180,10 +180,7 @@ pub fn next_words(
     named.sort_by(|(_, one), (_, other)| other.total_cmp(one)); // stable: of equal ones the more frequent word first
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     let place = named.iter().position(|&(number, _)| number == 0);
-    let left_out = match place.filter(|_| !with_unknown) {
-        Some(place) => Some(named.remove(place).1),
-        None => None,
-    };
+    let left_out = place.filter(|_| !with_unknown).map(|place| named.remove(place).1);
     let listed = named.into_iter().take(count);
     let listed = listed.map(|(number, share)| (show(vocabulary.word(number).unwrap_or(UNKNOWN)), share)).collect();
     Ok(NextWords { listed, left_out, would_be_listed: place.is_some_and(|place| place < count) })
