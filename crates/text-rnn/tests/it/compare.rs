@@ -145,6 +145,8 @@ fn off(rows: &[Row]) -> Vec<String> {
     rows.iter().filter(|row| !row.ok).map(|row| format!("{}/{}", row.group, row.name)).collect()
 }
 
+/// Both faults change what follows from them by far more than the tolerances for another CPU, and so by far more than rounding:
+/// which rows are off is the same on every CPU.
 #[test]
 fn a_wrong_program_is_off_in_the_right_row() {
     if !record_fits("text-rnn", WANTED) {
@@ -154,13 +156,13 @@ fn a_wrong_program_is_off_in_the_right_row() {
 
     let spoil = |model: &TextRnn| {
         let (_, w) = &model.named_parameters()[0];
-        let _ = tch::no_grad(|| w.get(0).get(0).f_add_scalar_(1e-3).unwrap());
+        let _ = tch::no_grad(|| w.get(0).get(0).f_add_scalar_(0.5).unwrap());
     };
     let rows = off(&table(spoil, 1e-8));
     assert_eq!(rows[..2], ["initial weights/W", "losses/epoch"], "the weight, and all that follows from it");
     assert!(rows.contains(&"final weights/W".to_owned()) && !rows.contains(&"initial weights/b".to_owned()));
 
-    let rows = off(&table(|_| {}, 1e-4));
+    let rows = off(&table(|_| {}, 1e-2));
     assert_eq!(rows[0], "losses/epoch", "the initial weights are right: {rows:?}");
     assert!(rows.contains(&"scores/perplexity".to_owned()), "{rows:?}");
 }
