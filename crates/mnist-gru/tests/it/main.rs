@@ -6,6 +6,7 @@ mod batches;
 mod cli;
 mod cuda;
 mod files;
+mod float64;
 mod parity;
 mod predict;
 #[cfg(unix)]

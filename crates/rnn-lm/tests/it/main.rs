@@ -6,6 +6,7 @@ mod cli;
 mod corpus;
 mod cuda;
 mod entropy;
+mod float64;
 mod markov;
 mod parity;
 mod predict;

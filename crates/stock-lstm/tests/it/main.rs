@@ -4,6 +4,7 @@
 mod backend;
 mod cli;
 mod cuda;
+mod float64;
 mod gates;
 mod parity;
 mod predict;

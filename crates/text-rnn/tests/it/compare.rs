@@ -17,6 +17,7 @@ use torch_ext::optim::{Adam, AdamOptions};
 use torch_ext::version::WANTED;
 
 use crate::BINARY;
+use crate::support::seeded;
 
 fn text_rnn(args: &[&str]) -> Output {
     Command::new(&*BINARY).args(args).current_dir(workspace()).output().unwrap()
@@ -114,7 +115,7 @@ fn table(spoil: impl FnOnce(&TextRnn), eps: f64) -> Vec<Row> {
     let defaults = &LESSON.defaults;
     let comparison = Comparison::recorded(&LESSON, &workspace().join("notebooks-ref")).unwrap();
     tch::set_num_threads(comparison.threads());
-    tch::manual_seed(comparison.seed());
+    let _turn = seeded(comparison.seed());
     let vocabulary = Vocabulary::new(&SENTENCES);
     let batch = make_batch(&SENTENCES, &vocabulary, Device::Cpu).unwrap();
     let vs = VarStore::new(Device::Cpu);

@@ -32,3 +32,11 @@ pub fn trained(folder: &Path) -> String {
     assert!(text_rnn(&["--quiet", "--threads", "1", "--out", out]).status.success());
     format!("{out}/model.pt")
 }
+
+/// libtorch's default generator is one per process: tests that draw from it take turns.
+pub fn seeded(seed: i64) -> std::sync::MutexGuard<'static, ()> {
+    static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    tch::manual_seed(seed);
+    turn
+}

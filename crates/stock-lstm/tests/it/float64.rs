@@ -1,0 +1,40 @@
+//! The training of this lesson in float64, by which the f32 losses are judged.
+
+use python_torch::workspace;
+use recurrent::LstmState;
+use stock_lstm::LESSON;
+use stock_lstm::data::{COLUMNS, Dataset, Order, Prices, ScaleOn};
+use stock_lstm::model::StockRnn;
+use stock_lstm::train::mse_loss;
+use tch::nn::VarStore;
+use tch::{Device, Kind};
+use torch_ext::optim::{Adam, AdamOptions};
+
+use crate::support::seeded;
+
+/// The losses of all epochs, from the f32 weights and prices that the lesson starts with.
+pub fn losses(seed: i64) -> Vec<f64> {
+    let defaults = &LESSON.defaults;
+    let prices = Prices::read(&workspace().join("data/goog.csv"), Order::NewestFirst).unwrap();
+    let windows = Dataset::new(&prices, &ScaleOn::All.fit(&prices).unwrap(), Device::Cpu).unwrap().train;
+    let _turn = seeded(seed);
+    let mut vs = VarStore::new(Device::Cpu);
+    let columns = COLUMNS.len() as i64;
+    let model = StockRnn::new(&vs.root(), columns, defaults.hidden_size, defaults.num_layers).unwrap();
+    vs.double();
+    let parameters = model.named_parameters();
+    let options = AdamOptions { lr: defaults.lr, ..AdamOptions::default() };
+    let mut optimizer = Adam::new(parameters.iter().map(|(_, tensor)| tensor), options).unwrap();
+    let [x, y] = [&windows.x, &windows.y].map(|tensor| tensor.to_kind(Kind::Double));
+    let state = model.zero_state(windows.count()).unwrap();
+    let state = LstmState { h: state.h.to_kind(Kind::Double), c: state.c.to_kind(Kind::Double) };
+    let step = |_| {
+        let loss = mse_loss(&model.forward(&state, &x).unwrap(), &y).unwrap();
+        optimizer.zero_grad().unwrap();
+        loss.backward();
+        optimizer.step().unwrap();
+        assert_eq!(loss.kind(), Kind::Double);
+        loss.double_value(&[])
+    };
+    (0..defaults.epochs).map(step).collect()
+}
