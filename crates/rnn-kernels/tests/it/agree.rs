@@ -4,7 +4,7 @@ use rnn_kernels::{
     Cell, Config, Input, InputGradients, InstructionSet, Network, Output, OutputGradients, Parallel, Sequence, Serial,
 };
 
-use crate::reference::{Problem, Solution};
+use crate::reference::{Number, Problem, Solution};
 
 /// Batch and steps.
 const SIZES: [(usize, usize); 6] = [(1, 1), (1, 7), (3, 4), (37, 3), (100, 2), (70, 9)];
@@ -95,46 +95,71 @@ pub fn run(problem: &Problem, set: InstructionSet, pool: &dyn Parallel) -> Solut
     }
 }
 
-/// Checks every number and returns the largest difference, relative to the largest number of its kind: values, gradients of
-/// sequences and states, gradients of parameters. (A sum over a batch may cancel; no number of its own to compare with.)
-pub fn check(problem: &Problem, got: &Solution, expected: &Solution, tolerance: f64) -> f64 {
-    let kinds = |s: &Solution| {
+/// The largest error of a kernel, as a multiple of the error of the same equations in f32, with sums in order. Both errors are
+/// against the equations in f64.
+///
+/// Measured with the sets AVX-512, AVX2 and portable: beside 16 ULP the largest factor that was needed is 0.5. The median of the
+/// ratio of both errors is 1.0.
+const FACTOR: f64 = 4.0;
+
+/// Added to that, in units in the last place of the largest number: for small problems, where the f32 equations are exact by
+/// chance.
+const ULPS: f64 = 16.0;
+
+/// Checks the errors of three kinds of numbers: values, gradients of sequences and states, gradients of parameters. Returns the
+/// largest factor that was needed.
+pub fn check(problem: &Problem, got: &Solution, truth: &Solution, single: &Solution<f32>, set: InstructionSet) -> f64 {
+    fn kinds<N: Number>(problem: &Problem, s: &Solution<N>) -> [Vec<Vec<f64>>; 3] {
+        let c = problem.config.cell.has_c();
+        let wide = |numbers: &Vec<N>| numbers.iter().map(|x| (*x).into()).collect();
+        let kind = |h: [&Vec<N>; 2], of_c: &Vec<N>| h.into_iter().chain(c.then_some(of_c)).map(wide).collect();
         [
-            vec![s.output.clone(), s.h_n.clone(), s.c_n.clone()],
-            vec![s.d_x.clone(), s.d_h_0.clone(), s.d_c_0.clone()],
-            s.d_parameters.clone(),
+            kind([&s.output, &s.h_n], &s.c_n),
+            kind([&s.d_x, &s.d_h_0], &s.d_c_0),
+            s.d_parameters.iter().map(wide).collect(),
         ]
-    };
-    let mut worst = 0.0_f64;
-    for (kind, (got, expected)) in kinds(got).iter().zip(kinds(expected)).enumerate() {
-        let largest = expected.iter().flatten().fold(0.0_f64, |largest, x| largest.max(x.abs()));
-        for (i, (got, expected)) in got.iter().zip(&expected).enumerate() {
-            if (kind, i) == (0, 2) && !problem.config.cell.has_c()
-                || (kind, i) == (1, 2) && !problem.config.cell.has_c()
-            {
-                continue;
-            }
-            assert_eq!(got.len(), expected.len());
-            for (at, (x, y)) in got.iter().zip(expected).enumerate() {
-                let difference = if x == y { 0.0 } else { (x - y).abs() / largest };
-                assert!(
-                    difference <= tolerance,
-                    "kind {kind}, tensor {i}, number {at}: {x} instead of {y}, {difference:e}; {:?}, {} steps, batch {}",
-                    problem.config,
-                    problem.steps,
-                    problem.batch
-                );
-                worst = worst.max(difference);
-            }
+    }
+    let mut needed = 0.0_f64;
+    let names = ["values", "gradients of x and states", "gradients of parameters"];
+    let three = kinds(problem, truth).into_iter().zip(kinds(problem, single)).zip(kinds(problem, got));
+    for (name, ((truth, single), got)) in names.into_iter().zip(three) {
+        let largest = truth.iter().flatten().fold(0.0_f64, |largest, x| largest.max(x.abs()));
+        let rounding = ULPS * f64::from(f32::EPSILON) * largest;
+        let [single, got] = [single, got].map(|f32| error(&f32, &truth));
+        assert!(
+            got <= FACTOR * single + rounding,
+            "{name}: an error of {got:e}, where the equations in f32 have {single:e} and the largest number is {largest:e}: \
+             {set:?}, {:?}, {} steps, batch {}\n  CPU: {}",
+            problem.config,
+            problem.steps,
+            problem.batch,
+            cpu()
+        );
+        if got > rounding {
+            needed = needed.max((got - rounding) / single);
         }
     }
-    worst
+    needed
+}
+
+/// The largest difference; infinite if there is a NaN.
+fn error(numbers: &[Vec<f64>], truth: &[Vec<f64>]) -> f64 {
+    let sizes = |vectors: &[Vec<f64>]| vectors.iter().map(Vec::len).collect::<Vec<_>>();
+    assert_eq!(sizes(numbers), sizes(truth));
+    let differences = numbers.iter().flatten().zip(truth.iter().flatten()).map(|(x, y)| (x - y).abs());
+    differences.fold(0.0, |largest, x| if x.is_nan() { f64::INFINITY } else { largest.max(x) })
+}
+
+/// The CPU's name as Linux gives it.
+fn cpu() -> String {
+    let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    cpus.lines().find(|line| line.starts_with("model name")).unwrap_or("unknown").to_owned()
 }
 
 #[test]
 fn every_cell_and_size() {
     let mut worst = 0.0_f64;
-    let mut seed = 2000; // relu: no sum so near to zero that rounding decides its sign
+    let mut seed = 0;
     for cell in CELLS {
         for hidden_size in if cfg!(miri) { vec![5] } else { vec![1, 5, 16, 33, 63, 64, 65] } {
             for (batch, steps) in if cfg!(miri) { vec![(1, 2), (5, 2)] } else { SIZES.to_vec() } {
@@ -143,12 +168,12 @@ fn every_cell_and_size() {
                     let config = Config { cell, input_size, hidden_size, num_layers, bias, bidirectional };
                     seed += 1;
                     let problem = Problem::random(config, steps, batch, num_layers > 1, seed);
-                    let expected = problem.solve();
+                    let (truth, single) = (problem.solve::<f64>(), problem.solve::<f32>());
                     for set in InstructionSet::available() {
                         let got = run(&problem, set, &Threads(2));
-                        worst = worst.max(check(&problem, &got, &expected, 5e-6));
+                        worst = worst.max(check(&problem, &got, &truth, &single, set));
                         let alone = run(&problem, set, &Serial);
-                        check(&problem, &alone, &expected, 5e-6);
+                        check(&problem, &alone, &truth, &single, set);
                         let but_parameters = |s: &Solution| Solution { d_parameters: vec![], ..s.clone() };
                         assert_eq!(but_parameters(&got), but_parameters(&alone), "threads change bits: {config:?}");
                     }
@@ -156,7 +181,7 @@ fn every_cell_and_size() {
             }
         }
     }
-    println!("worst {worst:e}");
+    println!("errors up to {worst:.2} times those of the equations in f32");
 }
 
 /// A few sequences on a wide network: the threads share the columns of each step.
@@ -166,10 +191,10 @@ fn a_team_of_threads() {
     for (cell, batch) in CELLS.into_iter().flat_map(|cell| [(cell, 1), (cell, 5)]) {
         let config = Config { cell, input_size: 3, hidden_size: 330, num_layers: 1, bias: true, bidirectional: true };
         let problem = Problem::random(config, 5, batch, false, 1);
-        let expected = problem.solve();
+        let (truth, single) = (problem.solve::<f64>(), problem.solve::<f32>());
         for set in InstructionSet::available() {
             let alone = run(&problem, set, &Serial);
-            check(&problem, &alone, &expected, 5e-6);
+            check(&problem, &alone, &truth, &single, set);
             assert_eq!(alone, run(&problem, set, &Threads(3)), "{cell:?}");
         }
     }
@@ -182,10 +207,10 @@ fn long_sequences() {
     for cell in CELLS {
         let config = Config { cell, input_size: 17, hidden_size: 32, num_layers: 1, bias: true, bidirectional: true };
         let problem = Problem::random(config, 50, 70, false, 2);
-        let expected = problem.solve();
+        let (truth, single) = (problem.solve::<f64>(), problem.solve::<f32>());
         for set in InstructionSet::available() {
             let alone = run(&problem, set, &Serial);
-            check(&problem, &alone, &expected, 5e-6);
+            check(&problem, &alone, &truth, &single, set);
             assert_eq!(alone, run(&problem, set, &Threads(2)), "{cell:?}");
         }
     }
@@ -216,6 +241,7 @@ fn nonlinearities() {
         let tanh = output(Cell::RnnTanh, &[1.0]);
         for ((x, sigmoid), tanh) in xs.iter().zip(sigmoid).zip(tanh) {
             let x = f64::from(*x);
+            // The polynomials' error is 1 to 2 ULP, and the last operations round: 3.4 ULP, and flushing of subnormal numbers.
             let near = |got: f32, exact: f64| (f64::from(got) - exact).abs() <= 4e-7 * exact.abs() + 1e-38;
             assert!(near(sigmoid, 1.0 / (1.0 + (-x).exp())), "{set:?}: sigmoid({x}) = {sigmoid}");
             assert!(near(tanh, x.tanh()), "{set:?}: tanh({x}) = {tanh}");
