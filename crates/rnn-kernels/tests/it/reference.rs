@@ -91,19 +91,19 @@ impl Problem {
     pub fn random(config: Config, steps: usize, batch: usize, dropout: bool, seed: u64) -> Problem {
         let mut problem = Problem::draw(config, steps, batch, dropout, seed);
         let random = &mut Random(seed + 1);
-        while config.cell == Cell::RnnRelu {
-            let near = problem.near_kinks();
-            if near.is_empty() {
-                break;
+        let mut samples: Vec<usize> = if config.cell == Cell::RnnRelu { (0..batch).collect() } else { Vec::new() };
+        loop {
+            samples = problem.near_kinks(&samples);
+            if samples.is_empty() {
+                return problem;
             }
-            for sample in near {
+            for &sample in &samples {
                 for (numbers, size) in [(&mut problem.x, config.input_size), (&mut problem.h_0, config.hidden_size)] {
                     let of_sample = numbers.chunks_exact_mut(size).skip(sample).step_by(batch);
                     of_sample.flatten().for_each(|x| *x = random.next());
                 }
             }
         }
-        problem
     }
 
     fn draw(config: Config, steps: usize, batch: usize, dropout: bool, seed: u64) -> Problem {
@@ -197,8 +197,8 @@ impl Problem {
         solution
     }
 
-    /// The samples with a sum near zero before a ReLU, as a share of the sum of its terms' magnitudes.
-    fn near_kinks(&self) -> Vec<usize> {
+    /// Those of `samples` with a sum near zero before a ReLU, as a share of the sum of its terms' magnitudes.
+    fn near_kinks(&self, samples: &[usize]) -> Vec<usize> {
         /// 25 ULP of f32: the rounding error of a sum is some ULP.
         const NEAR: f64 = 3e-6;
         let (steps, batch, directions) = (self.steps, self.batch, self.config.directions());
@@ -208,7 +208,7 @@ impl Problem {
         for layer in 0..self.config.num_layers {
             let features = self.config.layer_input(layer);
             let mut output = vec![0.0; steps * batch * width];
-            for (direction, sample) in (0..directions).flat_map(|d| (0..batch).map(move |s| (d, s))) {
+            for (direction, &sample) in (0..directions).flat_map(|d| samples.iter().map(move |s| (d, s))) {
                 let parameter = |which| &self.parameters[self.parameter(layer, direction, which)];
                 for (i, step) in self.walk(layer, direction, sample, &input).iter().enumerate() {
                     let time = if direction == 1 { steps - 1 - i } else { i };
@@ -222,7 +222,7 @@ impl Problem {
                         let (sum, magnitudes) = products
                             .chain(biases)
                             .fold((0.0, 0.0), |(sum, magnitudes), term: f64| (sum + term, magnitudes + term.abs()));
-                        if sum.abs() < NEAR * magnitudes && near.last() != Some(&sample) {
+                        if sum.abs() < NEAR * magnitudes && !near.contains(&sample) {
                             near.push(sample);
                         }
                     }
