@@ -26,7 +26,7 @@ pub enum Command {
 /// Options of `eval`.
 #[derive(Args, Debug, Clone)]
 pub struct EvalArgs {
-    /// A model, as with --model
+    /// A model, as with --model [default: models/LESSON/model.pt]
     #[arg(value_name = "FILE", conflicts_with_all = ["model", "out"])]
     file: Option<PathBuf>,
 
@@ -47,8 +47,8 @@ impl EvalArgs {
 /// Options of commands that read a trained model: `--model FILE` or `--out DIR`.
 #[derive(Args, Debug, Clone)]
 pub struct ModelArg {
-    /// Trained weights: model.pt, best.pt, checkpoint.pt or safetensors, written here or in Python [default: model.pt in the
-    /// run folder]
+    /// Trained weights: model.pt, best.pt, checkpoint.pt or safetensors, written here or in Python [default:
+    /// models/LESSON/model.pt]
     #[arg(long, value_name = "FILE", conflicts_with = "out")]
     model: Option<PathBuf>,
 
@@ -75,8 +75,8 @@ impl ModelArg {
 /// Options of commands that draw what a trained model does: `--model FILE`, `--out DIR`.
 #[derive(Args, Debug, Clone)]
 pub struct DrawArgs {
-    /// Trained weights: model.pt, best.pt, checkpoint.pt or safetensors, written here or in Python [default: model.pt in the
-    /// run folder]
+    /// Trained weights: model.pt, best.pt, checkpoint.pt or safetensors, written here or in Python [default:
+    /// models/LESSON/model.pt]
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
 
