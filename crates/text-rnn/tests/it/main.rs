@@ -6,6 +6,7 @@ mod backend;
 mod cli;
 mod compare;
 mod cuda;
+mod documentation;
 mod float64;
 mod gates;
 mod predict;
