@@ -17,10 +17,20 @@ pub enum Backend {
     #[default]
     Exact,
     /// The kernels of `rnn-kernels`: whole sequences at once on the CPU, in f32. Results agree with those of `Exact` to
-    /// rounding (within 2e-6 of the largest number). They depend on the instruction set; on the number of threads only in
+    /// rounding: their error against float64 is of the size of libtorch's own. They depend on the instruction set; on the number of threads only in
     /// the last bits of the parameters' gradients.
     ///
-    /// Packed sequences and [`trace`](crate::Lstm::trace) are computed as by `Exact`; so is a batch of nothing. There are no
+    /// Packed sequences and [`trace`](crate::Lstm::trace) are computed as by `Exact`; so is a batch of nothing.
+    /// [`Lstm::warnings`](crate::Lstm::warnings) tells when a packed batch has come, and when `rnn-kernels` is compiled without
+    /// optimisation, as a dev build does unless Cargo.toml asks for more:
+    ///
+    /// ```toml
+    /// [profile.dev.package.rnn-kernels]
+    /// opt-level = 3
+    /// debug-assertions = false
+    /// overflow-checks = false
+    /// ```
+    /// There are no
     /// second derivatives. The weights are put in order once and again whenever libtorch counts a change of theirs; writing
     /// to their memory behind its back (`data_ptr`) goes unnoticed.
     Fused,
@@ -49,6 +59,10 @@ impl fmt::Display for Backend {
 }
 
 impl Base {
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        self.options.warnings().into_iter().chain(self.fused.iter().flat_map(Fused::warnings)).collect()
+    }
+
     pub(crate) fn backend(&self) -> Backend {
         if self.fused.is_some() { Backend::Fused } else { Backend::Exact }
     }

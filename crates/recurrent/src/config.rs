@@ -141,7 +141,7 @@ impl Options {
         if self.proj_size > 0 { self.proj_size } else { self.hidden_size }
     }
 
-    fn warnings(&self) -> Vec<String> {
+    pub(crate) fn warnings(&self) -> Vec<String> {
         if self.dropout > 0.0 && self.num_layers == 1 {
             return vec![format!(
                 "dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects \

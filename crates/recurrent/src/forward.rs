@@ -48,6 +48,9 @@ impl Base {
         input: &PackedSequence,
         given: Option<Vec<&Tensor>>,
     ) -> Result<(PackedSequence, Vec<Tensor>)> {
+        if let Some(fused) = &self.fused {
+            fused.note_packed();
+        }
         let (sizes, batch_sizes) = input.batch_sizes()?;
         let batch = sizes.first().copied().unwrap_or(0);
         let hx = match &given {

@@ -1,7 +1,9 @@
 //! The fused backend: a layer's options and parameters for [`torch_ext::fused_rnn`].
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use tch::Tensor;
-use torch_ext::fused_rnn::{Cell, Config, FusedRnn, check_tensor};
+use torch_ext::fused_rnn::{Cell, Config, FusedRnn, SLOW_BUILD, check_tensor};
 
 use crate::base::Base;
 use crate::config::{Mode, Nonlinearity, Options};
@@ -9,7 +11,11 @@ use crate::error::{Error, Result};
 
 /// The kernels for a layer.
 #[derive(Debug)]
-pub(crate) struct Fused(FusedRnn);
+pub(crate) struct Fused {
+    kernels: FusedRnn,
+    /// Whether a packed batch has come, which the kernels do not compute.
+    packed: AtomicBool,
+}
 
 impl Fused {
     /// The kernels for a layer, if they compute it.
@@ -31,7 +37,21 @@ impl Fused {
             bias: options.bias,
             bidirectional: options.bidirectional,
         };
-        Ok(Fused(FusedRnn::new(config)?))
+        Ok(Fused { kernels: FusedRnn::new(config)?, packed: AtomicBool::new(false) })
+    }
+
+    /// Records that a packed batch is computed by libtorch's operations.
+    pub(crate) fn note_packed(&self) {
+        self.packed.store(true, Ordering::Relaxed);
+    }
+
+    /// Why the backend is not as fast as it could be.
+    pub(crate) fn warnings(&self) -> impl Iterator<Item = String> {
+        let packed = self.packed.load(Ordering::Relaxed).then_some(
+            "the fused backend does not compute packed sequences: forward_packed took the operations of Backend::Exact, with \
+             its numbers and its speed; a padded batch would be computed by the kernels",
+        );
+        SLOW_BUILD.into_iter().chain(packed).map(str::to_owned)
     }
 
     /// Equivalent of [`Base::run`]. Input and state have passed torch's checks.
@@ -41,6 +61,6 @@ impl Fused {
         }
         let hx: Vec<&Tensor> = hx.iter().collect();
         let dropout = if base.training { base.options.dropout } else { 0.0 };
-        Ok(self.0.forward(base.weights(), input, &hx, base.options.batch_first, dropout)?)
+        Ok(self.kernels.forward(base.weights(), input, &hx, base.options.batch_first, dropout)?)
     }
 }

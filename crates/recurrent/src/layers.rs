@@ -106,6 +106,13 @@ macro_rules! layer {
                 self.base.backend()
             }
 
+            /// What torch would warn about, and what makes [`Backend::Fused`] slower than it could be: dropout in a layer that
+            /// is alone, kernels compiled without optimisation, and packed batches, which are computed by
+            /// [`Backend::Exact`]'s operations (listed after the first one). The library prints nothing.
+            pub fn warnings(&self) -> Vec<String> {
+                self.base.warnings()
+            }
+
             /// Dropout on, as after construction.
             pub fn train(&mut self) {
                 self.base.training = true;

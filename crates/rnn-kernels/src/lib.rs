@@ -48,6 +48,19 @@
 //! - Without a way back x is read and the output written where the caller has them, if they lie as the kernels want them.
 //! - Workspace is kept for the next call (buffer.rs), 256 MiB at most.
 //!
+//! # In a dev build
+//! Cargo compiles dependencies of a dev build without optimisation, which makes these loops some 50 times slower. The
+//! program's own Cargo.toml has to ask for more:
+//!
+//! ```toml
+//! [profile.dev.package.rnn-kernels]
+//! opt-level = 3
+//! debug-assertions = false
+//! overflow-checks = false
+//! ```
+//!
+//! [`SLOW_BUILD`] is the warning to print where that is missing.
+//!
 //! # Which numbers
 //! One source serves AVX-512, AVX2 with FMA, NEON and plain Rust; the best that the CPU has is chosen when the program runs,
 //! or the one that the environment variable `RNN_KERNELS` names ([`InstructionSet`]). Results agree with exact arithmetic to a few
@@ -85,6 +98,21 @@ pub mod product;
 mod rows;
 mod run;
 mod simd;
+
+/// Why this build of the kernels is slow, and what to do, or `None` if it is optimised.
+pub const SLOW_BUILD: Option<&str> = match env!("RNN_KERNELS_OPT_LEVEL").as_bytes() {
+    b"0" | b"1" => Some(
+        "rnn-kernels is compiled without optimisation, so that Backend::Fused is many times slower than Backend::Exact: add \
+         [profile.dev.package.rnn-kernels] with opt-level = 3, debug-assertions = false and overflow-checks = false to Cargo.toml, \
+         or build with --release",
+    ),
+    _ if cfg!(debug_assertions) => Some(
+        "rnn-kernels is compiled with debug assertions, so that Backend::Fused is some 2.5 times slower: set \
+         debug-assertions = false and overflow-checks = false in [profile.dev.package.rnn-kernels] in Cargo.toml, or build with \
+         --release",
+    ),
+    _ => None,
+};
 
 pub use config::{Cell, Config};
 pub use error::{Error, Result};

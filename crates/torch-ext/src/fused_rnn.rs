@@ -30,7 +30,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub use rnn_kernels::{Cell, Config};
+pub use rnn_kernels::{Cell, Config, SLOW_BUILD};
 use rnn_kernels::{Input, InputGradients, Network, Output, OutputGradients, Parallel, Sequence, Tape, Weights};
 use tch::{Device, Kind, Tensor};
 

@@ -219,3 +219,26 @@ fn other_forms() {
     let truth = in_float64(&spec, &layer).forward(&x, None).unwrap();
     JUDGE.assert("unbatched", &truth, &exact.3, &fused.3);
 }
+
+#[test]
+fn what_makes_it_slow_is_among_the_warnings() {
+    let _guard = seeded(6);
+    let (_vs, mut gru) = Spec { num_layers: 1, dropout: 0.5, ..Spec::new("GRU", 3, 4) }.build().unwrap();
+    let warnings = |layer: &Layer| each!(layer, layer => layer.warnings());
+    let of_the_options = warnings(&gru);
+    assert!(of_the_options.len() == 1 && of_the_options[0].starts_with("dropout option adds"), "{of_the_options:?}");
+
+    gru.set_backend(Backend::Fused).unwrap();
+    let of_the_build = torch_ext::fused_rnn::SLOW_BUILD.map(str::to_owned);
+    let before: Vec<String> = of_the_options.iter().cloned().chain(of_the_build).collect();
+    assert_eq!(warnings(&gru), before);
+    let packed = pack_padded_sequence(&uniform(&[4, 2, 3], Kind::Float), &[4, 2], false, true).unwrap();
+    gru.forward_packed(&packed, None).unwrap();
+    let after = warnings(&gru);
+    assert_eq!(after[..before.len()], before);
+    assert!(after.last().unwrap().starts_with("the fused backend does not compute packed sequences"), "{after:?}");
+
+    gru.set_backend(Backend::Exact).unwrap();
+    gru.forward_packed(&packed, None).unwrap();
+    assert_eq!(warnings(&gru), of_the_options);
+}
