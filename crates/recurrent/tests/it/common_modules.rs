@@ -5,8 +5,8 @@ use tch::{Kind, Tensor};
 
 use crate::support::gradcheck::{gradcheck, gradgradcheck};
 use crate::support::layer::{Layer, MODES, Spec, assert_error};
-use crate::support::seeded;
 use crate::support::tensors::{assert_close, assert_same_bits, kind, leaf, uniform};
+use crate::support::{F64_ROUNDING, seeded};
 
 /// A layer, an input and perhaps a state for it.
 struct Sample {
@@ -72,8 +72,8 @@ fn test_forward_packed() {
             assert_eq!(output.data.size(), [lengths.iter().sum::<i64>(), spec.directions() * spec.output_size()]);
             if lengths == [5, 5] && !spec.batch_first {
                 let expected = layer.forward(&x, None).unwrap();
-                assert_close(&output.data.view_as(&expected[0]), &expected[0], 1e-14, &format!("{spec:?}"));
-                assert_close(&state[0], &expected[1], 1e-14, &format!("{spec:?}"));
+                assert_close(&output.data.view_as(&expected[0]), &expected[0], F64_ROUNDING, &format!("{spec:?}"));
+                assert_close(&state[0], &expected[1], F64_ROUNDING, &format!("{spec:?}"));
             }
         }
     }
@@ -105,7 +105,7 @@ fn test_non_contiguous_tensors() {
             results.into_iter().map(|result| result.detach()).chain(gradients).collect::<Vec<_>>()
         };
         for (ours, expected) in run(spaced).iter().zip(&run(Tensor::shallow_clone)) {
-            assert_close(ours, expected, 1e-13, &format!("{spec:?}"));
+            assert_close(ours, expected, F64_ROUNDING, &format!("{spec:?}"));
         }
     }
 }

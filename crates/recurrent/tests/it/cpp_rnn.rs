@@ -5,8 +5,8 @@ use tch::nn::{self, Module, OptimizerConfig, VarStore};
 use tch::{Device, Kind, Reduction, Tensor, kind::FLOAT_CPU};
 
 use crate::support::layer::{Layer, Spec};
-use crate::support::seeded;
-use crate::support::tensors::{apart, assert_same_bits, values};
+use crate::support::tensors::assert_same_bits;
+use crate::support::{JUDGE, seeded};
 
 fn lstm(config: LstmConfig) -> (VarStore, Lstm) {
     let vs = VarStore::new(Device::Cpu);
@@ -49,7 +49,7 @@ fn CheckOutputSizesProj() {
 /// ```
 #[test]
 fn CheckOutputValuesMatchPyTorch() {
-    let (_vs, lstm) = lstm(LstmConfig::new(2, 2));
+    let (_vs, mut lstm) = lstm(LstmConfig::new(2, 2));
     let ramp = |count: i64| Tensor::arange(count, FLOAT_CPU);
     tch::no_grad(|| {
         for (_, parameter) in lstm.named_parameters() {
@@ -65,12 +65,13 @@ fn CheckOutputValuesMatchPyTorch() {
         0.7634701, 0.8794104, 0.7483699, 0.8666328,
     ];
     let expected_c = [1.1646615, 1.6105977, 1.1424558, 1.5726039, 1.1187049, 1.5328615, 1.0931425, 1.4911131];
-    let near = |ours: &Tensor, expected: &[f64]| {
-        assert!(apart(ours, &Tensor::from_slice(expected)) < 1e-6, "{:?}", values(ours));
-    };
-    near(&output, &expected);
-    near(&h, &expected[16..]);
-    near(&c, &expected_c);
+    let ours = [output, h, c];
+    lstm.to_kind(Kind::Double).unwrap();
+    let (output, LstmState { h, c }) = lstm.forward(&x.to_kind(Kind::Double), None).unwrap();
+    let recorded =
+        |numbers: &[f64], shape: &Tensor| Tensor::from_slice(numbers).reshape(shape.size()).to_kind(Kind::Float);
+    let recorded = [recorded(&expected, &output), recorded(&expected[16..], &h), recorded(&expected_c, &c)];
+    JUDGE.assert("LSTM", &[output, h, c], &recorded, &ours);
 }
 
 /// The sum of five random bits: Linear, tanh, two recurrent layers, Linear, Adam.

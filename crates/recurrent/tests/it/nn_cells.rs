@@ -8,7 +8,7 @@ use crate::support::cell::{CELLS, Cell, CellSpec};
 use crate::support::gradcheck::gradcheck;
 use crate::support::layer::{Spec, assert_error};
 use crate::support::tensors::{assert_close, assert_same_bits, kind, uniform};
-use crate::support::{alone, seeded};
+use crate::support::{F64_ROUNDING, alone, seeded};
 
 fn randn(shape: &[i64]) -> Tensor {
     Tensor::randn(shape, FLOAT_CPU)
@@ -149,9 +149,9 @@ fn a_loop_over_a_cell_is_a_layer() {
         };
         let output = Tensor::stack(&x.unbind(0).into_iter().map(step).collect::<Vec<_>>(), 0);
         let expected = layer.forward(&x, None).unwrap();
-        assert_close(&output, &expected[0], 1e-14, class);
+        assert_close(&output, &expected[0], F64_ROUNDING, class);
         for (ours, expected) in state.unwrap().iter().zip(&expected[1..]) {
-            assert_close(ours, &expected.get(0), 1e-14, class);
+            assert_close(ours, &expected.get(0), F64_ROUNDING, class);
         }
     }
 }

@@ -3,9 +3,9 @@
 use recurrent::{PackedSequence, pack_padded_sequence, pack_sequence, pad_packed_sequence};
 use tch::{Kind, Tensor, kind::FLOAT_CPU};
 
-use crate::support::layer::{Layer, Spec};
-use crate::support::seeded;
-use crate::support::tensors::{arange, assert_close, ints, leaf, uniform, values};
+use crate::support::layer::{Layer, Spec, in_float64};
+use crate::support::tensors::{arange, ints, leaf, uniform, values};
+use crate::support::{JUDGE, seeded};
 
 /// A batch of sequences of these lengths: the input's leaf, the state's leaves, and a weight for every result.
 struct Batch<'a> {
@@ -22,6 +22,17 @@ struct Results {
 }
 
 impl Batch<'_> {
+    /// The same numbers in float64.
+    fn double(&self) -> Self {
+        let double = |tensor: &Tensor| tensor.to_kind(Kind::Double);
+        Batch {
+            lengths: self.lengths,
+            x: leaf(&double(&self.x)),
+            hx: self.hx.as_ref().map(|hx| hx.iter().map(|h| leaf(&double(h))).collect()),
+            weights: self.weights.iter().map(double).collect(),
+        }
+    }
+
     fn new<'a>(spec: &Spec, lengths: &'a [i64], with_state: bool) -> Batch<'a> {
         let (steps, batch) = (*lengths.iter().max().unwrap(), lengths.len() as i64);
         let size = |last| [spec.rows(), batch, last];
@@ -66,7 +77,7 @@ impl Batch<'_> {
     }
 
     fn results(&self, forward: Vec<Tensor>, layer: &Layer) -> Results {
-        let loss = forward.iter().zip(&self.weights).map(|(result, weight)| (result * weight).sum(Kind::Float));
+        let loss = forward.iter().zip(&self.weights).map(|(result, weight)| (result * weight).sum(result.kind()));
         let parameters = layer.named_parameters().into_iter().map(|(_, parameter)| parameter);
         let leaves: Vec<Tensor> = std::iter::once(&self.x)
             .chain(self.hx.iter().flatten())
@@ -91,13 +102,10 @@ fn test_variable_sequence() {
                 let (_vs, layer) = spec.build().unwrap();
                 let batch = Batch::new(&spec, lengths, with_state);
                 let (apart, packed) = (batch.one_by_one(&layer), batch.packed(&layer, enforce_sorted));
+                let truth = batch.double().one_by_one(&in_float64(&spec, &layer));
                 let what = format!("{spec:?}, lengths {lengths:?}");
-                for (packed, apart) in packed.forward.iter().zip(&apart.forward) {
-                    assert_close(packed, apart, 1e-6, &what);
-                }
-                for (packed, apart) in packed.backward.iter().zip(&apart.backward) {
-                    assert_close(packed, apart, 1e-5, &what);
-                }
+                JUDGE.assert(&what, &truth.forward, &apart.forward, &packed.forward);
+                JUDGE.assert(&format!("{what}: gradients"), &truth.backward, &apart.backward, &packed.backward);
             }
         }
     }
@@ -120,7 +128,10 @@ fn UsePackedSequenceAsInput() {
         let (_vs, layer) = Spec::new(class, 2, 3).build().unwrap();
         let packed = pack_sequence(&[Tensor::ones([3, 2], FLOAT_CPU)], true).unwrap();
         let (output, state) = layer.forward_packed(&packed, None).unwrap();
-        assert_close(&output.data.get(-1).to_kind(Kind::Double), &Tensor::from_slice(&last), 1e-6, class);
+        let x = Tensor::ones([3, 2], (Kind::Double, tch::Device::Cpu));
+        let truth = in_float64(&Spec::new(class, 2, 3), &layer).forward(&x, None).unwrap()[0].get(-1);
+        let recorded = Tensor::from_slice(&last).to_kind(Kind::Float);
+        JUDGE.assert(class, &[truth], &[recorded], &[output.data.get(-1)]);
         assert_eq!(values(&state[0]), values(&output.data.get(-1)), "{class}");
         assert_eq!(ints(&output.batch_sizes), [1, 1, 1]);
     }

@@ -8,8 +8,8 @@ use tch::{Kind, Tensor};
 
 use crate::support::layer::{Layer, MODES, Spec};
 use crate::support::random::Random;
-use crate::support::seeded;
 use crate::support::tensors::{assert_close, assert_same_bits, ints, uniform};
+use crate::support::{F64_ROUNDING, seeded};
 
 const CASES: u64 = 100;
 
@@ -130,9 +130,9 @@ fn a_packed_run_is_each_sequence_alone() {
         for (i, sequence) in sequences.iter().enumerate() {
             let own = |tensor: &Tensor| tensor.select(1, i as i64);
             let alone = layer.forward(sequence, Some(&hx.iter().map(own).collect::<Vec<_>>())).unwrap();
-            assert_close(&outputs[i], &alone[0], 1e-13, &format!("{spec:?}"));
+            assert_close(&outputs[i], &alone[0], F64_ROUNDING, &format!("{spec:?}"));
             for (state, alone) in state.iter().zip(&alone[1..]) {
-                assert_close(&own(state), alone, 1e-13, &format!("{spec:?}"));
+                assert_close(&own(state), alone, F64_ROUNDING, &format!("{spec:?}"));
             }
         }
     });
@@ -149,10 +149,10 @@ fn the_order_of_the_sequences_does_not_matter() {
         let shuffled_hx: Vec<Tensor> = hx.iter().map(|state| state.index_select(1, &index)).collect();
         let (shuffled_outputs, shuffled_state) = run_packed(layer, &shuffled, &shuffled_hx);
         for (place, i) in order.iter().enumerate() {
-            assert_close(&shuffled_outputs[place], &outputs[*i as usize], 1e-13, &format!("{spec:?}"));
+            assert_close(&shuffled_outputs[place], &outputs[*i as usize], F64_ROUNDING, &format!("{spec:?}"));
         }
         for (shuffled, state) in shuffled_state.iter().zip(&state) {
-            assert_close(shuffled, &state.index_select(1, &index), 1e-13, &format!("{spec:?}"));
+            assert_close(shuffled, &state.index_select(1, &index), F64_ROUNDING, &format!("{spec:?}"));
         }
     });
 }
@@ -168,7 +168,7 @@ fn a_state_carried_over_goes_on_where_it_stopped() {
             let second = layer.forward(&sequence.narrow(0, steps / 2, steps - steps / 2), Some(&first[1..])).unwrap();
             let output = Tensor::cat(&[&first[0], &second[0]], 0);
             for (ours, whole) in std::iter::once(&output).chain(&second[1..]).zip(&whole) {
-                assert_close(ours, whole, 1e-13, &format!("{spec:?}"));
+                assert_close(ours, whole, F64_ROUNDING, &format!("{spec:?}"));
             }
         }
     });

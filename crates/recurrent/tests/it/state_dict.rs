@@ -5,8 +5,8 @@ use tch::nn::{OptimizerConfig, VarStore};
 use tch::{Device, Kind, Tensor, kind::FLOAT_CPU};
 
 use crate::support::layer::{Spec, assert_error};
-use crate::support::seeded;
-use crate::support::tensors::{assert_same_bits, bytes};
+use crate::support::tensors::{assert_close, assert_same_bits, bytes};
+use crate::support::{F64_ROUNDING, seeded};
 
 fn zeros(shape: &[i64]) -> Tensor {
     Tensor::zeros(shape, FLOAT_CPU)
@@ -175,7 +175,7 @@ fn to_kind_converts_for_layer_store_and_optimizer() {
     sgd.backward_step(&output.sum(Kind::Double));
     for ((name, parameter), before) in lstm.named_parameters().zip(&before) {
         let expected = before.to_kind(Kind::Double) - parameter.grad() * 0.1;
-        assert!((parameter.detach() - expected).abs().max().double_value(&[]) < 1e-15, "{name}");
+        assert_close(&parameter.detach(), &expected, F64_ROUNDING, name);
     }
     assert_eq!(lstm.to_kind(Kind::Int64).unwrap_err(), Error::NotFloat(Kind::Int64));
     assert_eq!(lstm.named_parameters().next().unwrap().1.kind(), Kind::Double);
@@ -195,11 +195,20 @@ fn to_kind_converts_the_gradients_too() {
     for ((name, parameter), before) in lstm.named_parameters().zip(&before) {
         assert_same_bits(&parameter.grad(), &before.to_kind(Kind::Double), name);
     }
-    // The next backward pass adds to them.
+    // The next backward pass adds to them: the same sums as from a gradient of its own.
+    let (_vs, mut apart) = self::lstm();
+    apart.to_kind(Kind::Double).unwrap();
+    tch::no_grad(|| {
+        for ((_, copy), (_, parameter)) in apart.named_parameters().zip(lstm.named_parameters()) {
+            copy.shallow_clone().copy_(parameter);
+        }
+    });
+    backward(&apart, Kind::Double);
     backward(&lstm, Kind::Double);
-    for ((name, parameter), before) in lstm.named_parameters().zip(&before) {
-        let twice = before.to_kind(Kind::Double) * 2.0;
-        assert!((parameter.grad() - &twice).abs().max().double_value(&[]) < 1e-5, "{name}");
+    for (((name, parameter), before), (_, apart)) in lstm.named_parameters().zip(&before).zip(apart.named_parameters())
+    {
+        let sum = before.to_kind(Kind::Double) + apart.grad();
+        assert_close(&parameter.grad(), &sum, F64_ROUNDING, name);
     }
     // A parameter without a gradient stays without.
     let (_vs, mut fresh) = self::lstm();

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use recurrent::{LstmState, Result, Trace};
 use tch::{Kind, Tensor};
 
-use crate::support::layer::{Layer, MODES, Spec, assert_error};
-use crate::support::seeded;
+use crate::support::layer::{Layer, MODES, Spec, assert_error, in_float64};
 use crate::support::tensors::{assert_close, kind, leaf, uniform};
+use crate::support::{F64_ROUNDING, JUDGE, seeded};
 
 type Gates = HashMap<&'static str, Tensor>;
 
@@ -71,17 +71,24 @@ fn sample(spec: &Spec, batched: bool) -> (Tensor, Vec<Tensor>) {
 #[test]
 fn a_trace_ends_where_forward_ends() {
     let _seeded = seeded(0);
-    for (dtype, tolerance) in [("float32", 1e-6), ("float64", 1e-14)] {
+    for dtype in ["float32", "float64"] {
         for spec in specs(dtype) {
             let (_vs, layer) = spec.build().unwrap();
+            let double = in_float64(&spec, &layer);
             for batched in [true, false] {
                 let (x, hx) = sample(&spec, batched);
                 for hx in [None, Some(&hx[..])] {
                     let (traced, _) = trace(&layer, &x, hx).unwrap();
                     let expected = layer.forward(&x, hx).unwrap();
                     assert_eq!(traced.len(), expected.len());
+                    if dtype == "float32" {
+                        let hx: Option<Vec<_>> = hx.map(|hx| hx.iter().map(|h| h.to_kind(Kind::Double)).collect());
+                        let truth = double.forward(&x.to_kind(Kind::Double), hx.as_deref()).unwrap();
+                        JUDGE.assert(&format!("{spec:?}"), &truth, &expected, &traced);
+                        continue;
+                    }
                     for (traced, expected) in traced.iter().zip(&expected) {
-                        assert_close(traced, expected, tolerance, &format!("{spec:?}"));
+                        assert_close(traced, expected, F64_ROUNDING, &format!("{spec:?}"));
                     }
                 }
             }
@@ -132,7 +139,7 @@ fn gates_satisfy_the_equations() {
                     assert_close(
                         &gates[row as usize][name],
                         &expected,
-                        1e-13,
+                        F64_ROUNDING,
                         &format!("{name} of {suffix}, {spec:?}"),
                     );
                 }
@@ -197,7 +204,7 @@ fn gradients_flow_back_as_in_forward() {
         let traced = gradients(&|x| trace(&layer, x, None).unwrap().0);
         let expected = gradients(&|x| layer.forward(x, None).unwrap());
         for (traced, expected) in traced.iter().zip(&expected) {
-            assert_close(traced, expected, 1e-12, &format!("{spec:?}"));
+            assert_close(traced, expected, F64_ROUNDING, &format!("{spec:?}"));
         }
     }
 }
@@ -210,6 +217,7 @@ fn a_gate_is_laid_out_as_the_input() {
         [(false, true, vec![5, 2, 4]), (true, true, vec![2, 5, 4]), (true, false, vec![5, 4])]
     {
         let spec = Spec { batch_first, num_layers: 3, dropout: 1.0, proj_size: Some(2), ..Spec::new("LSTM", 3, 4) };
+        let spec = Spec { dtype: "float64", ..spec };
         let (_vs, mut layer) = spec.build().unwrap();
         let (x, _) = sample(&spec, batched);
         let (traced, gates) = trace(&layer, &x, None).unwrap();
@@ -218,7 +226,7 @@ fn a_gate_is_laid_out_as_the_input() {
             assert_eq!(gate.size(), [&shape[..shape.len() - 1], &[features]].concat(), "{name}");
         }
         layer.eval();
-        assert_close(&traced[0], &layer.forward(&x, None).unwrap()[0], 1e-6, "dropout");
+        assert_close(&traced[0], &layer.forward(&x, None).unwrap()[0], F64_ROUNDING, "dropout");
     }
 }
 
