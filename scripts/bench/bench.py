@@ -1,4 +1,4 @@
-"""Times this workspace beside PyTorch eager on this machine: whole lessons, single calls, and a sweep over sizes.
+"""Times this workspace beside PyTorch eager on this machine: whole lessons, their dev builds, single calls, and a sweep over sizes.
 
 All configurations take turns, round after round, so that each meets the same machine; one computes at a time, in processes that
 live for one round. A figure is the median over the rounds, with the lowest and the highest beside it. Tables go to stdout and, with
@@ -21,7 +21,7 @@ import lessons
 import machine
 import report
 
-SECTIONS = ("lessons", "inference", "sweep", "peers")
+SECTIONS = ("lessons", "profiles", "inference", "sweep", "peers")
 
 
 def main():
@@ -30,11 +30,13 @@ def main():
     options.out.mkdir(parents=True, exist_ok=True)
     about = machine.describe(shlex.join(["scripts/bench.sh", *sys.argv[1:]]))
     loads = {"before": say_load("before the build", machine.cores_in_use())}
-    build()
+    build(options.sections)
     for section in options.sections:
         load = machine.Load()
         if section == "lessons":
             lessons.measure(options, options.out)
+        elif section == "profiles":
+            lessons.measure_profiles(options, options.out)
         elif section == "inference":
             cases.measure_inference(options, options.out)
         elif section == "sweep":
@@ -100,10 +102,15 @@ def find_torch():
         sys.exit(f"bench.py: {found.stderr.splitlines()[-1]}: scripts/setup.sh --full installs what is missing into .venv")
 
 
-def build():
+def build(sections):
     packages = [argument for program in lessons.LESSONS for argument in ("-p", program.split()[0])]
-    for what in [packages, ["-p", "recurrent", "--example", "bench"]]:
-        if subprocess.run(["cargo", "build", "--release", "--quiet", *what]).returncode != 0:
+    builds = [["--release", *packages]]
+    if set(sections) - {"lessons", "profiles"}:
+        builds.append(["--release", "-p", "recurrent", "--example", "bench"])
+    if "profiles" in sections:
+        builds.append(packages)
+    for what in builds:
+        if subprocess.run(["cargo", "build", "--quiet", *what]).returncode != 0:
             sys.exit("bench.py: cargo build failed (see above)")
 
 

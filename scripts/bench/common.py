@@ -12,8 +12,8 @@ BACKENDS = ("exact", "fused")  # of this workspace
 CONFIGS = (PYTORCH, *BACKENDS)
 
 
-def binary(name):
-    return os.path.join(os.environ.get("CARGO_TARGET_DIR", "target"), "release", name)
+def binary(name, profile="release"):
+    return os.path.join(os.environ.get("CARGO_TARGET_DIR", "target"), "debug" if profile == "dev" else profile, name)
 
 
 def progress(line):

@@ -14,6 +14,10 @@ import common
 LESSONS = ["text-rnn", "stock-lstm", "mnist-gru --epochs 1 --limit 200", "rnn-lm --epochs 1 --limit 100"]
 QUICK = ["text-rnn", "mnist-gru --epochs 1 --limit 10"]
 
+# `cargo run` without --release is what README says: it must not be slower. The first two are long enough to be timed.
+PROFILED = ["text-rnn --epochs 5000", "stock-lstm", "mnist-gru --epochs 1 --limit 100"]
+PROFILES = ("dev", "release")
+
 COLUMNS = ["program", "threads", "config", "round", "loop_s", "process_s", "memory_mb"]
 
 
@@ -28,7 +32,17 @@ def measure(options, out):
                     table.write(program=program, threads=threads, config=config, round=round_, **row)
 
 
-def run(program, config, runs):
+def measure_profiles(options, out):
+    """Appends a row per run of a dev and of a release build to profiles.csv."""
+    with common.table(out / "profiles.csv", ["program", "config", "profile", "round", "loop_s"]) as table:
+        for round_ in range(1, options.rounds + 1):
+            for program, config, profile in itertools.product(PROFILED, common.BACKENDS, PROFILES):
+                common.progress(f"profiles, round {round_}: {program}, {config}, {profile}")
+                row = run(f"{program} --threads 1", config, out / "runs", profile)
+                table.write(program=program, config=config, profile=profile, round=round_, loop_s=row["loop_s"])
+
+
+def run(program, config, runs, profile="release"):
     lesson, *arguments = program.split()
     folder = runs / lesson
     if config == common.PYTORCH:
@@ -38,7 +52,7 @@ def run(program, config, runs):
     else:
         # Nothing is checkpointed on the way, and neither side draws.
         ours = [f"--out={folder}", "--overwrite", "--no-plots", "--quiet", "--checkpoint-every=1000000"]
-        _, seconds, memory = timed([common.binary(lesson), *arguments, f"--backend={config}", *ours])
+        _, seconds, memory = timed([common.binary(lesson, profile), *arguments, f"--backend={config}", *ours])
         loop = json.loads((folder / "summary.json").read_text())["train_seconds"]
     return {"loop_s": round(loop, 6), "process_s": round(seconds, 4), "memory_mb": round(memory, 1)}
 
@@ -64,3 +78,9 @@ def summary(out):
     """The figures of each program, thread count and configuration: of each quantity (median, lowest, highest)."""
     with open(out / "lessons.csv", newline="") as file:
         return common.grouped(csv.DictReader(file), ("program", "threads", "config"), ("loop_s", "process_s", "memory_mb"))
+
+
+def profiles(out):
+    """{(program, config, profile): {"loop_s": (median, lowest, highest)}}"""
+    with open(out / "profiles.csv", newline="") as file:
+        return common.grouped(csv.DictReader(file), ("program", "config", "profile"), ("loop_s",))

@@ -4,13 +4,15 @@ import cases
 import common
 import lessons
 
+DEV_LIMIT = 1.1
+
 NAMES = {"pytorch": "PyTorch", "exact": "exact", "fused": "fused"}
 
 
 def markdown(about, out, sections):
     parts = ["\n".join(f"- {name}: {sentence}" for name, sentence in about.items())]
     for section in sections:
-        parts += {"lessons": lesson_tables, "inference": inference_table, "sweep": sweep_table, "peers": peer_table}[section](out)
+        parts += {"lessons": lesson_tables, "profiles": profile_table, "inference": inference_table, "sweep": sweep_table, "peers": peer_table}[section](out)
     return "\n\n".join(parts) + "\n"
 
 
@@ -35,6 +37,18 @@ def lesson_tables(out):
             rows.append([f"`{program}`", threads, *compared(times, unit, ratios)])
         yield title
         yield table(["program", "threads", *heads(common.CONFIGS, ratios)], rows)
+
+
+def profile_table(out):
+    groups = lessons.profiles(out)
+    rows = []
+    for program, config in dict.fromkeys((program, config) for program, config, _ in groups):
+        dev, release = (groups[program, config, profile]["loop_s"] for profile in lessons.PROFILES)
+        ratio = dev[0] / release[0]
+        verdict = "ok" if ratio <= DEV_LIMIT else f"above {DEV_LIMIT}"
+        rows.append([f"`{program}`", config, figure(dev, 1e3), figure(release, 1e3), f"{ratio:.2f}", verdict])
+    yield f"Training loop of a dev build and of a release build, 1 thread, in ms; dev may take {DEV_LIMIT} times as long at most"
+    yield table(["program", "backend", "dev", "release", "dev / release", ""], rows)
 
 
 def inference_table(out):

@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Runs the crates with unsafe code under Miri and the address sanitizer. See --help.
+set -euo pipefail
+
+usage="Usage: scripts/test-sanitizers.sh [PART ..]
+
+Runs tests under tools that find memory errors. Parts, all of them if none is named:
+
+  miri      pt-file, and rnn-kernels with the portable kernels, in Miri; each test for at most MIRI_SECONDS (600)
+  kernels   rnn-kernels under the address sanitizer, once for each instruction set of this CPU
+  shim      torch-ext, whose C++ is compiled with the address sanitizer too; the tests of process groups are left out
+
+Needs the nightly toolchain: rustup toolchain install nightly --component miri,rust-src"
+
+target=x86_64-unknown-linux-gnu
+
+main() {
+    case ${1-} in -h | --help) printf '%s\n' "$usage" && exit ;; esac
+    cd -- "$(CDPATH='' dirname -- "${BASH_SOURCE[0]}")/.."
+    rustup component list --toolchain nightly --installed 2> /dev/null | grep -q '^miri' \
+        || die 'Miri is missing: rustup toolchain install nightly --component miri,rust-src'
+    local part
+    [ $# -gt 0 ] || set -- miri kernels shim
+    for part in "$@"; do
+        case $part in
+            miri | kernels | shim) "$part" ;;
+            *) printf '%s\n' "$usage" >&2 && exit 2 ;;
+        esac
+    done
+}
+
+miri() {
+    # Isolation off: the tests read the environment and the clock.
+    export MIRIFLAGS='-Zmiri-disable-isolation' CXX=c++
+    # pt-file writes files with system calls that Miri does not have: what parses bytes is in these modules.
+    timed cargo +nightly miri test --target-dir target/miri -p pt-file --lib
+    timed cargo +nightly miri test --target-dir target/miri -p rnn-kernels --lib --test it
+}
+
+kernels() {
+    local set
+    for set in avx512 avx2 portable; do
+        [ "$set" != avx512 ] || grep -qw avx512f /proc/cpuinfo || continue
+        RNN_KERNELS=$set RUSTFLAGS=-Zsanitizer=address \
+            cargo +nightly test --target-dir target/asan --target $target -p rnn-kernels --lib --tests
+    done
+}
+
+shim() {
+    # libtorch itself is not instrumented: its allocations are checked at the border alone, and it leaks what it keeps for ever.
+    # Neither mimalloc nor Python is in the process: both have allocators of their own.
+    ASAN_OPTIONS=detect_leaks=0:detect_odr_violation=0 RUSTFLAGS=-Zsanitizer=address CXXFLAGS=-fsanitize=address \
+        cargo +nightly test --target-dir target/asan --target $target -p torch-ext --lib --tests -- --skip dist::
+}
+
+timed() { timeout "${MIRI_SECONDS:-600}" "$@"; }
+
+die() {
+    printf 'test-sanitizers.sh: %s\n' "$1" >&2
+    exit 1
+}
+
+main "$@"
