@@ -18,17 +18,14 @@ const FIRST: f64 = 5e-5;
 /// error in a small gradient can change a whole step of size `lr`.
 const LATER: f64 = 1e-3;
 
-/// How exact the losses of a fused run are, beside those of an exact run.
+/// How exact the losses of a training are, beside those of one that computes the same in another order.
 ///
 /// The largest factor that was needed, in the four lessons: 1.0 with AVX-512, 1.2 with AVX2, 3.5 without either (an AMD Zen 5;
 /// `ATEN_CPU_CAPABILITY=default RNN_KERNELS=portable`).
 const LOSSES: Float64Judge = Float64Judge { factor: 10.0, ulps: 8.0 };
 
-/// Asserts that the losses of a fused run are about as exact as those of an exact one, and that they are not all equal to the
-/// bit: then both would have run the same operations. `truth` are the losses of the same training in float64.
-///
-/// The error of a loss is relative. Training amplifies rounding errors, and one loss can be exact by chance: each loss is judged
-/// by the largest error of the exact run up to it.
+/// Asserts that the losses of a fused run are about as exact as those of an exact one ([`assert_accurate_losses`]), and that they
+/// are not all equal to the bit: then both would have run the same operations.
 ///
 /// # Panics
 /// If not.
@@ -39,16 +36,29 @@ pub fn assert_fused_losses(lesson: Lesson<'_>, options: &[&str], truth: &[f64]) 
         train(lesson, &out, &[options, &["--backend", backend]].concat());
         losses(&out)
     });
-    assert_eq!((exact.len(), fused.len()), (truth.len(), truth.len()));
-    let (mut of_exact, mut needed) = (0.0_f64, 0.0_f64);
-    for (place, truth) in truth.iter().enumerate() {
-        let error = |loss: f64| (loss / truth - 1.0).abs();
-        of_exact = of_exact.max(error(exact[place]));
-        let what = format!("{options:?}, loss {}: exact {}, fused {}", place + 1, exact[place], fused[place]);
-        needed = needed.max(LOSSES.assert_errors(&what, 1.0, of_exact, error(fused[place])));
-    }
-    println!("{options:?}: errors up to {needed:.2} times those of exact, which are up to {of_exact:e}");
+    assert_accurate_losses(&format!("{options:?}"), truth, &exact, &fused);
     assert_ne!(exact, fused, "{options:?}");
+}
+
+/// Asserts that losses, or other positive figures of a training, are about as exact as `others`, which the same training gives on
+/// this machine with other kernels, or on another machine. `truth` are those of the same training in float64.
+///
+/// An error is relative. Training amplifies rounding errors, and one figure can be exact by chance: each is judged by the largest
+/// error of the others up to it.
+///
+/// # Panics
+/// If not.
+#[track_caller]
+pub fn assert_accurate_losses(what: &str, truth: &[f64], others: &[f64], ours: &[f64]) {
+    assert_eq!((others.len(), ours.len()), (truth.len(), truth.len()), "{what}: how many");
+    let (mut of_others, mut needed) = (0.0_f64, 0.0_f64);
+    for (place, ((truth, other), ours)) in truth.iter().zip(others).zip(ours).enumerate() {
+        let error = |figure: f64| (figure / truth - 1.0).abs();
+        of_others = of_others.max(error(*other));
+        let what = format!("{what}, number {}: {ours}, the other has {other}, in float64 it is {truth}", place + 1);
+        needed = needed.max(LOSSES.assert_errors(&what, 1.0, of_others, error(*ours)));
+    }
+    println!("{what}: errors up to {needed:.2} times the others', which are up to {of_others:e}");
 }
 
 /// What a file of a run says where it was written and read: every tensor is on the CPU.

@@ -10,8 +10,9 @@ use python_torch::{compare_live, workspace};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::BINARY;
+use crate::float64::Training;
 use crate::support::write_mnist;
-use crate::{BINARY, float64};
 
 /// Runs the lesson in `folder`; options are separated by blanks.
 fn mnist_gru(folder: &Path, options: &str) -> Output {
@@ -35,7 +36,7 @@ fn home() -> TempDir {
 #[test]
 fn the_first_fused_losses_are_as_accurate_as_exact_ones() {
     let lesson = |options: &[&str]| mnist_gru(&workspace(), &options.join(" "));
-    assert_fused_losses(&lesson, &["--limit", "20", "--epochs", "1"], &float64::first_losses(0, 20));
+    assert_fused_losses(&lesson, &["--limit", "20", "--epochs", "1"], &Training::of_mnist().first_losses(20));
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! The training of this lesson in float64, by which the f32 losses are judged.
 
-use lesson_kit::cross_entropy;
+use std::path::PathBuf;
+
 use lesson_kit::loader::ShuffledBatches;
+use lesson_kit::{Defaults, cross_entropy};
 use mnist_gru::LESSON;
 use mnist_gru::data::{Mnist, TensorDataset};
 use mnist_gru::model::MnistNn;
@@ -12,31 +14,62 @@ use torch_ext::optim::{Adam, AdamOptions};
 
 use crate::support::seeded;
 
-/// The losses of the first batches of MNIST, from the f32 weights that the lesson starts with.
-pub fn first_losses(seed: i64, count: usize) -> Vec<f64> {
-    let defaults = &LESSON.defaults;
-    let digits = Mnist::read(&workspace().join("data/mnist")).unwrap().train;
-    let data = TensorDataset::new(&digits, Device::Cpu).unwrap();
-    let loader = ShuffledBatches::new(data.len(), defaults.batch_size.unwrap()).unwrap().limit(Some(count));
-    let _turn = seeded(seed);
-    let mut vs = VarStore::new(Device::Cpu);
-    let model = MnistNn::new(&vs.root(), defaults.hidden_size, defaults.num_layers).unwrap();
-    vs.double();
-    let parameters = model.named_parameters();
-    let parameter = |name: &str| &parameters.iter().find(|(known, _)| known == name).unwrap().1;
-    let options = AdamOptions { lr: defaults.lr, ..AdamOptions::default() };
-    let mut optimizer = Adam::new(parameters.iter().map(|(_, tensor)| tensor), options).unwrap();
-    let step = |indices: Tensor| {
-        let (inputs, targets) = data.batch(&indices).unwrap();
-        // `forward` makes its first state in f32, `trace` in the kind of the input.
-        let out = model.trace(&inputs.to_kind(Kind::Double)).unwrap().output.select(1, -1);
-        let scores = out.linear(parameter("fc.weight"), Some(parameter("fc.bias")));
-        let loss = cross_entropy(&scores, &targets, Reduction::Mean).unwrap();
-        optimizer.zero_grad().unwrap();
-        loss.backward();
-        optimizer.step().unwrap();
-        assert_eq!(loss.kind(), Kind::Double);
-        loss.double_value(&[])
-    };
-    loader.epoch().unwrap().map(step).collect()
+/// A training of this lesson.
+pub struct Training {
+    /// The folder of the digits.
+    pub data: PathBuf,
+    pub hidden_size: i64,
+    pub num_layers: i64,
+    pub lr: f64,
+}
+
+impl Training {
+    /// The lesson's defaults, on MNIST itself.
+    pub fn of_mnist() -> Training {
+        let Defaults { hidden_size, num_layers, lr, .. } = LESSON.defaults;
+        Training { data: workspace().join("data/mnist"), hidden_size, num_layers, lr }
+    }
+
+    /// The losses of the first batches of the first epoch, in the order of the lesson.
+    pub fn first_losses(&self, count: usize) -> Vec<f64> {
+        let size = LESSON.defaults.batch_size.unwrap();
+        self.losses(|digits| ShuffledBatches::new(digits, size).unwrap().epoch().unwrap().take(count).collect())
+    }
+
+    /// The losses of the first batches of each of the first epochs, in the order of a group of processes.
+    pub fn losses_of_a_group(&self, size: i64, count: usize, epochs: u64) -> Vec<f64> {
+        let of_epoch = |digits, epoch| {
+            let order = torch_ext::rng::seeded_randperm(digits, epoch).unwrap();
+            order.split(size, 0).into_iter().take(count)
+        };
+        self.losses(|digits| (0..epochs).flat_map(|epoch| of_epoch(digits, epoch)).collect())
+    }
+
+    /// The losses of batches, from the f32 weights that the lesson starts with after seed 0. `batches` makes indices from the
+    /// number of digits.
+    fn losses(&self, batches: impl FnOnce(i64) -> Vec<Tensor>) -> Vec<f64> {
+        let data = TensorDataset::new(&Mnist::read(&self.data).unwrap().train, Device::Cpu).unwrap();
+        let _turn = seeded(0);
+        tch::set_num_threads(1); // other tests run beside this one
+        let mut vs = VarStore::new(Device::Cpu);
+        let model = MnistNn::new(&vs.root(), self.hidden_size, self.num_layers).unwrap();
+        vs.double();
+        let parameters = model.named_parameters();
+        let parameter = |name: &str| &parameters.iter().find(|(known, _)| known == name).unwrap().1;
+        let options = AdamOptions { lr: self.lr, ..AdamOptions::default() };
+        let mut optimizer = Adam::new(parameters.iter().map(|(_, tensor)| tensor), options).unwrap();
+        let step = |indices: Tensor| {
+            let (inputs, targets) = data.batch(&indices).unwrap();
+            // `forward` makes its first state in f32, `trace` in the kind of the input.
+            let out = model.trace(&inputs.to_kind(Kind::Double)).unwrap().output.select(1, -1);
+            let scores = out.linear(parameter("fc.weight"), Some(parameter("fc.bias")));
+            let loss = cross_entropy(&scores, &targets, Reduction::Mean).unwrap();
+            optimizer.zero_grad().unwrap();
+            loss.backward();
+            optimizer.step().unwrap();
+            assert_eq!(loss.kind(), Kind::Double);
+            loss.double_value(&[])
+        };
+        batches(data.len()).into_iter().map(step).collect()
+    }
 }

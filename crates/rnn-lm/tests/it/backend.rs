@@ -8,7 +8,7 @@ use python_torch::backend::{assert_goes_on, same_digits};
 use rnn_lm::model::Cell;
 use serde_json::Value;
 
-use crate::float64;
+use crate::float64::Training;
 use crate::support::{english, home, rnn_lm, text, train};
 
 /// Trains on the corpus in `home`.
@@ -22,8 +22,9 @@ fn the_first_fused_losses_are_as_accurate_as_exact_ones() {
     let home = home(english());
     let corpus = home.path().join("corpus.txt");
     for (name, cell) in [("rnn", Cell::Rnn), ("lstm", Cell::Lstm), ("gru", Cell::Gru)] {
+        let training = Training { cell, layers: 2, dropout: 0.2, batch_size: 4 };
         let options = ["--cell", name, "--num-layers", "2", "--epochs", "1", "--limit", "20"];
-        assert_fused_losses(&trains(home.path()), &options, &float64::first_losses(&corpus, cell, 2, 20));
+        assert_fused_losses(&trains(home.path()), &options, &training.first_losses(&corpus, 20));
     }
 }
 

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use lesson_kit::cross_entropy;
-use rnn_lm::corpus::{Corpus, batchify, pieces};
+use rnn_lm::corpus::{Corpus, Vocabulary, batchify, pieces};
+use rnn_lm::evaluate::columns;
 use rnn_lm::model::{Cell, LanguageModel, Sizes, State};
 use rnn_lm::tokens::Unit;
 use tch::nn::VarStore;
@@ -12,31 +13,89 @@ use torch_ext::optim::{Adam, AdamOptions, clip_grad_norm_};
 
 use crate::support::seeded;
 
-/// The losses of the first pieces of a corpus after seed 0, from the f32 weights that the lesson starts with. The options are
-/// those of [`train`](crate::support::train), and the lesson's defaults.
-pub fn first_losses(corpus: &Path, cell: Cell, layers: i64, count: usize) -> Vec<f64> {
-    let corpus = Corpus::read(corpus, Unit::Word).unwrap();
-    let vocabulary = corpus.vocabulary(5).unwrap();
-    let columns = batchify(&vocabulary.encode(corpus.train()), 4, Device::Cpu).unwrap();
-    let _turn = seeded(0);
-    let mut vs = VarStore::new(Device::Cpu);
-    let sizes = Sizes { words: vocabulary.len() as i64, hidden: 16, layers };
-    let model = LanguageModel::new(&vs.root(), cell, sizes, 0.2).unwrap();
-    vs.double();
-    let parameters = model.named_parameters();
-    let tensors = || parameters.iter().map(|(_, tensor)| tensor);
-    let mut optimizer = Adam::new(tensors(), AdamOptions { lr: 0.02, ..AdamOptions::default() }).unwrap();
-    let mut state: Option<State> = None;
-    let step = |(words, targets): (Tensor, Tensor)| {
-        let (scores, after) = model.forward(&words, state.as_ref()).unwrap();
-        state = Some(after.detach());
-        let loss = cross_entropy(&scores, &targets, Reduction::Mean).unwrap();
-        optimizer.zero_grad().unwrap();
-        loss.backward();
-        let _norm = clip_grad_norm_(tensors(), 0.25, 2.0).unwrap();
-        optimizer.step().unwrap();
-        assert_eq!(loss.kind(), Kind::Double);
-        loss.double_value(&[])
-    };
-    pieces(&columns, 10).unwrap().into_iter().take(count).map(step).collect()
+/// A training with a hidden size of 16, pieces of 10 steps, a learning rate of 0.02 and the lesson's other defaults.
+pub struct Training {
+    pub cell: Cell,
+    pub layers: i64,
+    pub dropout: f64,
+    pub batch_size: i64,
+}
+
+impl Training {
+    /// The losses of the first pieces of the first epoch.
+    pub fn first_losses(&self, corpus: &Path, count: usize) -> Vec<f64> {
+        self.run(corpus, |run| run.epoch(0.02, count))
+    }
+
+    /// Of each epoch the loss and the perplexities of training, validation and test.
+    pub fn epochs(&self, corpus: &Path, count: i32) -> Vec<[f64; 4]> {
+        self.run(corpus, |run| {
+            let epoch = |number| {
+                let losses = run.epoch(0.02 * 0.7f64.powi(number), usize::MAX);
+                // All pieces but the last have 10 steps.
+                let steps = run.train.size()[0] - 1;
+                let last = steps - 10 * (losses.len() as i64 - 1);
+                let sum: f64 = losses.iter().map(|loss| 10.0 * loss).sum();
+                let loss = (sum - (10 - last) as f64 * losses.last().unwrap()) / steps as f64;
+                let parts = [run.corpus.valid().to_vec(), run.corpus.test().to_vec()];
+                let [valid, test] = parts.map(|part| run.mean_loss(&part));
+                [loss, loss.exp(), valid.exp(), test.exp()]
+            };
+            (0..count).map(epoch).collect()
+        })
+    }
+
+    fn run<T>(&self, corpus: &Path, what: impl FnOnce(&mut Run) -> T) -> T {
+        let corpus = Corpus::read(corpus, Unit::Word).unwrap();
+        let vocabulary = corpus.vocabulary(5).unwrap();
+        let train = batchify(&vocabulary.encode(corpus.train()), self.batch_size, Device::Cpu).unwrap();
+        let _turn = seeded(0);
+        tch::set_num_threads(1); // other tests run beside this one
+        let mut vs = VarStore::new(Device::Cpu);
+        let sizes = Sizes { words: vocabulary.len() as i64, hidden: 16, layers: self.layers };
+        let model = LanguageModel::new(&vs.root(), self.cell, sizes, self.dropout).unwrap();
+        vs.double();
+        let parameters: Vec<Tensor> = model.named_parameters().into_iter().map(|(_, tensor)| tensor).collect();
+        let optimizer = Adam::new(&parameters, AdamOptions::default()).unwrap();
+        what(&mut Run { corpus, vocabulary, train, model, parameters, optimizer })
+    }
+}
+
+struct Run {
+    corpus: Corpus,
+    vocabulary: Vocabulary,
+    train: Tensor,
+    model: LanguageModel,
+    parameters: Vec<Tensor>,
+    optimizer: Adam,
+}
+
+impl Run {
+    /// Trains on the first pieces, and returns their losses.
+    fn epoch(&mut self, lr: f64, count: usize) -> Vec<f64> {
+        self.model.train();
+        self.optimizer.param_groups_mut()[0].options.lr = lr;
+        let mut state: Option<State> = None;
+        let step = |(words, targets): (Tensor, Tensor)| {
+            let (scores, after) = self.model.forward(&words, state.as_ref()).unwrap();
+            state = Some(after.detach());
+            let loss = cross_entropy(&scores, &targets, Reduction::Mean).unwrap();
+            self.optimizer.zero_grad().unwrap();
+            loss.backward();
+            let _norm = clip_grad_norm_(&self.parameters, 0.25, 2.0).unwrap();
+            self.optimizer.step().unwrap();
+            assert_eq!(loss.kind(), Kind::Double);
+            loss.double_value(&[])
+        };
+        pieces(&self.train, 10).unwrap().into_iter().take(count).map(step).collect()
+    }
+
+    /// The mean loss over a part of the corpus.
+    fn mean_loss(&mut self, part: &[String]) -> f64 {
+        self.model.eval();
+        let columns = columns(part, "part", &self.vocabulary, Device::Cpu).unwrap();
+        let (words, targets) = pieces(&columns, columns.size()[0]).unwrap().remove(0);
+        let (scores, _) = tch::no_grad(|| self.model.forward(&words, None).unwrap());
+        cross_entropy(&scores, &targets, Reduction::Mean).unwrap().double_value(&[])
+    }
 }

@@ -18,6 +18,7 @@ pub fn losses(seed: i64) -> Vec<f64> {
     let prices = Prices::read(&workspace().join("data/goog.csv"), Order::NewestFirst).unwrap();
     let windows = Dataset::new(&prices, &ScaleOn::All.fit(&prices).unwrap(), Device::Cpu).unwrap().train;
     let _turn = seeded(seed);
+    tch::set_num_threads(1); // other tests run beside this one
     let mut vs = VarStore::new(Device::Cpu);
     let columns = COLUMNS.len() as i64;
     let model = StockRnn::new(&vs.root(), columns, defaults.hidden_size, defaults.num_layers).unwrap();

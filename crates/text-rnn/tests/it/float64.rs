@@ -14,6 +14,7 @@ use crate::support::seeded;
 pub fn losses(seed: i64) -> Vec<f64> {
     let defaults = &LESSON.defaults;
     let _turn = seeded(seed);
+    tch::set_num_threads(1); // other tests run beside this one
     let vocabulary = Vocabulary::new(&SENTENCES);
     let batch = make_batch(&SENTENCES, &vocabulary, Device::Cpu).unwrap();
     let mut vs = VarStore::new(Device::Cpu);
