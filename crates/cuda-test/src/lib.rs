@@ -1,4 +1,4 @@
-//! Tests that put a GPU's numbers beside the CPU's.
+//! Tests of numbers that rounding changes: a GPU's beside the CPU's, and any f32 results beside float64 ([`float64`]).
 //!
 //! libtorch looks for CUDA once, when the first generator is seeded or the first backward pass runs, and other tests of the same
 //! program have done both by then. So such a test runs itself once more, in a process of its own where CUDA is loaded first:
@@ -7,8 +7,8 @@
 //! // in `fn agree`, a `#[test]` of the module `products`
 //! cuda_test::alone("products::agree", |device| {
 //!     let x = tch::Tensor::rand([3, 3], tch::kind::FLOAT_CPU);
-//!     let there = x.to_device(device);
-//!     cuda_test::assert_close(&there.mm(&there), &x.mm(&x), 1e-5, "x x");
+//!     let (there, double) = (x.to_device(device), x.to_kind(tch::Kind::Double));
+//!     cuda_test::GPU.assert("x x", &[double.mm(&double)], &[x.mm(&x)], &[there.mm(&there)]);
 //! });
 //! ```
 //!
@@ -24,7 +24,7 @@
 pub mod float64;
 pub mod lesson;
 
-pub use float64::{Float64Judge, machine};
+pub use float64::{Float64Judge, GPU, machine};
 
 use std::env;
 use std::io::Write;
@@ -87,7 +87,8 @@ fn on_device(body: impl FnOnce(Device)) {
     signal_hook::low_level::exit(0);
 }
 
-/// Asserts that kind and shape are the same, and every element within `tolerance`, relative for numbers above 1.
+/// Asserts that kind and shape are the same, and every element within `tolerance`, relative for numbers above 1. For float64;
+/// f32 results are judged by [`GPU`].
 ///
 /// # Panics
 /// If not.

@@ -1,13 +1,13 @@
 //! On a GPU, where cuDNN computes, beside the CPU: results and all gradients.
 
-use cuda_test::{alone, assert_close};
+use cuda_test::{GPU, alone, assert_close};
 use recurrent::pack_padded_sequence;
 use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
 use torch_ext::StateDict;
 
 use crate::each;
-use crate::support::layer::{Layer, MODES, Spec};
+use crate::support::layer::{Layer, MODES, Spec, in_float64};
 use crate::support::tensors::{kind, same_bits, uniform};
 
 const STEPS: i64 = 6;
@@ -73,10 +73,18 @@ impl Problem {
             x: uniform(&shape, kind),
             hx: spec.state_sizes().into_iter().map(state).collect(),
             weigh: |value| {
-                let number = Tensor::arange(value.numel() as i64, (value.kind(), Device::Cpu)) * 0.61;
-                (value * number.cos().reshape(value.size()).to_device(value.device())).sum(value.kind())
+                // The same f32 numbers for a value in f32 and in float64.
+                let number = (Tensor::arange(value.numel() as i64, (Kind::Float, Device::Cpu)) * 0.61).cos();
+                let weights = number.to_kind(value.kind()).reshape(value.size()).to_device(value.device());
+                (value * weights).sum(value.kind())
             },
         }
+    }
+
+    /// The same numbers in float64.
+    fn double(&self) -> Problem {
+        let double = |tensor: &Tensor| tensor.to_kind(Kind::Double);
+        Problem { x: double(&self.x), hx: self.hx.iter().map(double).collect(), weigh: self.weigh }
     }
 
     /// Results and gradients by name; `run` makes the results of input and state.
@@ -102,29 +110,46 @@ impl Problem {
     }
 }
 
-/// Tolerance for f32: cuDNN adds up in another order than the CPU, in sums of up to a few thousand terms.
-const F32: f64 = 5e-5;
+/// Tolerance for float64, which shows that the two devices compute the same function. f32 shows that it is f32 arithmetic without
+/// TF32.
+const F64: f64 = 1e-10;
 
-/// Tolerance for each dtype. f64 shows that the two devices compute the same function, f32 that it is f32 arithmetic without TF32.
-const DTYPES: [(&str, f64); 2] = [("float32", F32), ("float64", 1e-10)];
+const DTYPES: [&str; 2] = ["float32", "float64"];
 
-fn compare(there: &[(String, Tensor)], cpu: &[(String, Tensor)], tolerance: f64, what: &str) {
-    assert_eq!(there.len(), cpu.len());
-    for ((name, there), (_, cpu)) in there.iter().zip(cpu) {
-        assert_close(there, cpu, tolerance, &format!("{what}: {name}"));
+type Named = [(String, Tensor)];
+
+/// `truth` is in float64.
+fn compare(there: &Named, cpu: &Named, truth: &Named, what: &str) {
+    assert_eq!((there.len(), truth.len()), (cpu.len(), cpu.len()));
+    if cpu[0].1.kind() == Kind::Double {
+        for ((name, there), (_, cpu)) in there.iter().zip(cpu) {
+            assert_close(there, cpu, F64, &format!("{what}: {name}"));
+        }
+        return;
+    }
+    for gradients in [false, true] {
+        let part = |named: &Named| -> Vec<Tensor> {
+            let chosen = named.iter().filter(|(name, _)| name.starts_with("gradient") == gradients);
+            chosen.map(|(_, tensor)| tensor.shallow_clone()).collect()
+        };
+        let what = format!("{what}: {}", if gradients { "gradients" } else { "results" });
+        GPU.assert(&what, &part(truth), &part(cpu), &part(there));
     }
 }
 
 #[test]
 fn sequences_and_gradients_are_the_cpus() {
     alone("cuda::sequences_and_gradients_are_the_cpus", |device| {
-        for (dtype, tolerance) in DTYPES {
+        for dtype in DTYPES {
             for spec in specs(dtype) {
                 let (cpu, there) = both(&spec, device);
                 let problem = Problem::new(&spec);
-                let [cpu, there] = [(&cpu, Device::Cpu), (&there, device)]
-                    .map(|(layer, at)| problem.run(layer, at, |x, hx| layer.forward(x, Some(hx)).unwrap()));
-                compare(&there, &cpu, tolerance, &format!("{spec:?}"));
+                let run = |problem: &Problem, layer: &Layer, at| {
+                    problem.run(layer, at, |x, hx| layer.forward(x, Some(hx)).unwrap())
+                };
+                let truth = run(&problem.double(), &in_float64(&spec, &cpu), Device::Cpu);
+                let (cpu, there) = (run(&problem, &cpu, Device::Cpu), run(&problem, &there, device));
+                compare(&there, &cpu, &truth, &format!("{spec:?}"));
             }
         }
     });
@@ -133,7 +158,7 @@ fn sequences_and_gradients_are_the_cpus() {
 #[test]
 fn packed_sequences_and_gradients_are_the_cpus() {
     alone("cuda::packed_sequences_and_gradients_are_the_cpus", |device| {
-        for (dtype, tolerance) in DTYPES {
+        for dtype in DTYPES {
             for spec in specs(dtype) {
                 let (cpu, there) = both(&spec, device);
                 let problem = Problem::new(&spec);
@@ -145,9 +170,10 @@ fn packed_sequences_and_gradients_are_the_cpus() {
                     assert_eq!((sizes, at), (Device::Cpu, x.device()), "{spec:?}");
                     std::iter::once(output.data).chain(state).collect()
                 };
-                let [cpu, there] = [(&cpu, Device::Cpu), (&there, device)]
-                    .map(|(layer, at)| problem.run(layer, at, |x, hx| run(layer, x, hx)));
-                compare(&there, &cpu, tolerance, &format!("packed, {spec:?}"));
+                let run = |problem: &Problem, layer: &Layer, at| problem.run(layer, at, |x, hx| run(layer, x, hx));
+                let truth = run(&problem.double(), &in_float64(&spec, &cpu), Device::Cpu);
+                let (cpu, there) = (run(&problem, &cpu, Device::Cpu), run(&problem, &there, device));
+                compare(&there, &cpu, &truth, &format!("packed, {spec:?}"));
             }
         }
     });
@@ -176,10 +202,12 @@ assert all(tensor.device.type == 'cpu' for tensor in state.values())
         // `to` takes the layer along, and lays it out for cuDNN: else libtorch complains, and the test fails.
         let problem = Problem::new(&spec);
         let before = problem.run(&cpu, Device::Cpu, |x, hx| cpu.forward(x, Some(hx)).unwrap());
+        let double = in_float64(&spec, &cpu);
+        let truth = problem.double().run(&double, Device::Cpu, |x, hx| double.forward(x, Some(hx)).unwrap());
         let mut moved = cpu;
         each!(&mut moved, layer => layer.to(device)).unwrap();
         let after = problem.run(&moved, device, |x, hx| moved.forward(x, Some(hx)).unwrap());
-        compare(&after, &before, F32, "moved");
+        compare(&after, &before, &truth, "moved");
     });
 }
 
@@ -193,14 +221,14 @@ fn without_a_state_in_evaluation_and_traced_it_is_the_same() {
             cpu.eval();
             there.eval();
             let _guard = tch::no_grad_guard();
+            let truth = in_float64(&spec, &cpu).forward(&x.to_kind(Kind::Double), None).unwrap();
             let expected = cpu.forward(&x, None).unwrap();
             let x = x.to_device(device);
             let traced = each!(&there, layer => layer.trace(&x, None).unwrap().output);
-            assert_close(&traced, &expected[0], F32, &format!("traced, {spec:?}"));
-            for (there, cpu) in there.forward(&x, None).unwrap().iter().zip(&expected) {
-                assert_eq!(there.kind(), Kind::Float);
-                assert_close(there, cpu, F32, &format!("in evaluation, {spec:?}"));
-            }
+            GPU.assert(&format!("traced, {spec:?}"), &truth[..1], &expected[..1], &[traced]);
+            let there = there.forward(&x, None).unwrap();
+            assert!(there.iter().all(|there| there.kind() == Kind::Float));
+            GPU.assert(&format!("in evaluation, {spec:?}"), &truth, &expected, &there);
         }
     });
 }

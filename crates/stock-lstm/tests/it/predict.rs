@@ -57,7 +57,8 @@ fn the_first_close_is_the_networks_answer_to_the_last_window() {
     let network = stock_lstm::trained::load(&saved, tch::Device::Cpu).unwrap();
     let scored = stock_lstm::evaluate::predict(&network, &data).unwrap().get(-1).double_value(&[0]);
     let scored = scaler.inverse(CLOSE, scored);
-    assert!((said - scored).abs() < 1e-3, "{said} and {scored}");
+    // Rounding, of one window or of all at once, moves it by less than 1e-4 of the range of the closes, which is 371 dollars.
+    assert!((said - scored).abs() < 371.0 * 1e-4, "{said} and {scored}");
     assert_eq!(forecast["notes"].as_array().unwrap().len(), 1, "one day is not fed back: {forecast}");
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::support::{text, text_rnn, trained};
+use crate::support::{PROBABILITY, text, text_rnn, trained};
 
 #[test]
 fn the_hidden_state_is_drawn_and_told() {
@@ -31,7 +31,7 @@ fn the_hidden_state_is_drawn_and_told() {
     let next: Value =
         serde_json::from_slice(&text_rnn(&["predict", "you hate", "--json", "--model", &model]).stdout).unwrap();
     let said = next["probabilities"][0]["probability"].as_f64().unwrap();
-    assert!((shares[4] - said).abs() < 1e-5, "coffe: {} and {said}", shares[4]);
+    assert!((shares[4] - said).abs() < PROBABILITY, "coffe: {} and {said}", shares[4]);
 }
 
 #[test]

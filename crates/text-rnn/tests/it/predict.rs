@@ -6,7 +6,7 @@ use python_torch::workspace;
 use serde_json::Value;
 
 use crate::BINARY;
-use crate::support::{text, text_rnn, trained};
+use crate::support::{PROBABILITY, text, text_rnn, trained};
 
 #[test]
 fn the_next_word_comes_with_the_probability_of_every_word() {
@@ -41,7 +41,7 @@ fn its_probabilities_are_those_of_evals_table() {
         for (word, share) in words.iter().zip(shares.as_array().unwrap()) {
             let said = next["probabilities"].as_array().unwrap().iter().find(|it| it["word"] == *word).unwrap();
             let (said, share) = (said["probability"].as_f64().unwrap(), share.as_f64().unwrap());
-            assert!((said - share).abs() < 1e-6, "{input} {word}: {said} and {share}");
+            assert!((said - share).abs() < PROBABILITY, "{input} {word}: {said} and {share}");
         }
     }
 }

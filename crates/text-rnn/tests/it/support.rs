@@ -7,6 +7,10 @@ use python_torch::workspace;
 
 use crate::BINARY;
 
+/// How far two computations of a word's probability may be apart. It changes by at most a quarter of the change of the scores,
+/// which are below 20 and have an error of up to 16 ULP (2^-23 of the largest each).
+pub const PROBABILITY: f64 = 16.0 * 20.0 * f32::EPSILON as f64 / 4.0;
+
 /// Runs the lesson in the top folder of the workspace, on the CPU whatever the machine has.
 pub fn text_rnn(args: &[&str]) -> Output {
     anywhere(args, Command::new(&*BINARY).env("CUDA_VISIBLE_DEVICES", ""))

@@ -1,23 +1,23 @@
 //! On a GPU, beside the CPU.
 
-use cuda_test::{alone, assert_close};
+use cuda_test::{GPU, alone};
 use tch::{Device, Kind, Tensor};
 use torch_ext::StateDict;
 use torch_ext::optim::{Adam, AdamOptions, Optimizer, RmsPropOptions, Rule, SgdOptions, clip_grad_norm_};
 
 /// Parameters on `device` after 20 steps, each with gradients of its own clipped to the norm 1; in the middle the optimizer's
 /// state goes through its `state_dict`, as a run that is resumed.
-fn trained<R: Rule>(device: Device, options: &R) -> Vec<Tensor> {
+fn trained<R: Rule>(device: Device, kind: Kind, options: &R) -> Vec<Tensor> {
     let make = |shape: &[i64]| {
         let n = shape.iter().product::<i64>();
         let drawn = (Tensor::arange(n, (Kind::Float, Device::Cpu)) * 0.37).sin().reshape(shape);
-        drawn.to_device(device).set_requires_grad(true)
+        drawn.to_kind(kind).to_device(device).set_requires_grad(true)
     };
     let params = [make(&[7, 5]), make(&[3]), make(&[40, 30])];
     let mut optimizer = Optimizer::new(&params, options.clone()).unwrap();
     for step in 1..=20 {
         optimizer.zero_grad().unwrap();
-        let loss: Tensor = params.iter().map(|p| ((p * f64::from(step)).cos() * p).sum(Kind::Float)).sum();
+        let loss: Tensor = params.iter().map(|p| ((p * f64::from(step)).cos() * p).sum(kind)).sum();
         loss.backward();
         let _norm = clip_grad_norm_(&params, 1.0, 2.0).unwrap();
         optimizer.step().unwrap();
@@ -31,9 +31,9 @@ fn trained<R: Rule>(device: Device, options: &R) -> Vec<Tensor> {
 }
 
 fn assert_same<R: Rule>(device: Device, options: &R, cpu: &R) {
-    for (number, (there, cpu)) in trained(device, options).iter().zip(trained(Device::Cpu, cpu)).enumerate() {
-        assert_close(there, &cpu, 1e-5, &format!("parameter {number} after {options:?}"));
-    }
+    let truth = trained(Device::Cpu, Kind::Double, cpu);
+    let (cpu, there) = (trained(Device::Cpu, Kind::Float, cpu), trained(device, Kind::Float, options));
+    GPU.assert(&format!("parameters after {options:?}"), &truth, &cpu, &there);
 }
 
 #[test]
