@@ -32,12 +32,12 @@ use crate::error::{Error, Result};
 /// assert_eq!(trace.names(), ["r", "z", "n", "h"]);
 /// let z = trace.gate("z", 0, 0)?; // of layer 0, direction 0: 7 steps, batch of 2, 4 features
 /// assert_eq!(z.size(), [7, 2, 4]);
-/// assert!(trace.output.allclose(&gru.forward(&x, None)?.0, 0.0, 1e-6, false));
+/// assert!(trace.output.allclose(&gru.forward(&x, None)?.0, 0.0, 1e-5, false));
 /// # Ok(()) }
 /// ```
 #[derive(Debug)]
 pub struct Trace<S> {
-    /// The output, equal to `forward`'s but for rounding.
+    /// The output, equal to `forward`'s up to rounding.
     pub output: Tensor,
     /// The last state, likewise.
     pub state: S,
