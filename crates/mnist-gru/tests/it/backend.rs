@@ -59,7 +59,10 @@ fn what_it_trained_is_asked_under_either_backend() {
     };
     let [exact, fused] = asked("eval run/model.pt");
     assert!(same_digits(&exact["test_loss"], &fused["test_loss"]), "{exact} {fused}");
-    assert_eq!(exact["confusion"], fused["confusion"]);
+    // Rounding decides between two digits that are equally likely: one of the 50 may be said otherwise.
+    let counts = |scores: &Value| -> Vec<Vec<i64>> { serde_json::from_value(scores["confusion"].clone()).unwrap() };
+    let (exact, fused) = (counts(&exact).concat(), counts(&fused).concat());
+    assert!(exact.iter().zip(&fused).map(|(a, b)| (a - b).abs()).sum::<i64>() <= 2, "{exact:?} {fused:?}");
     let [exact, fused] = asked("predict --index 7 --model run/model.pt");
     assert_eq!(exact["predicted"], fused["predicted"]);
     assert!((0..10).all(|digit| same_digits(&exact["probabilities"][digit], &fused["probabilities"][digit])));
