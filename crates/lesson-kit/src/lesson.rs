@@ -33,7 +33,7 @@ pub struct FirstLosses {
     pub of: &'static str,
     /// How many of them: those before training has amplified the last bits.
     pub count: usize,
-    /// The largest difference of each, as a share of the notebook's loss: 1e-5 for five significant digits.
+    /// The largest difference of each, as a share of the notebook's loss: 1e-4 for four significant digits.
     pub within: f64,
 }
 

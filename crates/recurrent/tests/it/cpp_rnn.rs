@@ -6,7 +6,7 @@ use tch::{Device, Kind, Reduction, Tensor, kind::FLOAT_CPU};
 
 use crate::support::layer::{Layer, Spec};
 use crate::support::tensors::assert_same_bits;
-use crate::support::{JUDGE, seeded};
+use crate::support::{JUDGE, alone, seeded};
 
 fn lstm(config: LstmConfig) -> (VarStore, Lstm) {
     let vs = VarStore::new(Device::Cpu);
@@ -49,6 +49,7 @@ fn CheckOutputSizesProj() {
 /// ```
 #[test]
 fn CheckOutputValuesMatchPyTorch() {
+    let _alone = alone();
     let (_vs, mut lstm) = lstm(LstmConfig::new(2, 2));
     let ramp = |count: i64| Tensor::arange(count, FLOAT_CPU);
     tch::no_grad(|| {
@@ -172,6 +173,7 @@ fn BidirectionalFlattenParameters() {
 /// C++ prints other words than Python; ours are Python's.
 #[test]
 fn PrettyPrintRNNs() {
+    let _alone = alone();
     let vs = VarStore::new(Device::Cpu);
     let root = vs.root();
     let lstm = LstmConfig::new(128, 64).num_layers(3).dropout(0.2).build(&root / "a").unwrap();

@@ -5,8 +5,8 @@ use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
 use torch_ext::rng;
 
-use crate::support::seeded;
 use crate::support::tensors::{assert_same_bits, values};
+use crate::support::{alone, seeded};
 
 const F64: (Kind, Device) = tch::kind::DOUBLE_CPU;
 
@@ -111,6 +111,7 @@ fn test_RNN_change_dropout() {
 // rnn.dropout = 2; rnn(x) -> RuntimeError at the next pass; here at once, in the constructor's words.
 #[test]
 fn a_bad_dropout_is_refused_and_the_old_one_stays() {
+    let _alone = alone();
     let (_vs, mut rnn) = relu(2, 3, 0.25);
     for p in [-0.5, 2.0, f64::NAN] {
         let text = rnn.set_dropout(p).unwrap_err().to_string();
