@@ -62,8 +62,8 @@ pub struct TrainArgs {
     #[arg(short, long, value_name = "DIR")]
     pub out: PathBuf,
 
+    /// Go on with the unfinished run in the run folder, to the same bits; on another --device to rounding: the next loss within
     /// 5e-5. Its options count where none are typed; with a larger --epochs a finished run goes on too
-    /// 1e-5. Its options count where none are typed; with a larger --epochs a finished run goes on too
     #[arg(long, conflicts_with_all = ["overwrite", "dry_run"])]
     pub resume: bool,
 
