@@ -249,10 +249,16 @@ fn a_killed_process_ends_the_others_in_seconds() {
     assert!(killed.elapsed() < Duration::from_secs(10), "{:?}", killed.elapsed());
 }
 
-/// The processes that torchrun has started.
+/// The processes that torchrun has started: on Linux, where /proc has each process's parent.
 fn workers(torchrun: &Child) -> Vec<String> {
-    let output = Command::new("pgrep").args(["-P", &torchrun.id().to_string()]).output().unwrap();
-    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+    let parent = torchrun.id().to_string();
+    let is_child = |process: &String| {
+        // "PID (NAME) STATE PARENT .."; the name may have spaces and parentheses
+        let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.split(' ').nth(1) == Some(&parent))
+    };
+    let names = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().into_string().ok());
+    names.filter(|name| name.bytes().all(|byte| byte.is_ascii_digit())).filter(is_child).collect()
 }
 
 /// `KILLS=20 cargo test -p mnist-gru live_kills` for the long one.
