@@ -40,7 +40,7 @@ pub struct PredictArgs {
     #[arg(long, value_name = "K", value_parser = value_parser!(i64).range(1..), allow_negative_numbers = true)]
     top_k: Option<i64>,
 
-    /// List <unk> too, which stands for every word outside the vocabulary
+    /// List `<unk>` too, which stands for every word outside the vocabulary
     #[arg(long, conflicts_with = "length")]
     unk: bool,
 
