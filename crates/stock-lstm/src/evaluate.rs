@@ -115,7 +115,7 @@ mod tests {
     //     (np.sign(f - y) == np.sign(t - y)).mean(), (t > y).mean())"  # t != y everywhere
     #[test]
     fn the_committed_series_scores_as_in_numpy() {
-        let prices = Prices::read(&python_torch::workspace().join("data/goog.csv"), Order::OldestFirst).unwrap();
+        let prices = Prices::read(&test_support::workspace().join("data/goog.csv"), Order::OldestFirst).unwrap();
         let scaler = ScaleOn::All.fit(&prices).unwrap();
         let data = Dataset::new(&prices, &scaler, Device::Cpu).unwrap();
         // Half way between the last two closes, in the place of a network.

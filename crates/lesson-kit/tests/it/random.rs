@@ -36,7 +36,7 @@ for seed, inputs, outputs in [(0, 3, 2), (7, 128, 10)]:
     for t in (l.weight, l.bias, l(x), torch.rand(1)):
         print(*(v & 0xffffffff for v in t.detach().flatten().view(torch.int32).tolist()))
 ";
-    let Some(printed) = python_torch::run("lesson-kit random", program, &[]) else { return };
+    let Some(printed) = test_support::run("lesson-kit random", program, &[]) else { return };
     let mut lines = printed.lines();
     for (seed, inputs, outputs) in [(0, 3, 2), (7, 128, 10)] {
         let _turn = seeded(seed);

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use cuda_test::lesson::assert_fused_losses;
-use python_torch::backend::{assert_goes_on, same_digits};
-use python_torch::{compare_live, workspace};
 use serde_json::Value;
 use tempfile::TempDir;
+use test_support::backend::{assert_goes_on, same_digits};
+use test_support::lesson::assert_fused_losses;
+use test_support::{compare_live, workspace};
 
 use crate::BINARY;
 use crate::float64::Training;

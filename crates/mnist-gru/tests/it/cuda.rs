@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use cuda_test::lesson::{assert_moves, assert_trains};
+use test_support::lesson::{assert_moves, assert_trains};
 
 use crate::BINARY;
 use crate::support::write_mnist;
@@ -22,7 +22,7 @@ const OPTIONS: [&str; 4] = ["--batch-size", "20", "--hidden-size", "32"];
 
 #[test]
 fn a_run_has_the_cpus_losses() {
-    cuda_test::alone("cuda::a_run_has_the_cpus_losses", |device| {
+    test_support::alone("cuda::a_run_has_the_cpus_losses", |device| {
         let home = tempfile::tempdir().unwrap();
         assert_trains(&mnist_gru(home.path()), device, &[&OPTIONS[..], &["--epochs", "2"]].concat());
     });
@@ -30,7 +30,7 @@ fn a_run_has_the_cpus_losses() {
 
 #[test]
 fn a_run_goes_on_elsewhere() {
-    cuda_test::alone("cuda::a_run_goes_on_elsewhere", |device| {
+    test_support::alone("cuda::a_run_goes_on_elsewhere", |device| {
         let home = tempfile::tempdir().unwrap();
         assert_moves(&mnist_gru(home.path()), device, &OPTIONS, 1, 2);
     });

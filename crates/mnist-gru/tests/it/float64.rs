@@ -7,9 +7,9 @@ use lesson_kit::{Defaults, cross_entropy};
 use mnist_gru::LESSON;
 use mnist_gru::data::{Mnist, TensorDataset};
 use mnist_gru::model::MnistNn;
-use python_torch::workspace;
 use tch::nn::VarStore;
 use tch::{Device, Kind, Reduction, Tensor};
+use test_support::workspace;
 use torch_ext::optim::{Adam, AdamOptions};
 
 use crate::support::seeded;

@@ -6,15 +6,15 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use cuda_test::lesson::assert_accurate_losses;
 use lesson_kit::compare::{Comparison, Results};
 use lesson_kit::loader::ShuffledBatches;
 use mnist_gru::LESSON;
 use mnist_gru::model::MnistNn;
-use python_torch::{assert_equal_bits, compare_live, record_fits, workspace};
 use serde_json::Value;
 use tch::nn::VarStore;
 use tch::{Device, Tensor};
+use test_support::lesson::assert_accurate_losses;
+use test_support::{assert_equal_bits, compare_live, record_fits, workspace};
 use torch_ext::version::WANTED;
 
 use crate::BINARY;

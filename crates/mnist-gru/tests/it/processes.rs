@@ -6,10 +6,10 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
-use cuda_test::lesson::assert_accurate_losses;
-use python_torch::{torchrun, workspace};
 use serde_json::Value;
 use tempfile::TempDir;
+use test_support::lesson::assert_accurate_losses;
+use test_support::{torchrun, workspace};
 use torch_ext::StateDict;
 
 use crate::BINARY;

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::{Command, Output};
 
 use pt_file::{Value, save_file};
-use python_torch::program;
+use test_support::program;
 
 use crate::craft::made_by;
 use crate::samples::{checkpoint, shared, values};

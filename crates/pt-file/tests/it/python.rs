@@ -13,10 +13,10 @@ use crate::samples::{checkpoint, dtypes, shared, state_dict, values, write_large
 /// All in one process, since `import torch` takes its time.
 #[test]
 fn torch_and_we_read_each_other() {
-    let Some(python) = python_torch::python("PyTorch's files") else { return };
+    let Some(python) = test_support::python("PyTorch's files") else { return };
     let folder = tempfile::tempdir().unwrap();
     write_samples(folder.path());
-    let script = python_torch::workspace().join("crates/pt-file/tests/it/exchange.py");
+    let script = test_support::workspace().join("crates/pt-file/tests/it/exchange.py");
     let child =
         Command::new(&python).arg(script).arg(folder.path()).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
     let mut child = child.unwrap();

@@ -1,9 +1,9 @@
 //! On a GPU, where cuDNN computes, beside the CPU: results and all gradients.
 
-use cuda_test::{GPU, alone, assert_close};
 use recurrent::pack_padded_sequence;
 use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
+use test_support::{GPU, alone, assert_close};
 use torch_ext::StateDict;
 
 use crate::each;
@@ -197,7 +197,7 @@ state = torch.load(sys.argv[1], weights_only=True)
 torch.nn.LSTM(5, 7, 2, bidirectional=True).load_state_dict(state)
 assert all(tensor.device.type == 'cpu' for tensor in state.values())
 ";
-        python_torch::run("a GPU's layer", program, &[path.to_str().unwrap()]);
+        test_support::run("a GPU's layer", program, &[path.to_str().unwrap()]);
 
         // `to` takes the layer along, and lays it out for cuDNN: else libtorch complains, and the test fails.
         let problem = Problem::new(&spec);

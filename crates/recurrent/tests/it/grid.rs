@@ -183,7 +183,7 @@ fn outputs_states_and_gradients_are_pythons_to_the_bit() {
 #[test]
 fn outputs_states_and_gradients_agree_with_the_committed_ones() {
     let _alone = alone();
-    let file = python_torch::workspace().join("crates/recurrent/fixtures/grid.safetensors");
+    let file = test_support::workspace().join("crates/recurrent/fixtures/grid.safetensors");
     let reference = Tensor::read_safetensors(file).unwrap().into_iter().collect();
     compare(&reference, |seed, case, ours, committed| {
         if case.spec.dtype == "float64" {

@@ -1,8 +1,8 @@
 //! Initialisation: the same bits as Python's after the same seed, in the same order, and nothing else drawn.
 
-use python_torch::skipped;
 use serde::Serialize;
 use tch::{Kind, Tensor};
+use test_support::skipped;
 use torch_ext::rng;
 use torch_ext::version::WANTED;
 

@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::process::Output;
 
-use cuda_test::lesson::assert_fused_losses;
-use python_torch::backend::{assert_goes_on, same_digits};
 use rnn_lm::model::Cell;
 use serde_json::Value;
+use test_support::backend::{assert_goes_on, same_digits};
+use test_support::lesson::assert_fused_losses;
 
 use crate::float64::Training;
 use crate::support::{english, home, rnn_lm, text, train};

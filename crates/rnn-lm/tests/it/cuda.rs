@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Output;
 
-use cuda_test::lesson::{assert_moves, assert_trains};
+use test_support::lesson::{assert_moves, assert_trains};
 
 use crate::support::{english, home, rnn_lm};
 
@@ -17,7 +17,7 @@ const OPTIONS: [&str; 10] =
 
 #[test]
 fn a_run_has_the_cpus_losses() {
-    cuda_test::alone("cuda::a_run_has_the_cpus_losses", |device| {
+    test_support::alone("cuda::a_run_has_the_cpus_losses", |device| {
         let home = home(english());
         for cell in ["rnn", "lstm", "gru"] {
             let options = [&OPTIONS[..], &["--num-layers", "2", "--epochs", "2", "--cell", cell]].concat();
@@ -28,7 +28,7 @@ fn a_run_has_the_cpus_losses() {
 
 #[test]
 fn a_run_goes_on_elsewhere() {
-    cuda_test::alone("cuda::a_run_goes_on_elsewhere", |device| {
+    test_support::alone("cuda::a_run_goes_on_elsewhere", |device| {
         let home = home(english());
         assert_moves(&lesson(home.path()), device, &OPTIONS, 1, 2);
     });

@@ -19,6 +19,6 @@ mod unknown;
 
 use std::sync::LazyLock;
 
-use python_torch::program;
+use test_support::program;
 
 static BINARY: LazyLock<String> = LazyLock::new(|| program(env!("CARGO_BIN_EXE_rnn-lm")));

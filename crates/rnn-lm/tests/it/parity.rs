@@ -3,13 +3,13 @@
 //! scripts/setup.sh has fetched the book; where it is missing, these tests fail and say how to get it.
 
 use lesson_kit::compare::{Comparison, Results};
-use python_torch::{assert_equal_bits, compare_live, record_fits, workspace};
 use rnn_lm::LESSON;
 use rnn_lm::corpus::{Corpus, DEFAULT};
 use rnn_lm::model::{Cell, LanguageModel, Sizes};
 use rnn_lm::tokens::Unit;
 use tch::Device;
 use tch::nn::VarStore;
+use test_support::{assert_equal_bits, compare_live, record_fits, workspace};
 use torch_ext::version::WANTED;
 
 use crate::BINARY;

@@ -5,9 +5,9 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use cuda_test::lesson::assert_accurate_losses;
 use rnn_lm::model::Cell;
 use serde_json::Value;
+use test_support::lesson::assert_accurate_losses;
 
 use crate::BINARY;
 use crate::float64::Training;

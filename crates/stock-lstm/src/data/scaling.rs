@@ -104,7 +104,7 @@ mod tests {
     //   print(min_max_scaler(prices)[[0, 365, 731]].tolist(), np.ptp(prices[:, 4]) + 1e-7)"
     #[test]
     fn the_committed_series_scales_to_numpys_figures() {
-        let prices = Prices::read(&python_torch::workspace().join("data/goog.csv"), Order::OldestFirst).unwrap();
+        let prices = Prices::read(&test_support::workspace().join("data/goog.csv"), Order::OldestFirst).unwrap();
         let scaler = ScaleOn::All.fit(&prices).unwrap();
         let numpy = [
             [0.3573666856433782, 0.35072478935624857, 0.35865541634222764, 0.08718387390031393, 0.3564108095484086],
@@ -122,7 +122,7 @@ mod tests {
     //   print(prices[:, 4].min(), prices[:, 4].max(), len(dataX[:507]) + 7)"
     #[test]
     fn the_training_part_is_scaled_on_what_training_sees() {
-        let prices = Prices::read(&python_torch::workspace().join("data/goog.csv"), Order::OldestFirst).unwrap();
+        let prices = Prices::read(&test_support::workspace().join("data/goog.csv"), Order::OldestFirst).unwrap();
         assert_eq!(training_days(prices.rows().len()).unwrap(), 514);
         assert_eq!(ScaleOn::Train.fit(&prices).unwrap().range(CLOSE), (436.07, 668.28));
         assert_eq!(ScaleOn::All.fit(&prices).unwrap().range(CLOSE), (436.07, 806.85));

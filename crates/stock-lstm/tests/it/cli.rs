@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use python_torch::workspace;
 use serde_json::Value;
+use test_support::workspace;
 
 use crate::BINARY;
 

@@ -2,8 +2,8 @@
 
 use std::process::{Command, Output};
 
-use cuda_test::lesson::{assert_moves, assert_trains};
-use python_torch::workspace;
+use test_support::lesson::{assert_moves, assert_trains};
+use test_support::workspace;
 
 use crate::BINARY;
 
@@ -15,12 +15,12 @@ fn stock_lstm(options: &[&str]) -> Output {
 
 #[test]
 fn a_run_has_the_cpus_losses() {
-    cuda_test::alone("cuda::a_run_has_the_cpus_losses", |device| {
+    test_support::alone("cuda::a_run_has_the_cpus_losses", |device| {
         assert_trains(&stock_lstm, device, &["--epochs", "20"]);
     });
 }
 
 #[test]
 fn a_run_goes_on_elsewhere() {
-    cuda_test::alone("cuda::a_run_goes_on_elsewhere", |device| assert_moves(&stock_lstm, device, &[], 20, 30));
+    test_support::alone("cuda::a_run_goes_on_elsewhere", |device| assert_moves(&stock_lstm, device, &[], 20, 30));
 }

@@ -1,6 +1,5 @@
 //! The training of this lesson in float64, by which the f32 losses are judged.
 
-use python_torch::workspace;
 use recurrent::LstmState;
 use stock_lstm::LESSON;
 use stock_lstm::data::{COLUMNS, Dataset, Order, Prices, ScaleOn};
@@ -8,6 +7,7 @@ use stock_lstm::model::StockRnn;
 use stock_lstm::train::mse_loss;
 use tch::nn::VarStore;
 use tch::{Device, Kind};
+use test_support::workspace;
 use torch_ext::optim::{Adam, AdamOptions};
 
 use crate::support::seeded;

@@ -2,9 +2,9 @@
 
 use std::process::Command;
 
-use python_torch::{assert_equal_bits, compare_live, record_fits, run, workspace};
 use serde_json::Value;
 use stock_lstm::data::{Order, Prices, ScaleOn};
+use test_support::{assert_equal_bits, compare_live, record_fits, run, workspace};
 use torch_ext::version::WANTED;
 
 use crate::BINARY;

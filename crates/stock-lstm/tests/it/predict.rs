@@ -37,7 +37,7 @@ fn the_first_close_is_the_networks_answer_to_the_last_window() {
     let model = trained(folder.path());
     // Without its last day, the series ends with the window before the last answer: what `eval` scores last.
     let csv = folder.path().join("short.csv");
-    let all = std::fs::read_to_string(python_torch::workspace().join("data/goog.csv")).unwrap();
+    let all = std::fs::read_to_string(test_support::workspace().join("data/goog.csv")).unwrap();
     let short: String =
         all.lines().filter(|line| !line.starts_with("2013-03-01")).fold(String::new(), |mut text, line| {
             let _ = writeln!(text, "{line}");
@@ -50,7 +50,7 @@ fn the_first_close_is_the_networks_answer_to_the_last_window() {
     let said = forecast["predicted"][0]["close"].as_f64().unwrap();
 
     use stock_lstm::data::{CLOSE, Dataset, Order, Prices, ScaleOn};
-    let prices = Prices::read(&python_torch::workspace().join("data/goog.csv"), Order::OldestFirst).unwrap();
+    let prices = Prices::read(&test_support::workspace().join("data/goog.csv"), Order::OldestFirst).unwrap();
     let scaler = ScaleOn::All.fit(&prices).unwrap();
     let data = Dataset::new(&prices, &scaler, tch::Device::Cpu).unwrap();
     let saved = lesson_kit::SavedModel::read(model.as_ref(), &stock_lstm::LESSON).unwrap();
@@ -106,7 +106,7 @@ fn a_reader_that_stops_early_is_no_error() {
     let folder = tempfile::tempdir().unwrap();
     let model = trained(folder.path());
     let mut command = Command::new(&*BINARY);
-    command.args(["predict", "--days", "1000", "--model", &model]).current_dir(python_torch::workspace());
+    command.args(["predict", "--days", "1000", "--model", &model]).current_dir(test_support::workspace());
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take()); // as `| head` does once it has its lines
     let output = child.wait_with_output().unwrap();

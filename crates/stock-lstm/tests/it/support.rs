@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use python_torch::workspace;
+use test_support::workspace;
 
 use crate::BINARY;
 

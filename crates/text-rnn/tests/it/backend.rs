@@ -2,10 +2,10 @@
 
 use std::process::Output;
 
-use cuda_test::lesson::assert_fused_losses;
-use python_torch::backend::{assert_compared_by_digits, assert_goes_on, same_digits};
-use python_torch::{assert_equal_bits, compare_live, record_fits};
 use serde_json::Value;
+use test_support::backend::{assert_compared_by_digits, assert_goes_on, same_digits};
+use test_support::lesson::assert_fused_losses;
+use test_support::{assert_equal_bits, compare_live, record_fits};
 use torch_ext::version::WANTED;
 
 use crate::support::{text, text_rnn};

@@ -6,10 +6,10 @@ use std::process::{Command, Output};
 
 use lesson_kit::compare::{Comparison, Results, Row};
 use lesson_kit::cross_entropy;
-use python_torch::{assert_equal_bits, compare_live, record_fits, workspace};
 use serde_json::Value;
 use tch::nn::VarStore;
 use tch::{Device, Reduction, Tensor};
+use test_support::{assert_equal_bits, compare_live, record_fits, workspace};
 use text_rnn::LESSON;
 use text_rnn::data::{SENTENCES, Vocabulary, make_batch};
 use text_rnn::model::TextRnn;

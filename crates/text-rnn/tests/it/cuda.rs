@@ -1,17 +1,17 @@
 //! On a GPU, beside the CPU.
 
-use cuda_test::lesson::{assert_moves, assert_trains};
+use test_support::lesson::{assert_moves, assert_trains};
 
 use crate::support::on_any_device;
 
 #[test]
 fn a_run_has_the_cpus_losses() {
-    cuda_test::alone("cuda::a_run_has_the_cpus_losses", |device| {
+    test_support::alone("cuda::a_run_has_the_cpus_losses", |device| {
         assert_trains(&on_any_device, device, &["--epochs", "20"]);
     });
 }
 
 #[test]
 fn a_run_goes_on_elsewhere() {
-    cuda_test::alone("cuda::a_run_goes_on_elsewhere", |device| assert_moves(&on_any_device, device, &[], 20, 30));
+    test_support::alone("cuda::a_run_goes_on_elsewhere", |device| assert_moves(&on_any_device, device, &[], 20, 30));
 }

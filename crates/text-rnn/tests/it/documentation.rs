@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use python_torch::workspace;
+use test_support::workspace;
 
 use crate::support::{text, text_rnn};
 

@@ -16,6 +16,6 @@ mod support;
 
 use std::sync::LazyLock;
 
-use python_torch::program;
+use test_support::program;
 
 static BINARY: LazyLock<String> = LazyLock::new(|| program(env!("CARGO_BIN_EXE_text-rnn")));

@@ -2,8 +2,8 @@
 
 use std::process::{Command, Stdio};
 
-use python_torch::workspace;
 use serde_json::Value;
+use test_support::workspace;
 
 use crate::BINARY;
 use crate::support::{PROBABILITY, text, text_rnn, trained};

@@ -65,5 +65,5 @@ ours = namespace["model"].state_dict()
 assert list(ours) == list(whole) and ours._metadata == whole._metadata
 assert all(torch.equal(ours[name], whole[name]) for name in ours)
 "#;
-    python_torch::run("text-rnn resume", program, &[folder.path().to_str().unwrap()]);
+    test_support::run("text-rnn resume", program, &[folder.path().to_str().unwrap()]);
 }

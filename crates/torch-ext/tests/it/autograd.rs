@@ -1,8 +1,8 @@
 //! Operations whose backward is a Rust closure, beside torch's own.
 
-use cuda_test::Float64Judge;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use test_support::Float64Judge;
 
 use tch::{Device, Kind, Tensor, no_grad};
 use torch_ext::Error;

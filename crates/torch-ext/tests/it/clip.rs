@@ -36,7 +36,7 @@ fn clipping_equals_pytorch_to_the_bit() {
         clip_grad_value_(params, 0.75).unwrap();
         None
     }));
-    let Some(python) = python_torch::run("clipping", &format!("{PRELUDE}{PROGRAM}"), &[]) else { return };
+    let Some(python) = test_support::run("clipping", &format!("{PRELUDE}{PROGRAM}"), &[]) else { return };
     assert_eq!(ours, python.lines().collect::<Vec<_>>());
 }
 

@@ -1,7 +1,7 @@
 //! On a GPU, beside the CPU.
 
-use cuda_test::{GPU, alone};
 use tch::{Device, Kind, Tensor};
+use test_support::{GPU, alone};
 use torch_ext::StateDict;
 use torch_ext::optim::{Adam, AdamOptions, Optimizer, RmsPropOptions, Rule, SgdOptions, clip_grad_norm_};
 
@@ -88,7 +88,7 @@ fn files_hold_what_the_gpu_held() {
         read.load_into("Model", [("w", &back)], true).unwrap();
         assert_eq!((back.device(), back.to_device(Device::Cpu)), (device, cpu));
         let program = "import sys, torch; print(torch.load(sys.argv[1], weights_only=True)['w'].device)";
-        if let Some(said) = python_torch::run("a GPU's files", program, &[path.to_str().unwrap()]) {
+        if let Some(said) = test_support::run("a GPU's files", program, &[path.to_str().unwrap()]) {
             assert_eq!(said.trim(), "cpu");
         }
     });

@@ -121,7 +121,7 @@ fn schedules_and_their_states_equal_pytorchs() {
         ours.push(lrs);
     }
     let program = format!("{PRELUDE}{PROGRAM}");
-    let Some(python) = python_torch::run("schedulers", &program, &[folder.path().to_str().unwrap()]) else { return };
+    let Some(python) = test_support::run("schedulers", &program, &[folder.path().to_str().unwrap()]) else { return };
     let python: Vec<&str> = python.lines().collect();
     for (n, lrs) in ours.iter().enumerate() {
         assert_eq!(hex(lrs), python[40 * n..40 * (n + 1)], "schedule {n}");

@@ -85,7 +85,7 @@ fn five_hundred_steps_equal_pytorch_to_the_bit() {
         ),
     ];
     let lines: Vec<&str> = cases.iter().map(|(line, _)| *line).collect();
-    let Some(python) = python_torch::run("optimizers", &format!("{PRELUDE}{PROGRAM}"), &lines) else { return };
+    let Some(python) = test_support::run("optimizers", &format!("{PRELUDE}{PROGRAM}"), &lines) else { return };
     let ours: Vec<&String> = cases.iter().flat_map(|(_, lines)| lines).collect();
     assert_eq!(python.lines().count(), ours.len());
     for (i, (python, ours)) in python.lines().zip(ours).enumerate() {
@@ -152,7 +152,7 @@ fn adam_equals_pytorch_at_every_size() {
     let ours: Vec<String> = [1, 2].into_iter().flat_map(bits_of_sizes).collect();
     let sizes = SIZES.map(|n| n.to_string());
     let args = sizes.each_ref().map(String::as_str);
-    let Some(python) = python_torch::run("Adam's sizes", &format!("{PRELUDE}{SIZES_PROGRAM}"), &args) else { return };
+    let Some(python) = test_support::run("Adam's sizes", &format!("{PRELUDE}{SIZES_PROGRAM}"), &args) else { return };
     assert_eq!(python.lines().count(), ours.len());
     for (i, (ours, python)) in ours.iter().zip(python.lines()).enumerate() {
         let differing = ours.split(' ').zip(python.split(' ')).enumerate().find(|(_, (ours, python))| ours != python);

@@ -80,7 +80,7 @@ fn each_side_goes_on_where_the_other_stopped() {
     let folder = tempfile::tempdir().unwrap();
     let args = |what| [&[what, folder.path().to_str().unwrap()], &LINES[..]].concat();
     let program = format!("{PRELUDE}{PROGRAM}");
-    let Some(made) = python_torch::run("optimizer states", &program, &args("make")) else { return };
+    let Some(made) = test_support::run("optimizer states", &program, &args("make")) else { return };
 
     let adam = AdamOptions { lr: 0.01, ..AdamOptions::default() };
     let decayed = AdamOptions { weight_decay: 0.1, amsgrad: true, betas: (0.8, 0.99), ..adam.clone() };
@@ -100,7 +100,7 @@ fn each_side_goes_on_where_the_other_stopped() {
         go_on(7, folder.path(), AdamOptions { fused: true, ..adam }),
         go_on(8, folder.path(), AdamOptions { fused: true, amsgrad: true, ..adam_w }),
     ];
-    let checked = python_torch::run("optimizer states", &program, &args("check")).unwrap();
+    let checked = test_support::run("optimizer states", &program, &args("check")).unwrap();
     for (n, python) in made.lines().enumerate() {
         assert_eq!(ours[n][0], python, "{}: Rust alone", LINES[n]);
         assert_eq!(ours[n][1], python, "{}: Rust from Python's state", LINES[n]);
@@ -139,7 +139,7 @@ fn the_state_serves_the_fused_optimizer_and_the_plain_one() {
         state = Some(saved);
         ours.push(bits(&params));
     }
-    let Some(python) = python_torch::run("switched optimizers", &format!("{PRELUDE}{SWITCHED}"), &[]) else { return };
+    let Some(python) = test_support::run("switched optimizers", &format!("{PRELUDE}{SWITCHED}"), &[]) else { return };
     assert_eq!(ours, python.lines().collect::<Vec<_>>());
 }
 

@@ -80,7 +80,7 @@ for name, entry in header.items():
 torch.save(state, f"{folder}/python.pt")
 torch.save(dict(state), f"{folder}/plain.pt")
 "#;
-    let Some(_) = python_torch::run(test, program, &[folder.path().to_str().unwrap()]) else { return };
+    let Some(_) = test_support::run(test, program, &[folder.path().to_str().unwrap()]) else { return };
     for name in ["python.pt", "plain.pt"] {
         assert_equal(&StateDict::load(path(name)).unwrap(), &state_dict);
     }

@@ -7,8 +7,8 @@ pub mod python;
 pub mod random;
 pub mod tensors;
 
-use cuda_test::Float64Judge;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use test_support::Float64Judge;
 
 /// How exact f32 results are, beside those of libtorch's own layers.
 ///

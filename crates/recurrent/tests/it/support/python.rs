@@ -28,7 +28,7 @@ pub fn ask(test: &str, program: &str, question: &impl Serialize) -> Option<Reply
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     fs::write(path("question.json"), serde_json::to_vec(question).unwrap()).unwrap();
-    let printed = python_torch::run(
+    let printed = test_support::run(
         test,
         &format!("{PRELUDE}\n{program}"),
         &[&path("question.json"), &path("reply.safetensors")],

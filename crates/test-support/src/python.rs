@@ -2,25 +2,17 @@
 //!
 //! `scripts/setup.sh --full` installs the Python torch that this needs; without it such a test says that it was skipped
 //! and passes. With `REQUIRE_PYTHON_TORCH` set (as in `.ci/run`) it fails instead.
-#![forbid(unsafe_code)]
-#![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used)] // test support: a panic is how a test fails
-
-pub mod backend;
-mod lesson;
-mod place;
-
-pub use lesson::{assert_equal_bits, compare_live, record_fits};
-pub use place::{program, workspace};
-
 use std::env;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
+use crate::workspace;
+
 /// OpenMP's threads sleep while they wait, and do not spin: tests run side by side, and threads that spin take the cores
 /// away from those that work. The numbers do not depend on it.
-const WAIT_POLICY: (&str, &str) = ("OMP_WAIT_POLICY", "passive");
+pub(crate) const WAIT_POLICY: (&str, &str) = ("OMP_WAIT_POLICY", "passive");
 
 /// The workspace's Python, if it can import torch; otherwise says that `test` is skipped and returns `None`.
 ///

@@ -5,7 +5,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::{WAIT_POLICY, python, skipped, workspace};
+use crate::python::{WAIT_POLICY, python, skipped};
+use crate::workspace;
 
 /// Whether the recorded numbers of `lesson` are those of `libtorch`, the release that this test is built for
 /// (`torch_ext::version::WANTED`); otherwise says that a test is skipped.

@@ -9,7 +9,7 @@
 //! use tch::{Kind, Tensor};
 //! let x = Tensor::rand([8, 8], tch::kind::FLOAT_CPU);
 //! let truth = x.to_kind(Kind::Double).matmul(&x.to_kind(Kind::Double));
-//! let judge = cuda_test::Float64Judge { factor: 3.0, ulps: 4.0 };
+//! let judge = test_support::Float64Judge { factor: 3.0, ulps: 4.0 };
 //! judge.assert("x x", &[truth], &[x.matmul(&x)], &[x.tr().matmul(&x.tr()).tr()]);
 //! ```
 

@@ -1,14 +1,14 @@
-//! Tests of numbers that rounding changes: a GPU's beside the CPU's, and any f32 results beside float64 ([`float64`]).
+//! Tests of numbers that rounding changes: a GPU's beside the CPU's, and any f32 results beside float64 ([`float64`](crate::float64)).
 //!
 //! libtorch looks for CUDA once, when the first generator is seeded or the first backward pass runs, and other tests of the same
 //! program have done both by then. So such a test runs itself once more, in a process of its own where CUDA is loaded first:
 //!
 //! ```no_run
 //! // in `fn agree`, a `#[test]` of the module `products`
-//! cuda_test::alone("products::agree", |device| {
+//! test_support::alone("products::agree", |device| {
 //!     let x = tch::Tensor::rand([3, 3], tch::kind::FLOAT_CPU);
 //!     let (there, double) = (x.to_device(device), x.to_kind(tch::Kind::Double));
-//!     cuda_test::GPU.assert("x x", &[double.mm(&double)], &[x.mm(&x)], &[there.mm(&there)]);
+//!     test_support::GPU.assert("x x", &[double.mm(&double)], &[x.mm(&x)], &[there.mm(&there)]);
 //! });
 //! ```
 //!
@@ -18,14 +18,6 @@
 //! |---|---|
 //! | `REQUIRE_CUDA=1` | what would be skipped fails: for machines with a GPU |
 //! | `CUDA_TESTS_ON=cpu` | the CPU takes the GPU's part: shows on any machine that the tests themselves are right |
-#![forbid(unsafe_code)]
-#![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used)] // test support: a panic is how a test fails
-
-pub mod float64;
-pub mod lesson;
-
-pub use float64::{Float64Judge, GPU, machine};
-
 use std::env;
 use std::io::Write;
 use std::process::Command;
@@ -88,7 +80,7 @@ fn on_device(body: impl FnOnce(Device)) {
 }
 
 /// Asserts that kind and shape are the same, and every element within `tolerance`, relative for numbers above 1. For float64;
-/// f32 results are judged by [`GPU`].
+/// f32 results are judged by [`GPU`](crate::GPU).
 ///
 /// # Panics
 /// If not.

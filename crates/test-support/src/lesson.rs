@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Output;
 
-use python_torch::backend::{losses, train};
+use crate::backend::{losses, train};
 use tch::Device;
 
 use crate::Float64Judge;
@@ -92,7 +92,7 @@ pub fn assert_trains(lesson: Lesson<'_>, device: Device, options: &[&str]) {
         let scored = lesson(&["eval", file, "--device", "cpu"]);
         assert!(scored.status.success(), "{}", String::from_utf8_lossy(&scored.stderr));
     }
-    python_torch::run("files written on a GPU", ON_CPU, &[&files[0], &files[1]]);
+    crate::run("files written on a GPU", ON_CPU, &[&files[0], &files[1]]);
 }
 
 /// Asserts that a run of `first` epochs on one device goes on to `all` on the other, either way round, with the losses of a run
