@@ -1,21 +1,24 @@
-//! The arguments that all lessons have, defined and checked once.
+//! Command-line options that all lessons have.
 //!
-//! A lesson flattens [`TrainArgs`], and [`BatchArgs`] if it trains in batches, into its own parser. The definitions
-//! carry no defaults: [`with_defaults`] puts the lesson's own into them, so that `--help` shows the notebook's values.
+//! A lesson flattens [`RunArgs`] and [`Hyperparameters`], and [`BatchArgs`] if it trains in batches, into its own parser.
+//! The definitions have no defaults: [`with_defaults`] inserts the lesson's own, so `--help` shows the notebook's values.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::{ArgAction, ArgMatches, Args, Command, error::ErrorKind, parser::ValueSource};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{ArgAction, ArgMatches, Args, Command, parser::ValueSource};
+use recurrent::Backend;
+use serde::{Deserialize, Serialize, Serializer};
 use torch_ext::Format;
 
-use crate::{Backend, Lesson};
+use crate::Lesson;
 
-/// Options of every lesson's training.
-#[derive(Args, Debug, Clone)]
-pub struct TrainArgs {
-    /// Passes over the training data
+/// Options that determine the numbers of a run. `config.json` and `checkpoint.pt` store them under these names.
+#[derive(Args, Debug, Clone, Serialize, Deserialize)]
+pub struct Hyperparameters {
+    /// Number of passes over the training data
     #[arg(short, long, value_name = "N", value_parser = at_least_one::<u32>, allow_negative_numbers = true)]
     pub epochs: u32,
 
@@ -23,11 +26,11 @@ pub struct TrainArgs {
     #[arg(long, value_name = "X", value_parser = positive, allow_negative_numbers = true)]
     pub lr: f64,
 
-    /// Seed of the random numbers: the same seed gives the same run
+    /// Seed of the random number generator: the same seed gives the same run
     #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
     pub seed: i64,
 
-    /// Width of the recurrent layer's hidden state
+    /// Number of features in the hidden state of the recurrent layer
     #[arg(long, value_name = "N", value_parser = at_least_one::<i64>, allow_negative_numbers = true)]
     pub hidden_size: i64,
 
@@ -35,7 +38,30 @@ pub struct TrainArgs {
     #[arg(long, value_name = "N", value_parser = at_least_one::<i64>, allow_negative_numbers = true)]
     pub num_layers: i64,
 
-    /// Where to compute: auto, cpu, cuda or cuda:N. `auto` takes CUDA if it is there and says so; `cuda` never falls back
+    /// Implementation of the recurrent layer: exact (libtorch's operations, PyTorch's bits) or fused (CPU kernels for whole
+    /// sequences, PyTorch's numbers up to rounding, faster). Gates are always computed by exact
+    #[arg(global = true, long, value_name = "BACKEND", value_parser = backend_parser(), hide_possible_values = true,
+          default_value = "exact")]
+    #[serde(serialize_with = "as_text", deserialize_with = "from_text", default = "exact")]
+    pub backend: Backend,
+}
+
+/// Options of the lessons that train in batches. They are stored like [`Hyperparameters`].
+#[derive(Args, Debug, Clone, Serialize, Deserialize)]
+pub struct BatchArgs {
+    /// Number of examples per batch
+    #[arg(short, long, value_name = "N", value_parser = at_least_one::<i64>, allow_negative_numbers = true)]
+    pub batch_size: i64,
+
+    /// Train on the first N batches of each epoch only
+    #[arg(long, value_name = "N", value_parser = at_least_one::<usize>, allow_negative_numbers = true)]
+    pub limit: Option<usize>,
+}
+
+/// Options that say where a command computes, writes and prints.
+#[derive(Args, Debug, Clone)]
+pub struct RunArgs {
+    /// Device: auto, cpu, cuda or cuda:N. `auto` uses CUDA if it is available and prints its choice; `cuda` never falls back
     #[arg(
         global = true,
         long,
@@ -49,12 +75,7 @@ pub struct TrainArgs {
     #[arg(global = true, long)]
     pub cuda: bool,
 
-    /// What computes the recurrent layer: exact, libtorch's operations, with PyTorch's bits; or fused, kernels for whole
-    /// sequences on the CPU, with the same numbers to rounding. Gates are always computed by exact
-    #[arg(global = true, long, value_name = "BACKEND", value_enum, hide_possible_values = true, default_value_t)]
-    pub backend: Backend,
-
-    /// CPU threads for libtorch [default: libtorch's own choice]
+    /// Number of CPU threads of libtorch [default: chosen by libtorch]
     #[arg(global = true, long, value_name = "N", value_parser = at_least_one::<i32>, allow_negative_numbers = true)]
     pub threads: Option<i32>,
 
@@ -62,24 +83,26 @@ pub struct TrainArgs {
     #[arg(short, long, value_name = "DIR")]
     pub out: PathBuf,
 
-    /// Go on with the unfinished run in the run folder, to the same bits; on another --device to rounding: the next loss within
-    /// 5e-5. Its options count where none are typed; with a larger --epochs a finished run goes on too
+    /// Continue the unfinished run in the run folder, to the same bits as without an interruption. On another --device the
+    /// next loss is equal within 5e-5. Options that are not typed come from the checkpoint; with a larger --epochs a finished
+    /// run continues too
     #[arg(long, conflicts_with_all = ["overwrite", "dry_run"])]
     pub resume: bool,
 
-    /// Replace what an unfinished run left in the run folder
+    /// Replace the unfinished run in the run folder
     #[arg(long)]
     pub overwrite: bool,
 
-    /// Under torchrun: how many seconds a process waits for another before it gives up
+    /// Under torchrun: how many seconds a process waits for another one before it fails
     #[arg(global = true, long, value_name = "SECONDS", value_parser = at_least_one::<u64>, default_value_t = 60, allow_negative_numbers = true)]
     pub dist_timeout: u64,
 
-    /// Write checkpoint.pt after every Nth epoch and at the end [default: after every epoch, as far as that takes at most a twentieth of the time]
+    /// Write checkpoint.pt after every Nth epoch and at the end [default: after every epoch, if writing takes less than 1/20 of
+    /// the time]
     #[arg(long, value_name = "N", value_parser = at_least_one::<u32>, allow_negative_numbers = true)]
     pub checkpoint_every: Option<u32>,
 
-    /// How to write the model: pt (torch.load) or safetensors
+    /// Format of the model file: pt (torch.load) or safetensors
     #[arg(long, value_name = "FORMAT", default_value_t = Format::Pt)]
     pub format: Format,
 
@@ -87,7 +110,7 @@ pub struct TrainArgs {
     #[arg(long)]
     pub dry_run: bool,
 
-    /// Train nothing: print the model's equations, its parameters, and the shapes of one batch on its way through
+    /// Do not train: print the model's equations, its parameters, and the tensor shapes of one batch
     #[arg(long, conflicts_with_all = ["resume", "dry_run"])]
     pub explain: bool,
 
@@ -99,43 +122,27 @@ pub struct TrainArgs {
     #[arg(global = true, long)]
     pub json: bool,
 
-    /// Say nothing on stderr but errors; results still go to stdout
+    /// Print only errors on stderr; results still go to stdout
     #[arg(global = true, short, long, conflicts_with = "verbose")]
     pub quiet: bool,
 
-    /// Say more: settings and versions, and the whole of libtorch's errors
+    /// Print more: settings, versions, and libtorch's errors with their C++ backtrace
     #[arg(global = true, short, long, action = ArgAction::SetTrue)]
     pub verbose: bool,
 
     /// Show neither a progress bar nor a line per epoch
     #[arg(global = true, long)]
     pub no_progress: bool,
-
-    /// The run is one side of a comparison: nothing goes to stdout, and the order of the batches is kept.
-    #[arg(skip)]
-    pub(crate) compared: bool,
 }
 
-/// Options of the lessons that train in batches.
-#[derive(Args, Debug, Clone)]
-pub struct BatchArgs {
-    /// Examples per batch
-    #[arg(short, long, value_name = "N", value_parser = at_least_one::<i64>, allow_negative_numbers = true)]
-    pub batch_size: i64,
-
-    /// Train on the first N batches of each epoch only
-    #[arg(long, value_name = "N", value_parser = at_least_one::<usize>, allow_negative_numbers = true)]
-    pub limit: Option<usize>,
-}
-
-/// What `--device` can say.
+/// Value of `--device`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeviceChoice {
-    /// CUDA if it is there, else the CPU.
+    /// CUDA if it is available, otherwise the CPU.
     Auto,
     /// The CPU.
     Cpu,
-    /// This CUDA device or an error.
+    /// The CUDA device with this index, or an error.
     Cuda(usize),
 }
 
@@ -166,8 +173,8 @@ impl fmt::Display for DeviceChoice {
     }
 }
 
-/// Puts the lesson's defaults into the definitions of [`TrainArgs`] and [`BatchArgs`] that `command` contains.
-pub fn with_defaults(lesson: &Lesson, command: Command) -> Command {
+/// Inserts the lesson's defaults into the definitions of [`Hyperparameters`], [`RunArgs`] and [`BatchArgs`] in `command`.
+pub(crate) fn with_defaults(lesson: &Lesson, command: Command) -> Command {
     let defaults = &lesson.defaults;
     let mut values = vec![
         ("epochs", defaults.epochs.to_string()),
@@ -177,7 +184,7 @@ pub fn with_defaults(lesson: &Lesson, command: Command) -> Command {
         ("out", lesson.default_out()),
     ];
     values.extend(defaults.batch_size.map(|size| ("batch_size", size.to_string())));
-    let command = command.name(lesson.name).mut_subcommands(|command| named(lesson, command));
+    let command = command.name(lesson.name).mut_subcommands(|command| with_lesson_name(lesson, command));
     values.into_iter().fold(command, |command, (id, value)| {
         if command.get_arguments().any(|argument| argument.get_id() == id) {
             command.mut_arg(id, |argument| argument.required(false).default_value(value))
@@ -187,37 +194,31 @@ pub fn with_defaults(lesson: &Lesson, command: Command) -> Command {
     })
 }
 
-/// The help of a subcommand says LESSON where the lesson's name belongs.
-fn named(lesson: &Lesson, command: Command) -> Command {
+/// Replaces LESSON in the help of a subcommand by the lesson's name.
+fn with_lesson_name(lesson: &Lesson, command: Command) -> Command {
     command.mut_args(|argument| match argument.get_help().map(ToString::to_string) {
         Some(help) if help.contains("LESSON") => argument.help(help.replace("LESSON", lesson.name)),
         _ => argument,
     })
 }
 
-/// What clap's own rules cannot say: `--cuda` beside another `--device` is a contradiction, beside `cuda:1` it is not; and
-/// the fused backend has no CUDA.
-pub(crate) fn check_contradictions(command: &mut Command, matches: &ArgMatches) -> Result<(), clap::Error> {
-    let (Ok(Some(&device)), Ok(Some(&backend))) =
-        (matches.try_get_one::<DeviceChoice>("device"), matches.try_get_one::<Backend>("backend"))
-    else {
-        return Ok(()); // a parser without TrainArgs
-    };
+/// Contradictions that clap's rules cannot express: `--cuda` with another `--device` (`cuda:1` is fine), and the fused backend
+/// on CUDA.
+pub(crate) fn contradiction(matches: &ArgMatches, device: DeviceChoice, backend: Backend) -> Option<String> {
     let cuda = is_typed(matches, "cuda");
-    let contradiction = match (device, backend) {
+    match (device, backend) {
         (DeviceChoice::Cuda(_), Backend::Fused) => {
             let device = if cuda { "--cuda".to_owned() } else { format!("--device {device}") };
-            format!("--backend fused computes on the CPU and contradicts {device}; use --device cpu or --backend exact")
+            Some(format!("--backend fused computes on the CPU and contradicts {device}; use --device cpu or --backend exact"))
         }
         (DeviceChoice::Auto | DeviceChoice::Cpu, _) if cuda && is_typed(matches, "device") => {
-            format!("--cuda contradicts --device {device}; give one of them")
+            Some(format!("--cuda contradicts --device {device}; give one of them"))
         }
-        _ => return Ok(()),
-    };
-    Err(command.error(ErrorKind::ArgumentConflict, contradiction))
+        _ => None,
+    }
 }
 
-/// Whether the option stands on the command line; false for one that the lesson does not have.
+/// Whether the option is on the command line; false for an option that the lesson does not have.
 pub(crate) fn is_typed(matches: &ArgMatches, id: &str) -> bool {
     matches!(matches.try_contains_id(id), Ok(true)) && matches.value_source(id) == Some(ValueSource::CommandLine)
 }
@@ -229,9 +230,26 @@ fn at_least_one<T: FromStr + PartialOrd + From<u8>>(text: &str) -> Result<T, Str
     }
 }
 
-fn positive(text: &str) -> Result<f64, String> {
+/// Parser of an option whose value is a finite number above 0.
+pub fn positive(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
         _ => Err("expected a number above 0".to_owned()),
     }
+}
+
+fn backend_parser() -> impl TypedValueParser<Value = Backend> {
+    PossibleValuesParser::new(["exact", "fused"]).try_map(|name| name.parse::<Backend>())
+}
+
+fn exact() -> Backend {
+    Backend::Exact // of the checkpoints that were written before the option existed
+}
+
+pub(crate) fn as_text<S: Serializer>(value: &impl fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+fn from_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Backend, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
 }

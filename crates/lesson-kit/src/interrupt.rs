@@ -1,10 +1,10 @@
-//! Ctrl-C and SIGTERM: the first one during training asks for an orderly end, any other ends the process at once.
+//! Ctrl-C and SIGTERM: the first signal during training requests an orderly end, any other ends the process at once.
 //!
-//! "At once" is `_exit`: an ordinary exit runs libtorch's destructors while other threads are inside libtorch, and about
-//! every second such end is a segmentation fault.
+//! "At once" is `_exit`: a normal exit runs libtorch's static destructors while other threads are inside libtorch, which
+//! often crashes.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result, anyhow};
@@ -13,73 +13,51 @@ use signal_hook::flag;
 
 use crate::exit;
 
-/// What the signal handlers read and set.
+/// Read and set by the signal handlers.
 struct Flags {
     /// The next signal ends the process.
-    deadly: Arc<AtomicBool>,
-    /// A signal has come during training.
-    requested: Arc<AtomicBool>,
+    exit_on_signal: Arc<AtomicBool>,
+    /// A signal arrived during training.
+    signalled: Arc<AtomicBool>,
 }
 
-/// Empty until [`install`], which leaves `None` if the system refuses.
+/// Signal handlers are global to a process. Empty until [`install`]; `None` if the operating system refused them.
 static FLAGS: OnceLock<Option<Flags>> = OnceLock::new();
 
-/// Installs the handlers; once per process, further calls do nothing.
-///
-/// # Errors
-/// If the operating system refuses them.
+/// Installs the handlers, once per process.
 pub fn install() -> Result<()> {
     let installed = FLAGS.get_or_init(|| register().ok());
     installed.as_ref().map(|_| ()).ok_or_else(|| anyhow!("the system refuses a signal handler")).context("Ctrl-C")
 }
 
 fn register() -> io::Result<Flags> {
-    let flags = Flags { deadly: Arc::new(AtomicBool::new(true)), requested: Arc::default() };
+    let flags = Flags { exit_on_signal: Arc::new(AtomicBool::new(true)), signalled: Arc::default() };
     for signal in [SIGINT, SIGTERM] {
-        // They run in this order: a signal that finds `deadly` unset sets it for the next one.
-        flag::register_conditional_shutdown(signal, exit::INTERRUPTED.into(), Arc::clone(&flags.deadly))?;
-        flag::register(signal, Arc::clone(&flags.deadly))?;
-        flag::register(signal, Arc::clone(&flags.requested))?;
+        // Handlers run in this order: the first signal of a training sets `exit_on_signal` for the second.
+        flag::register_conditional_shutdown(signal, exit::INTERRUPTED.into(), Arc::clone(&flags.exit_on_signal))?;
+        flag::register(signal, Arc::clone(&flags.exit_on_signal))?;
+        flag::register(signal, Arc::clone(&flags.signalled))?;
     }
     Ok(flags)
 }
 
-/// Marks the beginning of a training loop, from which on the first signal is held back.
+/// The training loop begins: from now on the first signal does not end the process.
 pub fn training_begins() {
-    set_deadly(false);
+    set_exit_on_signal(false);
 }
 
-/// Marks the end of training and of what it saves; a signal ends the process at once again.
-pub fn training_is_over() {
-    set_deadly(true);
+/// Training is over and saved: from now on a signal ends the process at once.
+pub fn training_ends() {
+    set_exit_on_signal(true);
 }
 
-fn set_deadly(deadly: bool) {
+fn set_exit_on_signal(exit: bool) {
     if let Some(Some(flags)) = FLAGS.get() {
-        flags.deadly.store(deadly, Ordering::SeqCst);
+        flags.exit_on_signal.store(exit, Ordering::SeqCst);
     }
 }
 
-/// What the processes of a group have agreed on.
-static AGREED: AtomicU8 = AtomicU8::new(ALONE);
-const ALONE: u8 = 0;
-const GO_ON: u8 = 1;
-const STOP: u8 = 2;
-
-/// This process is one of several, which all go on or all `stop`: from here on [`requested`] says what they agreed on last.
-pub fn agree(stop: bool) {
-    AGREED.store(if stop { STOP } else { GO_ON }, Ordering::SeqCst);
-}
-
-/// Whether the training loop should end at its next boundary.
-pub fn requested() -> bool {
-    match AGREED.load(Ordering::SeqCst) {
-        ALONE => signalled(),
-        agreed => agreed == STOP,
-    }
-}
-
-/// Whether a signal has come to this process during training.
+/// Whether this process received a signal during training.
 pub fn signalled() -> bool {
-    matches!(FLAGS.get(), Some(Some(flags)) if flags.requested.load(Ordering::SeqCst))
+    matches!(FLAGS.get(), Some(Some(flags)) if flags.signalled.load(Ordering::SeqCst))
 }

@@ -1,14 +1,26 @@
-//! One training run: from the arguments to the files in its folder.
+//! One training run: from the options to the files in its folder.
+//!
+//! | module | content |
+//! |---|---|
+//! | `epochs` | the iterators over epochs and batches, which end early after Ctrl-C |
+//! | `loss_history`, `deferred_losses` | the losses so far; losses that are still on the GPU |
+//! | `checkpoints`, `snapshots`, `checkpoint_writer` | when a checkpoint is written; which parameters are good; the thread that writes |
+//! | `checkpoint`, `optimizer_state`, `resume` | the content of `checkpoint.pt`; `--resume` |
+//! | `folder`, `records` | the run folder; `config.json`, `metrics.jsonl`, `summary.json` |
 
-mod batch_losses;
+mod checkpoint;
+mod checkpoint_writer;
+mod checkpoints;
+mod deferred_losses;
+mod epochs;
+mod folder;
+mod loss_history;
+mod optimizer_state;
+mod records;
+mod resume;
 mod saving;
-mod sharing;
-mod validation;
+mod snapshots;
 
-use std::cell::Cell;
-use std::fmt::Display;
-use std::fs::File;
-use std::io::Write;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Instant;
@@ -17,28 +29,33 @@ use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use serde_json::Value as Json;
 use tch::{Device, Tensor};
+use torch_ext::data::ShuffledBatches;
 use torch_ext::rng;
 
-use crate::boundary::{Batches, Epochs};
-use crate::checkpoint::{Checkpoint, Keeper};
-use crate::console::Console;
-use crate::kept::Kept;
-use crate::loader::ShuffledBatches;
-use crate::losses::Losses;
-use crate::record::{Config, EpochRecord, Summary};
-use crate::run_folder::{self, Before, Intent, RunFolder};
-use crate::unread::Unread;
-use crate::{Lesson, Session, TrainArgs, atomic, device, interrupt, processes, resume, seed};
+use crate::{Evaluation, Lesson, Options, Program, RunArgs, Session, WorkerGroup, device, interrupt, seed};
+use checkpoints::Checkpoints;
+use deferred_losses::DeferredLosses;
+use epochs::LoopControl;
+use folder::{Before, Intent, RunFolder};
+use loss_history::LossHistory;
+use records::{Config, EpochRecord, Summary};
 
-/// A training run. The loop itself stands in the lesson; the run hands it its epochs and takes its losses.
+pub(crate) use checkpoint::Checkpoint;
+pub use deferred_losses::copy_to_host;
+pub use epochs::{Batches, Epochs};
+pub(crate) use folder::{CHECKPOINT, MODEL};
+pub use optimizer_state::{OptimizerState, OptimizerStateMut};
+pub(crate) use resume::read_checkpoint;
+
+/// A training run. The loop itself stands in the lesson: the run provides the epochs and records the losses.
 ///
 /// ```no_run
-/// # fn lesson(lesson: &lesson_kit::Lesson, args: &lesson_kit::TrainArgs) -> anyhow::Result<()> {
+/// # fn lesson(program: &lesson_kit::Program, args: &lesson_kit::RunArgs, options: &lesson_kit::Hyperparameters) -> anyhow::Result<()> {
 /// # use torch_ext::optim::{Sgd, SgdOptions};
 /// # let step = || Ok::<f32, anyhow::Error>(0.1);
 /// # let parameters: Vec<(String, tch::Tensor)> = vec![];
 /// # let mut optimizer = Sgd::new(parameters.iter().map(|(_, tensor)| tensor), SgdOptions::default())?;
-/// let mut run = lesson_kit::Run::start(lesson, args, ())?;
+/// let mut run = lesson_kit::Run::start(program, args, options, ())?;
 /// run.begin(&parameters, &mut optimizer)?;
 /// for epoch in run.epochs() {
 ///     let loss = step()?; // forward, loss, zero_grad, backward, step
@@ -46,267 +63,338 @@ use crate::{Lesson, Session, TrainArgs, atomic, device, interrupt, processes, re
 ///     run.checkpoint(epoch, &optimizer)?;
 /// }
 /// run.save_model(&parameters)?;
-/// run.finish(())
+/// run.finish(&())
 /// # }
 /// ```
 #[derive(Debug)]
 pub struct Run {
     lesson: Lesson,
-    args: TrainArgs,
-    device: Device,
-    console: Console,
+    args: RunArgs,
+    settings: Settings,
+    session: Session,
     /// `None` in a dry run.
     folder: Option<RunFolder>,
+    /// The content of `config.json`.
     config: Json,
-    metrics: Option<File>,
-    losses: Losses,
-    /// Losses of batches that are not among `losses` yet.
-    unread: Unread,
-    kept: Kept,
-    keeper: Keeper,
-    /// What `--resume` goes on from, until [`Run::begin`] has taken it over.
+    losses: LossHistory,
+    deferred_losses: DeferredLosses,
+    checkpoints: Checkpoints,
+    /// The checkpoint to resume from, until [`Run::begin`].
     resumed: Option<Checkpoint>,
-    /// How much of `metrics.jsonl` stays when a run is resumed.
-    metrics_kept: Option<u64>,
-    /// Epochs that a resumed run had already, and the time they took.
-    before: (u32, f64),
-    begun: Option<Instant>,
-    batches_in_epoch: usize,
-    /// How often [`Run::batches`] was asked for an epoch.
-    epochs_begun: u32,
-    /// The generator's state at the begin of the epoch, once it has batches.
-    epoch_rng_state: Option<Tensor>,
-    /// The same of an epoch within which a resumed run goes on, until its batches are asked for.
-    resumed_epoch: Option<Tensor>,
-    /// The indices of each epoch's batches, one after the other; kept for a comparison alone.
-    batch_order: Vec<Tensor>,
-    cut_short: Rc<Cell<bool>>,
-    stopped: Rc<Cell<bool>>,
+    /// Epochs that a resumed run already has.
+    epochs_before: u32,
+    epoch: EpochPosition,
+    clock: Stopwatch,
+    control: Rc<LoopControl>,
+}
+
+/// Options that a run needs beyond its start.
+#[derive(Debug)]
+struct Settings {
+    epochs: u32,
+    seed: i64,
+    lr: f64,
+}
+
+/// The current epoch of a lesson with batches.
+#[derive(Debug, Default)]
+struct EpochPosition {
+    batches: usize,
+    /// How many epochs have begun in this process.
+    begun: u32,
+    /// The generator's state at the begin of the epoch.
+    rng_state: Option<Tensor>,
+    /// The same, of the incomplete epoch of a resumed run, until [`Run::batches`] continues it.
+    resumed_rng_state: Option<Tensor>,
+}
+
+/// The training time.
+#[derive(Debug, Default)]
+struct Stopwatch {
+    before: f64,
+    started: Option<Instant>,
+}
+
+impl Stopwatch {
+    fn start(&mut self) {
+        self.started = Some(Instant::now());
+    }
+
+    fn seconds(&self) -> f64 {
+        self.before + self.started.map_or(0.0, |started| started.elapsed().as_secs_f64())
+    }
+
+    fn stop_at(&mut self, seconds: f64) {
+        *self = Stopwatch { before: seconds, started: None };
+    }
 }
 
 impl Run {
-    /// Chooses the device, sets threads and seed, and checks the run folder; nothing is written before the first
-    /// record. `extra` is what only this lesson has to say in `config.json`, `()` for nothing.
+    /// Chooses the device, sets threads and seed, and checks the run folder. Nothing is written before the first record.
+    /// `extra` are further values for `config.json`; `()` for none.
     ///
-    /// Everything that draws random numbers comes after this call.
+    /// Draw random numbers only after this call.
     ///
     /// # Errors
-    /// If the device is not there, the folder is not free, or the run to resume is not this one.
-    pub fn start(lesson: &Lesson, args: &TrainArgs, extra: impl Serialize) -> Result<Run> {
-        let Session { device, console, line, .. } = Session::silent(args)?;
-        seed::set(args.seed);
-        let epochs = if args.dry_run { 1 } else { args.epochs };
-        let intent = match (args.resume, args.overwrite) {
-            (true, _) => Intent::Resume,
-            (_, true) => Intent::Overwrite,
-            _ => Intent::Replace,
-        };
-        let folder =
-            if args.dry_run { None } else { processes::first_only(|| RunFolder::open(&args.out, lesson, intent))? };
+    /// If the device is not available, the folder is not free, or the run to resume has other options.
+    pub fn start<O: Options>(program: &Program, args: &RunArgs, options: &O, extra: impl Serialize) -> Result<Run> {
+        let hyper = options.hyperparameters();
+        let session = Session::silent(program, args, hyper.backend)?;
+        let workers = session.workers();
+        seed::set(hyper.seed);
+        let epochs = if args.dry_run { 1 } else { hyper.epochs };
+        let settings = Settings { epochs, seed: hyper.seed, lr: hyper.lr };
+        session.progress().set_epochs(epochs);
+
+        let device_name = device::name(session.device());
+        let config = Config::new(&program.lesson, options, &device_name, workers, extra);
+        let config = serde_json::to_value(config).context(folder::CONFIG)?;
+        let folder = open_folder(program, args, &config, workers)?;
         let finished = folder.as_ref().is_some_and(|folder| folder.before() == Before::Finished);
-        let device_name = device::name(device);
-        let config = Config::new(lesson, args, &device_name, tch::get_num_threads(), extra);
-        let config = serde_json::to_value(config).context(run_folder::CONFIG)?;
-        let resumed = args.resume.then(|| resume::checkpoint(&args.out, lesson.name)).transpose()?;
-        resume::check_processes(&config)?;
-        let restarts = processes::current().map_or(0, |processes| processes.restarts());
+        resume::check_workers(&config, workers)?;
+        let resumed = program.take_resumed();
         if let Some(checkpoint) = &resumed {
-            processes::first_only(|| {
+            workers.rank_zero_only(|| {
                 resume::check_options(&checkpoint.config, &config, &args.out)?;
-                resume::check_epochs(checkpoint, epochs, finished && restarts == 0, &args.out)
+                resume::check_epochs(checkpoint, epochs, finished && workers.restarts() == 0, &args.out)
             })?;
         }
         interrupt::install()?;
-        if processes::current().is_some() {
-            interrupt::agree(false);
-        }
-        console.note(&line);
-        if restarts > 0 {
-            console.note(format_args!("torchrun has started the processes anew ({restarts})"));
-        }
-        if let Some(Checkpoint { config: before, .. }) = &resumed {
-            let changes = [resume::other_device(before, &config), resume::other_processes(before, &config)];
-            changes.into_iter().flatten().for_each(|line| console.note(line));
-        }
-        console.detail(format_args!("{config:#}"));
-        match &folder {
-            None => console.note("dry run: one step of everything, nothing is written"),
-            Some(folder) if finished && resumed.is_none() => {
-                console.note(format_args!("replacing the finished run in {}", folder.path().display()));
-            }
-            Some(_) => {}
+        print_start(&session, resumed.as_ref(), &config, folder.as_ref().filter(|_| finished));
+        if folder.is_none() && workers.is_rank_zero() {
+            session.note("dry run: one step of everything, nothing is written");
         }
         Ok(Run {
-            lesson: *lesson,
-            args: TrainArgs { epochs, ..args.clone() },
-            device,
-            console,
+            lesson: program.lesson,
+            args: args.clone(),
+            settings,
             folder,
             config,
-            metrics: None,
-            losses: Losses::default(),
-            unread: Unread::of_device(device),
-            kept: Kept::default(),
-            keeper: Keeper::new(args.checkpoint_every, epochs),
+            losses: LossHistory::default(),
+            deferred_losses: DeferredLosses::new(session.device(), workers),
+            checkpoints: Checkpoints::new(args.checkpoint_every, epochs),
             resumed,
-            metrics_kept: None,
-            before: (0, 0.0),
-            begun: None,
-            batches_in_epoch: 0,
-            epochs_begun: 0,
-            epoch_rng_state: None,
-            resumed_epoch: None,
-            batch_order: Vec::new(),
-            cut_short: Rc::default(),
-            stopped: Rc::default(),
+            epochs_before: 0,
+            epoch: EpochPosition::default(),
+            clock: Stopwatch::default(),
+            control: Rc::new(LoopControl::new(workers)),
+            session,
         })
     }
 
-    /// Where to compute.
-    pub fn device(&self) -> Device {
-        self.device
+    /// Device, console and workers.
+    pub fn session(&self) -> &Session {
+        &self.session
     }
 
-    /// The run folder; `None` in a dry run, which has none.
+    /// The device of the run.
+    pub fn device(&self) -> Device {
+        self.session.device()
+    }
+
+    /// The run folder; `None` in a dry run.
     pub fn folder(&self) -> Option<&Path> {
         self.folder.as_ref().map(RunFolder::path)
     }
 
-    /// Prints a line of results on stdout (with `--json` stdout is for the summary alone, and the line is dropped).
-    /// Use it in place of `println!`: it keeps the progress bar whole, and a closed pipe is no error.
-    ///
-    /// # Errors
-    /// If stdout cannot take it.
-    pub fn say(&self, line: impl Display) -> Result<()> {
-        self.console.say(line)
-    }
-
-    /// Prints a message about the run on stderr, unless `--quiet`.
-    pub fn note(&self, line: impl Display) {
-        self.console.note(line);
-    }
-
-    /// The epochs: `1..=epochs`, or those that a resumed run still lacks; fewer after Ctrl-C, one in a dry run. The
-    /// training time counts from here.
+    /// The epochs: `1..=epochs`, or the missing ones of a resumed run; fewer after Ctrl-C, one in a dry run. The training
+    /// time starts here.
     pub fn epochs(&mut self) -> Epochs {
-        self.begun = Some(Instant::now());
+        self.clock.start();
         interrupt::training_begins();
-        Epochs::new(self.before.0 + 1..=self.args.epochs, Rc::clone(&self.stopped))
+        Epochs::new(self.epochs_before + 1..=self.settings.epochs, Rc::clone(&self.control))
     }
 
-    /// The batches of the next epoch in `loader`'s order, or under torchrun this process's share of them: index tensors. Fewer
-    /// after Ctrl-C, one in a dry run; where a resumed run goes on within an epoch, those that it still lacks.
-    ///
-    /// # Errors
-    /// If libtorch refuses.
+    /// The batches of the next epoch in `loader`'s order, under torchrun this worker's shares of them: index tensors. Fewer after
+    /// Ctrl-C, one in a dry run; the missing ones if a resumed run continues within an epoch.
     pub fn batches(&mut self, loader: &ShuffledBatches) -> Result<Batches> {
-        let (begin, now) = match self.resumed_epoch.take() {
+        let (begin, now) = match self.epoch.resumed_rng_state.take() {
             Some(begin) => {
                 let now = rng::get_state()?;
-                rng::set_state(&begin)?; // the epoch's order follows from it
+                rng::set_state(&begin)?; // determines the order of the epoch
                 (begin, Some(now))
             }
             None => (rng::get_state()?, None),
         };
-        let mut batches = self.next_epoch(loader)?;
+        let mut batches = self.batches_of_epoch(loader)?;
         if let Some(now) = now {
             rng::set_state(&now)?;
         }
         if self.args.dry_run {
             batches.truncate(1);
         }
-        if self.args.compared {
-            self.batch_order.push(Tensor::f_cat(&batches, 0)?);
-        }
-        self.epoch_rng_state = Some(begin);
-        self.batches_in_epoch = batches.len();
-        Ok(Batches::new(batches, self.losses.open_batches().len(), Rc::clone(&self.cut_short)))
+        let name = format!("epoch {}", self.epochs_before + self.epoch.begun);
+        self.session.record("batch order", &name, || Ok(Tensor::f_cat(&batches, 0)?))?;
+        self.epoch.rng_state = Some(begin);
+        self.epoch.batches = batches.len();
+        Ok(Batches::new(batches, self.losses.current_batches().len(), Rc::clone(&self.control)))
     }
 
-    /// The batches of the next epoch as they are, for data whose batches follow each other: one in a dry run.
+    fn batches_of_epoch(&mut self, loader: &ShuffledBatches) -> Result<Vec<Tensor>> {
+        let workers = self.session.workers();
+        let epoch = self.epochs_before + self.epoch.begun;
+        self.epoch.begun += 1;
+        if !workers.is_distributed() {
+            return Ok(loader.epoch()?.collect());
+        }
+        workers.check_batch_size(loader.batch_size())?;
+        Ok(loader.distributed_epoch(self.settings.seed, epoch, workers.rank(), workers.world_size())?)
+    }
+
+    /// The batches of the next epoch in the given order; one in a dry run.
     ///
-    /// A state that is carried from batch to batch is in no checkpoint, so all of them come: Ctrl-C takes effect when the
-    /// epoch is over.
+    /// For batches that carry a hidden state to the next one. A checkpoint does not contain that state, so Ctrl-C ends the
+    /// run at the end of the epoch.
     pub fn batches_in_order<T>(&mut self, mut batches: Vec<T>) -> std::vec::IntoIter<T> {
         if self.args.dry_run {
             batches.truncate(1);
         }
-        self.batches_in_epoch = batches.len();
+        self.epoch.batches = batches.len();
         batches.into_iter()
     }
 
-    /// The order of every epoch's batches, in a run that is compared; none in others.
-    pub(crate) fn batch_order(&self) -> &[Tensor] {
-        &self.batch_order
-    }
-
-    /// The losses of the whole epochs, and of their batches.
-    pub(crate) fn losses(&self) -> (Vec<f32>, Vec<f32>) {
-        self.losses.all()
-    }
-
-    /// Takes the loss of an epoch: a line in `metrics.jsonl`, progress.
-    ///
-    /// An epoch that Ctrl-C cut short is not recorded.
+    /// After `backward()`: under torchrun averages the gradients over all workers, like DistributedDataParallel, and returns
+    /// the mean loss. Otherwise returns `loss`.
     ///
     /// # Errors
-    /// If the loss is not finite (see [`Run::record_batch`]) or the line cannot be written.
+    /// If a worker is lost, or does not answer within `--dist-timeout`.
+    pub fn average(&self, loss: &Tensor) -> Result<Tensor> {
+        let workers = self.session.workers();
+        if !workers.is_distributed() {
+            return Ok(loss.shallow_clone());
+        }
+        let parameters = self.checkpoints.snapshots.parameters();
+        let (loss, stop) = workers.average(parameters, loss, interrupt::signalled())?;
+        self.control.agree(stop);
+        Ok(Tensor::from(loss))
+    }
+
+    /// Records the loss of a batch: one f32, for the epoch's record and the plot.
+    ///
+    /// On a GPU losses are read 50 at a time, because reading one waits for the GPU; at the latest when the epoch is
+    /// recorded or saved.
+    ///
+    /// # Errors
+    /// If a loss is NaN or infinite: training ends, and the last good parameters are saved.
+    pub fn record_batch(&mut self, epoch: u32, loss: &Tensor) -> Result<()> {
+        if self.deferred_losses.push(epoch, loss)? { self.read_deferred_losses() } else { Ok(()) }
+    }
+
+    /// The losses of the batches of the current epoch so far, including those before an interruption.
+    ///
+    /// # Errors
+    /// As [`Run::record_batch`], for losses that were not read yet.
+    pub fn batch_losses(&mut self) -> Result<&[f32]> {
+        self.read_deferred_losses()?;
+        Ok(self.losses.current_batches())
+    }
+
+    fn read_deferred_losses(&mut self) -> Result<()> {
+        let (epoch, losses) = self.deferred_losses.read()?;
+        for loss in losses {
+            self.check_finite(epoch, loss)?;
+            self.losses.push_batch(loss);
+            self.session.progress().batch(self.losses.current_batches().len(), self.epoch.batches, loss);
+        }
+        Ok(())
+    }
+
+    /// Records the loss of an epoch: a line in `metrics.jsonl`, and progress. An epoch that Ctrl-C cut short is not recorded.
+    ///
+    /// # Errors
+    /// If the loss is NaN or infinite (see [`Run::record_batch`]), or the line cannot be written.
     pub fn record(&mut self, epoch: u32, loss: f32) -> Result<()> {
         self.record_with(epoch, loss, ())
     }
 
-    /// [`Run::record`] with more metrics: a map or a struct, whose fields stand beside `epoch` and `loss`.
-    ///
-    /// # Errors
-    /// See [`Run::record`].
+    /// [`Run::record`] with more metrics: a map or a struct, whose fields are written beside `epoch` and `loss`.
     pub fn record_with(&mut self, epoch: u32, loss: f32, extra: impl Serialize) -> Result<()> {
-        self.record_validated(epoch, loss, loss, extra)
+        self.record_epoch(epoch, loss, loss, extra)
     }
 
-    /// [`Run::record_with`] where the loss on data that training does not see, `valid_loss`, says which epoch is the best.
-    ///
-    /// # Errors
-    /// See [`Run::record`].
+    /// [`Run::record_with`] with a loss on validation data, which determines the best epoch.
     pub fn record_validated(&mut self, epoch: u32, loss: f32, valid_loss: f32, extra: impl Serialize) -> Result<()> {
-        if self.cut_short.get() {
+        self.losses.push_valid(valid_loss);
+        self.record_epoch(epoch, loss, valid_loss, extra)
+    }
+
+    fn record_epoch(&mut self, epoch: u32, loss: f32, judged: f32, extra: impl Serialize) -> Result<()> {
+        if self.control.is_cut_short() {
             return Ok(());
         }
-        self.read_batch_losses()?;
+        self.read_deferred_losses()?;
         self.check_finite(epoch, loss)?;
-        self.check_finite(epoch, valid_loss)?;
-        let record = EpochRecord { epoch, loss, extra, batch_losses: self.losses.open_batches() };
-        let line = serde_json::to_string(&record).context(run_folder::METRICS)? + "\n";
+        self.check_finite(epoch, judged)?;
+        let record = EpochRecord { epoch, loss, extra, batch_losses: self.losses.current_batches() };
+        let line = serde_json::to_string(&record).context(folder::METRICS)?;
         self.claim_folder()?;
-        if let Some(metrics) = &mut self.metrics {
-            metrics.write_all(line.as_bytes()).with_context(|| format!("cannot write {}", run_folder::METRICS))?;
+        if let Some(folder) = &self.folder {
+            folder.append_metrics(&line)?;
         }
         self.losses.push_epoch(epoch, loss);
-        self.kept.copy_at(epoch, valid_loss)?;
-        self.console.progress().epoch(epoch, loss);
+        self.checkpoints.snapshots.take(epoch, judged)?;
+        self.session.progress().epoch(epoch, loss);
         Ok(())
     }
 
-    /// Ends the run: writes `summary.json`, and prints it with `--json`. `extra` holds the lesson's own figures.
+    /// Ends the run: prints the evaluation, and writes `summary.json`; prints it with `--json`.
     ///
     /// # Errors
     /// If no epoch was recorded, or the file cannot be written.
-    pub fn finish(self, extra: impl Serialize) -> Result<()> {
-        if !processes::is_first() {
+    pub fn finish(self, evaluation: &impl Evaluation) -> Result<()> {
+        if !self.session.workers().is_rank_zero() {
             return Ok(());
         }
         let Some((epochs, final_loss)) = self.losses.last() else {
             bail!("the run ended before its first epoch");
         };
-        let device = device::name(self.device);
-        let backend = self.args.backend;
-        let train_seconds = (self.before.1 * 1e6).round() / 1e6;
-        let summary =
-            Summary { epochs, final_loss, seed: self.args.seed, device: &device, backend, train_seconds, extra };
+        self.session.print_evaluation(evaluation, true)?;
+        let device = device::name(self.session.device());
+        let train_seconds = (self.clock.before * 1e6).round() / 1e6;
+        let summary = Summary {
+            epochs,
+            final_loss,
+            seed: self.settings.seed,
+            device: &device,
+            backend: self.session.backend(),
+            train_seconds,
+            extra: evaluation,
+        };
         if let Some(folder) = &self.folder {
-            let text = serde_json::to_string_pretty(&summary).context(run_folder::SUMMARY)? + "\n";
-            atomic::write(&folder.file(run_folder::SUMMARY), text.as_bytes())?;
-            self.console.note(format_args!("trained in {train_seconds:.3} s; wrote {}", folder.path().display()));
+            let text = serde_json::to_string_pretty(&summary).context(folder::SUMMARY)? + "\n";
+            folder.write(folder::SUMMARY, &text)?;
+            self.session.note(format_args!("trained in {train_seconds:.3} s; wrote {}", folder.path().display()));
         }
-        self.console.json(serde_json::to_string(&summary).context(run_folder::SUMMARY)?)
+        self.session.print_json(&summary)
+    }
+}
+
+/// Opens the run folder on rank 0; `None` in a dry run and on other ranks.
+fn open_folder(program: &Program, args: &RunArgs, config: &Json, workers: &WorkerGroup) -> Result<Option<RunFolder>> {
+    let intent = match (args.resume, args.overwrite) {
+        (true, _) => Intent::Resume,
+        (_, true) => Intent::Overwrite,
+        _ => Intent::Replace,
+    };
+    if args.dry_run {
+        return Ok(None);
+    }
+    workers.rank_zero_only(|| RunFolder::open(&args.out, &program.lesson, intent, format!("{config:#}\n")))
+}
+
+/// Prints the device, and what the run replaces or continues. `replaced` is the folder of a finished run.
+fn print_start(session: &Session, resumed: Option<&Checkpoint>, config: &Json, replaced: Option<&RunFolder>) {
+    session.note(session.choice());
+    let restarts = session.workers().restarts();
+    if restarts > 0 {
+        session.note(format_args!("torchrun has restarted the processes ({restarts})"));
+    }
+    if let Some(Checkpoint { config: before, .. }) = resumed {
+        let notes = [resume::device_note(before, config), resume::processes_note(before, config)];
+        notes.into_iter().flatten().for_each(|note| session.note(note));
+    }
+    session.detail(format_args!("{config:#}"));
+    if let Some(folder) = replaced.filter(|_| resumed.is_none()) {
+        session.note(format_args!("replacing the finished run in {}", folder.path().display()));
     }
 }

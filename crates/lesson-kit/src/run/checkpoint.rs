@@ -1,17 +1,15 @@
-//! `checkpoint.pt`: all that `--resume` needs to go on to the same bits.
+//! `checkpoint.pt`: everything that `--resume` needs to continue to the same bits.
 //!
-//! | entry | what it is |
+//! | entry | content |
 //! |---|---|
-//! | `lesson`, `config` | whose it is, and its options as in `config.json` |
-//! | `epoch`, `train_seconds` | how many epochs are whole, and the time they took |
+//! | `lesson`, `config` | the lesson's name, and the options as in `config.json` |
+//! | `epoch`, `train_seconds` | the number of complete epochs, and the time they took |
 //! | `model` | the `state_dict` |
-//! | `optimizer`, `scheduler` | their `state_dict()` in Python's layout; `None` without a schedule |
+//! | `optimizer`, `scheduler` | their `state_dict()` in Python's layout; `None` without a scheduler |
 //! | `best` | `epoch`, `loss` and `model` of the lowest recorded loss |
 //! | `rng_state` | `torch.get_rng_state()` |
-//! | `rng_states` | of a run of several processes: that of each, by rank; `rng_state` is then rank 0's |
-//! | `batch` | `None`, or where within the next epoch: `rng_state` at the epoch's begin, from which the shuffled order follows, and the `losses` of the batches that are done |
-
-mod keeper;
+//! | `rng_states` | of a distributed run: the state of each rank; `rng_state` is then that of rank 0 |
+//! | `batch` | `None`, or the position in the next epoch: `rng_state` at its begin, from which the shuffled order follows, and the `losses` of the batches that are done |
 
 use std::io::{Read, Seek};
 use std::path::Path;
@@ -20,18 +18,16 @@ use anyhow::{Context, Result, bail};
 use pt_file::{Dict, Value};
 use serde_json::Value as Json;
 
-pub use keeper::{Due, Keeper};
-
 /// The content of a checkpoint.
 #[derive(Debug)]
-pub struct Checkpoint {
+pub(crate) struct Checkpoint {
     /// The lesson's name.
     pub lesson: String,
     /// `config.json`.
     pub config: Json,
-    /// Whole epochs.
+    /// The number of complete epochs.
     pub epoch: u32,
-    /// Wall-clock time of the training loop so far.
+    /// Wall-clock time of the training loop, in seconds.
     pub train_seconds: f64,
     /// The `state_dict`.
     pub model: Value,
@@ -43,26 +39,26 @@ pub struct Checkpoint {
     pub best: Option<Best>,
     /// The state of the default CPU generator.
     pub rng_state: pt_file::Tensor,
-    /// Those of all processes, by rank; none of a run of one.
+    /// The states of all ranks; empty for a run without torchrun.
     pub rng_states: Vec<pt_file::Tensor>,
-    /// The position within the epoch after `epoch`.
+    /// The position in the epoch after `epoch`.
     pub batch: Option<BatchPosition>,
 }
 
 /// The lowest recorded loss.
 #[derive(Debug)]
-pub struct Best {
-    /// Whose record it is.
+pub(crate) struct Best {
+    /// The epoch that recorded it.
     pub epoch: u32,
     /// The loss.
     pub loss: f32,
-    /// The `state_dict` at that moment.
+    /// The `state_dict` after that record.
     pub model: Value,
 }
 
-/// How far an epoch has come.
+/// A position in an incomplete epoch.
 #[derive(Debug)]
-pub struct BatchPosition {
+pub(crate) struct BatchPosition {
     /// The generator's state when the epoch began.
     pub rng_state: pt_file::Tensor,
     /// The losses of the batches that are done.
@@ -73,15 +69,12 @@ impl Checkpoint {
     /// Reads the checkpoint of `lesson` at `path`.
     ///
     /// # Errors
-    /// If the file cannot be read, is unsafe or broken, or is none of this lesson's checkpoints.
+    /// If the file cannot be read, is unsafe or broken, or is not a checkpoint of this lesson.
     pub fn read(path: &Path, lesson: &str) -> Result<Checkpoint> {
         Checkpoint::of_lesson(pt_file::load_file(path), path, lesson)
     }
 
-    /// [`Checkpoint::read`] of what is in the file at `path`.
-    ///
-    /// # Errors
-    /// As [`Checkpoint::read`].
+    /// [`Checkpoint::read`] from the bytes of the file at `path`.
     pub fn read_from(source: impl Read + Seek, path: &Path, lesson: &str) -> Result<Checkpoint> {
         Checkpoint::of_lesson(pt_file::load(source), path, lesson)
     }
@@ -91,7 +84,7 @@ impl Checkpoint {
         match value.get("lesson").and_then(Value::as_str) {
             Some(name) if name == lesson => {}
             Some(other) => bail!("{} is a checkpoint of {other}, not of {lesson}", path.display()),
-            None => bail!("{} is no checkpoint of {lesson}: it has no entry \"lesson\"", path.display()),
+            None => bail!("{} is not a checkpoint of {lesson}: it has no entry \"lesson\"", path.display()),
         }
         Checkpoint::from_value(&value).with_context(|| path.display().to_string())
     }
@@ -105,14 +98,14 @@ impl Checkpoint {
             model: entry(value, "model")?.clone(),
             optimizer: entry(value, "optimizer")?.clone(),
             scheduler: entry(value, "scheduler")?.clone(),
-            best: some(entry(value, "best")?).map(Best::from_value).transpose().context("\"best\"")?,
+            best: not_none(entry(value, "best")?).map(Best::from_value).transpose().context("\"best\"")?,
             rng_state: tensor(value, "rng_state")?,
             rng_states: value.get("rng_states").map_or(Ok(Vec::new()), tensors)?,
-            batch: some(entry(value, "batch")?).map(BatchPosition::from_value).transpose().context("\"batch\"")?,
+            batch: not_none(entry(value, "batch")?).map(BatchPosition::from_value).transpose().context("\"batch\"")?,
         })
     }
 
-    /// As it is written.
+    /// The content of the file.
     pub fn into_value(self) -> Value {
         let entries = [
             ("lesson", self.lesson.into()),
@@ -126,8 +119,8 @@ impl Checkpoint {
             ("rng_state", self.rng_state.into()),
             ("batch", self.batch.map(BatchPosition::into_value).into()),
         ];
-        let several = !self.rng_states.is_empty();
-        let states = several.then(|| ("rng_states", Value::list(self.rng_states)));
+        let distributed = !self.rng_states.is_empty();
+        let states = distributed.then(|| ("rng_states", Value::list(self.rng_states)));
         Value::dict(entries.into_iter().chain(states))
     }
 }
@@ -146,7 +139,7 @@ impl BatchPosition {
     fn from_value(value: &Value) -> Result<BatchPosition> {
         let losses = entry(value, "losses")?.as_slice().unwrap_or_default();
         let losses = losses.iter().map(|loss| loss.as_float().map(|loss| loss as f32)).collect::<Option<_>>();
-        Ok(BatchPosition { rng_state: tensor(value, "rng_state")?, losses: losses.context("a loss is no number")? })
+        Ok(BatchPosition { rng_state: tensor(value, "rng_state")?, losses: losses.context("a loss is not a number")? })
     }
 
     fn into_value(self) -> Value {
@@ -159,29 +152,29 @@ fn entry<'a>(value: &'a Value, key: &str) -> Result<&'a Value> {
     value.get(key).with_context(|| format!("there is no entry {key:?}"))
 }
 
-fn some(value: &Value) -> Option<&Value> {
+fn not_none(value: &Value) -> Option<&Value> {
     (*value != Value::None).then_some(value)
 }
 
 fn epoch(value: &Value) -> Result<u32> {
     let epoch = entry(value, "epoch")?.as_int().and_then(|epoch| u32::try_from(epoch).ok());
-    epoch.context("\"epoch\" is no number of epochs")
+    epoch.context("\"epoch\" is not a number of epochs")
 }
 
 fn float(value: &Value, key: &str) -> Result<f64> {
-    entry(value, key)?.as_float().with_context(|| format!("{key:?} is no number"))
+    entry(value, key)?.as_float().with_context(|| format!("{key:?} is not a number"))
 }
 
 fn tensors(value: &Value) -> Result<Vec<pt_file::Tensor>> {
     let tensors = value.as_slice().unwrap_or_default().iter().map(|item| item.as_tensor().cloned());
-    tensors.collect::<Option<_>>().context("\"rng_states\" holds what is no tensor")
+    tensors.collect::<Option<_>>().context("\"rng_states\" holds an entry that is not a tensor")
 }
 
 fn tensor(value: &Value, key: &str) -> Result<pt_file::Tensor> {
-    entry(value, key)?.as_tensor().cloned().with_context(|| format!("{key:?} is no tensor"))
+    entry(value, key)?.as_tensor().cloned().with_context(|| format!("{key:?} is not a tensor"))
 }
 
-/// JSON as Python would hold it.
+/// JSON as Python objects.
 fn from_json(json: &Json) -> Value {
     match json {
         Json::Null => Value::None,
@@ -193,7 +186,7 @@ fn from_json(json: &Json) -> Value {
     }
 }
 
-/// The opposite of [`from_json`].
+/// The inverse of [`from_json`].
 fn to_json(value: &Value) -> Json {
     let entries =
         |dict: &Dict| dict.iter().filter_map(|(key, value)| Some((key.as_str()?.to_owned(), to_json(value)))).collect();

@@ -1,27 +1,24 @@
-//! What a run writes down: `config.json`, the lines of `metrics.jsonl`, `summary.json`.
+//! The files that describe a run: `config.json`, the lines of `metrics.jsonl`, `summary.json`.
 //!
-//! Losses are `f32` and stay so: serde_json prints the shortest text that reads back as the same `f32`.
+//! Losses stay `f32`: serde_json prints the shortest text that reads back as the same `f32`.
 
+use recurrent::Backend;
 use serde::Serialize;
 
-use crate::{Backend, Lesson, TrainArgs, processes};
+use crate::{Lesson, Options, WorkerGroup};
 
-/// `config.json`: all that the run depends on.
+/// `config.json`: everything that the run depends on.
 #[derive(Serialize)]
-pub struct Config<'a, E: Serialize> {
+pub(crate) struct Config<'a, O: Serialize, E: Serialize> {
     lesson: &'a str,
-    epochs: u32,
-    lr: f64,
-    seed: i64,
-    hidden_size: i64,
-    num_layers: i64,
+    #[serde(flatten)]
+    options: &'a O,
     device: &'a str,
     threads: i32,
-    backend: Backend,
-    /// How many share the work, under torchrun.
+    /// The number of workers, under torchrun.
     #[serde(skip_serializing_if = "Option::is_none")]
     processes: Option<usize>,
-    /// What only this lesson has.
+    /// Values that only this lesson has.
     #[serde(flatten)]
     extra: E,
     versions: Versions<'a>,
@@ -34,20 +31,15 @@ struct Versions<'a> {
     lesson_kit: &'a str,
 }
 
-impl<'a, E: Serialize> Config<'a, E> {
-    /// Of a run on `device` with `threads` threads.
-    pub fn new(lesson: &'a Lesson, args: &TrainArgs, device: &'a str, threads: i32, extra: E) -> Config<'a, E> {
+impl<'a, O: Options, E: Serialize> Config<'a, O, E> {
+    /// The configuration of a run with libtorch's current number of threads.
+    pub fn new(lesson: &'a Lesson, options: &'a O, device: &'a str, workers: &WorkerGroup, extra: E) -> Self {
         Config {
             lesson: lesson.name,
-            epochs: args.epochs,
-            lr: args.lr,
-            seed: args.seed,
-            hidden_size: args.hidden_size,
-            num_layers: args.num_layers,
+            options,
             device,
-            threads,
-            backend: args.backend,
-            processes: processes::current().map(|processes| processes.world()),
+            threads: tch::get_num_threads(),
+            processes: workers.is_distributed().then(|| workers.world_size()),
             extra,
             versions: Versions {
                 torch: torch_ext::version::WANTED,
@@ -60,7 +52,7 @@ impl<'a, E: Serialize> Config<'a, E> {
 
 /// A line of `metrics.jsonl`.
 #[derive(Serialize)]
-pub struct EpochRecord<'a, E: Serialize> {
+pub(crate) struct EpochRecord<'a, E: Serialize> {
     /// Counted from 1.
     pub epoch: u32,
     /// The epoch's loss; over batches, their mean.
@@ -75,7 +67,7 @@ pub struct EpochRecord<'a, E: Serialize> {
 
 /// `summary.json`: the final figures.
 #[derive(Serialize)]
-pub struct Summary<'a, E: Serialize> {
+pub(crate) struct Summary<'a, E: Serialize> {
     /// Epochs trained.
     pub epochs: u32,
     /// The last epoch's loss.
@@ -84,7 +76,8 @@ pub struct Summary<'a, E: Serialize> {
     pub seed: i64,
     /// The device, as torch writes it.
     pub device: &'a str,
-    /// What computed the recurrent layers.
+    /// Implementation of the recurrent layers.
+    #[serde(serialize_with = "crate::args::as_text")]
     pub backend: Backend,
     /// Wall-clock time of the training loop, to the microsecond; without the wait for its last checkpoint.
     pub train_seconds: f64,
@@ -99,7 +92,7 @@ mod tests {
 
     #[test]
     fn every_f32_reads_back_as_itself() {
-        // Every 65,537th bit pattern, and the two losses of the issue.
+        // Every 65,537th bit pattern.
         let patterns = (0..=u32::MAX).step_by(65_537).map(f32::from_bits).filter(|loss| loss.is_finite());
         for loss in patterns.chain([0.509_339_9, 0.009_441_572]) {
             let line =

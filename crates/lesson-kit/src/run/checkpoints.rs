@@ -1,0 +1,106 @@
+//! Decides when a checkpoint is written, and which parameters are known to be good.
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use pt_file::Value;
+
+use super::checkpoint_writer::AsyncCheckpointWriter;
+use super::snapshots::ParameterSnapshots;
+
+/// The checkpoints of a run. A checkpoint is written after the next loss was finite: a run that diverges keeps its last good
+/// one.
+#[derive(Debug)]
+pub(crate) struct Checkpoints {
+    pub snapshots: ParameterSnapshots,
+    /// `--checkpoint-every`.
+    every: Option<u32>,
+    last_epoch: u32,
+    /// `None` until the folder is claimed, and in a dry run.
+    writer: Option<AsyncCheckpointWriter>,
+    /// Taken after a step; good if the parameters then give a finite loss.
+    pending: Option<Value>,
+}
+
+/// Whether the state after an epoch is saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// It is not saved.
+    No,
+    /// It is written once the next loss is finite.
+    AfterNextLoss,
+    /// The run ends here: it must be on the disk before anything else happens.
+    Now,
+}
+
+impl Due {
+    const ALL: [Due; 3] = [Due::No, Due::AfterNextLoss, Due::Now];
+
+    /// As a number, to broadcast it.
+    pub fn number(self) -> i64 {
+        self as i64
+    }
+
+    /// The inverse of [`Due::number`].
+    pub fn from_number(number: i64) -> Due {
+        Due::ALL.into_iter().find(|due| due.number() == number).unwrap_or(Due::No)
+    }
+}
+
+impl Checkpoints {
+    /// For a run of `last_epoch` epochs. Nothing is written before [`Checkpoints::open`].
+    pub fn new(every: Option<u32>, last_epoch: u32) -> Checkpoints {
+        Checkpoints { snapshots: ParameterSnapshots::default(), every, last_epoch, writer: None, pending: None }
+    }
+
+    /// Sets the path of the checkpoint, and the metrics that are synced before it.
+    pub fn open(&mut self, path: PathBuf, metrics: File) -> Result<()> {
+        self.writer = Some(AsyncCheckpointWriter::start(path, metrics)?);
+        Ok(())
+    }
+
+    /// Whether the state after `epoch` is saved; `stopping` if no epoch follows.
+    ///
+    /// # Errors
+    /// If an earlier checkpoint could not be written.
+    pub fn due(&mut self, epoch: u32, stopping: bool) -> Result<Due> {
+        let Some(writer) = &mut self.writer else { return Ok(Due::No) };
+        if stopping || epoch >= self.last_epoch {
+            writer.wait()?;
+            return Ok(Due::Now);
+        }
+        match self.every {
+            Some(every) if epoch.is_multiple_of(every) => writer.wait().map(|()| Due::AfterNextLoss),
+            Some(_) => Ok(Due::No),
+            None => Ok(if writer.is_idle()? { Due::AfterNextLoss } else { Due::No }),
+        }
+    }
+
+    /// Saves a checkpoint: now, and waits for the disk; or after the next finite loss.
+    ///
+    /// # Errors
+    /// If it cannot be written; the previous one is unchanged.
+    pub fn save(&mut self, checkpoint: Value, due: Due) -> Result<()> {
+        if due != Due::Now {
+            self.pending = Some(checkpoint);
+            return Ok(());
+        }
+        self.pending = None;
+        let Some(writer) = &mut self.writer else { return Ok(()) };
+        writer.write(checkpoint)?;
+        writer.wait()
+    }
+
+    /// The loss was finite: the pending snapshot is good, and the pending checkpoint is written while training continues.
+    ///
+    /// # Errors
+    /// If an earlier checkpoint could not be written.
+    pub fn loss_was_finite(&mut self) -> Result<()> {
+        self.snapshots.loss_was_finite();
+        match (self.pending.take(), &mut self.writer) {
+            (Some(checkpoint), Some(writer)) => writer.write(checkpoint),
+            _ => Ok(()),
+        }
+    }
+}
