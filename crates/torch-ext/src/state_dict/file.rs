@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -97,8 +97,8 @@ impl StateDict {
             Format::Pt => pt_file::save_file(path, &value).map_err(|error| Error::File(error.to_string())),
             Format::Safetensors => {
                 let bytes = serialize(&value)?;
-                pt_file::replace_file(path, |file| file.write_all(&bytes))
-                    .map_err(|error: std::io::Error| Error::File(format!("{}: {error}", path.display())))
+                pt_file::atomic::write(path, &bytes)
+                    .map_err(|error| Error::File(format!("{}: {error}", path.display())))
             }
         }
     }
