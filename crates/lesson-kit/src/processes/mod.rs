@@ -16,7 +16,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::ArgMatches;
 use tch::{Device, Kind, Tensor};
-use torch_ext::dist::{Backend, Launch, ProcessGroup};
+use torch_ext::dist::{CommunicationBackend, Launch, ProcessGroup};
 
 use crate::Lesson;
 use crate::args::DeviceChoice;
@@ -62,7 +62,7 @@ pub(crate) fn join(lesson: &Lesson, matches: &ArgMatches) -> Result<Membership> 
         let _ = torch_ext::cuda::load(); // now or never; who needs it hears of a failure later
     }
     let timeout = Duration::from_secs(seconds);
-    let group = ProcessGroup::join(&launch, Backend::Gloo, timeout)?;
+    let group = ProcessGroup::join(&launch, CommunicationBackend::Gloo, timeout)?;
     let processes = Processes { launch, timeout, group, nccl: OnceCell::new() };
     CURRENT.set(Some(Rc::new(processes)));
     Ok(Membership(()))
@@ -204,7 +204,7 @@ impl Processes {
     /// If a process does not come.
     pub(crate) fn connect(&self, device: Device) -> Result<()> {
         if let (Device::Cuda(index), true, None) = (device, cfg!(feature = "nccl"), self.nccl.get()) {
-            let group = ProcessGroup::join(&self.launch, Backend::Nccl(index), self.timeout)?;
+            let group = ProcessGroup::join(&self.launch, CommunicationBackend::Nccl(index), self.timeout)?;
             self.nccl.set(group).map_err(|_| anyhow!("NCCL is connected already"))?;
         }
         Ok(())

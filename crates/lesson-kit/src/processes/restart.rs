@@ -22,7 +22,7 @@ const CLAIMED: &str = "the folder is ours";
 pub(crate) fn arguments_after_restart(matches: &ArgMatches, arguments: &[OsString]) -> Result<Option<Vec<OsString>>> {
     let Some(processes) = current().filter(|processes| processes.restarts() > 0) else { return Ok(None) };
     let Ok(Some(out)) = matches.try_get_one::<PathBuf>("out") else { return Ok(None) };
-    let begun = processes.group.has_word(CLAIMED)?;
+    let begun = processes.group.store_check(CLAIMED)?;
     let saved = out.join(run_folder::CHECKPOINT).exists();
     let how = match processes.number_of_first(i64::from(begun) + i64::from(begun && saved))? {
         0 => return Ok(None),
@@ -42,6 +42,6 @@ impl Processes {
 
     /// Rank 0 has begun to write into the run folder: from here on a restart goes on with it.
     pub(crate) fn folder_is_ours(&self) -> Result<()> {
-        Ok(self.group.leave_word(CLAIMED)?)
+        Ok(self.group.store_set(CLAIMED)?)
     }
 }

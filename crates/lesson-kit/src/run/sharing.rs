@@ -5,7 +5,7 @@ use tch::Tensor;
 use torch_ext::rng;
 
 use super::Run;
-use crate::loader::ShuffledBatches;
+use crate::loader::{ShuffledBatches, share_of_epoch};
 use crate::{interrupt, processes};
 
 impl Run {
@@ -26,7 +26,7 @@ impl Run {
         let epoch = self.before.0 + self.epochs_begun;
         self.epochs_begun += 1;
         match processes::current() {
-            Some(group) => loader.share_of_epoch(self.args.seed, epoch, group.rank() as i64, group.world() as i64),
+            Some(group) => share_of_epoch(loader, self.args.seed, epoch, group.rank(), group.world()),
             None => Ok(loader.epoch()?.collect()),
         }
     }
