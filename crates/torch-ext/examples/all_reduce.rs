@@ -8,7 +8,7 @@
 use std::time::{Duration, Instant};
 
 use tch::Tensor;
-use torch_ext::dist::{Backend, Launch, ProcessGroup};
+use torch_ext::dist::{CommunicationBackend, Launch, ProcessGroup};
 
 /// Elements of a tensor: one; the gradients of mnist-gru; 1, 4 and 16 MiB.
 const SIZES: [i64; 5] = [1, 161_036, 1 << 18, 1 << 20, 1 << 22];
@@ -22,7 +22,7 @@ fn main() -> torch_ext::Result<()> {
         );
         return Ok(());
     };
-    let group = ProcessGroup::join(&launch, Backend::Gloo, Duration::from_secs(60))?;
+    let group = ProcessGroup::join(&launch, CommunicationBackend::Gloo, Duration::from_secs(60))?;
     if group.rank() == 0 {
         println!("{} processes, medians of {REPEATS}", group.world());
         println!("{:>10}  {:>10}  {:>10}", "bytes", "us", "GB/s");

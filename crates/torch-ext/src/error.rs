@@ -14,8 +14,8 @@ pub enum Error {
     Fused(String),
     /// A task on libtorch's threads panicked; the text is the panic's message.
     Panic(String),
-    /// An optimizer was given a value or a parameter that it cannot use (a `ValueError` in Python); torch's own words.
-    Optimizer(String),
+    /// An argument that a layer, an optimizer or a loader rejects (a `ValueError` in Python); torch's words where it has them.
+    InvalidArgument(String),
     /// A saved model, optimizer or scheduler that does not fit this one; torch's words where it has them.
     StateDict(String),
     /// A file that cannot be read or written, or is not what it should be; the text names it.
@@ -37,7 +37,7 @@ impl fmt::Display for Error {
             Error::Torch(message)
             | Error::Autograd(message)
             | Error::Panic(message)
-            | Error::Optimizer(message)
+            | Error::InvalidArgument(message)
             | Error::StateDict(message)
             | Error::File(message)
             | Error::Cuda(message)

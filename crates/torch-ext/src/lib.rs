@@ -3,6 +3,8 @@
 //! | module | what it gives | torch's name for it |
 //! |---|---|---|
 //! | [`optim`] | optimizers whose arithmetic is PyTorch's to the bit and whose state is in reach | `torch.optim` |
+//! | [`nn`] | layers and losses with torch's initialisation, to the bit | `torch.nn.{Linear, Embedding}`, `torch.nn.functional` |
+//! | [`data`] | the order of a DataLoader's batches, to the bit | `torch.utils.data.{DataLoader, DistributedSampler}` |
 //! | [`StateDict`] | a model's tensors by name, to and from `.pt` and safetensors files | `Module.state_dict()` |
 //! | [`autograd`] | operations whose backward is a Rust closure; `backward` with less overhead; inference mode | `torch.autograd.Function`, `torch.autograd.backward`, `torch.inference_mode` |
 //! | [`fused_rnn`] | a recurrent layer over a whole sequence as one operation, on `rnn-kernels` | `torch._VF.lstm` and its like |
@@ -26,11 +28,13 @@
 pub mod autograd;
 pub mod cpu;
 pub mod cuda;
+pub mod data;
 pub mod dist;
 mod error;
 mod ffi;
 pub mod fused_rnn;
 pub mod loaded;
+pub mod nn;
 pub mod optim;
 pub mod parallel;
 pub mod rng;

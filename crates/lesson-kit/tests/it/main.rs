@@ -2,9 +2,9 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)] // helpers of tests are tests, which clippy does not see
 
 mod command_line;
+mod loader;
 mod plots;
 mod process;
-mod random;
 mod resume;
 mod run;
 mod toy;

@@ -8,11 +8,11 @@
 //! ```no_run
 //! use std::time::Duration;
 //! use tch::{Kind, Tensor};
-//! use torch_ext::dist::{Backend, Launch, ProcessGroup};
+//! use torch_ext::dist::{CommunicationBackend, Launch, ProcessGroup};
 //!
 //! # fn main() -> torch_ext::Result<()> {
 //! let launch = Launch::from_env()?.expect("start me with torchrun");
-//! let group = ProcessGroup::join(&launch, Backend::Gloo, Duration::from_secs(60))?;
+//! let group = ProcessGroup::join(&launch, CommunicationBackend::Gloo, Duration::from_secs(60))?;
 //! let ones = Tensor::ones([3], tch::kind::FLOAT_CPU);
 //! group.all_reduce_sum(&ones)?;
 //! assert_eq!(ones.sum(Kind::Float).double_value(&[]), 3.0 * group.world() as f64);
@@ -55,7 +55,7 @@ use member::Member;
 
 /// What moves the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Backend {
+pub enum CommunicationBackend {
     /// TCP between CPU tensors.
     Gloo,
     /// NVIDIA's library between tensors on GPUs; the number is that of this process's device. Needs the feature `nccl`, and
@@ -77,10 +77,10 @@ impl ProcessGroup {
     ///
     /// # Errors
     /// If the store cannot be reached, a process does not come within `timeout`, or `backend` is not built in.
-    pub fn join(launch: &Launch, backend: Backend, timeout: Duration) -> Result<ProcessGroup> {
+    pub fn join(launch: &Launch, backend: CommunicationBackend, timeout: Duration) -> Result<ProcessGroup> {
         let me = Member { rank: launch.rank, world: launch.world, timeout, addresses: Vec::new() };
         let own = address::own(launch)?;
-        let (listener, left) = if launch.hosts_store() && backend == Backend::Gloo {
+        let (listener, left) = if launch.hosts_store() && backend == CommunicationBackend::Gloo {
             (Some(address::listen(launch)?), timeout)
         } else {
             (None, address::wait_for_store(launch, timeout)?)
@@ -95,7 +95,7 @@ impl ProcessGroup {
                 host: host.as_ptr(),
                 port,
                 listen_fd,
-                name: if backend == Backend::Gloo { c"gloo" } else { c"nccl" }.as_ptr(),
+                name: if backend == CommunicationBackend::Gloo { c"gloo" } else { c"nccl" }.as_ptr(),
                 rank,
                 world,
                 timeout_ms: milliseconds(timeout),
@@ -103,8 +103,8 @@ impl ProcessGroup {
                 interface: interface.as_ref().map_or(null(), |name| name.as_ptr()),
                 address: address.as_ptr(),
                 cuda: match backend {
-                    Backend::Gloo => -1,
-                    Backend::Nccl(device) => device as i32,
+                    CommunicationBackend::Gloo => -1,
+                    CommunicationBackend::Nccl(device) => device as i32,
                 },
             };
             let mut joined = Joined { raw: null_mut(), attempt: 0 };
@@ -118,7 +118,7 @@ impl ProcessGroup {
             me.error(&format!("joining the group ({store}, own address {own})"), &error)
         })?;
         let mut group = ProcessGroup { raw, me, restarts: attempt - 1 };
-        if backend == Backend::Gloo {
+        if backend == CommunicationBackend::Gloo {
             group.me.addresses = group.addresses(own)?;
         }
         Ok(group)
@@ -232,7 +232,7 @@ impl ProcessGroup {
     ///
     /// # Errors
     /// If the store cannot be reached.
-    pub fn leave_word(&self, key: &str) -> Result<()> {
+    pub fn store_set(&self, key: &str) -> Result<()> {
         let name = store_key(key)?;
         // SAFETY: the group is alive, and both strings end in a zero.
         unsafe { ffi::check(ffi::te_dist_set(self.raw, name.as_ptr(), c"1".as_ptr())) }
@@ -243,7 +243,7 @@ impl ProcessGroup {
     ///
     /// # Errors
     /// If the store cannot be reached.
-    pub fn has_word(&self, key: &str) -> Result<bool> {
+    pub fn store_check(&self, key: &str) -> Result<bool> {
         let (name, mut has) = (store_key(key)?, false);
         // SAFETY: the group is alive, and the string ends in a zero.
         unsafe { ffi::check(ffi::te_dist_has(self.raw, name.as_ptr(), &raw mut has)) }
@@ -317,11 +317,11 @@ fn store_key(key: &str) -> Result<CString> {
     CString::new(format!("/torch-ext/word/{key}")).map_err(|_| Error::Dist(format!("the key {key:?} has a zero in it")))
 }
 
-impl fmt::Display for Backend {
+impl fmt::Display for CommunicationBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Backend::Gloo => f.write_str("gloo"),
-            Backend::Nccl(device) => write!(f, "nccl on cuda:{device}"),
+            CommunicationBackend::Gloo => f.write_str("gloo"),
+            CommunicationBackend::Nccl(device) => write!(f, "nccl on cuda:{device}"),
         }
     }
 }

@@ -117,7 +117,7 @@ impl Rule for AdamOptions {
         refuse_below_zero(&[("learning rate", self.lr), ("epsilon value", self.eps)])?;
         for (index, beta) in [self.betas.0, self.betas.1].into_iter().enumerate() {
             if !(0.0..1.0).contains(&beta) {
-                return Err(Error::Optimizer(format!("Invalid beta parameter at index {index}: {beta:?}")));
+                return Err(Error::InvalidArgument(format!("Invalid beta parameter at index {index}: {beta:?}")));
             }
         }
         refuse_below_zero(&[("weight_decay value", self.weight_decay)])

@@ -48,10 +48,10 @@ pub fn clip_grad_norm_<T: Borrow<Tensor>>(
 /// Cuts every element of every gradient to `[-clip_value, clip_value]`: `torch.nn.utils.clip_grad_value_`.
 ///
 /// # Errors
-/// [`Error::Optimizer`] for a negative value or NaN, with which torch would turn the bounds round.
+/// [`Error::InvalidArgument`] for a negative value or NaN, with which torch would turn the bounds round.
 pub fn clip_grad_value_<T: Borrow<Tensor>>(params: impl IntoIterator<Item = T>, clip_value: f64) -> Result<()> {
     if clip_value.is_nan() || clip_value < 0.0 {
-        return Err(Error::Optimizer(format!("Invalid clip_value: {clip_value:?}")));
+        return Err(Error::InvalidArgument(format!("Invalid clip_value: {clip_value:?}")));
     }
     let _guard = tch::no_grad_guard();
     for mut grad in grads(params) {

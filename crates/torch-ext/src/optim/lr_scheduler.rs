@@ -50,7 +50,7 @@ pub trait Schedule: Clone + Debug {
     /// Refuses options that make no schedule.
     ///
     /// # Errors
-    /// [`Error::Optimizer`].
+    /// [`Error::InvalidArgument`].
     fn validate(&self) -> Result<()>;
 
     /// The options as Python's scheduler keeps them, in its order.
@@ -77,7 +77,7 @@ impl<S: Schedule> LrScheduler<S> {
     /// Starts the schedule at the optimizer's present learning rates.
     ///
     /// # Errors
-    /// [`Error::Optimizer`] for options that make no schedule.
+    /// [`Error::InvalidArgument`] for options that make no schedule.
     pub fn new<R: Rule>(optimizer: &mut Optimizer<R>, schedule: S) -> Result<LrScheduler<S>> {
         schedule.validate()?;
         let base_lrs = initial_lrs(optimizer);
@@ -226,7 +226,7 @@ impl Schedule for CosineAnnealing {
 }
 
 fn at_least_one(name: &str, value: i64) -> Result<()> {
-    if value >= 1 { Ok(()) } else { Err(Error::Optimizer(format!("{name} must be at least 1, got {value}"))) }
+    if value >= 1 { Ok(()) } else { Err(Error::InvalidArgument(format!("{name} must be at least 1, got {value}"))) }
 }
 
 fn learning_rates<R: Rule>(optimizer: &mut Optimizer<R>) -> Vec<f64> {

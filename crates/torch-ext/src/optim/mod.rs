@@ -70,7 +70,7 @@ pub trait Rule: Clone + Debug {
     /// Refuses options that torch refuses, in its words.
     ///
     /// # Errors
-    /// [`Error::Optimizer`] for the first bad value.
+    /// [`Error::InvalidArgument`] for the first bad value.
     fn validate(&self) -> Result<()>;
 
     /// Updates `param` in place from `grad`; `state` is `None` before the first step.
@@ -124,7 +124,7 @@ fn update_each<R: Rule>(rule: &R, params: &mut [Tensor], states: &mut [Option<R:
 /// Refuses negative values and NaN, in torch's words.
 fn refuse_below_zero(values: &[(&str, f64)]) -> Result<()> {
     match values.iter().find(|(_, value)| value.is_nan() || *value < 0.0) {
-        Some((what, value)) => Err(Error::Optimizer(format!("Invalid {what}: {value:?}"))),
+        Some((what, value)) => Err(Error::InvalidArgument(format!("Invalid {what}: {value:?}"))),
         None => Ok(()),
     }
 }
@@ -169,13 +169,13 @@ impl<R: Rule> Optimizer<R> {
     /// An optimizer with one group.
     ///
     /// # Errors
-    /// [`Error::Optimizer`] for options that torch refuses, for no parameters at all, and for a parameter that is
+    /// [`Error::InvalidArgument`] for options that torch refuses, for no parameters at all, and for a parameter that is
     /// the result of a computation.
     pub fn new<T: Borrow<Tensor>>(params: impl IntoIterator<Item = T>, options: R) -> Result<Self> {
         let mut optimizer = Optimizer { groups: Vec::new() };
         optimizer.add_param_group(params, options)?;
         if optimizer.groups[0].params.is_empty() {
-            return Err(Error::Optimizer("optimizer got an empty parameter list".to_owned()));
+            return Err(Error::InvalidArgument("optimizer got an empty parameter list".to_owned()));
         }
         Ok(optimizer)
     }
@@ -193,14 +193,16 @@ impl<R: Rule> Optimizer<R> {
         let params: Vec<Tensor> = params.into_iter().map(|param| param.borrow().shallow_clone()).collect();
         for (i, param) in params.iter().enumerate() {
             if !param.is_leaf() {
-                return Err(Error::Optimizer("can't optimize a non-leaf Tensor".to_owned()));
+                return Err(Error::InvalidArgument("can't optimize a non-leaf Tensor".to_owned()));
             }
             let same = |other: &Tensor| other.data_ptr() == param.data_ptr() && param.numel() > 0;
             if self.groups.iter().flat_map(|group| &group.params).any(same) {
-                return Err(Error::Optimizer("some parameters appear in more than one parameter group".to_owned()));
+                return Err(Error::InvalidArgument(
+                    "some parameters appear in more than one parameter group".to_owned(),
+                ));
             }
             if params[..i].iter().any(same) {
-                return Err(Error::Optimizer("a parameter appears twice in a parameter group".to_owned()));
+                return Err(Error::InvalidArgument("a parameter appears twice in a parameter group".to_owned()));
             }
         }
         let states = params.iter().map(|_| None).collect();

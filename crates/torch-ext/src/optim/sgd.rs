@@ -51,7 +51,7 @@ impl Rule for SgdOptions {
             ("weight_decay value", self.weight_decay),
         ])?;
         if self.nesterov && (self.momentum <= 0.0 || self.dampening != 0.0) {
-            return Err(Error::Optimizer("Nesterov momentum requires a momentum and zero dampening".to_owned()));
+            return Err(Error::InvalidArgument("Nesterov momentum requires a momentum and zero dampening".to_owned()));
         }
         Ok(())
     }

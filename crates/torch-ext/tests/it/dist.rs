@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use std::{env, fs};
 
 use tch::{Device, Kind, Tensor};
-use torch_ext::dist::{Backend, Launch, ProcessGroup};
+use torch_ext::dist::{CommunicationBackend, Launch, ProcessGroup};
 
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
@@ -52,7 +52,7 @@ fn process() {
     let patient = ["collectives", "lost", "restarts", "hold the store"].contains(&task.as_str());
     let timeout = Duration::from_secs(if patient { 60 } else { 2 });
     let missing = task == "missing" && launch.rank == 1;
-    let group = match (!missing).then(|| ProcessGroup::join(&launch, Backend::Gloo, timeout)) {
+    let group = match (!missing).then(|| ProcessGroup::join(&launch, CommunicationBackend::Gloo, timeout)) {
         None => return,
         Some(Err(error)) => return println!("error: {error}"),
         Some(Ok(group)) => group,
@@ -119,13 +119,13 @@ fn collectives(group: &ProcessGroup) {
     assert!(!cfg!(target_os = "linux") || listening.len() > usize::from(rank == 0), "{listening:?}");
     assert!(listening.iter().all(Ipv4Addr::is_loopback), "{listening:?}");
 
-    assert!(!group.has_word("begun").unwrap());
+    assert!(!group.store_check("begun").unwrap());
     group.barrier().unwrap();
     if rank == 0 {
-        group.leave_word("begun").unwrap();
+        group.store_set("begun").unwrap();
     }
     group.barrier().unwrap();
-    assert!(group.has_word("begun").unwrap());
+    assert!(group.store_check("begun").unwrap());
 }
 
 /// The addresses at which this process listens, as Linux says; an IPv6 one that is no IPv4 address counts as 0.0.0.0.

@@ -268,7 +268,7 @@ fn bad_options_are_refused_in_torchs_words() {
     assert_eq!(nesterov.to_string(), "Nesterov momentum requires a momentum and zero dampening");
     let computed = &w * 2;
     let non_leaf = Sgd::new([&computed], SgdOptions::default()).unwrap_err();
-    assert_eq!(non_leaf, Error::Optimizer("can't optimize a non-leaf Tensor".to_owned()));
+    assert_eq!(non_leaf, Error::InvalidArgument("can't optimize a non-leaf Tensor".to_owned()));
     let none = Sgd::new(Vec::<Tensor>::new(), SgdOptions::default()).unwrap_err();
     assert_eq!(none.to_string(), "optimizer got an empty parameter list");
 }

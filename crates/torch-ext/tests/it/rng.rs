@@ -1,11 +1,9 @@
 //! Generators: the default one's state, permutations from a seed. One test at a time uses the default generator.
 
-use std::sync::Mutex;
-
 use tch::{Device, Kind, Tensor};
 use torch_ext::rng;
 
-static DEFAULT_GENERATOR: Mutex<()> = Mutex::new(());
+use crate::support::seeded;
 
 fn ints(tensor: &Tensor) -> Vec<i64> {
     Vec::try_from(tensor).unwrap()
@@ -13,8 +11,7 @@ fn ints(tensor: &Tensor) -> Vec<i64> {
 
 #[test]
 fn a_state_put_back_repeats_the_draws() {
-    let _lock = DEFAULT_GENERATOR.lock().unwrap();
-    tch::manual_seed(3);
+    let _turn = seeded(3);
     let state = rng::get_state().unwrap();
     assert_eq!((state.kind(), state.size()), (Kind::Uint8, vec![5056]));
     let draw = || Tensor::randn([100], (Kind::Float, Device::Cpu));
@@ -26,7 +23,7 @@ fn a_state_put_back_repeats_the_draws() {
 
 #[test]
 fn a_wrong_state_is_refused_and_changes_nothing() {
-    let _lock = DEFAULT_GENERATOR.lock().unwrap();
+    let _turn = seeded(0);
     let before = rng::get_state().unwrap();
     for wrong in [Tensor::zeros([3], (Kind::Uint8, Device::Cpu)), Tensor::zeros([5056], (Kind::Float, Device::Cpu))] {
         let message = rng::set_state(&wrong).unwrap_err().to_string();
@@ -47,8 +44,7 @@ fn randperm_is_torchs() {
 // torch.manual_seed(7); [torch.empty((), dtype=torch.int64).random_().item() for _ in range(2)]
 #[test]
 fn draw_i64_is_torchs() {
-    let _lock = DEFAULT_GENERATOR.lock().unwrap();
-    tch::manual_seed(7);
+    let _turn = seeded(7);
     assert_eq!(
         [rng::draw_i64().unwrap(), rng::draw_i64().unwrap()],
         [1_407_639_518_939_636_932, 5_163_590_386_780_219_894]

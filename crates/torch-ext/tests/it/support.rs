@@ -1,4 +1,6 @@
-//! A small training problem, the same in Rust and in Python.
+//! A small training problem, the same in Rust and in Python; turns at the default generator.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tch::{Device, Kind, Tensor};
 use torch_ext::optim::{Optimizer, Rule};
@@ -33,4 +35,12 @@ pub fn train_step<R: Rule>(optimizer: &mut Optimizer<R>, params: &[Tensor]) {
 pub fn bits(params: &[Tensor]) -> String {
     let elements = params.iter().flat_map(|param| Vec::<f32>::try_from(&param.detach().reshape([-1])).unwrap());
     elements.map(|element| format!("{:08x}", element.to_bits())).collect::<Vec<_>>().join(" ")
+}
+
+/// Seeds the default generator, which all tests share. One test at a time draws from it: the one that holds the guard.
+pub fn seeded(seed: i64) -> MutexGuard<'static, ()> {
+    static DEFAULT_GENERATOR: Mutex<()> = Mutex::new(());
+    let turn = DEFAULT_GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
+    tch::manual_seed(seed);
+    turn
 }

@@ -77,10 +77,10 @@ impl ReduceLrOnPlateau {
     /// Watches from here on.
     ///
     /// # Errors
-    /// [`Error::Optimizer`] for a factor of 1 or more, in torch's words.
+    /// [`Error::InvalidArgument`] for a factor of 1 or more, in torch's words.
     pub fn new<R: Rule>(optimizer: &mut Optimizer<R>, options: PlateauOptions) -> Result<ReduceLrOnPlateau> {
         if options.factor.is_nan() || options.factor >= 1.0 {
-            return Err(Error::Optimizer("Factor should be < 1.0.".to_owned()));
+            return Err(Error::InvalidArgument("Factor should be < 1.0.".to_owned()));
         }
         let last_lr = learning_rates(optimizer);
         let min_lrs = vec![options.min_lr; last_lr.len()];

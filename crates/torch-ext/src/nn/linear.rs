@@ -1,11 +1,12 @@
-//! `torch.nn.Linear`, for the lessons' output layers.
-
 use std::borrow::Borrow;
+use std::fmt;
 
-use anyhow::{Result, ensure};
-use tch::{Tensor, nn};
+use tch::{Tensor, nn::Path};
 
-/// `y = x Wᵀ + b`.
+use super::check_sizes;
+use crate::error::Result;
+
+/// Equivalent of `torch.nn.Linear`: `y = x Wᵀ + b`.
 #[derive(Debug)]
 pub struct Linear {
     /// Shape `(out_features, in_features)`.
@@ -15,19 +16,16 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// A layer with torch's initialisation: the same seed gives the same bits.
+    /// Makes a layer with torch's initialisation: the same seed gives the same bits, on every device.
     ///
     /// `reset_parameters` draws the weight from `kaiming_uniform_(a=sqrt(5))` and then the bias from
-    /// `U(-1/sqrt(in), 1/sqrt(in))`. The first bound is the same number in exact arithmetic; in `f64` it takes torch's
-    /// order of operations to get torch's bits.
+    /// `U(-1/sqrt(in), 1/sqrt(in))`. Both bounds are the same number in exact arithmetic. In `f64` the first one
+    /// needs torch's order of operations to give torch's bits.
     ///
     /// # Errors
-    /// If a size is not positive.
-    pub fn new<'a>(path: impl Borrow<nn::Path<'a>>, in_features: i64, out_features: i64) -> Result<Linear> {
-        ensure!(
-            in_features > 0 && out_features > 0,
-            "Linear({in_features}, {out_features}): both sizes must be at least 1"
-        );
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a size below 1.
+    pub fn new<'a>(path: impl Borrow<Path<'a>>, in_features: i64, out_features: i64) -> Result<Linear> {
+        check_sizes("Linear", [in_features, out_features])?;
         let path = path.borrow();
         let fan_in = in_features as f64;
         let gain = (2.0 / (1.0 + 5f64.sqrt().powi(2))).sqrt();
@@ -52,8 +50,15 @@ impl Linear {
     }
 }
 
-/// Drawn on the CPU and then moved, as `module.to(device)` does: a seed means the same weights on every device.
-fn uniform(path: &nn::Path<'_>, name: &str, shape: &[i64], bound: f64) -> Result<Tensor> {
+impl fmt::Display for Linear {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let size = self.weight.size();
+        write!(f, "Linear(in_features={}, out_features={}, bias=True)", size[1], size[0])
+    }
+}
+
+/// Draws a parameter on the CPU and then copies it to the path's device, as `module.to(device)` does.
+fn uniform(path: &Path<'_>, name: &str, shape: &[i64], bound: f64) -> Result<Tensor> {
     let drawn = Tensor::f_empty(shape, tch::kind::FLOAT_CPU)?.f_uniform_(-bound, bound)?;
     Ok(path.f_var_copy(name, &drawn)?)
 }

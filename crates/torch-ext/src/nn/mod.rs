@@ -1,0 +1,39 @@
+//! Layers and losses of `torch.nn`, with torch's initialisation and parameter names.
+//!
+//! ```
+//! use tch::{Device, Reduction, Tensor, nn::VarStore};
+//! use torch_ext::nn::{Embedding, Linear, cross_entropy};
+//!
+//! # fn main() -> torch_ext::Result<()> {
+//! tch::manual_seed(0); // the same seed gives the same weights as in Python
+//! let vs = VarStore::new(Device::Cpu);
+//! let embedding = Embedding::new(vs.root() / "embedding", 9, 4)?;
+//! let fc = Linear::new(vs.root() / "fc", 4, 3)?;
+//! assert_eq!(format!("{embedding}, {fc}"), "Embedding(9, 4), Linear(in_features=4, out_features=3, bias=True)");
+//!
+//! let words = Tensor::from_slice(&[5i64, 0]);
+//! let loss = cross_entropy(&fc.forward(&embedding.forward(&words)?)?, &Tensor::from_slice(&[2i64, 1]), Reduction::Mean)?;
+//! torch_ext::autograd::backward(&loss)?;
+//! assert_eq!(fc.bias.grad().size(), [3]);
+//! # Ok(()) }
+//! ```
+
+mod embedding;
+mod functional;
+mod linear;
+
+pub use embedding::Embedding;
+pub use functional::{cross_entropy, mse_loss};
+pub use linear::Linear;
+
+use crate::error::{Error, Result};
+
+/// Rejects sizes below 1. `layer` is the layer as it was asked for: `Linear(0, 2)`.
+fn check_sizes(layer: &str, sizes: [i64; 2]) -> Result<()> {
+    match sizes.iter().all(|size| *size > 0) {
+        true => Ok(()),
+        false => {
+            Err(Error::InvalidArgument(format!("{layer}({}, {}): both sizes must be at least 1", sizes[0], sizes[1])))
+        }
+    }
+}
