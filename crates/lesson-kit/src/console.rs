@@ -1,18 +1,17 @@
-//! What a run says, and where: results to stdout, everything else to stderr.
+//! Output: results go to stdout, everything else to stderr.
 
 use std::fmt::Display;
 use std::io::{self, Write};
 
 use anyhow::{Context, Result};
 
-use crate::args::TrainArgs;
-use crate::processes;
+use crate::RunArgs;
 use crate::progress::Progress;
 
-/// Prints `line` on stdout. A closed pipe (`| head`) is no error.
+/// Prints `line` on stdout. A closed pipe (`| head`) is not an error.
 ///
 /// # Errors
-/// If stdout cannot take it for any other reason, a full disk for example.
+/// If stdout cannot be written for another reason, for example a full disk.
 pub fn print_result(line: impl Display) -> Result<()> {
     match writeln!(io::stdout(), "{line}") {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -20,11 +19,11 @@ pub fn print_result(line: impl Display) -> Result<()> {
     }
 }
 
-/// The two streams of a run, as the arguments want them.
+/// The output of one command, as its options demand.
 #[derive(Debug)]
-pub struct Console {
+pub(crate) struct Console {
     json: bool,
-    /// Neither results nor the summary go to stdout.
+    /// Nothing goes to stdout.
     silent: bool,
     quiet: bool,
     verbose: bool,
@@ -32,12 +31,15 @@ pub struct Console {
 }
 
 impl Console {
-    /// A console for a run of `epochs` epochs.
-    pub fn new(args: &TrainArgs, epochs: u32) -> Console {
-        let first = processes::is_first();
-        let progress = Progress::new(first && !(args.quiet || args.no_progress), epochs);
-        let (silent, quiet) = (args.compared || !first, args.quiet || !first);
-        Console { json: args.json, silent, quiet, verbose: args.verbose, progress }
+    /// Only rank 0 prints. A run that is `compared` prints no results.
+    pub fn new(args: &RunArgs, rank_zero: bool, compared: bool) -> Console {
+        Console {
+            json: args.json,
+            silent: compared || !rank_zero,
+            quiet: args.quiet || !rank_zero,
+            verbose: args.verbose,
+            progress: Progress::new(rank_zero && !(args.quiet || args.no_progress)),
+        }
     }
 
     /// The progress display.
@@ -45,30 +47,24 @@ impl Console {
         &self.progress
     }
 
-    /// A line of results for people: stdout, unless stdout is for the JSON summary.
-    ///
-    /// # Errors
-    /// See [`print_result`].
-    pub fn say(&self, line: impl Display) -> Result<()> {
+    /// Prints a line of results on stdout; dropped with `--json`.
+    pub fn print(&self, line: impl Display) -> Result<()> {
         if self.json || self.silent { Ok(()) } else { self.progress.suspend(|| print_result(line)) }
     }
 
-    /// The summary: stdout with `--json`, and nowhere without.
-    ///
-    /// # Errors
-    /// See [`print_result`].
-    pub fn json(&self, object: impl Display) -> Result<()> {
+    /// With `--json`: prints the object on stdout.
+    pub fn print_json(&self, object: impl Display) -> Result<()> {
         if self.json && !self.silent { self.progress.suspend(|| print_result(object)) } else { Ok(()) }
     }
 
-    /// A message about the run: stderr, unless `--quiet`.
+    /// Prints a message on stderr, unless `--quiet`.
     pub fn note(&self, line: impl Display) {
         if !self.quiet {
             self.progress.suspend(|| eprintln!("{line}"));
         }
     }
 
-    /// A message for those who asked for more: stderr with `--verbose`.
+    /// Prints a message on stderr with `--verbose`.
     pub fn detail(&self, line: impl Display) {
         if self.verbose {
             self.note(line);

@@ -1,4 +1,4 @@
-//! `LESSON doctor`: what the program found on this machine, and where CUDA stops.
+//! `LESSON doctor`: the libtorch, CPU and CUDA devices of this machine, and the first step towards CUDA that fails.
 
 use std::fmt::Display;
 
@@ -6,14 +6,14 @@ use anyhow::{Result, bail, ensure};
 use serde_json::{Map, Value as Json};
 use torch_ext::{cpu, cuda, loaded, version};
 
-use crate::{TrainArgs, device, print_result};
+use crate::{RunArgs, device, print_result};
 
-/// Prints libtorch, the CPU, every step towards CUDA, and the device that `--device` takes; with `--json` as one object.
+/// Prints libtorch, the CPU, every step towards CUDA, and the device that `--device` selects; with `--json` as one object.
 ///
 /// # Errors
-/// If libtorch is of another version than the program was built for, or `--device` asks for what is not there: the lines
-/// above it say why.
-pub fn doctor(args: &TrainArgs) -> Result<()> {
+/// If libtorch has another version than the program was built for, or the device is not available: the printed lines say
+/// why.
+pub fn doctor(args: &RunArgs) -> Result<()> {
     let mut found: Vec<(&str, String)> = Vec::new();
     let cuda = cuda::diagnose(); // before anything else touches libtorch
     if let Some(threads) = args.threads {

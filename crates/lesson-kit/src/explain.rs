@@ -1,12 +1,13 @@
-//! `--explain`: a model as the slides lay it out, in equations, parameters and shapes.
+//! `--explain`: the equations, parameters and tensor shapes of a model.
 
 use std::fmt::Write;
 
-use anyhow::{Context, Result};
-use serde_json::json;
+use anyhow::Result;
+use recurrent::Backend;
+use serde_json::{Value as Json, json};
 use tch::Tensor;
 
-use crate::{Backend, TrainArgs, print_result};
+use crate::Session;
 
 /// A model, and what happens to one batch on its way through it.
 #[derive(Debug)]
@@ -25,9 +26,10 @@ impl Explanation<'_> {
     /// Prints it on stdout; with `--json` as one object.
     ///
     /// # Errors
-    /// If stdout cannot take it.
-    pub fn print(&self, args: &TrainArgs) -> Result<()> {
-        if args.json { print_result(self.json(args.backend)?) } else { print_result(self.table(args.backend)) }
+    /// If stdout cannot be written.
+    pub fn print(&self, session: &Session) -> Result<()> {
+        session.print(self.table(session.backend()))?;
+        session.print_json(&self.json(session.backend()))
     }
 
     /// The text for people.
@@ -63,19 +65,17 @@ impl Explanation<'_> {
         text
     }
 
-    /// The same for machines.
-    fn json(&self, backend: Backend) -> Result<String> {
+    fn json(&self, backend: Backend) -> Json {
         let parameter = |(name, tensor): &(String, Tensor)| json!({ "name": name, "shape": tensor.size(), "count": tensor.numel() });
         let total: usize = self.parameters.iter().map(|(_, tensor)| tensor.numel()).sum();
-        let explanation = json!({
+        json!({
             "model": self.model,
-            "backend": backend,
+            "backend": backend.to_string(),
             "equations": self.equations,
             "parameters": self.parameters.iter().map(parameter).collect::<Vec<_>>(),
             "total": total,
             "shapes": self.steps.iter().map(|(what, shape)| json!({ "what": what, "shape": shape })).collect::<Vec<_>>(),
-        });
-        serde_json::to_string(&explanation).context("the explanation as JSON")
+        })
     }
 }
 
@@ -111,7 +111,7 @@ mod tests {
             "toy: a line\nbackend fused: kernels for whole sequences, PyTorch's numbers to rounding\n\nequations\n  y = W x + b\n\nparameters\n  weight  (40, 28)  1,120\n  bias    (40,)        40\n  \
              total             1,160\n\nshapes, one batch\n  x, a batch of 7  (7, 28)\n  y                (7, 40)"
         );
-        let json: serde_json::Value = serde_json::from_str(&explanation.json(Backend::Exact).unwrap()).unwrap();
+        let json = explanation.json(Backend::Exact);
         assert_eq!((&json["total"], &json["parameters"][1]["shape"]), (&json!(1160), &json!([40])));
         assert_eq!(json["backend"], "exact");
         assert_eq!(json["shapes"][0], json!({ "what": "x, a batch of 7", "shape": [7, 28] }));

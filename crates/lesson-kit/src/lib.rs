@@ -1,73 +1,55 @@
-//! What every lesson shares, so that a lesson is its data, its model and its training loop.
+//! Command line, run folder, checkpoints, progress and plots of the lessons.
 //!
-//! | module | what it gives |
+//! | module | content |
 //! |---|---|
-//! | [`main`], [`Lesson`], [`TrainArgs`], [`BatchArgs`], [`Backend`] | the command line with the lesson's defaults, errors and exit codes |
-//! | [`Run`] | device, threads, seed, run folder, progress, Ctrl-C, records, checkpoints, plots |
-//! | [`Command`], [`Session`], [`ModelArg`], [`DrawArgs`], [`SavedModel`], [`compare`], [`doctor()`] | the commands `eval`, `compare` and `doctor`, and what others need |
-//! | [`bars`] | probabilities as bars of text |
-//! | [`Linear`] | `torch.nn.Linear` with its initialisation, to the bit |
-//! | [`cross_entropy`] | `torch.nn.CrossEntropyLoss` |
-//! | [`processes`] | under torchrun: what several processes share, and what each does alone |
-//! | [`loader`] | the order in which `torch.utils.data.DataLoader` gives its batches, to the bit |
-//! | [`read_together`] | numbers of many tensors for one wait for the GPU |
-//! | [`metrics`] | accuracy, confusion counts, perplexity |
-//! | [`plot`] | line charts, heat maps, gates over time, image grids as PNG and SVG |
-//! | [`Explanation`] | `--explain`: a model's equations, parameters and shapes |
+//! | `program` | [`main`], [`CommandLine`], [`Program`]: from the command line to the exit code; `--resume` |
+//! | `args`, `model_args`, `usage_tip` | [`RunArgs`], [`Hyperparameters`], [`BatchArgs`], [`ModelArg`], [`DrawArgs`]: the shared options |
+//! | `session`, `console`, `progress`, `device` | [`Session`]: device, stdout and stderr, progress bar |
+//! | `run` | [`Run`]: epochs, losses, checkpoints, run folder |
+//! | `workers` | [`WorkerGroup`]: the processes that torchrun started |
+//! | `recording` | [`Recording`]: the tensors of a run that is compared with its notebook |
+//! | `saved_model` | [`SavedModel`]: a model from a file |
+//! | `gates`, `explain`, `doctor` | the commands `gates` and `doctor`, and `--explain` |
+//! | [`metrics`], [`bars`], [`plot`] | scores, text bars, pictures |
+//! | [`exit`], `interrupt` | exit codes; Ctrl-C |
 //!
-//! The training loop stands in the lesson, line for line beside the slide: the kit gives the epochs and takes the
-//! losses, and hides nothing between them. It knows no lesson.
+//! The training loop stands in the lesson, line for line beside the slide. This crate provides the epochs and records the
+//! losses.
 #![forbid(unsafe_code)]
 
-mod app;
 mod args;
-mod atomic;
-mod backend;
 pub mod bars;
-mod boundary;
-mod checkpoint;
-mod command;
-pub mod compare;
 mod console;
-mod cross_entropy;
 mod device;
 mod doctor;
 pub mod exit;
 mod explain;
+mod gates;
 mod interrupt;
-mod kept;
-mod learner;
 mod lesson;
-mod linear;
-pub mod loader;
-mod losses;
 pub mod metrics;
+mod model_args;
 pub mod plot;
-pub mod processes;
+mod program;
 mod progress;
-mod record;
-mod resume;
+mod recording;
 mod run;
-mod run_folder;
 mod saved_model;
 mod seed;
 mod session;
-mod unread;
 mod usage_tip;
+mod workers;
 
-pub use app::{main, parse};
-pub use args::{BatchArgs, DeviceChoice, TrainArgs};
-pub use backend::Backend;
-pub use boundary::{Batches, Epochs};
-pub use command::{Command, DrawArgs, EvalArgs, ModelArg};
+pub use args::{BatchArgs, DeviceChoice, Hyperparameters, RunArgs, positive};
 pub use console::print_result;
-pub use cross_entropy::cross_entropy;
 pub use doctor::doctor;
 pub use explain::Explanation;
-pub use learner::{Learner, LearnerMut};
-pub use lesson::{Defaults, FirstLosses, Lesson};
-pub use linear::Linear;
-pub use run::Run;
+pub use gates::{Gates, LayerGates};
+pub use lesson::{Defaults, Lesson};
+pub use model_args::{DrawArgs, EvalArgs, ModelArg};
+pub use program::{CommandLine, Options, Program, main, merge, parse};
+pub use recording::{Quantity, Recording};
+pub use run::{Batches, Epochs, OptimizerState, OptimizerStateMut, Run, copy_to_host};
 pub use saved_model::SavedModel;
-pub use session::Session;
-pub use unread::read_together;
+pub use session::{Evaluation, Session};
+pub use workers::WorkerGroup;

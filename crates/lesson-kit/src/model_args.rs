@@ -1,27 +1,13 @@
-//! The commands that every lesson has beside training, and how a command line names a trained model.
-//!
-//! Everywhere `--out DIR` names a run folder and FILE a model.
+//! Options that name a trained model. Everywhere `--out DIR` is a run folder, and FILE is a model.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use clap::{Args, Subcommand};
+use clap::Args;
 
-use crate::compare::CompareArgs;
-use crate::run_folder::{CHECKPOINT, MODEL};
+use crate::run::{CHECKPOINT, MODEL};
 use crate::{Lesson, SavedModel, Session};
-
-/// What a lesson does other than train.
-#[derive(Subcommand, Debug, Clone)]
-pub enum Command {
-    /// Score a trained model on the test data
-    Eval(EvalArgs),
-    /// Put this program beside the reference notebook, number by number
-    Compare(CompareArgs),
-    /// Say which libtorch, CPU and CUDA devices the program finds, and what to do where CUDA stops
-    Doctor,
-}
 
 /// Options of `eval`.
 #[derive(Args, Debug, Clone)]
@@ -36,9 +22,6 @@ pub struct EvalArgs {
 
 impl EvalArgs {
     /// Reads the model.
-    ///
-    /// # Errors
-    /// As [`ModelArg::read`].
     pub fn model(&self, lesson: &Lesson) -> Result<SavedModel> {
         self.file.as_deref().map_or_else(|| self.model.read(lesson), |file| read(file, lesson))
     }
@@ -61,8 +44,8 @@ impl ModelArg {
     /// Reads the model.
     ///
     /// # Errors
-    /// If it is not there, with the command that trains; if a folder is named where a file belongs, or the other way round;
-    /// else as [`SavedModel::read`].
+    /// If the model does not exist (the message has the command that trains one), if a folder is given instead of a file or a
+    /// file instead of a folder, or if the file is not a model of the lesson.
     pub fn read(&self, lesson: &Lesson) -> Result<SavedModel> {
         match (&self.model, &self.out) {
             (Some(file), _) => read(file, lesson),
@@ -87,11 +70,8 @@ pub struct DrawArgs {
 }
 
 impl DrawArgs {
-    /// Reads the model. A folder that is named for the pictures alone, without a model in it, leaves the default model; a note
+    /// Reads the model. If the folder contains no model, it is for the pictures only: the default model is read, and a note
     /// names it.
-    ///
-    /// # Errors
-    /// As [`ModelArg::read`].
     pub fn read(&self, lesson: &Lesson, session: &Session) -> Result<SavedModel> {
         let Some(folder) = &self.out else {
             return self.model.as_ref().map_or_else(|| read_default(lesson), |file| read(file, lesson));
@@ -109,10 +89,7 @@ impl DrawArgs {
         }
     }
 
-    /// The folder for the pictures; makes it if it is not there.
-    ///
-    /// # Errors
-    /// If it cannot be made.
+    /// The folder for the pictures; creates it if necessary.
     pub fn folder(&self, lesson: &Lesson) -> Result<PathBuf> {
         let folder = self.out.clone().unwrap_or_else(|| PathBuf::from(lesson.default_out()));
         fs::create_dir_all(&folder).with_context(|| format!("--out {}: cannot make this folder", folder.display()))?;
@@ -120,10 +97,10 @@ impl DrawArgs {
     }
 }
 
-/// The model in the file.
+/// Reads the model in `file`.
 fn read(file: &Path, lesson: &Lesson) -> Result<SavedModel> {
     let (shown, name) = (file.display(), lesson.name);
-    ensure!(!file.is_dir(), "{shown}: this is a folder, and FILE names a model; --out {shown} reads the model in it");
+    ensure!(!file.is_dir(), "{shown}: this is a folder, but FILE must be a model; --out {shown} reads the model in it");
     ensure!(file.exists(), "{shown}: there is no such file; cargo run -p {name} trains a model");
     SavedModel::read(file, lesson)
 }
@@ -152,7 +129,7 @@ fn read_run_folder(folder: &Path, lesson: &Lesson) -> Result<SavedModel> {
 }
 
 fn not_a_folder(file: &Path) -> String {
-    format!("--out {0}: this is a file, and --out names a run folder; --model {0} reads that model", file.display())
+    format!("--out {0}: this is a file, but --out must be a run folder; --model {0} reads that model", file.display())
 }
 
 /// The last model of the run in `folder`, in either format.

@@ -1,97 +1,163 @@
-//! The frame of a lesson's program: parse, run, turn what comes back into an exit code.
+//! The `main` of a lesson: parses the command line, runs the command, and ends with an exit code.
 
 use std::any::Any;
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::panic::{self, AssertUnwindSafe};
+use std::rc::Rc;
 use std::sync::{Mutex, PoisonError};
 
+use anyhow::{Context, Result};
+use clap::error::ErrorKind;
 use clap::{ArgMatches, Parser};
+use recurrent::Backend;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
 
-use crate::{Lesson, args, exit, processes, resume, usage_tip};
+use crate::exit::{self, UsageError};
+use crate::run::{self, Checkpoint};
+use crate::{DeviceChoice, Hyperparameters, Lesson, Recording, RunArgs, SavedModel, WorkerGroup, args, usage_tip};
 
-/// A lesson's `main`: parses the command line with the lesson's defaults, runs `body`, and ends the process with its exit code.
+/// The options of a lesson that `config.json` and `checkpoint.pt` store, under the names of the command line.
+pub trait Options: Serialize + DeserializeOwned {
+    /// The options that all lessons have.
+    fn hyperparameters(&self) -> &Hyperparameters;
+}
+
+impl Options for Hyperparameters {
+    fn hyperparameters(&self) -> &Hyperparameters {
+        self
+    }
+}
+
+/// The command line of a lesson.
+pub trait CommandLine: Parser {
+    /// The options that are stored.
+    type Options: Options;
+
+    /// All options of a training.
+    fn options(&mut self) -> (&mut RunArgs, &mut Self::Options);
+
+    /// Runs the command that was typed.
+    fn run(self, program: &Program) -> Result<()>;
+
+    /// Trains a model and evaluates it.
+    fn train(&self, program: &Program) -> Result<()>;
+
+    /// Evaluates a trained model.
+    fn eval(&self, program: &Program, model: &SavedModel) -> Result<()>;
+}
+
+/// What the commands of a lesson share.
+#[derive(Debug)]
+pub struct Program {
+    /// The lesson.
+    pub lesson: Lesson,
+    pub(crate) workers: WorkerGroup,
+    /// The checkpoint to resume from, until [`Run::start`](crate::Run::start).
+    resumed: RefCell<Option<Checkpoint>>,
+    pub(crate) recording: Option<Rc<RefCell<Recording>>>,
+}
+
+impl Program {
+    /// A program of one process.
+    pub fn new(lesson: &Lesson) -> Program {
+        Program { lesson: *lesson, workers: WorkerGroup::default(), resumed: RefCell::default(), recording: None }
+    }
+
+    /// Runs `command` in a program that records its tensors and prints no results; returns the recording.
+    pub fn recorded(&self, command: impl FnOnce(&Program) -> Result<()>) -> Result<Recording> {
+        let recording = Rc::default();
+        let program = Program {
+            workers: self.workers.clone(),
+            recording: Some(Rc::clone(&recording)),
+            ..Program::new(&self.lesson)
+        };
+        command(&program)?;
+        Ok(recording.take())
+    }
+
+    pub(crate) fn take_resumed(&self) -> Option<Checkpoint> {
+        self.resumed.take()
+    }
+
+    /// With `--resume`: options that were not typed get the values of the checkpoint.
+    fn resume<C: CommandLine>(&self, cli: &mut C, matches: &ArgMatches) -> Result<()> {
+        let (run_args, options) = cli.options();
+        let checkpoint = run::read_checkpoint(&run_args.out, self.lesson.name, &self.workers)?;
+        let stored = &checkpoint.config;
+        let typed = |key: &str| args::is_typed(matches, key) || key == "device" && args::is_typed(matches, "cuda");
+        *options = merge(options, stored, typed).with_context(|| run_args.out.join(run::CHECKPOINT).display().to_string())?;
+        if let Some(threads) = stored["threads"].as_i64().filter(|_| !typed("threads")) {
+            run_args.threads = i32::try_from(threads).ok();
+        }
+        if let Some(device) = stored["device"].as_str().filter(|_| !typed("device")) {
+            run_args.device = device.parse().map_err(|error| UsageError(format!("--device {device}: {error}")))?;
+        }
+        let backend = options.hyperparameters().backend;
+        if let Some(contradiction) = args::contradiction(matches, run_args.device, backend) {
+            return Err(UsageError(contradiction).into());
+        }
+        self.resumed.replace(Some(checkpoint));
+        Ok(())
+    }
+}
+
+/// `options` with the values of `stored` for all keys that are not `typed`. Keys that are not options are ignored.
+pub fn merge<O: Options>(options: &O, stored: &Json, typed: impl Fn(&str) -> bool) -> Result<O> {
+    let mut merged = serde_json::to_value(options).context("the options as JSON")?;
+    for (key, value) in stored.as_object().into_iter().flatten().filter(|(key, _)| !typed(key)) {
+        if let Some(own) = merged.get_mut(key) {
+            *own = value.clone();
+        }
+    }
+    serde_json::from_value(merged).context("the stored options cannot be used")
+}
+
+/// A lesson's `main`: parses the command line with the lesson's defaults, runs the command, and ends the process with its
+/// exit code (see [`exit`]).
 ///
-/// An error becomes one line on stderr (`error: ..`), a panic that slipped through as well; with `-v` the C++ part of
-/// libtorch's messages stays in it, and `RUST_BACKTRACE` shows where a panic came from. Codes: [`exit`].
-///
-/// ```no_run
-/// use lesson_kit::{Defaults, Lesson, TrainArgs};
-///
-/// const LESSON: Lesson = Lesson {
-///     name: "text-rnn",
-///     version: env!("CARGO_PKG_VERSION"),
-///     defaults: Defaults { epochs: 500, lr: 0.01, hidden_size: 5, num_layers: 1, batch_size: None },
-///     pictures: &[],
-///     tolerances: &[],
-///     fused_losses: None,
-/// };
-///
-/// /// Predict the last word of a sentence
-/// #[derive(clap::Parser)]
-/// struct Cli {
-///     #[command(flatten)]
-///     train: TrainArgs,
-/// }
-///
-/// fn main() -> ! {
-///     lesson_kit::main(&LESSON, |cli: Cli| {
-///         println!("{} epochs", cli.train.epochs);
-///         Ok(())
-///     })
-/// }
-/// ```
-pub fn main<C: Parser>(lesson: &Lesson, body: impl FnOnce(C) -> anyhow::Result<()>) -> ! {
-    exit::now(run(lesson, body))
+/// An error, or a panic, becomes one line on stderr (`error: ..`). With `-v` libtorch's C++ backtrace is included, and
+/// `RUST_BACKTRACE` shows where a panic came from.
+pub fn main<C: CommandLine>(lesson: &Lesson) -> ! {
+    exit::now(run_program::<C>(lesson))
 }
 
 /// Runs the program and returns its exit code.
-fn run<C: Parser>(lesson: &Lesson, body: impl FnOnce(C) -> anyhow::Result<()>) -> u8 {
-    let mut arguments: Vec<OsString> = std::env::args_os().collect();
-    let (mut cli, mut matches) = match parse::<C>(lesson, &arguments) {
+fn run_program<C: CommandLine>(lesson: &Lesson) -> u8 {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let (cli, matches) = match parse::<C>(lesson, &arguments) {
         Ok(parsed) => parsed,
-        Err(error) => return refused(&error),
+        Err(error) => {
+            let _ = error.print(); // a closed pipe cannot be reported anywhere
+            return if error.use_stderr() { exit::USAGE } else { exit::DONE };
+        }
     };
     let verbose = matches!(matches.try_get_one("verbose"), Ok(Some(true)));
-    let failed = |error: &anyhow::Error| {
-        eprintln!("{}", report(error, verbose));
-        exit::code(error)
-    };
-    let _membership = match processes::join(lesson, &matches) {
-        Ok(membership) => membership,
-        Err(error) => return failed(&error),
-    };
-    match processes::arguments_after_restart(&matches, &arguments) {
-        Ok(None) => {}
-        Ok(Some(changed)) => match parse(lesson, &changed) {
-            Ok(parsed) => ((cli, matches), arguments) = (parsed, changed),
-            Err(error) => return refused(&error),
-        },
-        Err(error) => return failed(&error),
-    }
-    match resume::whole_command_line(lesson, &C::command(), &matches, &arguments) {
-        Ok(None) => {}
-        Ok(Some(whole)) => match parse(lesson, whole) {
-            Ok((whole, _)) => cli = whole,
-            Err(error) => return refused(&error),
-        },
-        Err(error) => return failed(&error),
-    }
-    match catch(|| body(cli)) {
+    let mut program = Program::new(lesson);
+    match catch_panic(|| run_command(&mut program, cli, &matches)) {
         Ok(()) => exit::DONE,
-        Err(error) => failed(&error),
+        Err(error) => {
+            eprintln!("{}", report(&error, verbose, program.workers.name()));
+            exit::code(&error)
+        }
     }
 }
 
-/// What a command line that cannot be used, or asks for help, ends with.
-fn refused(error: &clap::Error) -> u8 {
-    let _ = error.print(); // to a closed pipe, perhaps; there is nowhere left to say so
-    if error.use_stderr() { exit::USAGE } else { exit::DONE }
+fn run_command<C: CommandLine>(program: &mut Program, mut cli: C, matches: &ArgMatches) -> Result<()> {
+    program.workers = WorkerGroup::join(&program.lesson, matches)?;
+    program.workers.continue_after_restart(cli.options().0)?;
+    if cli.options().0.resume {
+        program.resume(&mut cli, matches)?;
+    }
+    cli.run(program)
 }
 
-/// Parses `arguments` (the program's name first) with the lesson's defaults in place.
+/// Parses `arguments` (the first is the program's name) with the lesson's defaults.
 ///
 /// # Errors
-/// clap's: a wrong command line, or `--help` and `--version`, which are no failures.
+/// clap's: a wrong command line; also `--help` and `--version`.
 pub fn parse<C: Parser>(
     lesson: &Lesson,
     arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
@@ -103,17 +169,22 @@ pub fn parse<C: Parser>(
         .args_conflicts_with_subcommands(true);
     let parsed = command.try_get_matches_from_mut(arguments);
     let matches = parsed.map_err(|error| usage_tip::with_tip(error, &command))?;
-    args::check_contradictions(&mut command, &matches)?;
+    if let (Ok(Some(&device)), Ok(Some(&backend))) =
+        (matches.try_get_one::<DeviceChoice>("device"), matches.try_get_one::<Backend>("backend"))
+        && let Some(contradiction) = args::contradiction(&matches, device, backend)
+    {
+        return Err(command.error(ErrorKind::ArgumentConflict, contradiction));
+    }
     let cli = C::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
     Ok((cli, matches))
 }
 
-/// What stderr says about an error: its causes on one line; libtorch's in Python's words, that is without tch's
-/// prefix and the C++ backtrace, unless `verbose`.
-fn report(error: &anyhow::Error, verbose: bool) -> String {
+/// The text of an error: its causes on one line. libtorch's messages are in Python's words, without tch's prefix and the C++
+/// backtrace, unless `verbose`.
+fn report(error: &anyhow::Error, verbose: bool, worker: Option<String>) -> String {
     let text = format!("{error:#}");
     let text = if verbose { text } else { without_cpp_backtrace(&text).replace("Internal torch error: ", "") };
-    let text = match processes::name() {
+    let text = match worker {
         Some(name) if !text.contains(&name) => format!("{name}: {text}"),
         _ => text,
     };
@@ -122,8 +193,8 @@ fn report(error: &anyhow::Error, verbose: bool) -> String {
 
 /// Runs `body`; a panic becomes an error.
 ///
-/// tch's operators panic where they cannot return an error, with the C++ backtrace in the message.
-fn catch(body: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+/// tch's operators panic if they cannot return an error, with the C++ backtrace in the message.
+fn catch_panic(body: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
     static PLACE: Mutex<Option<String>> = Mutex::new(None);
     let standard = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
@@ -147,7 +218,7 @@ fn panic_message(payload: &(dyn Any + Send)) -> String {
     without_cpp_backtrace(text).to_owned()
 }
 
-/// Cuts at the start of libtorch's backtrace; in the message of an `unwrap` the line break is an escaped one.
+/// Cuts libtorch's C++ backtrace off; in the message of an `unwrap` the line break is escaped.
 fn without_cpp_backtrace(text: &str) -> &str {
     let text = torch_ext::first_line(text);
     text.split("\\nException raised from").next().unwrap_or(text).trim_end()
@@ -159,23 +230,23 @@ mod tests {
     use anyhow::Context;
 
     #[test]
-    fn a_torch_error_is_one_line_and_whole_with_verbose() {
+    fn a_torch_error_is_one_line_and_complete_with_verbose() {
         let torch = "size mismatch\nException raised from inferSize at x.cpp:1\nframe #0: y";
         let torch = tch::TchError::Torch(torch.to_owned());
         let error = Err::<(), _>(torch).context("the first layer").unwrap_err();
-        assert_eq!(report(&error, false), "error: the first layer: size mismatch");
-        assert!(report(&error, true).ends_with("frame #0: y"));
+        assert_eq!(report(&error, false, None), "error: the first layer: size mismatch");
+        assert!(report(&error, true, None).ends_with("frame #0: y"));
     }
 
     #[test]
     fn a_panic_becomes_an_error() {
-        let error = catch(|| {
+        let error = catch_panic(|| {
             // what `Result::unwrap` makes of a TchError
             let error = tch::TchError::Torch("bad shape\nException raised from f\n".into());
             panic!("called `Result::unwrap()` on an `Err` value: {error:?}");
         })
         .unwrap_err();
-        let text = report(&error, false);
+        let text = report(&error, false, None);
         assert!(text.starts_with("error: called `Result::unwrap()` on an `Err` value: Torch(\"bad shape (panic at"));
         assert_eq!(text.lines().count(), 1);
         assert_eq!(exit::code(&error), exit::FAILED);
@@ -184,7 +255,7 @@ mod tests {
     #[test]
     fn interruption_and_usage_have_their_own_codes() {
         let interrupted = anyhow::Error::new(exit::Interrupted("kept model.pt".into()));
-        assert_eq!((exit::code(&interrupted), report(&interrupted, false)), (130, "interrupted: kept model.pt".into()));
+        assert_eq!((exit::code(&interrupted), report(&interrupted, false, None)), (130, "interrupted: kept model.pt".into()));
         assert_eq!(exit::code(&anyhow::Error::new(exit::UsageError("no such word".into()))), 2);
     }
 }

@@ -1,35 +1,45 @@
-//! Progress on stderr: a bar on a terminal, a line per epoch elsewhere. The only file that names indicatif.
+//! Progress on stderr: a bar on a terminal, a line per epoch elsewhere. The only file that uses indicatif.
 
+use std::cell::Cell;
 use std::io::{IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// How far training is. Cloning gives another handle on the same display.
-#[derive(Debug, Clone)]
-pub enum Progress {
-    /// A bar that redraws itself, on a terminal.
+/// The progress of a training run.
+#[derive(Debug)]
+pub(crate) enum Progress {
+    /// A bar, on a terminal.
     Bar(ProgressBar),
     /// A line per epoch: logs, pipes, CI.
     Lines {
-        /// The number of epochs that the run is to have.
-        epochs: u32,
+        /// The number of epochs of the run.
+        epochs: Cell<u32>,
     },
     /// Nothing.
     Hidden,
 }
 
 impl Progress {
-    /// Chooses the display: nothing if not `wanted`, else what fits stderr.
-    pub fn new(wanted: bool, epochs: u32) -> Progress {
+    /// A bar if stderr is a terminal, else lines; nothing unless `wanted`.
+    pub fn new(wanted: bool) -> Progress {
         let terminal = std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
         match (wanted, terminal) {
             (false, _) => Progress::Hidden,
-            (true, false) => Progress::Lines { epochs },
-            (true, true) => {
-                let bar = ProgressBar::with_draw_target(Some(epochs.into()), ProgressDrawTarget::stderr());
+            (true, false) => Progress::Lines { epochs: Cell::new(0) },
+            (true, true) => Progress::Bar(ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden())),
+        }
+    }
+
+    /// A run of this many epochs begins.
+    pub fn set_epochs(&self, count: u32) {
+        match self {
+            Progress::Bar(bar) => {
+                bar.set_length(count.into());
                 bar.set_style(style("epoch {pos}/{len}  {wide_bar:.cyan/dim}  {msg}  {eta} left"));
-                Progress::Bar(bar)
+                bar.set_draw_target(ProgressDrawTarget::stderr());
             }
+            Progress::Lines { epochs } => epochs.set(count),
+            Progress::Hidden => {}
         }
     }
 
@@ -41,15 +51,15 @@ impl Progress {
                 bar.set_position(epoch.into());
             }
             Progress::Lines { epochs } => {
-                // stderr has no buffer: eprintln! would write each part of the line by itself.
-                let line = format!("epoch {epoch}/{epochs}  loss {loss:.6}\n");
-                let _ = std::io::stderr().write_all(line.as_bytes()); // nobody is left to tell
+                // stderr is not buffered: eprintln! would write each part of the line separately.
+                let line = format!("epoch {epoch}/{}  loss {loss:.6}\n", epochs.get());
+                let _ = std::io::stderr().write_all(line.as_bytes()); // an error cannot be reported anywhere
             }
             Progress::Hidden => {}
         }
     }
 
-    /// A batch of the current epoch is done; only a bar shows it.
+    /// A batch of the current epoch is done; shown by the bar only.
     pub fn batch(&self, batch: usize, batches: usize, loss: f32) {
         if let Progress::Bar(bar) = self {
             bar.set_message(format!("batch {batch}/{batches}  loss {loss:.6}"));
@@ -57,7 +67,7 @@ impl Progress {
         }
     }
 
-    /// Runs `print` with the bar out of the way, so that printed lines and bar do not tear each other.
+    /// Runs `print` while the bar is hidden, so that lines and bar do not overlap.
     pub fn suspend<R>(&self, print: impl FnOnce() -> R) -> R {
         match self {
             Progress::Bar(bar) => bar.suspend(print),
@@ -65,7 +75,7 @@ impl Progress {
         }
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub fn finish(&self) {
         if let Progress::Bar(bar) = self {
             bar.finish_and_clear();
@@ -73,7 +83,7 @@ impl Progress {
     }
 }
 
-/// The bar's look; indicatif's own if the template should ever not parse.
+/// The bar's style; indicatif's default if the template is invalid.
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

@@ -1,90 +1,175 @@
-//! What every command needs: a device, threads, and somewhere to say things.
+//! What every command needs: a device, the console, the workers.
 
+use std::cell::RefCell;
 use std::fmt::Display;
+use std::rc::Rc;
 
 use anyhow::{Context, Result};
+use recurrent::Backend;
 use serde::Serialize;
-use tch::Device;
+use tch::{Device, Tensor};
 
 use crate::args::DeviceChoice;
 use crate::console::Console;
-use crate::{Backend, TrainArgs, device, processes};
+use crate::progress::Progress;
+use crate::{Lesson, Program, Recording, RunArgs, WorkerGroup, device};
 
-/// Device and console of a program that is about to compute.
+/// The result of evaluating a model. Its fields are those of `summary.json`.
+pub trait Evaluation: Serialize {
+    /// The result as text.
+    fn lines(&self) -> Vec<String>;
+
+    /// The tensors that the reference notebook computes too: group, name, values.
+    fn tensors(&self) -> Result<Vec<(&'static str, &'static str, Tensor)>>;
+}
+
+/// Without an evaluation.
+impl Evaluation for () {
+    fn lines(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn tensors(&self) -> Result<Vec<(&'static str, &'static str, Tensor)>> {
+        Ok(Vec::new())
+    }
+}
+
+/// Device, console and workers of a command.
 #[derive(Debug)]
 pub struct Session {
-    pub(crate) device: Device,
+    lesson: Lesson,
+    device: Device,
     backend: Backend,
-    pub(crate) console: Console,
-    /// How the device came to be chosen, and the backend if it is not the usual one.
-    pub(crate) line: String,
+    console: Console,
+    workers: WorkerGroup,
+    recording: Option<Rc<RefCell<Recording>>>,
+    /// The device and why it was chosen, and the backend if it is not the default.
+    choice: String,
 }
 
 impl Session {
-    /// Chooses the device and sets the number of threads; says so where it is not the CPU. Everything that computes comes after
-    /// this call.
+    /// Chooses the device and sets the number of threads; prints the choice unless it is the CPU. Compute only after this call.
     ///
     /// # Errors
-    /// If the device is not there.
-    pub fn start(args: &TrainArgs) -> Result<Session> {
-        let session = Session::silent(args)?;
+    /// If the device is not available.
+    pub fn start(program: &Program, args: &RunArgs, backend: Backend) -> Result<Session> {
+        let session = Session::silent(program, args, backend)?;
         if session.device != Device::Cpu {
-            session.note(&session.line);
+            session.note(&session.choice);
         }
         Ok(session)
     }
 
-    /// [`Session::start`] for those who say themselves what was chosen.
-    pub(crate) fn silent(args: &TrainArgs) -> Result<Session> {
-        let backend = args.backend;
-        let choice = match (args.device, backend) {
-            (DeviceChoice::Auto, Backend::Fused) => DeviceChoice::Cpu, // where its kernels compute
-            (choice, _) => choice,
+    /// [`Session::start`] without printing.
+    pub(crate) fn silent(program: &Program, args: &RunArgs, backend: Backend) -> Result<Session> {
+        let workers = program.workers.clone();
+        let wanted = match (args.device, backend) {
+            (DeviceChoice::Auto, Backend::Fused) => DeviceChoice::Cpu, // its kernels run on the CPU
+            (wanted, _) => wanted,
         };
-        let mut chosen = device::choose(choice)?;
-        if let Some(processes) = processes::current() {
+        let mut chosen = device::choose(wanted)?;
+        if workers.is_distributed() {
             if chosen.device == Device::Cuda(0) {
-                chosen = device::choose(DeviceChoice::Cuda(processes.local_rank()))?;
+                chosen = device::choose(DeviceChoice::Cuda(workers.local_rank()))?;
             }
-            processes.connect(chosen.device)?;
-            chosen.line = format!("{}, rank 0 of {} processes", chosen.line, processes.world());
+            workers.connect_gpus(chosen.device)?;
+            chosen.line = format!("{}, rank 0 of {} processes", chosen.line, workers.world_size());
         }
         if let Some(threads) = args.threads {
             tch::set_num_threads(threads);
         }
-        let epochs = if args.dry_run { 1 } else { args.epochs };
-        let line = if backend == Backend::Exact { chosen.line } else { format!("{}, backend: {backend}", chosen.line) };
-        Ok(Session { device: chosen.device, backend, console: Console::new(args, epochs), line })
+        let choice = match backend {
+            Backend::Exact => chosen.line,
+            Backend::Fused => format!("{}, backend: {backend}", chosen.line),
+        };
+        let recording = program.recording.clone();
+        let console = Console::new(args, workers.is_rank_zero(), recording.is_some());
+        Ok(Session { lesson: program.lesson, device: chosen.device, backend, console, workers, recording, choice })
     }
 
-    /// Where to compute.
+    /// The lesson.
+    pub fn lesson(&self) -> &Lesson {
+        &self.lesson
+    }
+
+    /// The device to compute on.
     pub fn device(&self) -> Device {
         self.device
     }
 
-    /// What is to compute the recurrent layers.
+    /// The implementation of the recurrent layers.
     pub fn backend(&self) -> Backend {
         self.backend
     }
 
-    /// Prints a line of results on stdout; with `--json` stdout is for [`Session::json`] alone.
-    ///
-    /// # Errors
-    /// If stdout cannot take it.
-    pub fn say(&self, line: impl Display) -> Result<()> {
-        self.console.say(line)
+    /// The processes that torchrun started.
+    pub fn workers(&self) -> &WorkerGroup {
+        &self.workers
     }
 
-    /// Says something about the results on stderr, unless `--quiet`.
+    pub(crate) fn progress(&self) -> &Progress {
+        self.console.progress()
+    }
+
+    pub(crate) fn choice(&self) -> &str {
+        &self.choice
+    }
+
+    /// Prints a line of results on stdout. With `--json` it is dropped: stdout is for the JSON object alone.
+    ///
+    /// # Errors
+    /// If stdout cannot be written; a closed pipe is not an error.
+    pub fn print(&self, line: impl Display) -> Result<()> {
+        self.console.print(line)
+    }
+
+    /// Prints a message on stderr, unless `--quiet`.
     pub fn note(&self, line: impl Display) {
         self.console.note(line);
+    }
+
+    /// Prints a message on stderr with `--verbose`.
+    pub(crate) fn detail(&self, line: impl Display) {
+        self.console.detail(line);
     }
 
     /// With `--json`: prints the results as one object.
     ///
     /// # Errors
-    /// If stdout cannot take it.
-    pub fn json(&self, results: &impl Serialize) -> Result<()> {
-        self.console.json(serde_json::to_string(results).context("the results as JSON")?)
+    /// If stdout cannot be written.
+    pub fn print_json(&self, results: &impl Serialize) -> Result<()> {
+        self.console.print_json(serde_json::to_string(results).context("the results as JSON")?)
+    }
+
+    /// Prints the evaluation of a trained model: its lines, or with `--json` its fields.
+    ///
+    /// # Errors
+    /// If stdout cannot be written.
+    pub fn report(&self, evaluation: &impl Evaluation) -> Result<()> {
+        self.print_evaluation(evaluation, false)?;
+        self.print_json(evaluation)
+    }
+
+    pub(crate) fn print_evaluation(&self, evaluation: &impl Evaluation, after_training: bool) -> Result<()> {
+        if self.recording.is_some() {
+            for (group, name, values) in evaluation.tensors()? {
+                self.record(group, name, || Ok(values))?;
+            }
+        }
+        let lines = evaluation.lines();
+        let separator = (after_training && !lines.is_empty()).then(String::new);
+        separator.into_iter().chain(lines).try_for_each(|line| self.print(line))
+    }
+
+    /// Adds a tensor to the recording of a run that is compared; otherwise does nothing.
+    pub(crate) fn record(&self, group: &str, name: &str, values: impl FnOnce() -> Result<Tensor>) -> Result<()> {
+        match &self.recording {
+            Some(recording) => recording.borrow_mut().add(group, name, &values()?),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn record_all(&self, group: &str, tensors: &[(String, Tensor)]) -> Result<()> {
+        tensors.iter().try_for_each(|(name, tensor)| self.record(group, name, || Ok(tensor.shallow_clone())))
     }
 }

@@ -1,9 +1,9 @@
-//! Tips below clap's messages: where an option belongs that stands in the wrong place.
+//! Tips below clap's messages about an option in the wrong place.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, Error};
 
-/// Adds a tip to `error` if the option that it refuses is one of another command, or stands before the command that has it.
+/// Adds a tip to `error` if the rejected option belongs to another command, or stands before its command.
 pub(crate) fn with_tip(mut error: Error, command: &Command) -> Error {
     if let Some(tip) = tip(&error, command) {
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
@@ -67,8 +67,6 @@ mod tests {
         version: "1.2.3",
         defaults: Defaults { epochs: 3, lr: 0.01, hidden_size: 5, num_layers: 1, batch_size: None },
         pictures: &[],
-        tolerances: &[],
-        fused_losses: None,
     };
 
     #[derive(Parser, Debug)]

@@ -1,32 +1,31 @@
-//! How far our numbers are from the notebook's.
+//! The difference between our numbers and the notebook's.
 
 use pt_file::DType;
 
-use super::reference::Recorded;
+use crate::reference::Recorded;
 
 /// The elements of a tensor of one of the notebooks' dtypes.
-pub(super) enum Elements {
+pub(crate) enum Elements {
     F32(Vec<f32>),
     F64(Vec<f64>),
     I64(Vec<i64>),
 }
 
-/// How far two tensors are apart.
-pub(super) struct Distance {
+/// The difference between two tensors.
+pub(crate) struct Distance {
     /// The largest difference of two elements; of integers how many differ.
-    pub(super) difference: f64,
+    pub(crate) difference: f64,
     /// The same in units in the last place; `None` for integers.
-    pub(super) ulp: Option<u64>,
-    /// The relative difference: what [`Tolerance::share`](super::verdict::Tolerance) bounds.
-    pub(super) share: f64,
-    /// What [`Tolerance::one_by_one`](super::verdict::Tolerance) bounds: the difference of each as a share of the
-    /// notebook's. Of floats.
-    pub(super) each: Vec<f64>,
+    pub(crate) ulp: Option<u64>,
+    /// The largest difference divided by the notebook's largest magnitude; of integers the share that differs.
+    pub(crate) relative: f64,
+    /// The relative difference of each element; empty for integers.
+    pub(crate) each: Vec<f64>,
 }
 
 impl Elements {
     /// Those of `tensor`; `None` if the notebooks have none of its dtype.
-    pub(super) fn new(tensor: &pt_file::Tensor) -> Option<Elements> {
+    pub(crate) fn new(tensor: &pt_file::Tensor) -> Option<Elements> {
         match tensor.dtype() {
             DType::F32 => tensor.to_vec().ok().map(Elements::F32),
             DType::F64 => tensor.to_vec().ok().map(Elements::F64),
@@ -35,8 +34,8 @@ impl Elements {
         }
     }
 
-    /// In numpy's words.
-    pub(super) fn dtype(&self) -> &'static str {
+    /// The name in NumPy.
+    pub(crate) fn dtype(&self) -> &'static str {
         match self {
             Elements::F32(_) => "float32",
             Elements::F64(_) => "float64",
@@ -45,7 +44,7 @@ impl Elements {
     }
 
     /// The last one, with the digits that it needs; very large and very small ones with an exponent.
-    pub(super) fn last(&self) -> Option<String> {
+    pub(crate) fn last(&self) -> Option<String> {
         match self {
             Elements::F32(values) => values.last().map(|value| format!("{value:?}")),
             Elements::F64(values) => values.last().map(|value| format!("{value:?}")),
@@ -53,9 +52,9 @@ impl Elements {
         }
     }
 
-    /// Our number and the notebook's, element by element, the notebook's rounded to the dtype that both have: the record's
-    /// decimals of a float32 are another float64 than the float32 itself. Ends where one side ends.
-    pub(super) fn pairs(&self, recorded: &Recorded) -> Vec<(f64, f64)> {
+    /// Our number and the notebook's, element by element. The notebook's are rounded to the common dtype: the shortest decimals of
+    /// a float32 are another float64 than the float32 itself. Ends with the shorter side.
+    pub(crate) fn pairs(&self, recorded: &Recorded) -> Vec<(f64, f64)> {
         let ours: Vec<f64> = match self {
             Elements::F32(values) => values.iter().map(|&value| value.into()).collect(),
             Elements::F64(values) => values.clone(),
@@ -66,8 +65,8 @@ impl Elements {
         ours.into_iter().step_by(recorded.stride.max(1)).zip(theirs).collect()
     }
 
-    /// `None` if the record has an element that these have not, or none at all.
-    pub(super) fn distance(&self, recorded: &Recorded) -> Option<Distance> {
+    /// `None` if elements are missing on one side.
+    pub(crate) fn distance(&self, recorded: &Recorded) -> Option<Distance> {
         let pairs = self.pairs(recorded);
         if pairs.is_empty() || pairs.len() != recorded.values.len() {
             return None;
@@ -78,7 +77,7 @@ impl Elements {
                 return Some(Distance {
                     difference: unequal as f64,
                     ulp: None,
-                    share: unequal as f64 / pairs.len() as f64,
+                    relative: unequal as f64 / pairs.len() as f64,
                     each: Vec::new(),
                 });
             }
@@ -94,22 +93,22 @@ impl Elements {
         let apart = |&(ours, theirs): &(f64, f64)| (ours - theirs).abs();
         let difference = pairs.iter().map(apart).fold(0.0, larger);
         let magnitude = pairs.iter().fold(0.0f64, |largest, (_, theirs)| largest.max(theirs.abs()));
-        let each = pairs.iter().map(|pair| share_of(apart(pair), pair.1.abs())).collect();
-        Some(Distance { difference, ulp, share: share_of(difference, magnitude), each })
+        let each = pairs.iter().map(|pair| relative(apart(pair), pair.1.abs())).collect();
+        Some(Distance { difference, ulp, relative: relative(difference, magnitude), each })
     }
 }
 
-/// Of nothing there may be no difference: then it is a share of 0, else infinite.
-fn share_of(difference: f64, magnitude: f64) -> f64 {
+/// 0 for no difference, infinite for a difference from zero.
+fn relative(difference: f64, magnitude: f64) -> f64 {
     if difference == 0.0 { 0.0 } else { difference / magnitude }
 }
 
-/// The larger one, or NaN if there is one: a NaN is as far away as can be.
-pub(super) fn larger(a: f64, b: f64) -> f64 {
+/// The larger number; NaN if one of them is NaN.
+pub(crate) fn larger(a: f64, b: f64) -> f64 {
     if a.is_nan() || a > b { a } else { b }
 }
 
-/// Numbers the floats in their order, from the bits of one: neighbours have neighbouring numbers.
+/// An integer with the order of the floats, from the bits of a float: neighbours differ by 1.
 fn ordinal(bits: i32) -> i32 {
     if bits < 0 { i32::MIN.wrapping_sub(bits) } else { bits }
 }

@@ -1,25 +1,25 @@
-//! What the notebook computed: `notebooks-ref/expected/LESSON.json`, or the same from a run of this moment.
+//! The notebook's numbers: `notebooks-ref/expected/LESSON.json`, or the same file from a run of this moment.
 //!
 //! notebooks-ref/README.md has the format.
 
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
+use lesson_kit::Lesson;
 use serde::Deserialize;
 use serde_json::{Map, Number, Value as Json};
 use sha2::{Digest, Sha256};
 
-use crate::{BatchArgs, Lesson, TrainArgs};
-
-/// The format that is understood here.
+/// The supported format.
 const FORMAT: u32 = 1;
 
 /// A notebook's numbers and what they depend on.
 #[derive(Debug, Deserialize)]
-pub struct Reference {
+pub(crate) struct Reference {
     format: u32,
-    lesson: String,
+    /// The lesson's name.
+    pub lesson: String,
     notebook: String,
     notebook_sha256: String,
     versions: Versions,
@@ -29,7 +29,8 @@ pub struct Reference {
     pub seed: i64,
     /// The number of threads.
     pub threads: i32,
-    options: Map<String, Json>,
+    /// The options that differ from the defaults.
+    pub options: Map<String, Json>,
     /// The numbers, in the notebook's order.
     pub quantities: Vec<Recorded>,
 }
@@ -41,7 +42,7 @@ struct Versions {
 
 /// The machine on which a notebook ran.
 #[derive(Debug, Deserialize)]
-pub struct Cpu {
+pub(crate) struct Cpu {
     /// `torch.backends.cpu.get_cpu_capability()`.
     pub capability: String,
     /// Its name, empty where the system gives none.
@@ -50,7 +51,7 @@ pub struct Cpu {
 
 /// One tensor: a digest of all of its bytes, and some of its elements.
 #[derive(Debug, Deserialize)]
-pub struct Recorded {
+pub(crate) struct Recorded {
     /// `losses`.
     pub group: String,
     /// `epoch`.
@@ -69,28 +70,25 @@ pub struct Recorded {
 
 impl Reference {
     /// Reads a file of the format.
-    ///
-    /// # Errors
-    /// If it cannot be read or is of another format.
     pub fn read(path: &Path) -> Result<Reference> {
         let text = fs::read_to_string(path).with_context(|| {
-            format!("{}: the notebook's numbers; the command belongs into the workspace's folder", path.display())
+            format!("{}: the notebook's numbers; run the command in the workspace's folder", path.display())
         })?;
         let reference: Reference = serde_json::from_str(&text)
-            .with_context(|| format!("{}: scripts/run-notebooks.sh makes it anew", path.display()))?;
+            .with_context(|| format!("{}: scripts/run-notebooks.sh creates it again", path.display()))?;
         ensure!(
             reference.format == FORMAT,
-            "{} has format {}, and {FORMAT} is read here: scripts/run-notebooks.sh makes it anew",
+            "{} has format {}, and this program reads format {FORMAT}: scripts/run-notebooks.sh creates it again",
             path.display(),
             reference.format
         );
         Ok(reference)
     }
 
-    /// Makes sure that the numbers are those of this lesson, of the notebook as it is now, and of this libtorch.
+    /// Checks that the numbers are of this lesson, this libtorch, and the current notebook.
     ///
     /// # Errors
-    /// If one of them is not so: a comparison would mean nothing.
+    /// If one of them differs: the comparison would be meaningless.
     pub fn check(&self, lesson: &Lesson, notebooks: &Path) -> Result<()> {
         ensure!(self.lesson == lesson.name, "these are the numbers of {}, not of {}", self.lesson, lesson.name);
         let torch = self.versions.torch.split('+').next().unwrap_or_default();
@@ -98,58 +96,27 @@ impl Reference {
         ensure!(
             torch == wanted,
             "the notebook's numbers are those of torch {torch}, and this program has libtorch {wanted}: \
-             scripts/run-notebooks.sh makes them anew"
+             scripts/run-notebooks.sh creates them again"
         );
         let notebook = notebooks.join(&self.notebook);
         let digest = code_digest(&notebook)?;
         ensure!(
             digest == self.notebook_sha256,
             "{} has changed since its numbers were recorded (code cells {digest:.8}.., recorded {:.8}..): \
-             scripts/run-notebooks.sh makes them anew",
+             scripts/run-notebooks.sh creates them again",
             notebook.display(),
             self.notebook_sha256
         );
         ensure!(!self.quantities.is_empty(), "the notebook recorded no quantity");
         Ok(())
     }
-
-    /// Puts the notebook's options in the place of the lesson's.
-    ///
-    /// # Errors
-    /// If the notebook has one that the lesson has not.
-    pub fn apply(&self, train: &mut TrainArgs, batch: Option<&mut BatchArgs>) -> Result<()> {
-        train.seed = self.seed;
-        train.threads = Some(self.threads);
-        let mut none = None;
-        let (batch_size, limit) = match batch {
-            Some(batch) => (Some(&mut batch.batch_size), &mut batch.limit),
-            None => (None, &mut none),
-        };
-        let mut batch_size = batch_size;
-        for (name, value) in &self.options {
-            let number = || value.as_i64().with_context(|| format!("the notebook's {name} is {value}"));
-            match (name.as_str(), &mut batch_size) {
-                ("epochs", _) => train.epochs = u32::try_from(number()?).context("epochs")?,
-                ("lr", _) => train.lr = value.as_f64().with_context(|| format!("the notebook's lr is {value}"))?,
-                ("hidden_size", _) => train.hidden_size = number()?,
-                ("num_layers", _) => train.num_layers = number()?,
-                ("batch_size", Some(size)) => **size = number()?,
-                ("limit", Some(_)) => *limit = value.as_u64().and_then(|limit| usize::try_from(limit).ok()),
-                _ => bail!("the notebook has the option {name} = {value}, which {} has not", self.lesson),
-            }
-        }
-        Ok(())
-    }
 }
 
 /// SHA-256 of the sources of a notebook's code cells, joined by empty lines.
-///
-/// # Errors
-/// If the file is no notebook.
-pub fn code_digest(notebook: &Path) -> Result<String> {
+fn code_digest(notebook: &Path) -> Result<String> {
     let text = fs::read_to_string(notebook).with_context(|| notebook.display().to_string())?;
     let json: Json = serde_json::from_str(&text).with_context(|| notebook.display().to_string())?;
-    let cells = json["cells"].as_array().with_context(|| format!("{} is no notebook", notebook.display()))?;
+    let cells = json["cells"].as_array().with_context(|| format!("{} is not a notebook", notebook.display()))?;
     let source = |cell: &Json| match &cell["source"] {
         Json::Array(lines) => lines.iter().filter_map(Json::as_str).collect(),
         source => source.as_str().unwrap_or_default().to_owned(),
@@ -159,6 +126,6 @@ pub fn code_digest(notebook: &Path) -> Result<String> {
 }
 
 /// In hexadecimal digits.
-pub fn sha256(bytes: &[u8]) -> String {
+pub(crate) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

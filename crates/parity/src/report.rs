@@ -1,17 +1,17 @@
-//! How a comparison is shown: a table, JSON, a picture.
+//! The output of a comparison: a table, a JSON object, a picture.
 
 use std::fmt::Write;
 
 use anyhow::{Context, Result};
+use lesson_kit::Recording;
+use lesson_kit::plot::{Line, LineChart, Stack};
 use serde::Serialize;
 
-use super::distance::Elements;
-use super::verdict::Row;
-use super::{Comparison, Results};
-use crate::Backend;
-use crate::plot::{Line, LineChart, Stack};
+use crate::comparison::Comparison;
+use crate::distance::Elements;
+use crate::verdict::Row;
 
-/// What is compared with what, the rows, and the sum of it.
+/// The table: a heading, the rows, and a summary.
 pub fn table(comparison: &Comparison, rows: &[Row]) -> String {
     let mut text = head(comparison) + "\n";
     let columns = ["quantity", "", "notebook", "here", "relative difference", "ULP", "verdict"].map(str::to_owned);
@@ -44,7 +44,7 @@ fn cells(row: &Row) -> [String; 7] {
     [group, name, notebook, here, difference, ulp, verdict]
 }
 
-/// What is judged, to be read beside the bounds of the verdict.
+/// The difference that is compared with the bound of the verdict.
 fn judged(row: &Row) -> String {
     let number = |difference: f64| if difference == 0.0 { "0".to_owned() } else { format!("{difference:.2e}") };
     let Some(whole) = row.relative_difference.map(number) else { return "-".to_owned() };
@@ -58,11 +58,12 @@ fn head(comparison: &Comparison) -> String {
     let reference = &comparison.reference;
     let how = if comparison.live { "run now" } else { "as recorded" };
     let threads = if reference.threads == 1 { "1 thread".to_owned() } else { format!("{} threads", reference.threads) };
-    let what = match &comparison.saved {
-        Some(_) => "the same trained weights".to_owned(),
-        None => format!("seed {}, {threads}", reference.seed),
+    let what = if comparison.weights_only {
+        "the same trained weights".to_owned()
+    } else {
+        format!("seed {}, {threads}", reference.seed)
     };
-    let demand = match comparison.tolerant() {
+    let demand = match comparison.tolerance_reason() {
         None => "equal bits are demanded".to_owned(),
         Some(why) => format!("equal within a tolerance ({why}; last bits depend on it, and training amplifies them)"),
     };
@@ -70,10 +71,7 @@ fn head(comparison: &Comparison) -> String {
     format!("{lesson} beside its notebook, {how}: {what}, {capability}; {demand}")
 }
 
-/// The same for machines: one object.
-///
-/// # Errors
-/// If a number has no place in JSON.
+/// The table as one JSON object.
 pub fn json(comparison: &Comparison, rows: &[Row]) -> Result<String> {
     #[derive(Serialize)]
     struct Report<'a> {
@@ -81,9 +79,9 @@ pub fn json(comparison: &Comparison, rows: &[Row]) -> Result<String> {
         live: bool,
         seed: i64,
         threads: i32,
-        backend: Backend,
+        backend: String,
         cpu_capability: &'a str,
-        /// Why a tolerance was allowed.
+        /// Why equal bits are not demanded.
         tolerance: Option<String>,
         ok: bool,
         rows: &'a [Row],
@@ -93,19 +91,19 @@ pub fn json(comparison: &Comparison, rows: &[Row]) -> Result<String> {
         live: comparison.live,
         seed: comparison.reference.seed,
         threads: comparison.reference.threads,
-        backend: comparison.backend,
+        backend: comparison.backend.to_string(),
         cpu_capability: &comparison.reference.cpu.capability,
-        tolerance: comparison.tolerant(),
+        tolerance: comparison.tolerance_reason(),
         ok: rows.iter().all(|row| row.ok),
         rows,
     };
     serde_json::to_string(&report).context("the comparison as JSON")
 }
 
-/// Both loss curves, one over the other, and their difference below; `None` where nothing was trained.
-pub fn chart(comparison: &Comparison, results: &Results) -> Option<Stack> {
+/// Both loss curves in one chart, and their difference below; `None` if nothing was trained.
+pub fn chart(comparison: &Comparison, ours: &Recording) -> Option<Stack> {
     let (name, losses) =
-        ["batch", "epoch"].into_iter().find_map(|name| Some((name, losses(comparison, results, name)?)))?;
+        ["batch", "epoch"].into_iter().find_map(|name| Some((name, losses(comparison, ours, name)?)))?;
     let points = |value: fn(&(f64, f64)) -> f64| (1..).map(f64::from).zip(losses.iter().map(value)).collect::<Vec<_>>();
     let lesson = comparison.lesson.name;
     let both = LineChart::new(format!("{lesson} beside its notebook: training loss"), name, "loss")
@@ -120,31 +118,31 @@ pub fn chart(comparison: &Comparison, results: &Results) -> Option<Stack> {
     Some(Stack(vec![both, difference]))
 }
 
-/// Our losses and the notebook's, in the dtype in which the table compares them; `None` where either side lacks them.
-fn losses(comparison: &Comparison, results: &Results, name: &str) -> Option<Vec<(f64, f64)>> {
+/// Our losses and the notebook's, in the dtype in which the table compares them; `None` if a side lacks them.
+fn losses(comparison: &Comparison, ours: &Recording, name: &str) -> Option<Vec<(f64, f64)>> {
     let recorded = comparison.reference.quantities.iter().find(|it| it.group == "losses" && it.name == name)?;
-    let ours = Elements::new(&results.get("losses", name)?.values)?;
-    (recorded.stride == 1).then(|| ours.pairs(recorded))
+    let elements = Elements::new(&ours.get("losses", name)?.values)?;
+    (recorded.stride == 1).then(|| elements.pairs(recorded))
 }
 
 #[cfg(test)]
 mod tests {
     use tch::Tensor;
 
+    use lesson_kit::{Defaults, Lesson};
+
     use super::*;
-    use crate::compare::Reference;
-    use crate::compare::reference::sha256;
-    use crate::plot::Plot;
-    use crate::{Defaults, Lesson};
+    use crate::reference::{Reference, sha256};
+    use crate::tolerances::Tolerances;
 
     const LESSON: Lesson = Lesson {
         name: "some-lesson",
         version: "1.2.3",
         defaults: Defaults { epochs: 3, lr: 0.01, hidden_size: 5, num_layers: 1, batch_size: None },
         pictures: &[],
-        tolerances: &[("losses", 0.25)],
-        fused_losses: None,
     };
+
+    const TOLERANCES: Tolerances = Tolerances { between_cpus: &[("losses", 0.25)], fused_losses: None };
 
     /// The notebook's losses, as its JSON has them: the shortest decimals of float32 numbers.
     fn comparison(other_cpu: Option<&str>) -> Comparison {
@@ -157,30 +155,30 @@ mod tests {
             sha256(&bytes)
         );
         let reference: Reference = serde_json::from_str(&json).unwrap();
-        Comparison::with(&LESSON, reference, other_cpu.map(str::to_owned))
+        Comparison::with_reference(&LESSON, reference, other_cpu.map(str::to_owned)).with_tolerances(&TOLERANCES)
     }
 
-    fn ours(losses: &[f32]) -> Results {
-        let mut results = Results::new();
-        results.add("losses", "epoch", &Tensor::from_slice(losses)).unwrap();
-        results
+    fn ours(losses: &[f32]) -> Recording {
+        let mut recording = Recording::default();
+        recording.add("losses", "epoch", &Tensor::from_slice(losses)).unwrap();
+        recording
     }
 
     #[test]
-    fn the_picture_shows_no_difference_where_the_table_says_equal() {
+    fn the_picture_shows_no_difference_if_the_table_says_equal() {
         let (comparison, same) = (comparison(None), ours(&[1.9430751, 0.1, 0.009441572]));
         let rows = comparison.rows(&same);
         assert_eq!((rows.len(), rows[0].verdict.as_str()), (1, "equal"));
         let losses = losses(&comparison, &same, "epoch").unwrap();
         assert!(losses.len() == 3 && losses.iter().all(|(ours, theirs)| ours == theirs), "{losses:?}");
-        let text = |results: &Results| format!("{:?}", chart(&comparison, results).unwrap().scene());
+        let text = |ours: &Recording| format!("{:?}", chart(&comparison, results).unwrap().scene());
         assert!(text(&same).contains("here less notebook: 0 everywhere"));
         let other = ours(&[1.9430751, 0.1, 0.009441573]);
         assert!(text(&other).contains("\"here less notebook\""), "{}", text(&other));
     }
 
     #[test]
-    fn the_table_prints_what_it_judges() {
+    fn the_table_prints_the_difference_that_is_judged() {
         let comparison = comparison(Some("recorded on another CPU"));
         // 0.4 apart where the largest loss is 1.94: a share of 0.206, within 0.25.
         let rows = comparison.rows(&ours(&[1.9430751, 0.5, 0.009441572]));

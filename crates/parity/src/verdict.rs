@@ -1,33 +1,16 @@
-//! One quantity beside the notebook's.
+//! The comparison of one quantity.
 
+use std::fmt::Display;
+
+use lesson_kit::Quantity;
+use pt_file::Tensor;
 use serde::Serialize;
 use serde_json::Number;
 
-use super::distance::{Distance, Elements, larger};
-use super::reference::{Recorded, sha256};
-use super::results::Quantity;
-use crate::FirstLosses;
-
-/// How close is close enough.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Demand {
-    /// Every bit.
-    Bits,
-    /// Closeness.
-    Within(Tolerance),
-    /// Nothing: the quantity means nothing between different CPUs, or backends.
-    Nothing { between: &'static str },
-}
-
-/// How far two quantities may be apart.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Tolerance {
-    /// For floats the largest difference as a share of the notebook's largest magnitude; for integers the share of
-    /// elements that differ.
-    pub share: f64,
-    /// Elements of which each has a bound of its own beside that.
-    pub one_by_one: Option<FirstLosses>,
-}
+use crate::comparison::{Demand, Tolerance};
+use crate::distance::{Distance, Elements, larger};
+use crate::reference::{Recorded, sha256};
+use crate::tolerances::FirstLosses;
 
 /// A row of the table.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -68,62 +51,72 @@ pub struct FirstElements {
     pub bound: f64,
 }
 
-/// Compares one of the notebook's quantities with ours.
-pub(super) fn compare(recorded: &Recorded, ours: Option<&Quantity>, demand: Demand) -> Row {
-    let off = |here: String, what: String| Row {
-        group: recorded.group.clone(),
-        name: recorded.name.clone(),
-        notebook: shown(recorded, &recorded.sha256, recorded.values.last().map(Number::to_string)),
-        here,
-        difference: None,
-        ulp: None,
-        relative_difference: None,
-        bound: None,
-        first: None,
-        ok: false,
-        verdict: format!("OFF: {what}"),
+impl Row {
+    /// A row of a quantity that cannot be compared.
+    fn off(group: &str, name: &str, [notebook, here]: [String; 2], what: impl Display) -> Row {
+        Row {
+            group: group.to_owned(),
+            name: name.to_owned(),
+            notebook,
+            here,
+            difference: None,
+            ulp: None,
+            relative_difference: None,
+            bound: None,
+            first: None,
+            ok: false,
+            verdict: format!("OFF: {what}"),
+        }
+    }
+}
+
+/// Compares a quantity of the notebook with ours.
+pub(crate) fn compare(recorded: &Recorded, ours: Option<&Tensor>, demand: Demand) -> Row {
+    let off = |here: String, what: String| {
+        let notebook = shown(recorded, &recorded.sha256, recorded.values.last().map(Number::to_string));
+        Row::off(&recorded.group, &recorded.name, [notebook, here], what)
     };
     let Some(ours) = ours else { return off("-".to_owned(), "missing here".to_owned()) };
-    let (bytes, values) = match (ours.values.to_bytes(), Elements::new(&ours.values)) {
-        (Ok(bytes), Some(values)) => (bytes, values),
-        _ => return off("-".to_owned(), format!("of dtype {}", ours.values.dtype())),
+    let (Ok(bytes), Some(values)) = (ours.to_bytes(), Elements::new(ours)) else {
+        return off("-".to_owned(), format!("of dtype {}", ours.dtype()));
     };
     let digest = sha256(&bytes);
     let here = shown(recorded, &digest, values.last());
-    if values.dtype() != recorded.dtype || ours.values.shape() != recorded.shape {
-        let (dtype, shape) = (values.dtype(), ours.values.shape());
+    if values.dtype() != recorded.dtype || ours.shape() != recorded.shape {
+        let (dtype, shape) = (values.dtype(), ours.shape());
         return off(here, format!("{dtype} {shape:?} here, {} {:?} there", recorded.dtype, recorded.shape));
     }
-    let Some(Distance { difference, ulp, share, each }) = values.distance(recorded) else {
-        return off(here, "the record is broken: it has not the elements that it should".to_owned());
+    let Some(Distance { difference, ulp, relative, each }) = values.distance(recorded) else {
+        return off(here, "the record is broken: elements are missing".to_owned());
     };
     let (bound, first) = match demand {
         Demand::Bits => (Some(0.0), None),
-        Demand::Within(Tolerance { share, one_by_one }) => (Some(share), one_by_one.map(|it| first(it, &each))),
+        Demand::Within(Tolerance { relative, one_by_one }) => (Some(relative), one_by_one.map(|it| first(it, &each))),
         Demand::Nothing { .. } => (None, None),
     };
     let (ok, verdict) = match demand {
         _ if digest == recorded.sha256 => (true, "equal".to_owned()),
         Demand::Nothing { between } => (true, format!("not comparable between {between}")),
-        Demand::Within(tolerance) => within(tolerance, share, &each),
-        Demand::Bits if share == 0.0 => {
+        Demand::Within(tolerance) => within(tolerance, relative, &each),
+        Demand::Bits if relative == 0.0 => {
             (false, "OFF: in elements that the record leaves out, or in the sign of a zero".to_owned())
         }
         Demand::Bits => (false, "OFF".to_owned()),
     };
-    let (difference, relative_difference) = (Some(difference), Some(share));
+    let (difference, relative_difference) = (Some(difference), Some(relative));
     Row { difference, ulp, relative_difference, bound, first, ok, verdict, ..off(here, String::new()) }
 }
 
-/// Those of `each` that have a bound of their own.
+/// The first elements, which have their own bound.
 fn first(FirstLosses { count, within, .. }: FirstLosses, each: &[f64]) -> FirstElements {
     let first = &each[..count.min(each.len())];
     FirstElements { count: first.len(), relative_difference: first.iter().copied().fold(0.0, larger), bound: within }
 }
 
-/// Whether elements that are `share` apart, and `each` of its own magnitude, are close enough, and what to say of it.
-fn within(Tolerance { share: allowed, one_by_one }: Tolerance, share: f64, each: &[f64]) -> (bool, String) {
-    let close = share <= allowed; // no NaN is
+/// Whether a quantity with this `relative` difference, and with the relative differences `each` of its elements, is close enough; and
+/// the verdict.
+fn within(Tolerance { relative: allowed, one_by_one }: Tolerance, relative: f64, each: &[f64]) -> (bool, String) {
+    let close = relative <= allowed; // false for NaN
     if !close {
         return (false, format!("OFF: not within {allowed:e}"));
     }
@@ -137,21 +130,10 @@ fn within(Tolerance { share: allowed, one_by_one }: Tolerance, share: f64, each:
     }
 }
 
-/// A row for what the notebook does not have.
-pub(super) fn unexpected(ours: &Quantity) -> Row {
-    Row {
-        group: ours.group.clone(),
-        name: ours.name.clone(),
-        notebook: "-".to_owned(),
-        here: format!("{} {:?}", ours.values.dtype(), ours.values.shape()),
-        difference: None,
-        ulp: None,
-        relative_difference: None,
-        bound: None,
-        first: None,
-        ok: false,
-        verdict: "OFF: missing in the notebook".to_owned(),
-    }
+/// The row of a quantity that the notebook does not have.
+pub(crate) fn unexpected(ours: &Quantity) -> Row {
+    let here = format!("{} {:?}", ours.values.dtype(), ours.values.shape());
+    Row::off(&ours.group, &ours.name, ["-".to_owned(), here], "missing in the notebook")
 }
 
 /// A single number, the last of the losses, or the digest of many numbers.
@@ -186,13 +168,12 @@ mod tests {
         recorded("float32", &values.iter().map(|&value| f64::from(value)).collect::<Vec<_>>(), &bytes)
     }
 
-    fn ours<T: pt_file::Element>(values: &[T]) -> Quantity {
-        let values = pt_file::Tensor::from_slice(values, &[values.len()]).unwrap();
-        Quantity { group: "losses".into(), name: "epoch".into(), values }
+    fn ours<T: pt_file::Element>(values: &[T]) -> Tensor {
+        Tensor::from_slice(values, &[values.len()]).unwrap()
     }
 
-    fn within_share(share: f64) -> Demand {
-        Demand::Within(Tolerance { share, one_by_one: None })
+    fn within_relative(relative: f64) -> Demand {
+        Demand::Within(Tolerance { relative, one_by_one: None })
     }
 
     #[test]
@@ -213,14 +194,14 @@ mod tests {
     fn a_tolerance_is_a_share_of_the_largest_magnitude() {
         let theirs = floats(&[0.001, 100.0]);
         let near = |demand| compare(&theirs, Some(&ours(&[0.002f32, 100.0])), demand);
-        assert_eq!(near(within_share(1e-4)).verdict, "within 1e-4");
-        let row = near(within_share(1e-6));
+        assert_eq!(near(within_relative(1e-4)).verdict, "within 1e-4");
+        let row = near(within_relative(1e-6));
         assert_eq!((row.ok, row.verdict.as_str()), (false, "OFF: not within 1e-6"));
         // What is judged stands beside its bound: a difference of 1e-3 where the largest number is 100.
         let (judged, absolute) = (row.relative_difference.unwrap(), row.difference.unwrap());
         assert!((judged - 1e-5).abs() < 1e-9 && (absolute - 1e-3).abs() < 1e-7, "{row:?}");
         assert_eq!(row.bound, Some(1e-6));
-        let nan = compare(&theirs, Some(&ours(&[f32::NAN, 100.0])), within_share(1.0));
+        let nan = compare(&theirs, Some(&ours(&[f32::NAN, 100.0])), within_relative(1.0));
         assert!(!nan.ok, "{}", nan.verdict);
     }
 
@@ -229,7 +210,7 @@ mod tests {
         let theirs = floats(&[2.0, 0.001, 0.5]);
         let verdict = |ours_: [f32; 3], count| {
             let one_by_one = Some(FirstLosses { of: "epoch", count, within: 1e-3 });
-            let row = compare(&theirs, Some(&ours(&ours_)), Demand::Within(Tolerance { share: 0.1, one_by_one }));
+            let row = compare(&theirs, Some(&ours(&ours_)), Demand::Within(Tolerance { relative: 0.1, one_by_one }));
             assert_eq!(row.ok, !row.verdict.starts_with("OFF"));
             let (first, whole) = (row.first.unwrap(), row.relative_difference.unwrap());
             assert_eq!((first.bound, row.bound, first.count), (1e-3, Some(0.1), count.min(3)));
@@ -247,17 +228,17 @@ mod tests {
     #[test]
     fn of_integers_those_that_differ_are_counted() {
         let theirs = recorded("int64", &[1.0, 2.0, 3.0, 4.0], b"");
-        let row = compare(&theirs, Some(&ours(&[1i64, 2, 3, 7])), within_share(0.3));
+        let row = compare(&theirs, Some(&ours(&[1i64, 2, 3, 7])), within_relative(0.3));
         assert_eq!((row.ok, row.difference, row.ulp), (true, Some(1.0), None));
         assert_eq!((row.relative_difference, row.bound), (Some(0.25), Some(0.3)));
-        assert!(!compare(&theirs, Some(&ours(&[1i64, 2, 6, 7])), within_share(0.3)).ok);
+        assert!(!compare(&theirs, Some(&ours(&[1i64, 2, 6, 7])), within_relative(0.3)).ok);
     }
 
     #[test]
     fn what_cannot_be_compared_is_off() {
         let theirs = floats(&[1.0, 2.0]);
-        let verdict = |ours: Option<&Quantity>, theirs: &Recorded| {
-            let row = compare(theirs, ours, within_share(1.0));
+        let verdict = |ours: Option<&Tensor>, theirs: &Recorded| {
+            let row = compare(theirs, ours, within_relative(1.0));
             assert!(!row.ok);
             row.verdict
         };
@@ -267,7 +248,7 @@ mod tests {
         let broken = Recorded { stride: 2, ..floats(&[1.0, 2.0]) };
         assert_eq!(
             verdict(Some(&ours(&[1.0f32, 2.5])), &broken),
-            "OFF: the record is broken: it has not the elements that it should"
+            "OFF: the record is broken: elements are missing"
         );
         let sampled = Recorded { values: vec![Number::from_f64(1.0).unwrap()], ..floats(&[1.0, 2.0]) };
         let row = compare(&sampled, Some(&ours(&[1.0f32, 2.5])), Demand::Bits);

@@ -1,10 +1,10 @@
 //! The network: an RNN, and a linear map from its last hidden state to the words.
 
 use anyhow::Result;
-use lesson_kit::Backend;
-use recurrent::{Rnn, RnnConfig, Trace};
-use tch::nn::Path;
-use tch::{Device, Kind, Tensor};
+use lesson_kit::SavedModel;
+use recurrent::{Backend, Rnn, RnnConfig, Trace};
+use tch::nn::{Path, VarStore};
+use tch::{Device, Tensor};
 
 /// The notebook's `TextRNN`.
 #[derive(Debug)]
@@ -15,10 +15,10 @@ pub struct TextRnn {
 }
 
 impl TextRnn {
-    /// Draws the parameters in the notebook's order, the RNN's first, then W, then b: the order fixes the numbers.
+    /// Draws the parameters in the notebook's order: the RNN's, then W, then b. The order determines the numbers.
     ///
     /// # Errors
-    /// If a size is not positive.
+    /// If a size is below 1.
     pub fn new(path: &Path<'_>, n_class: i64, n_hidden: i64, num_layers: i64) -> Result<TextRnn> {
         let rnn = RnnConfig::new(n_class, n_hidden).num_layers(num_layers).build(path / "rnn")?;
         let randn = |shape: &[i64]| Tensor::f_randn(shape, tch::kind::FLOAT_CPU)?.f_to_device(path.device());
@@ -27,34 +27,44 @@ impl TextRnn {
         Ok(TextRnn { rnn, w, b })
     }
 
-    /// From `x`, (batch, steps, words), to a score for each word, (batch, words).
+    /// The network with trained weights. Its sizes come from the shapes of the weights.
+    ///
+    /// # Errors
+    /// If the file contains another model.
+    pub fn load(saved: &SavedModel, n_class: i64, device: Device) -> Result<TextRnn> {
+        let (hidden_size, num_layers) = saved.recurrent_sizes("rnn")?;
+        let model = TextRnn::new(&VarStore::new(device).root(), n_class, hidden_size, num_layers)?;
+        saved.load_into(&model.named_parameters())?;
+        Ok(model)
+    }
+
+    /// Maps `x`, (batch, steps, words), to a score (logit) for each word, (batch, words).
     ///
     /// `hidden` is the state before the first word, (layers, batch, hidden).
     ///
     /// # Errors
-    /// If the shapes do not fit.
+    /// If a shape does not fit.
     pub fn forward(&self, hidden: &Tensor, x: &Tensor) -> Result<Tensor> {
-        let x = x.f_transpose(0, 1)?; // (steps, batch, words), as the RNN wants it
+        let x = x.f_transpose(0, 1)?; // (steps, batch, words), the layout of nn.RNN
         let (outputs, _hidden) = self.rnn.forward(&x, Some(hidden))?;
-        let last = outputs.f_get(-1)?; // what the RNN has made of the whole sentence
+        let last = outputs.f_get(-1)?; // the hidden state after the last word
         Ok(last.f_mm(&self.w)?.f_add(&self.b)?)
     }
 
-    /// Every value that the RNN computes on its way through `x`, (batch, steps, words): `h` of each layer is (steps,
-    /// batch, hidden).
+    /// The hidden states of each layer for `x`, (batch, steps, words): `h` is (steps, batch, hidden).
     ///
     /// # Errors
-    /// If the shapes do not fit.
+    /// If a shape does not fit.
     pub fn trace(&self, hidden: &Tensor, x: &Tensor) -> Result<Trace<Tensor>> {
         Ok(self.rnn.trace(&x.f_transpose(0, 1)?, Some(hidden))?)
     }
 
-    /// What computes the RNN from now on.
+    /// Sets the implementation of the RNN.
     ///
     /// # Errors
-    /// If the fused backend cannot: on CUDA.
+    /// If the model is on CUDA and `backend` is fused.
     pub fn set_backend(&mut self, backend: Backend) -> Result<()> {
-        Ok(self.rnn.set_backend(backend.name().parse()?)?)
+        Ok(self.rnn.set_backend(backend)?)
     }
 
     /// The recurrent layer.
@@ -62,18 +72,15 @@ impl TextRnn {
         &self.rnn
     }
 
-    /// Where it computes.
+    /// The device of the parameters.
     pub fn device(&self) -> Device {
         self.w.device()
     }
 
     /// The state before the first word: zeros.
-    ///
-    /// # Errors
-    /// If libtorch refuses.
     pub fn zero_hidden(&self, batch: i64) -> Result<Tensor> {
         let shape = [self.rnn.num_layers(), batch, self.rnn.hidden_size()];
-        Ok(Tensor::f_zeros(shape, (Kind::Float, self.w.device()))?)
+        Ok(Tensor::f_zeros(shape, (self.w.kind(), self.w.device()))?)
     }
 
     /// The parameters in torch's order: the module's own, then those of its submodules.

@@ -1,18 +1,19 @@
 //! The training loop, line for line beside the slide.
 
 use anyhow::Result;
-use lesson_kit::{Run, cross_entropy};
+use lesson_kit::Run;
 use tch::Reduction;
 use torch_ext::autograd::backward;
+use torch_ext::nn::cross_entropy;
 use torch_ext::optim::{Adam, AdamOptions};
 
 use crate::data::Batch;
 use crate::model::TextRnn;
 
-/// Trains on the whole batch at every epoch; says the cost every hundred epochs.
+/// Trains on the whole batch at every epoch; prints the cost every hundred epochs.
 ///
 /// # Errors
-/// If the loss is no longer a number, or a record cannot be written.
+/// If the loss is NaN or infinite, or a file cannot be written.
 pub fn train(run: &mut Run, model: &TextRnn, batch: &Batch, lr: f64) -> Result<()> {
     let parameters = model.named_parameters();
     let options = AdamOptions { lr, ..AdamOptions::default() };
@@ -26,7 +27,7 @@ pub fn train(run: &mut Run, model: &TextRnn, batch: &Batch, lr: f64) -> Result<(
 
         let cost = f32::try_from(&loss)?;
         if epoch % 100 == 0 {
-            run.say(format_args!("Epoch: {epoch:04} cost = {cost:.6}"))?;
+            run.session().print(format_args!("Epoch: {epoch:04} cost = {cost:.6}"))?;
         }
         run.record(epoch, cost)?;
 
@@ -36,5 +37,5 @@ pub fn train(run: &mut Run, model: &TextRnn, batch: &Batch, lr: f64) -> Result<(
         run.checkpoint(epoch, &optimizer)?;
     }
     run.save_model(&parameters)?;
-    run.say("OPTIMIZATION FINISHED")
+    run.session().print("OPTIMIZATION FINISHED")
 }

@@ -17,7 +17,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::atomic;
+use pt_file::atomic;
 
 pub use gate_maps::{GateMap, GateMaps};
 pub use heat_map::HeatMap;
@@ -41,5 +41,5 @@ pub fn save(plot: &impl Plot, stem: &Path) -> Result<()> {
     let scene = plot.scene();
     let svg = render::svg(&scene)?;
     atomic::write(&stem.with_added_extension("svg"), svg.as_bytes())?;
-    atomic::write_path_with(&stem.with_added_extension("png"), |path| render::png(&scene, path))
+    atomic::write_at_path(&stem.with_added_extension("png"), |path| render::png(&scene, path))
 }

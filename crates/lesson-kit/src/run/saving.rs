@@ -1,135 +1,146 @@
-//! What a run saves, and how it goes on from it.
+//! What a run writes besides its records: checkpoints, models, plots; and how it resumes.
+
+use std::fmt::Display;
 
 use anyhow::{Context, Result, anyhow};
 use tch::Tensor;
 use torch_ext::{StateDict, rng};
 
-use super::Run;
-use crate::checkpoint::{BatchPosition, Best, Checkpoint, Due};
+use super::checkpoint::{BatchPosition, Best, Checkpoint};
+use super::checkpoints::Due;
+use super::folder::{self, RunFolder};
+use super::optimizer_state::{OptimizerState, OptimizerStateMut};
+use super::snapshots::Snapshot;
+use super::{Run, resume};
 use crate::exit::Interrupted;
-use crate::kept::Copy;
-use crate::learner::{Learner, LearnerMut};
+use crate::interrupt;
 use crate::plot::{self, Plot};
-use crate::run_folder::{self, RunFolder};
-use crate::{interrupt, processes, resume};
 
 impl Run {
-    /// Names what is trained: the model's parameters, and `&mut optimizer` or `(&mut optimizer, &mut scheduler)`. With
-    /// `--resume` all of them, and the random numbers, become what they were when the checkpoint was written.
+    /// Declares what is trained: the model's parameters, and `&mut optimizer` or `(&mut optimizer, &mut scheduler)`. With
+    /// `--resume` restores all of them, and the random number generator, from the checkpoint.
     ///
-    /// Should the loss become NaN, the parameters that last gave a finite one are saved; this costs a copy of the
-    /// parameters per epoch.
-    ///
-    /// Nothing of the run folder changes before the first record; what can be written ahead, without its name, is.
+    /// If a loss is NaN later, the parameters of the last finite one are saved. This needs a copy of the parameters per epoch.
     ///
     /// # Errors
-    /// If the checkpoint does not fit: every missing, unexpected and misshapen parameter is in the message. If the run
+    /// If the checkpoint does not fit: the message lists every missing, unexpected and wrongly shaped parameter. If the run
     /// folder cannot be written.
-    pub fn begin<'a>(&mut self, parameters: &[(String, Tensor)], learner: impl Into<LearnerMut<'a>>) -> Result<()> {
-        self.kept.watch(parameters);
+    pub fn begin<'a>(
+        &mut self,
+        parameters: &[(String, Tensor)],
+        optimization: impl Into<OptimizerStateMut<'a>>,
+    ) -> Result<()> {
+        self.session.record_all("initial weights", parameters)?;
+        self.checkpoints.snapshots.set_parameters(parameters);
+        let workers = self.session.workers();
         if let Some(checkpoint) = self.resumed.take() {
-            self.go_on_from(checkpoint, parameters, learner.into())?;
-        } else if let Some(processes) = processes::current() {
-            processes.broadcast_parameters(parameters)?;
-            processes.seed(self.args.seed);
+            self.restore(checkpoint, parameters, optimization.into())?;
+        } else if workers.is_distributed() {
+            workers.broadcast_parameters(parameters)?;
+            workers.seed(self.settings.seed);
         }
-        let config = self.config_text();
-        self.folder.as_mut().map_or(Ok(()), |folder| folder.prepare(&config))
+        self.folder.as_mut().map_or(Ok(()), RunFolder::prepare)
     }
 
-    fn go_on_from(
+    fn restore(
         &mut self,
         checkpoint: Checkpoint,
         parameters: &[(String, Tensor)],
-        learner: LearnerMut<'_>,
+        optimization: OptimizerStateMut<'_>,
     ) -> Result<()> {
-        let path = self.args.out.join(run_folder::CHECKPOINT);
+        let path = self.args.out.join(folder::CHECKPOINT);
         let load = || -> Result<()> {
             let named = parameters.iter().map(|(name, tensor)| (name.as_str(), tensor));
             StateDict::from_value(&checkpoint.model)?.load_into(self.lesson.name, named, true)?;
-            Ok(learner.load(&checkpoint.optimizer, &checkpoint.scheduler)?)
+            Ok(optimization.load(&checkpoint.optimizer, &checkpoint.scheduler)?)
         };
         load().with_context(|| path.display().to_string())?;
-        if let Some((losses, length)) = processes::first_only(|| resume::losses(&self.args.out, checkpoint.epoch))? {
-            (self.losses, self.metrics_kept) = (losses, Some(length));
+        let workers = self.session.workers();
+        let losses = workers.rank_zero_only(|| resume::read_losses(&self.args.out, checkpoint.epoch))?;
+        if let (Some((losses, length)), Some(folder)) = (losses, &mut self.folder) {
+            self.losses = losses;
+            folder.keep_metrics(length);
         }
-        self.before = (checkpoint.epoch, checkpoint.train_seconds);
+        self.epochs_before = checkpoint.epoch;
+        self.clock.stop_at(checkpoint.train_seconds);
         if let Some(Best { epoch, loss, model }) = checkpoint.best {
-            self.kept.set_best(Copy::new(epoch, loss, &StateDict::from_value(&model)?));
+            self.checkpoints.snapshots.set_best(Snapshot::new(epoch, loss, &StateDict::from_value(&model)?));
         }
         let mut within = String::new();
         if let Some(BatchPosition { rng_state, losses }) = checkpoint.batch {
             within = format!(" and {} batches", losses.len());
             losses.into_iter().for_each(|loss| self.losses.push_batch(loss));
-            self.resumed_epoch = Some(Tensor::try_from(&rng_state)?);
+            self.epoch.resumed_rng_state = Some(Tensor::try_from(&rng_state)?);
         }
-        Run::take_random_numbers(&checkpoint.rng_state, &checkpoint.rng_states)
+        workers
+            .set_rng_state(&checkpoint.rng_state, &checkpoint.rng_states)
             .with_context(|| path.display().to_string())?;
-        let (done, epochs) = (checkpoint.epoch, self.args.epochs);
-        self.console.note(format_args!("going on after epoch {done} of {epochs}{within}"));
+        let (done, epochs) = (checkpoint.epoch, self.settings.epochs);
+        self.session.note(format_args!("resuming after epoch {done} of {epochs}{within}"));
         Ok(())
     }
 
-    /// The last line of an epoch: keeps its state in `checkpoint.pt`, as often as `--checkpoint-every` says, and heeds
-    /// Ctrl-C. Give what [`Run::begin`] was given, as `&optimizer` or `(&optimizer, &scheduler)`.
+    /// The last call of an epoch: saves the state in `checkpoint.pt`, as often as `--checkpoint-every` says, and handles Ctrl-C.
+    /// Pass what [`Run::begin`] got, as `&optimizer` or `(&optimizer, &scheduler)`.
     ///
-    /// The state is written once the next loss has turned out finite, and meanwhile training goes on; the state after
-    /// the last epoch, or after Ctrl-C, is on the disk when this returns.
+    /// The state is written once the next loss is finite, while training continues. The state after the last epoch, or after
+    /// Ctrl-C, is on the disk when this returns.
     ///
     /// # Errors
-    /// If a checkpoint cannot be written (the one before it stays), or a loss or, after the last step, a parameter is no number.
-    pub fn checkpoint<'a>(&mut self, epoch: u32, learner: impl Into<Learner<'a>>) -> Result<()> {
-        self.read_batch_losses()?;
-        let train_seconds = self.train_seconds();
-        let interrupted = interrupt::requested();
-        self.stopped.set(interrupted);
+    /// If a checkpoint cannot be written (the previous one is unchanged), or a loss or, after the last step, a parameter is
+    /// NaN or infinite.
+    pub fn checkpoint<'a>(&mut self, epoch: u32, optimization: impl Into<OptimizerState<'a>>) -> Result<()> {
+        self.read_deferred_losses()?;
+        let train_seconds = self.clock.seconds();
+        let stopping = self.control.stop_if_requested();
         self.claim_folder()?;
-        let due = processes::due_for_all(self.keeper.due(epoch, interrupted)?)?;
+        let due = self.checkpoints.due(epoch, stopping)?;
+        // Rank 0 has the disk: its decision holds for all.
+        let due = Due::from_number(self.session.workers().broadcast_number(due.number())?);
         if due == Due::Now {
-            self.stop_the_clock(train_seconds); // to wait for the disk is no training
-        }
-        if due == Due::Now && !self.kept.are_finite()? {
-            return Err(self.diverged(format_args!("the step of epoch {epoch} left a parameter that is no number")));
+            self.clock.stop_at(train_seconds); // waiting for the disk is not training
+            if !self.checkpoints.snapshots.are_finite()? {
+                return Err(self.diverged(format_args!("the step of epoch {epoch} left a parameter that is NaN or infinite")));
+            }
         }
         if due == Due::No {
             return Ok(());
         }
-        let checkpoint = self.snapshot(epoch, &learner.into())?.into_value();
-        match due {
-            Due::Now => self.keeper.write_now(checkpoint),
-            _ => {
-                self.keeper.offer(checkpoint);
-                Ok(())
-            }
-        }
+        let checkpoint = self.state(epoch, &optimization.into())?.into_value();
+        self.checkpoints.save(checkpoint, due)
     }
 
-    /// Ends training: writes the `state_dict` of `parameters`, in their order, and that of the lowest loss, as `model`
-    /// and `best` in the format that `--format` says; and the loss plot.
+    /// Ends training: writes the `state_dict` of `parameters` as `model` and that of the lowest loss as `best`, in the format of
+    /// `--format`, and the loss plot.
     ///
     /// # Errors
-    /// If a file cannot be written; and, after Ctrl-C, [`Interrupted`], once everything is saved: `?` takes it past
-    /// the evaluation to `main`, which exits with 130.
+    /// If a file cannot be written; and, after Ctrl-C, [`Interrupted`], once everything is saved: `?` propagates it past the
+    /// evaluation to `main`, which exits with 130.
     pub fn save_model(&mut self, parameters: &[(String, Tensor)]) -> Result<()> {
-        self.stop_the_clock(self.train_seconds());
-        self.console.progress().finish();
-        let trained = self.losses.last().is_some() || !self.losses.open_batches().is_empty();
+        self.clock.stop_at(self.clock.seconds());
+        self.session.progress().finish();
+        let trained = self.losses.last().is_some() || !self.losses.current_batches().is_empty();
         if trained {
             self.claim_folder()?;
-            self.write_state_dict(run_folder::MODEL, &state_dict(parameters))?;
-            if let Some(best) = self.kept.best() {
-                self.write_state_dict(run_folder::BEST, &best.state_dict())?;
+            self.write_state_dict(folder::MODEL, &state_dict(parameters))?;
+            if let Some(best) = self.checkpoints.snapshots.best() {
+                self.write_state_dict(folder::BEST, &best.state_dict())?;
             }
-            self.save_loss_plot()?;
+            if self.losses.last().is_some() {
+                self.save_plot(folder::LOSS, &self.losses.chart(self.lesson.name))?;
+            }
         }
-        if interrupt::requested() {
-            return Err(Interrupted(self.what_is_kept(trained)).into());
+        if self.control.stop_requested() {
+            return Err(Interrupted(self.describe_saved_state(trained)).into());
         }
-        interrupt::training_is_over();
-        Ok(())
+        interrupt::training_ends();
+        for (name, losses) in self.losses.series() {
+            self.session.record("losses", name, || Ok(Tensor::f_from_slice(&losses)?))?;
+        }
+        self.session.record_all("final weights", parameters)
     }
 
-    /// Draws a picture of the lesson's own as `NAME.png` and `NAME.svg`; none with `--no-plots`.
+    /// Draws a picture of the lesson as `NAME.png` and `NAME.svg`; none with `--no-plots`.
     ///
     /// # Errors
     /// If `name` is not in [`Lesson::pictures`](crate::Lesson::pictures), or a file cannot be written.
@@ -138,116 +149,103 @@ impl Run {
         folder.map_or(Ok(()), |folder| plot::save(plot, &folder.picture(name)?))
     }
 
-    /// The first thing that is written takes the folder over.
+    /// Writes a text file into the run folder, atomically; nothing in a dry run. Call it after the first record.
+    pub fn save_text(&mut self, name: &str, text: &str) -> Result<()> {
+        self.claim_folder()?;
+        self.folder.as_ref().map_or(Ok(()), |folder| folder.write(name, text))
+    }
+
+    /// Restores the parameters of the best epoch: the one with the lowest loss (on validation data, if
+    /// [`Run::record_validated`] was called). Does nothing if no epoch was recorded.
+    ///
+    /// Call it after the loop: a checkpoint must contain the last parameters.
+    pub fn load_best(&self) -> Result<()> {
+        let snapshots = &self.checkpoints.snapshots;
+        if let Some(best) = snapshots.best() {
+            let parameters = snapshots.parameters().iter().map(|(name, tensor)| (name.as_str(), tensor));
+            best.state_dict().load_into(self.lesson.name, parameters, true)?;
+        }
+        Ok(())
+    }
+
+    /// Claims the folder before the first write.
     pub(super) fn claim_folder(&mut self) -> Result<()> {
-        if self.metrics.is_some() {
+        let Some(folder) = &mut self.folder else { return Ok(()) };
+        if !folder.claim()? {
             return Ok(());
         }
-        let config = self.config_text();
-        let Some(folder) = &mut self.folder else {
-            return Ok(());
-        };
-        folder.claim(&config, self.metrics_kept)?;
-        let metrics = folder.open_metrics()?;
-        self.keeper.open(folder.file(run_folder::CHECKPOINT), metrics.try_clone().context(run_folder::METRICS)?)?;
-        self.metrics = Some(metrics);
-        processes::current().map_or(Ok(()), |processes| processes.folder_is_ours())
+        if let Some(metrics) = folder.metrics() {
+            let metrics = metrics.try_clone().context(folder::METRICS)?;
+            self.checkpoints.open(folder.file(folder::CHECKPOINT), metrics)?;
+        }
+        self.session.workers().mark_folder_claimed()
     }
 
-    fn config_text(&self) -> String {
-        format!("{:#}\n", self.config)
-    }
-
-    /// A finite loss shows that what was saved before it is good; any other ends the run.
+    /// A finite loss confirms the pending snapshot and checkpoint; any other ends the run.
     pub(super) fn check_finite(&mut self, epoch: u32, loss: f32) -> Result<()> {
         if loss.is_finite() {
-            self.kept.loss_was_finite();
-            return self.keeper.loss_was_finite();
+            return self.checkpoints.loss_was_finite();
         }
         Err(self.diverged(format_args!("the loss is {loss} in epoch {epoch}")))
     }
 
     /// The state after `epoch`, or within it if it was cut short.
-    fn snapshot(&self, epoch: u32, learner: &Learner<'_>) -> Result<Checkpoint> {
-        let (optimizer, scheduler) = learner.state_dicts()?;
-        let best = self
-            .kept
+    fn state(&self, epoch: u32, optimization: &OptimizerState<'_>) -> Result<Checkpoint> {
+        let (optimizer, scheduler) = optimization.state_dicts()?;
+        let snapshots = &self.checkpoints.snapshots;
+        let best = snapshots
             .best()
             .map(|best| anyhow::Ok(Best { epoch: best.epoch, loss: best.loss, model: best.state_dict().to_value()? }));
-        let batch = self.epoch_rng_state.as_ref().filter(|_| self.cut_short.get()).map(|rng_state| {
+        let batch = self.epoch.rng_state.as_ref().filter(|_| self.control.is_cut_short()).map(|rng_state| {
             let rng_state = pt_file::Tensor::try_from(rng_state)?;
-            anyhow::Ok(BatchPosition { rng_state, losses: self.losses.open_batches().to_vec() })
+            anyhow::Ok(BatchPosition { rng_state, losses: self.losses.current_batches().to_vec() })
         });
         Ok(Checkpoint {
             lesson: self.lesson.name.to_owned(),
             config: self.config.clone(),
             epoch: if batch.is_some() { epoch - 1 } else { epoch },
-            train_seconds: self.train_seconds(),
-            model: state_dict(self.kept.watched()).to_value()?,
+            train_seconds: self.clock.seconds(),
+            model: state_dict(snapshots.parameters()).to_value()?,
             optimizer,
             scheduler,
             best: best.transpose()?,
             rng_state: pt_file::Tensor::try_from(&rng::get_state()?)?,
-            rng_states: processes::rng_states()?,
+            rng_states: self.session.workers().rng_states()?,
             batch: batch.transpose()?,
         })
     }
 
-    fn train_seconds(&self) -> f64 {
-        self.before.1 + self.begun.map_or(0.0, |begun| begun.elapsed().as_secs_f64())
-    }
-
-    fn stop_the_clock(&mut self, train_seconds: f64) {
-        self.before.1 = train_seconds;
-        self.begun = None;
-    }
-
     fn write_state_dict(&self, name: &str, parameters: &StateDict) -> Result<()> {
-        let Some(folder) = &self.folder else {
-            return Ok(());
-        };
+        let Some(folder) = &self.folder else { return Ok(()) };
         let format = self.args.format;
         Ok(parameters.save_as(folder.file(&format!("{name}.{format}")), format)?)
     }
 
-    fn save_loss_plot(&self) -> Result<()> {
-        match self.losses.last() {
-            Some(_) => self.save_plot(run_folder::LOSS, &self.losses.chart(self.lesson.name)),
-            None => Ok(()),
+    /// Saves the last good parameters of a run that diverged, and returns the error.
+    fn diverged(&self, what: impl Display) -> anyhow::Error {
+        self.session.progress().finish();
+        let advice = format!("{what}; try a smaller --lr than {}", self.settings.lr);
+        let (Some(good), Some(folder)) = (self.checkpoints.snapshots.good(), &self.folder) else {
+            return anyhow!(advice);
+        };
+        if let Err(error) = self.write_state_dict(folder::MODEL, &good.state_dict()) {
+            return error.context(advice);
         }
+        let model = folder.file(&format!("{}.{}", folder::MODEL, self.args.format));
+        anyhow!("{advice}\n{} holds the parameters of epoch {}, the last good ones", model.display(), good.epoch)
     }
 
-    /// The error of a run that has left the numbers, once its last good parameters are saved.
-    fn diverged(&self, what: impl std::fmt::Display) -> anyhow::Error {
-        self.console.progress().finish();
-        let advice = format!("{what}; try a smaller --lr than {}", self.args.lr);
-        match (self.kept.good(), &self.folder) {
-            (Some(good), Some(folder)) => {
-                if let Err(error) = self.write_state_dict(run_folder::MODEL, &good.state_dict()) {
-                    return error.context(advice);
-                }
-                let model = folder.file(&format!("{}.{}", run_folder::MODEL, self.args.format));
-                anyhow!(
-                    "{advice}\n{} holds the parameters as they were when epoch {} was recorded, still good",
-                    model.display(),
-                    good.epoch
-                )
-            }
-            _ => anyhow!(advice),
+    fn describe_saved_state(&self, trained: bool) -> String {
+        if !self.session.workers().is_rank_zero() {
+            return "stopped together with rank 0, whose message says what is saved".to_owned();
         }
-    }
-
-    fn what_is_kept(&self, trained: bool) -> String {
-        if !processes::is_first() {
-            return "stopped together with rank 0, which says what is kept".to_owned();
-        }
-        let (epochs, open) = (self.args.epochs, self.losses.open_batches().len());
+        let (epochs, open) = (self.settings.epochs, self.losses.current_batches().len());
         let Some(folder) = self.folder.as_ref().filter(|_| trained).map(RunFolder::path) else {
             return "nothing was written".to_owned();
         };
         let done = self.losses.last().map_or(0, |(epoch, _)| epoch);
         let within = if open > 0 { format!(" and {open} batches") } else { String::new() };
-        format!("after epoch {done} of {epochs}{within}; {} keeps all of it, and --resume goes on", folder.display())
+        format!("after epoch {done} of {epochs}{within}; {} is saved, and --resume continues it", folder.display())
     }
 }
 

@@ -2,7 +2,6 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)] // helpers of tests are tests, which clippy does not see
 
 mod command_line;
-mod loader;
 mod plots;
 mod process;
 mod resume;

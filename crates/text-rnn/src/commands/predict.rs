@@ -1,4 +1,4 @@
-//! `predict`: the first words of a sentence in, the next word out.
+//! `predict`: the word that follows the first words of a sentence.
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -9,7 +9,6 @@ use tch::Kind;
 
 use crate::data::{N_STEP, SENTENCES, Vocabulary, batch_of_one};
 use crate::model::TextRnn;
-use crate::{LESSON, trained};
 
 /// Options of `predict`.
 #[derive(Args, Debug, Clone)]
@@ -22,45 +21,46 @@ pub struct PredictArgs {
     words: Vec<String>,
 }
 
-/// What follows the words: the object of `--json`.
+/// The next word: the object of `--json`.
 #[derive(Debug, Clone, Serialize)]
 pub struct NextWord {
-    /// The words, with single blanks between them.
+    /// The words, separated by single spaces.
     pub input: String,
-    /// The likeliest next word.
+    /// The most likely next word.
     pub predicted: String,
-    /// All words, the likeliest first.
+    /// All words, the most likely first.
     pub probabilities: Vec<WordProbability>,
 }
 
-/// How likely a word is.
+/// A word and its probability.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct WordProbability {
     /// The word.
     pub word: String,
-    /// 0 to 1; those of all words add up to 1.
+    /// From 0 to 1; the sum over all words is 1.
     pub probability: f64,
 }
 
 impl PredictArgs {
-    /// Says the next word, and how likely each one is.
+    /// Prints the next word, and the probability of each word.
     ///
     /// # Errors
-    /// [`UsageError`] for words that the network cannot go on from; else if the model cannot be used.
+    /// [`UsageError`] for unknown words or a wrong number of words; an ordinary error if the model cannot be read.
     pub fn run(&self, session: &Session) -> Result<()> {
         let vocabulary = Vocabulary::new(&SENTENCES);
         let words = known_words(&self.words, &vocabulary)?;
-        let mut model = trained::load(&self.model.read(&LESSON)?, &vocabulary, session.device())?;
+        let saved = self.model.read(session.lesson())?;
+        let mut model = TextRnn::load(&saved, vocabulary.len() as i64, session.device())?;
         model.set_backend(session.backend())?;
         let next = next_word(&model, &words, &vocabulary)?;
-        session.say(format_args!("{} -> {}\n", next.input, next.predicted))?;
+        session.print(format_args!("{} -> {}\n", next.input, next.predicted))?;
         bars::lines(next.probabilities.iter().map(|it| (it.word.as_str(), it.probability)))
-            .try_for_each(|line| session.say(line))?;
-        session.json(&next)
+            .try_for_each(|line| session.print(line))?;
+        session.print_json(&next)
     }
 }
 
-/// Splits at blanks, and sees to it that there are as many words as in training, and each is known.
+/// Splits at white space, and checks that all words are known and that there are as many as in training.
 ///
 /// # Errors
 /// [`UsageError`] if not.
@@ -78,7 +78,7 @@ pub fn known_words(arguments: &[String], vocabulary: &Vocabulary) -> Result<Vec<
     if words.len() != N_STEP {
         let count = words.len();
         let message = format!(
-            "{:?} has {count} {}: the network has learned to go on after {N_STEP}, as in {:?}",
+            "{:?} has {count} {}: the network was trained on {N_STEP} words, for example {:?}",
             all.join(" "),
             if count == 1 { "word" } else { "words" },
             "i like"
@@ -88,10 +88,7 @@ pub fn known_words(arguments: &[String], vocabulary: &Vocabulary) -> Result<Vec<
     Ok(words)
 }
 
-/// Asks the network what follows `words`.
-///
-/// # Errors
-/// If libtorch refuses.
+/// Predicts the word after `words`.
 pub fn next_word(model: &TextRnn, words: &[&'static str], vocabulary: &Vocabulary) -> Result<NextWord> {
     let _guard = tch::no_grad_guard();
     let input = batch_of_one(words, vocabulary, model.device())?;

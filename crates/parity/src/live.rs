@@ -1,25 +1,25 @@
-//! `--live`: the notebook's program, run now by the workspace's Python.
+//! `--live`: runs the notebook's program with the workspace's Python.
 
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
+use lesson_kit::Lesson;
 
-use super::CompareArgs;
-use super::reference::Reference;
-use crate::{Lesson, TrainArgs};
+use crate::CompareArgs;
+use crate::reference::Reference;
 
-/// Where scripts/setup.sh --full puts it.
+/// Installed by scripts/setup.sh --full.
 const PYTHON: &str = ".venv/bin/python";
 
-/// Runs the notebook and reads what it computed.
+/// Runs the notebook and reads its numbers.
 ///
 /// # Errors
 /// If there is no Python torch, or the notebook fails.
-pub fn run(lesson: &Lesson, args: &CompareArgs, train: &TrainArgs) -> Result<Reference> {
+pub fn run(lesson: &Lesson, args: &CompareArgs, threads: Option<i32>) -> Result<Reference> {
     ensure!(
         Path::new(PYTHON).exists(),
-        "--live: there is no {PYTHON} here: scripts/setup.sh --full installs it, and the command belongs into the \
+        "--live: there is no {PYTHON} here: scripts/setup.sh --full installs it, and run the command in the \
          workspace's folder"
     );
     let folder = tempfile::tempdir().context("--live: a folder for the notebook's numbers")?;
@@ -30,7 +30,7 @@ pub fn run(lesson: &Lesson, args: &CompareArgs, train: &TrainArgs) -> Result<Ref
         ("--seed", args.seed.map(|seed| seed.to_string())),
         ("--epochs", args.epochs.map(|epochs| epochs.to_string())),
         ("--limit", args.limit.map(|limit| limit.to_string())),
-        ("--threads", train.threads.map(|threads| threads.to_string())),
+        ("--threads", threads.map(|threads| threads.to_string())),
         ("--checkpoint", args.checkpoint.as_ref().map(|file| file.display().to_string())),
     ];
     for (name, value) in options {
@@ -39,7 +39,7 @@ pub fn run(lesson: &Lesson, args: &CompareArgs, train: &TrainArgs) -> Result<Ref
     let output = command.output().with_context(|| format!("--live: {PYTHON} does not start"))?;
     if !output.status.success() {
         let stderr = String::from_utf8_lossy(&output.stderr);
-        let last = stderr.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it says nothing");
+        let last = stderr.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("without a message");
         bail!("--live: {} failed: {last}", notebook.display());
     }
     Reference::read(&folder.path().join("reference.json"))

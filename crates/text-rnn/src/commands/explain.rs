@@ -1,31 +1,27 @@
-//! `--explain`: the network in equations, parameters and shapes, as the slides lay it out.
+//! `--explain`: the equations, parameters and tensor shapes of the network, as on the slides.
 
 use anyhow::Result;
-use lesson_kit::{Explanation, Session, TrainArgs};
+use lesson_kit::{Explanation, Hyperparameters, Session};
 use tch::nn::VarStore;
 
 use crate::data::{SENTENCES, Vocabulary, make_batch};
 use crate::model::TextRnn;
 
 const EQUATIONS: [&str; 4] = [
-    "h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)    from word to word; h_0 = 0",
-    "y = h_T W + b                                        a score for each word, after the last one read",
+    "h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)    for each word; h_0 = 0",
+    "y = h_T W + b                                        a score for each word, after the last input word",
     "p = softmax(y)                                       its probability",
-    "L = mean of -log p[target]                           what training lowers; e^L is the perplexity",
+    "L = mean of -log p[target]                           the loss; e^L is the perplexity",
 ];
 
-/// Prints the network that `args` would train, and what its batch becomes on the way through.
-///
-/// # Errors
-/// If libtorch refuses, or stdout.
-pub fn explain(args: &TrainArgs) -> Result<()> {
+/// Prints the network with these `options`, and the shapes of its batch at each step.
+pub fn explain(session: &Session, options: &Hyperparameters) -> Result<()> {
     let _guard = tch::no_grad_guard();
-    let session = Session::start(args)?;
     let vocabulary = Vocabulary::new(&SENTENCES);
     let batch = make_batch(&SENTENCES, &vocabulary, session.device())?;
     let vs = VarStore::new(session.device());
-    let mut model = TextRnn::new(&vs.root(), vocabulary.len() as i64, args.hidden_size, args.num_layers)?;
-    model.set_backend(args.backend)?;
+    let mut model = TextRnn::new(&vs.root(), vocabulary.len() as i64, options.hidden_size, options.num_layers)?;
+    model.set_backend(session.backend())?;
     let hidden = model.zero_hidden(batch.target.size()[0])?;
     let outputs = model.trace(&hidden, &batch.input)?.output;
     let steps = [
@@ -43,5 +39,5 @@ pub fn explain(args: &TrainArgs) -> Result<()> {
         parameters: &model.named_parameters(),
         steps: &steps.map(|(what, shape)| (what.to_owned(), shape)),
     }
-    .print(args)
+    .print(session)
 }

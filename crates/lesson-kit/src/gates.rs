@@ -1,0 +1,116 @@
+//! The command `gates`: the gates of a recurrent layer over time, as a picture or as JSON.
+
+use anyhow::Result;
+use recurrent::Trace;
+use serde::{Serialize, Serializer};
+use tch::Tensor;
+
+use crate::exit::UsageError;
+use crate::plot::{self, GateMap, GateMaps, Scale};
+use crate::{DrawArgs, RunArgs, Session};
+
+/// The name of the picture.
+const PICTURE: &str = "gates";
+
+/// The gates of all layers while the network reads one example: the object of `--json`.
+#[derive(Debug, Clone, Serialize)]
+pub struct Gates<I> {
+    /// What the network read, and its prediction.
+    #[serde(flatten)]
+    pub input: I,
+    /// From the first layer to the last.
+    pub layers: Vec<LayerGates>,
+}
+
+/// The gates of one layer by name (torch's names: LSTM i, f, g, o, c, h; GRU r, z, n, h; RNN h), as `[step][unit]`.
+#[derive(Debug, Clone)]
+pub struct LayerGates(Vec<(&'static str, Vec<Vec<f32>>)>);
+
+impl Serialize for LayerGates {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, values)| (name, values)))
+    }
+}
+
+impl LayerGates {
+    /// The gates of `layers` unidirectional layers for the only example of a traced batch; `batch_dim` is the dimension of the
+    /// batch.
+    pub fn from_trace<S>(trace: &Trace<S>, layers: i64, batch_dim: i64) -> Result<Vec<LayerGates>> {
+        let values = |(name, gate): (&'static str, &Tensor)| Ok((name, Vec::try_from(gate.f_select(batch_dim, 0)?)?));
+        let layer = |layer: i64| Ok(LayerGates(trace.gates(layer as usize, 0)?.map(values).collect::<Result<_>>()?));
+        (0..layers).map(layer).collect()
+    }
+
+    /// A map for each gate whose name is one of the letters `names`, under its equation; `input` is the layer's input there.
+    pub fn maps(&self, names: &str, input: &str) -> Vec<GateMap> {
+        let chosen = self.0.iter().filter(|(name, _)| names.contains(name));
+        let map = |(name, values): &(&'static str, Vec<Vec<f32>>)| {
+            let (equation, scale) = self.equation(name, input);
+            GateMap::new(equation, scale, values.clone())
+        };
+        chosen.map(map).collect()
+    }
+
+    /// The equation of a gate in torch's notation, and the range of its values.
+    fn equation(&self, name: &str, input: &str) -> (String, Scale) {
+        let has = |wanted: &str| self.0.iter().any(|(name, _)| *name == wanted);
+        let affine = |function: &str| {
+            format!("{name}_t = {function}(W_i{name} {input} + b_i{name} + W_h{name} h_{{t−1}} + b_h{name})")
+        };
+        match name {
+            "c" => ("c_t = f_t * c_{t−1} + i_t * g_t".to_owned(), Scale::Unbounded),
+            "g" => (affine("tanh"), Scale::Tanh),
+            "n" => (format!("n_t = tanh(W_in {input} + b_in + r_t * (W_hn h_{{t−1}} + b_hn))"), Scale::Tanh),
+            "h" if has("c") => ("h_t = o_t * tanh(c_t)".to_owned(), Scale::Tanh),
+            "h" if has("z") => ("h_t = (1 − z_t) * n_t + z_t * h_{t−1}".to_owned(), Scale::Tanh),
+            "h" => (format!("h_t = tanh(W_ih {input} + b_ih + W_hh h_{{t−1}} + b_hh)"), Scale::Tanh),
+            _ => (affine("σ"), Scale::Sigmoid),
+        }
+    }
+}
+
+/// The input of a layer in an equation: `x_t`, or the hidden state of the layer below.
+fn layer_input(layer: usize) -> String {
+    if layer == 0 { "x_t".to_owned() } else { format!("h_t of layer {}", layer - 1) }
+}
+
+impl<I: Serialize> Gates<I> {
+    /// Adds a column of maps to `picture` for each layer and each of `columns`: a heading and the letters of its gates. With
+    /// several layers the heading begins with the layer.
+    pub fn columns(&self, picture: GateMaps, columns: &[(&str, &str)]) -> GateMaps {
+        let several = self.layers.len() > 1;
+        self.layers.iter().enumerate().fold(picture, |picture, (layer, gates)| {
+            columns.iter().fold(picture, |picture, (heading, names)| {
+                let heading = match (several, heading.is_empty()) {
+                    (false, _) => (*heading).to_owned(),
+                    (true, true) => format!("layer {layer}"),
+                    (true, false) => format!("layer {layer}: {heading}"),
+                };
+                picture.column(heading, gates.maps(names, &layer_input(layer)))
+            })
+        })
+    }
+
+    /// Saves the picture, unless `--no-plots`, and prints its path; with `--json` prints the numbers.
+    pub fn show(&self, picture: GateMaps, draw: &DrawArgs, args: &RunArgs, session: &Session) -> Result<()> {
+        if !args.no_plots {
+            let stem = draw.folder(session.lesson())?.join(PICTURE);
+            plot::save(&picture, &stem)?;
+            session.print(format_args!("{0}.png and {0}.svg", stem.display()))?;
+        }
+        session.print_json(self)
+    }
+}
+
+impl DrawArgs {
+    /// Checks that there is something to show.
+    ///
+    /// # Errors
+    /// [`UsageError`] for `--no-plots` without `--json`.
+    pub fn check(args: &RunArgs) -> Result<()> {
+        if args.no_plots && !args.json {
+            return Err(UsageError("--no-plots leaves nothing to do; with --json there are the numbers".into()).into());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,134 @@
+//! The command `compare`.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail, ensure};
+use clap::Args;
+use lesson_kit::exit::{ComparisonOff, UsageError};
+use lesson_kit::{CommandLine, DeviceChoice, Lesson, Options, Program, SavedModel, merge, plot, print_result};
+
+use crate::comparison::{Comparison, Demand};
+use crate::reference::Reference;
+use crate::tolerances::Tolerances;
+use crate::{live, report, verdict};
+
+/// Options of `compare`.
+#[derive(Args, Debug, Clone)]
+pub struct CompareArgs {
+    /// Run the notebook's program now, in .venv, and demand equal bits (of --backend exact)
+    #[arg(long)]
+    pub live: bool,
+
+    /// Do not train: compare the predictions and scores of these trained weights, written by Rust or Python
+    #[arg(long, visible_alias = "model", value_name = "FILE", conflicts_with_all = ["epochs", "limit"])]
+    pub checkpoint: Option<PathBuf>,
+
+    /// With --live: the seed, instead of the notebook's
+    #[arg(long, value_name = "N", requires = "live", allow_negative_numbers = true)]
+    pub seed: Option<i64>,
+
+    /// With --live: passes over the training data, instead of the notebook's
+    #[arg(short, long, value_name = "N", requires = "live", value_parser = clap::value_parser!(u32).range(1..))]
+    pub epochs: Option<u32>,
+
+    /// With --live: batches of each epoch, for a lesson with batches
+    #[arg(long, value_name = "N", requires = "live", value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: Option<u32>,
+
+    /// Folder of the notebooks and their numbers
+    #[arg(long, value_name = "DIR", default_value = "notebooks-ref")]
+    pub notebooks: PathBuf,
+
+    /// Run folder: receives the compared run, and the picture of both loss curves [default: models/LESSON-compare]
+    #[arg(short, long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+/// Runs the lesson with the notebook's options and compares. Prints the table, and draws both loss curves.
+///
+/// # Errors
+/// [`ComparisonOff`] if a quantity differs by more than is allowed, or is missing on one side. An ordinary error if the comparison
+/// would be meaningless: numbers of another lesson, another torch, another state of the notebook, or other weights.
+pub fn compare<C: CommandLine>(
+    mut cli: C,
+    program: &Program,
+    args: &CompareArgs,
+    tolerances: &Tolerances,
+) -> Result<()> {
+    let lesson = &program.lesson;
+    let (run_args, options) = cli.options();
+    if run_args.threads.is_some() && !args.live {
+        return Err(UsageError("--threads: the recorded numbers have their own; add --live".into()).into());
+    }
+    if !matches!(run_args.device, DeviceChoice::Auto | DeviceChoice::Cpu) {
+        return Err(UsageError(format!("--device {}: the notebooks compute on the CPU", run_args.device)).into());
+    }
+    let saved = args.checkpoint.as_ref().map(|file| read_checkpoint(file, lesson)).transpose()?;
+    let backend = options.hyperparameters().backend;
+    let comparison = if args.live {
+        let reference = live::run(lesson, args, run_args.threads)?;
+        Comparison::live(lesson, reference, &args.notebooks)?
+    } else {
+        Comparison::recorded(lesson, &args.notebooks)?
+    };
+    let comparison = Comparison { tolerances: *tolerances, backend, weights_only: saved.is_some(), ..comparison };
+    if let Some(saved) = saved.as_ref().filter(|_| !args.live) {
+        check_weights(saved, &comparison.reference)?;
+    }
+    *options = with_notebook_options(options, &comparison.reference)?;
+    run_args.threads = Some(comparison.reference.threads);
+    run_args.device = DeviceChoice::Cpu;
+    run_args.out = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("{}-compare", lesson.default_out())));
+    run_args.overwrite = true;
+    let (json, pictures) = (run_args.json, (!run_args.no_plots).then(|| run_args.out.clone()));
+
+    let recording = program.recorded(|program| match &saved {
+        Some(saved) => cli.eval(program, saved),
+        None => cli.train(program),
+    })?;
+    let rows = comparison.rows(&recording);
+    ensure!(!rows.is_empty(), "there is nothing to compare");
+    print_result(if json { report::json(&comparison, &rows)? } else { report::table(&comparison, &rows) })?;
+    if let (Some(chart), Some(out)) = (report::chart(&comparison, &recording), pictures) {
+        plot::save(&chart, &out.join("compare"))?;
+    }
+    match rows.iter().filter(|row| !row.ok).count() {
+        0 => Ok(()),
+        off => Err(ComparisonOff(format!("{off} of {} quantities are off", rows.len())).into()),
+    }
+}
+
+/// The options with the notebook's values.
+fn with_notebook_options<O: Options>(options: &O, reference: &Reference) -> Result<O> {
+    let known = serde_json::to_value(options)?;
+    if let Some((name, value)) = reference.options.iter().find(|(name, _)| known.get(name.as_str()).is_none()) {
+        bail!("the notebook has the option {name} = {value}, which {} does not have", reference.lesson);
+    }
+    let mut stored = reference.options.clone();
+    stored.insert("seed".to_owned(), reference.seed.into());
+    merge(options, &stored.into(), |_| false)
+}
+
+fn read_checkpoint(file: &std::path::Path, lesson: &Lesson) -> Result<SavedModel> {
+    let shown = file.display();
+    ensure!(
+        !file.is_dir(),
+        "--checkpoint {shown}: this is a folder; --checkpoint {shown}/model.pt reads the model in it"
+    );
+    SavedModel::read(file, lesson)
+}
+
+/// Recorded predictions belong to the weights that the notebook trained.
+fn check_weights(saved: &SavedModel, reference: &Reference) -> Result<()> {
+    for recorded in reference.quantities.iter().filter(|recorded| recorded.group == "final weights") {
+        let ours = saved.state_dict().get(&recorded.name).map(pt_file::Tensor::try_from).transpose()?;
+        if !verdict::compare(recorded, ours.as_ref(), Demand::Bits).ok {
+            bail!(
+                "--checkpoint: {} is not as the notebook trained it, so its predictions are not recorded; add --live to \
+                 compute them in Python",
+                recorded.name
+            );
+        }
+    }
+    Ok(())
+}

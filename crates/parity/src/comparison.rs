@@ -1,0 +1,139 @@
+//! A comparison: the notebook's numbers, and what is demanded of ours.
+
+use std::path::Path;
+
+use anyhow::Result;
+use lesson_kit::{Lesson, Quantity, Recording};
+use recurrent::Backend;
+use torch_ext::cpu;
+
+use crate::reference::{Recorded, Reference};
+use crate::tolerances::{FirstLosses, Tolerances};
+use crate::verdict::{self, Row};
+
+/// Groups that depend on the trained weights alone.
+const AFTER_TRAINING: [&str; 2] = ["predictions", "scores"];
+
+/// The notebook's numbers, and what is demanded of the lesson's.
+#[derive(Debug)]
+pub struct Comparison {
+    pub(crate) lesson: Lesson,
+    pub(crate) reference: Reference,
+    pub(crate) live: bool,
+    pub(crate) tolerances: Tolerances,
+    pub(crate) backend: Backend,
+    /// Nothing is trained: only predictions and scores of given weights are compared.
+    pub(crate) weights_only: bool,
+    /// Why this CPU rounds differently from the notebook's; `None` if it is the same CPU.
+    other_cpu: Option<String>,
+}
+
+/// What is demanded of a quantity.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Demand {
+    /// Equal bits.
+    Bits,
+    /// A difference within a tolerance.
+    Within(Tolerance),
+    /// Nothing: the quantity is not comparable between CPUs, or backends.
+    Nothing { between: &'static str },
+}
+
+/// The largest allowed difference.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Tolerance {
+    /// For floats the largest difference divided by the notebook's largest magnitude; for integers the share of elements that
+    /// differ.
+    pub relative: f64,
+    /// Elements that have their own bound in addition.
+    pub one_by_one: Option<FirstLosses>,
+}
+
+impl Comparison {
+    /// A comparison with the numbers in `notebooks/expected`.
+    ///
+    /// # Errors
+    /// If the numbers are missing, or are of another lesson, another torch, or another state of the notebook.
+    pub fn recorded(lesson: &Lesson, notebooks: &Path) -> Result<Comparison> {
+        let reference = Reference::read(&notebooks.join("expected").join(lesson.name).with_extension("json"))?;
+        reference.check(lesson, notebooks)?;
+        let other_cpu = other_cpu(&reference)?;
+        Ok(Comparison::with_reference(lesson, reference, other_cpu))
+    }
+
+    /// A comparison with the numbers of a run of this moment.
+    pub(crate) fn live(lesson: &Lesson, reference: Reference, notebooks: &Path) -> Result<Comparison> {
+        reference.check(lesson, notebooks)?;
+        Ok(Comparison { live: true, ..Comparison::with_reference(lesson, reference, None) })
+    }
+
+    pub(crate) fn with_reference(lesson: &Lesson, reference: Reference, other_cpu: Option<String>) -> Comparison {
+        Comparison {
+            lesson: *lesson,
+            reference,
+            live: false,
+            tolerances: Tolerances { between_cpus: &[], fused_losses: None },
+            backend: Backend::Exact,
+            weights_only: false,
+            other_cpu,
+        }
+    }
+
+    /// The same comparison with these tolerances.
+    pub fn with_tolerances(self, tolerances: &Tolerances) -> Comparison {
+        Comparison { tolerances: *tolerances, ..self }
+    }
+
+    /// The notebook's seed.
+    pub fn seed(&self) -> i64 {
+        self.reference.seed
+    }
+
+    /// The notebook's number of threads.
+    pub fn threads(&self) -> i32 {
+        self.reference.threads
+    }
+
+    /// The table: a row for every quantity of either side.
+    pub fn rows(&self, ours: &Recording) -> Vec<Row> {
+        let wanted = |group: &str| !self.weights_only || AFTER_TRAINING.contains(&group);
+        let recorded: Vec<_> = self.reference.quantities.iter().filter(|recorded| wanted(&recorded.group)).collect();
+        let rows = recorded.iter().map(|recorded| {
+            let values = ours.get(&recorded.group, &recorded.name).map(|quantity| &quantity.values);
+            verdict::compare(recorded, values, self.demand(recorded))
+        });
+        let known = |ours: &Quantity| recorded.iter().any(|it| it.group == ours.group && it.name == ours.name);
+        rows.chain(ours.iter().filter(|ours| !known(ours)).map(verdict::unexpected)).collect()
+    }
+
+    fn demand(&self, quantity: &Recorded) -> Demand {
+        let between = match (self.backend, &self.other_cpu) {
+            (Backend::Exact, None) => return Demand::Bits,
+            (Backend::Exact, Some(_)) => "CPUs",
+            (Backend::Fused, _) => "backends",
+        };
+        let one_by_one = self.tolerances.fused_losses.filter(|losses| {
+            let wanted = self.backend == Backend::Fused && self.other_cpu.is_none();
+            wanted && quantity.group == "losses" && quantity.name == losses.of
+        });
+        match self.tolerances.between_cpus(&quantity.group, &quantity.name) {
+            Some(relative) => Demand::Within(Tolerance { relative, one_by_one }),
+            None => Demand::Nothing { between },
+        }
+    }
+
+    /// Why equal bits cannot be demanded; `None` if they are.
+    pub(crate) fn tolerance_reason(&self) -> Option<String> {
+        let fused = (self.backend == Backend::Fused).then(|| "here with --backend fused".to_owned());
+        let reasons: Vec<String> = fused.into_iter().chain(self.other_cpu.clone()).collect();
+        (!reasons.is_empty()).then(|| reasons.join(", "))
+    }
+}
+
+/// How the CPU of the recorded numbers differs from this one; `None` if it does not.
+fn other_cpu(reference: &Reference) -> Result<Option<String>> {
+    let here = [("CPU capability", cpu::capability()?), ("CPU", cpu::model_name())];
+    let there = [&reference.cpu.capability, &reference.cpu.model];
+    let differs = here.iter().zip(there).find(|((_, here), there)| here != *there);
+    Ok(differs.map(|((what, here), there)| format!("recorded on {what} {there:?}, and this is {here:?}")))
+}

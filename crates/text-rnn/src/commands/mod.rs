@@ -1,0 +1,96 @@
+//! The command line.
+//!
+//! | module | command |
+//! |---|---|
+//! | [`eval`] | `eval`, and the evaluation after training |
+//! | [`predict`] | `predict` |
+//! | [`gates`] | `gates` |
+//! | [`explain`] | `--explain` |
+
+pub mod eval;
+pub mod explain;
+pub mod gates;
+pub mod predict;
+
+use anyhow::Result;
+use lesson_kit::{CommandLine, EvalArgs, Hyperparameters, Program, Run, RunArgs, SavedModel, Session, doctor};
+use parity::CompareArgs;
+use tch::nn::VarStore;
+
+use crate::data::{SENTENCES, Vocabulary, make_batch};
+use crate::model::TextRnn;
+use crate::train::train;
+
+/// Lesson 1: an RNN learns to predict the last word of a sentence.
+///
+/// Trains on six sentences of three words and prints the cost every hundred epochs, then the predicted word for
+/// each sentence, and the perplexity.
+#[derive(clap::Parser, Debug)]
+pub struct Cli {
+    #[command(flatten)]
+    options: Hyperparameters,
+
+    #[command(flatten)]
+    run: RunArgs,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum Command {
+    /// Score a trained model on the test data
+    Eval(EvalArgs),
+    /// Compare this program with the reference notebook, number by number
+    Compare(CompareArgs),
+    /// Print which libtorch, CPU and CUDA devices the program finds, and what to do if CUDA does not work
+    Doctor,
+    /// Predict the word that follows two others, with the probability of each word
+    Predict(predict::PredictArgs),
+    /// Draw the hidden units while the network reads two words
+    Gates(gates::GatesArgs),
+}
+
+impl CommandLine for Cli {
+    type Options = Hyperparameters;
+
+    fn options(&mut self) -> (&mut RunArgs, &mut Hyperparameters) {
+        (&mut self.run, &mut self.options)
+    }
+
+    fn run(mut self, program: &Program) -> Result<()> {
+        let session = |cli: &Cli| Session::start(program, &cli.run, cli.options.backend);
+        match self.command.take() {
+            None if self.run.explain => explain::explain(&session(&self)?, &self.options),
+            None => self.train(program),
+            Some(Command::Predict(args)) => args.run(&session(&self)?),
+            Some(Command::Gates(args)) => args.run(&session(&self)?, &self.run),
+            Some(Command::Eval(args)) => self.eval(program, &args.model(&program.lesson)?),
+            Some(Command::Doctor) => doctor(&self.run),
+            Some(Command::Compare(args)) => parity::compare(self, program, &args, &parity::tolerances::TEXT_RNN),
+        }
+    }
+
+    fn train(&self, program: &Program) -> Result<()> {
+        let options = &self.options;
+        let mut run = Run::start(program, &self.run, options, ())?;
+        let vocabulary = Vocabulary::new(&SENTENCES);
+        let batch = make_batch(&SENTENCES, &vocabulary, run.device())?;
+
+        let vs = VarStore::new(run.device());
+        let mut model = TextRnn::new(&vs.root(), vocabulary.len() as i64, options.hidden_size, options.num_layers)?;
+        model.set_backend(options.backend)?;
+        train(&mut run, &model, &batch, options.lr)?;
+
+        run.finish(&eval::evaluate(&model, &SENTENCES, &batch, &vocabulary)?)
+    }
+
+    fn eval(&self, program: &Program, saved: &SavedModel) -> Result<()> {
+        let session = Session::start(program, &self.run, self.options.backend)?;
+        let vocabulary = Vocabulary::new(&SENTENCES);
+        let batch = make_batch(&SENTENCES, &vocabulary, session.device())?;
+        let mut model = TextRnn::load(saved, vocabulary.len() as i64, session.device())?;
+        model.set_backend(session.backend())?;
+        session.report(&eval::evaluate(&model, &SENTENCES, &batch, &vocabulary)?)
+    }
+}
