@@ -78,6 +78,11 @@ impl Program {
         Ok(recording.take())
     }
 
+    /// Whether this is a run that is compared with the notebook ([`Program::recorded`]).
+    pub fn is_recorded(&self) -> bool {
+        self.recording.is_some()
+    }
+
     pub(crate) fn take_resumed(&self) -> Option<Checkpoint> {
         self.resumed.take()
     }

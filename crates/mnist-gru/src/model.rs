@@ -1,10 +1,11 @@
 //! The network: a GRU over the rows, and a linear map from its last output to the digits.
 
 use anyhow::Result;
-use lesson_kit::{Backend, Linear};
-use recurrent::{Gru, GruConfig, Trace};
-use tch::nn::Path;
-use tch::{Kind, Tensor};
+use lesson_kit::SavedModel;
+use recurrent::{Backend, Gru, GruConfig, Trace};
+use tch::nn::{Path, VarStore};
+use tch::{Device, Tensor};
+use torch_ext::nn::Linear;
 
 use crate::data::{CLASSES, SIDE};
 
@@ -16,10 +17,10 @@ pub struct MnistNn {
 }
 
 impl MnistNn {
-    /// Draws the parameters in the notebook's order, the GRU's first: the order fixes the numbers.
+    /// Draws the parameters in the notebook's order, the GRU's first. The order determines the numbers.
     ///
     /// # Errors
-    /// If a size is not positive.
+    /// If a size is below 1.
     pub fn new(path: &Path<'_>, hidden_size: i64, num_layers: i64) -> Result<MnistNn> {
         let gru =
             GruConfig::new(SIDE as i64, hidden_size).num_layers(num_layers).batch_first(true).build(path / "gru")?;
@@ -27,16 +28,28 @@ impl MnistNn {
         Ok(MnistNn { gru, fc })
     }
 
-    /// From `x`, (batch, rows, pixels of a row), to a score for each digit, (batch, digits).
+    /// The network with trained weights, in evaluation mode. Its sizes come from the shapes of the weights.
+    ///
+    /// # Errors
+    /// If the file contains another model.
+    pub fn load(saved: &SavedModel, device: Device) -> Result<MnistNn> {
+        let (hidden_size, num_layers) = saved.recurrent_sizes("gru")?;
+        let mut model = MnistNn::new(&VarStore::new(device).root(), hidden_size, num_layers)?;
+        saved.load_into(&model.named_parameters())?;
+        model.eval();
+        Ok(model)
+    }
+
+    /// Maps `x`, (batch, rows, pixels of a row), to a score (logit) for each digit, (batch, digits).
     ///
     /// # Errors
     /// If the shape does not fit.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let (_h0, out, _hidden) = self.recurrent(x)?;
-        self.fc.forward(&out.f_select(1, -1)?) // out[:, -1, :], what the GRU has made of all rows
+        Ok(self.fc.forward(&out.f_select(1, -1)?)?) // out[:, -1, :], the output after the last row
     }
 
-    /// The recurrent part: the first state, of zeros, (layers, batch, hidden); the output of every row, (batch, rows,
+    /// The recurrent part: the initial state, zeros, (layers, batch, hidden); the output of every row, (batch, rows,
     /// hidden); and the last state.
     ///
     /// # Errors
@@ -44,12 +57,12 @@ impl MnistNn {
     pub fn recurrent(&self, x: &Tensor) -> Result<(Tensor, Tensor, Tensor)> {
         let (batch, _rows, _pixels) = x.size3()?;
         let state = [self.gru.num_layers(), batch, self.gru.hidden_size()];
-        let h0 = Tensor::f_zeros(state, (Kind::Float, x.device()))?;
+        let h0 = Tensor::f_zeros(state, (x.kind(), x.device()))?;
         let (out, hidden) = self.gru.forward(x, Some(&h0))?;
         Ok((h0, out, hidden))
     }
 
-    /// Every gate of the GRU at every row of `x`: of each layer (batch, rows, hidden).
+    /// The gates of the GRU for every row of `x`: (batch, rows, hidden) for each layer.
     ///
     /// # Errors
     /// If the shape does not fit.
@@ -57,17 +70,17 @@ impl MnistNn {
         Ok(self.gru.trace(x, None)?)
     }
 
-    /// What computes the GRU from now on.
+    /// Sets the implementation of the GRU.
     ///
     /// # Errors
-    /// If the fused backend cannot: on CUDA.
+    /// If the model is on CUDA and `backend` is fused.
     pub fn set_backend(&mut self, backend: Backend) -> Result<()> {
-        Ok(self.gru.set_backend(backend.name().parse()?)?)
+        Ok(self.gru.set_backend(backend)?)
     }
 
-    /// How many recurrent layers are stacked.
-    pub fn num_layers(&self) -> usize {
-        self.gru.num_layers() as usize
+    /// The recurrent layer.
+    pub fn gru(&self) -> &Gru {
+        &self.gru
     }
 
     /// Training mode.
@@ -75,7 +88,7 @@ impl MnistNn {
         self.gru.train();
     }
 
-    /// Evaluation mode. Without dropout it is the same, as in the notebook.
+    /// Evaluation mode. Without dropout it computes the same, as in the notebook.
     pub fn eval(&mut self) {
         self.gru.eval();
     }

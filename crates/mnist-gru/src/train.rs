@@ -1,21 +1,22 @@
 //! The training loop, line for line beside the slide.
 
 use anyhow::Result;
-use lesson_kit::loader::ShuffledBatches;
-use lesson_kit::{Run, cross_entropy};
+use lesson_kit::Run;
 use tch::Reduction;
 use torch_ext::autograd::backward;
+use torch_ext::data::ShuffledBatches;
+use torch_ext::nn::cross_entropy;
 use torch_ext::optim::{Adam, AdamOptions};
 
 use crate::data::TensorDataset;
 use crate::model::MnistNn;
 
-/// Trains batch by batch; says the mean of the batch losses after every epoch, which the slide counts from 0.
+/// Trains batch by batch; prints the mean of the batch losses after every epoch, which the slide counts from 0.
 ///
-/// `zero_grad`, `backward` and `step` belong to every batch, however the slide indents them.
+/// `zero_grad`, `backward` and `step` belong to every batch; the slide's indentation is wrong there.
 ///
 /// # Errors
-/// If the loss is no longer a number, or a record cannot be written.
+/// If a loss is NaN or infinite, or a file cannot be written.
 pub fn train(
     run: &mut Run,
     model: &mut MnistNn,
@@ -42,14 +43,14 @@ pub fn train(
             run.record_batch(epoch, &loss)?;
             optimizer.step()?;
         }
+        // After Ctrl-C batches are missing: an incomplete epoch has no mean.
         if batches.len() == 0 {
-            // else Ctrl-C came: part of an epoch has no mean
             let avg_loss = run.batch_losses()?.iter().sum::<f32>() / batches.in_epoch() as f32;
-            run.say(format_args!("Epoch: {:04} Loss = {avg_loss:.6}", epoch - 1))?;
+            run.session().print(format_args!("Epoch: {:04} Loss = {avg_loss:.6}", epoch - 1))?;
             run.record(epoch, avg_loss)?;
         }
         run.checkpoint(epoch, &optimizer)?;
     }
     run.save_model(&parameters)?;
-    run.say("OPTIMIZATION FINISHED")
+    run.session().print("OPTIMIZATION FINISHED")
 }

@@ -1,19 +1,20 @@
-//! The network: an embedding of the words, a recurrent layer of any of the three kinds, and a linear map to the words.
+//! The network: an embedding of the words, a recurrent layer, and a linear map to the words.
 
 use std::fmt;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
-use lesson_kit::{Backend, Linear};
-use recurrent::{Gru, GruConfig, Lstm, LstmConfig, LstmState, Rnn, RnnConfig};
-use serde::Serialize;
-use tch::nn::Path;
+use lesson_kit::SavedModel;
+use recurrent::{AnyRecurrent, AnyState, Backend, GruConfig, LstmConfig, RnnConfig};
+use serde::{Deserialize, Serialize};
+use tch::nn::{Path, VarStore};
 use tch::{Device, Tensor};
+use torch_ext::nn::{Embedding, Linear};
 
 /// The kind of recurrent layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Cell {
+pub enum LayerKind {
     /// `torch.nn.RNN` with tanh
     Rnn,
     /// `torch.nn.LSTM`
@@ -25,104 +26,94 @@ pub enum Cell {
 /// The sizes of a network.
 #[derive(Debug, Clone, Copy)]
 pub struct Sizes {
-    /// Words in the vocabulary.
+    /// Number of words in the vocabulary.
     pub words: i64,
-    /// Width of the embedding and of the hidden state.
+    /// Number of features of the embedding and of the hidden state.
     pub hidden: i64,
-    /// Recurrent layers.
+    /// Number of recurrent layers.
     pub layers: i64,
 }
 
 /// The notebook's `LanguageModel`.
 #[derive(Debug)]
 pub struct LanguageModel {
-    embedding: Tensor,
-    rnn: Layer,
+    embedding: Embedding,
+    rnn: AnyRecurrent,
     dropout: f64,
     decoder: Linear,
     training: bool,
 }
 
-#[derive(Debug)]
-enum Layer {
-    Rnn(Rnn),
-    Lstm(Lstm),
-    Gru(Gru),
-}
-
-/// What the network remembers of the words before, (layers, columns, hidden).
-#[derive(Debug)]
-pub enum State {
-    /// Of an RNN or a GRU: h.
-    Hidden(Tensor),
-    /// Of an LSTM: h and c.
-    Lstm(LstmState),
-}
-
-impl State {
-    /// The same numbers, cut off from the graph that computed them: gradients go no further back.
-    pub fn detach(&self) -> State {
-        match self {
-            State::Hidden(h) => State::Hidden(h.detach()),
-            State::Lstm(state) => State::Lstm(state.detach()),
-        }
-    }
-}
-
 impl LanguageModel {
-    /// Draws the parameters in the notebook's order: the embedding from N(0, 1), the recurrent layer, the decoder.
+    /// Draws the parameters in the notebook's order: the embedding, the recurrent layer, the decoder.
     ///
     /// # Errors
-    /// If a size is not positive, or `dropout` no probability.
-    pub fn new(path: &Path<'_>, cell: Cell, sizes: Sizes, dropout: f64) -> Result<LanguageModel> {
+    /// If a size is below 1.
+    pub fn new(path: &Path<'_>, kind: LayerKind, sizes: Sizes, dropout: f64) -> Result<LanguageModel> {
         let Sizes { words, hidden, layers } = sizes;
-        ensure!(words > 0 && hidden > 0, "Embedding({words}, {hidden}): both sizes must be at least 1");
-        let drawn = Tensor::f_randn([words, hidden], tch::kind::FLOAT_CPU)?;
-        let embedding = (path / "embedding").f_var_copy("weight", &drawn)?;
+        let embedding = Embedding::new(path / "embedding", words, hidden)?;
         let at = path / "rnn";
-        let rnn = match cell {
-            Cell::Rnn => Layer::Rnn(RnnConfig::new(hidden, hidden).num_layers(layers).build(at)?),
-            Cell::Lstm => Layer::Lstm(LstmConfig::new(hidden, hidden).num_layers(layers).build(at)?),
-            Cell::Gru => Layer::Gru(GruConfig::new(hidden, hidden).num_layers(layers).build(at)?),
+        let rnn = match kind {
+            LayerKind::Rnn => RnnConfig::new(hidden, hidden).num_layers(layers).build(at)?.into(),
+            LayerKind::Lstm => LstmConfig::new(hidden, hidden).num_layers(layers).build(at)?.into(),
+            LayerKind::Gru => GruConfig::new(hidden, hidden).num_layers(layers).build(at)?.into(),
         };
         let decoder = Linear::new(path / "decoder", hidden, words)?;
         Ok(LanguageModel { embedding, rnn, dropout, decoder, training: true })
     }
 
-    /// From words, (steps, columns), to a score for each word of the vocabulary to come next, (steps * columns, words),
-    /// and the state after the last step. `state` is that after the words before; `None` at the begin of a text.
+    /// The network with trained weights. The kind of layer and the sizes come from the shapes of the weights.
+    ///
+    /// # Errors
+    /// If the file contains another model, or a model of another vocabulary.
+    pub fn load(saved: &SavedModel, vocabulary_size: usize, device: Device) -> Result<LanguageModel> {
+        let (hidden, layers) = saved.recurrent_sizes("rnn")?;
+        let rows = |name: &str| saved.state_dict().get(name).map(Tensor::size).and_then(|size| size.first().copied());
+        let kind = match rows("rnn.weight_hh_l0").map(|rows| rows / hidden.max(1)) {
+            Some(1) => LayerKind::Rnn,
+            Some(3) => LayerKind::Gru,
+            Some(4) => LayerKind::Lstm,
+            _ => bail!("rnn.weight_hh_l0 must have one (RNN), three (GRU) or four (LSTM) rows for each hidden unit"),
+        };
+        let words = rows("embedding.weight").context("not a model of rnn-lm: it has no embedding.weight")?;
+        ensure!(
+            words == vocabulary_size as i64,
+            "the model has {words} words and its vocabulary has {vocabulary_size}: they do not belong together"
+        );
+        let vs = VarStore::new(device);
+        let model = LanguageModel::new(&vs.root(), kind, Sizes { words, hidden, layers }, 0.0)?;
+        saved.load_into(&model.named_parameters())?;
+        Ok(model)
+    }
+
+    /// Maps words, (steps, columns), to a score (logit) for each word of the vocabulary to be the next one, (steps * columns,
+    /// words), and returns the last state. `state` is the state after the words before; `None` at the begin of a text.
     ///
     /// # Errors
     /// If a shape does not fit.
-    pub fn forward(&self, words: &Tensor, state: Option<&State>) -> Result<(Tensor, State)> {
+    pub fn forward(&self, words: &Tensor, state: Option<&AnyState>) -> Result<(Tensor, AnyState)> {
         let (_input, output, state) = self.recurrent(words, state)?;
         let scores = self.decoder.forward(&output.f_dropout(self.dropout, self.training)?)?;
-        Ok((scores.f_view([-1, self.embedding.size()[0]])?, state))
+        Ok((scores.f_flatten(0, 1)?, state))
     }
 
     /// The part of [`LanguageModel::forward`] before the decoder: the embedded words and the hidden state after each, both
-    /// (steps, columns, hidden), and the state after the last.
+    /// (steps, columns, hidden), and the last state.
     ///
     /// # Errors
     /// If a shape does not fit.
-    pub fn recurrent(&self, words: &Tensor, state: Option<&State>) -> Result<(Tensor, Tensor, State)> {
-        let input = Tensor::f_embedding(&self.embedding, words, -1, false, false)?;
+    pub fn recurrent(&self, words: &Tensor, state: Option<&AnyState>) -> Result<(Tensor, Tensor, AnyState)> {
+        let input = self.embedding.forward(words)?;
         let (output, state) = self.rnn.forward(&input, state)?;
         Ok((input, output, state))
     }
 
-    /// What computes the recurrent layer from now on.
+    /// Sets the implementation of the recurrent layer.
     ///
     /// # Errors
-    /// If the fused backend cannot: on CUDA.
+    /// If the model is on CUDA and `backend` is fused.
     pub fn set_backend(&mut self, backend: Backend) -> Result<()> {
-        let backend = backend.name().parse()?;
-        match &mut self.rnn {
-            Layer::Rnn(rnn) => rnn.set_backend(backend),
-            Layer::Lstm(lstm) => lstm.set_backend(backend),
-            Layer::Gru(gru) => gru.set_backend(backend),
-        }?;
-        Ok(())
+        Ok(self.rnn.set_backend(backend)?)
     }
 
     /// Training mode: dropout is on.
@@ -130,64 +121,34 @@ impl LanguageModel {
         self.training = true;
     }
 
-    /// Evaluation mode.
+    /// Evaluation mode: dropout is off.
     pub fn eval(&mut self) {
         self.training = false;
     }
 
-    /// Where it computes.
+    /// The device of the parameters.
     pub fn device(&self) -> Device {
-        self.embedding.device()
+        self.embedding.weight.device()
     }
 
     /// The parameters in torch's order.
     pub fn named_parameters(&self) -> Vec<(String, Tensor)> {
-        let embedding = ("embedding.weight".to_owned(), self.embedding.shallow_clone());
-        let decoder = self.decoder.named_parameters().into_iter().map(|(name, it)| (format!("decoder.{name}"), it));
-        std::iter::once(embedding).chain(self.rnn.named_parameters()).chain(decoder).collect()
+        let with_prefix = |prefix: &'static str, parameters: Vec<(String, Tensor)>| {
+            parameters.into_iter().map(move |(name, tensor)| (format!("{prefix}.{name}"), tensor))
+        };
+        let rnn = self.rnn.named_parameters().map(|(name, tensor)| (name.to_owned(), tensor.shallow_clone())).collect();
+        with_prefix("embedding", self.embedding.named_parameters())
+            .chain(with_prefix("rnn", rnn))
+            .chain(with_prefix("decoder", self.decoder.named_parameters()))
+            .collect()
     }
 }
 
-/// The modules in a line, as torch writes them.
+/// The modules in one line.
 impl fmt::Display for LanguageModel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (shape, dropout) = (self.decoder.weight.size(), self.dropout);
         let [words, hidden] = [shape[0], shape[1]];
-        write!(f, "Embedding({words}, {hidden}), ")?;
-        match &self.rnn {
-            Layer::Rnn(rnn) => rnn.fmt(f),
-            Layer::Lstm(lstm) => lstm.fmt(f),
-            Layer::Gru(gru) => gru.fmt(f),
-        }?;
-        write!(f, ", Dropout({dropout}), Linear({hidden}, {words})")
-    }
-}
-
-impl Layer {
-    fn forward(&self, input: &Tensor, state: Option<&State>) -> Result<(Tensor, State)> {
-        let hidden = match state {
-            Some(State::Hidden(h)) => Some(h),
-            _ => None,
-        };
-        Ok(match self {
-            Layer::Rnn(rnn) => rnn.forward(input, hidden).map(|(output, h)| (output, State::Hidden(h))),
-            Layer::Gru(gru) => gru.forward(input, hidden).map(|(output, h)| (output, State::Hidden(h))),
-            Layer::Lstm(lstm) => {
-                let both = match state {
-                    Some(State::Lstm(both)) => Some(both),
-                    _ => None,
-                };
-                lstm.forward(input, both).map(|(output, state)| (output, State::Lstm(state)))
-            }
-        }?)
-    }
-
-    fn named_parameters(&self) -> Vec<(String, Tensor)> {
-        let named = |(name, tensor): (&str, &Tensor)| (format!("rnn.{name}"), tensor.shallow_clone());
-        match self {
-            Layer::Rnn(rnn) => rnn.named_parameters().map(named).collect(),
-            Layer::Lstm(lstm) => lstm.named_parameters().map(named).collect(),
-            Layer::Gru(gru) => gru.named_parameters().map(named).collect(),
-        }
+        write!(f, "Embedding({words}, {hidden}), {}, Dropout({dropout}), Linear({hidden}, {words})", self.rnn)
     }
 }

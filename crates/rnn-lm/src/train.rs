@@ -1,44 +1,45 @@
 //! The training loop: the corpus is read in order, and gradients go back through `--bptt` steps.
 
 use anyhow::Result;
-use lesson_kit::{Run, cross_entropy, metrics};
+use lesson_kit::{Run, metrics};
 use serde::Serialize;
 use tch::{Reduction, Tensor};
 use torch_ext::autograd::backward;
+use torch_ext::nn::cross_entropy;
 use torch_ext::optim::{Adam, AdamOptions, Exponential, ExponentialLr, clip_grad_norm_};
 
-use crate::corpus::{Vocabulary, pieces};
-use crate::evaluate::{mean_by_step, mean_loss};
-use crate::model::{LanguageModel, State};
-use crate::trained;
+use crate::commands::eval::{mean_by_step, mean_loss};
+use crate::data::{Vocabulary, pieces};
+use crate::model::LanguageModel;
+use crate::vocabulary_file;
 
-/// The corpus in columns, as the loop reads it.
+/// The parts of the corpus, each as (steps, columns).
 #[derive(Debug)]
 pub struct Columns {
-    /// To learn from, (steps, columns).
+    /// For training.
     pub train: Tensor,
-    /// To find the best epoch with, (steps, columns).
+    /// For choosing the best epoch.
     pub valid: Tensor,
-    /// To watch, and to decide nothing with, (steps, columns).
+    /// For the printed test perplexity; it decides nothing.
     pub test: Tensor,
 }
 
-/// How to train.
+/// The options of the loop.
 #[derive(Debug, Clone, Copy)]
-pub struct Options {
+pub struct TrainOptions {
     /// Adam's learning rate in the first epoch.
     pub lr: f64,
-    /// By what it is multiplied after every epoch.
+    /// Factor of the learning rate after every epoch.
     pub lr_decay: f64,
-    /// The longest gradient, as a vector of all parameters.
+    /// The largest norm of the gradient of all parameters.
     pub clip: f64,
-    /// Steps through which gradients go back.
+    /// Number of steps of back-propagation through time.
     pub bptt: i64,
-    /// Pieces of the corpus in an epoch; `None`: all.
+    /// Number of pieces of the corpus in an epoch; `None`: all.
     pub limit: Option<usize>,
 }
 
-/// What a line of `metrics.jsonl` has beside the loss.
+/// The values in a line of `metrics.jsonl` besides the loss.
 #[derive(Serialize)]
 struct Metrics {
     valid_loss: f32,
@@ -48,19 +49,19 @@ struct Metrics {
     lr: f64,
 }
 
-/// Trains; says the perplexities of every epoch, and leaves the model as it was at its best on the validation part.
-/// Returns the validation losses.
+/// Trains; prints the perplexities of every epoch. At the end the model has the parameters of the best epoch on the validation
+/// part.
 ///
 /// # Errors
-/// If a loss is no longer a number, or a record cannot be written.
+/// If a loss is NaN or infinite, or a file cannot be written.
 pub fn train(
     run: &mut Run,
     model: &mut LanguageModel,
     columns: &Columns,
     vocabulary: &Vocabulary,
-    options: &Options,
-) -> Result<Vec<f32>> {
-    let &Options { lr, lr_decay, clip, bptt, limit } = options;
+    options: &TrainOptions,
+) -> Result<()> {
+    let &TrainOptions { lr, lr_decay, clip, bptt, limit } = options;
     let parameters = model.named_parameters();
     let tensors = parameters.iter().map(|(_, tensor)| tensor);
     let adam = AdamOptions { lr, ..AdamOptions::default() };
@@ -68,41 +69,38 @@ pub fn train(
     let mut scheduler = ExponentialLr::new(&mut optimizer, Exponential { gamma: lr_decay })?;
     run.begin(&parameters, (&mut optimizer, &mut scheduler))?;
 
-    let mut valid_losses = Vec::new();
     for epoch in run.epochs() {
         let mut train_pieces = pieces(&columns.train, bptt)?;
         train_pieces.truncate(limit.unwrap_or(usize::MAX));
-        let loss = learn(run, model, epoch, train_pieces, &mut optimizer, clip)?;
-        let valid_loss = mean_loss(model, &columns.valid)?;
-        let test_loss = mean_loss(model, &columns.test)?;
+        let loss = train_epoch(run, model, epoch, train_pieces, &mut optimizer, clip)?;
+        let valid_loss = mean_loss(model, &columns.valid, run.session().workers())?;
+        let test_loss = mean_loss(model, &columns.test, run.session().workers())?;
         let [train_perplexity, valid_perplexity, test_perplexity] =
             [loss, valid_loss, test_loss].map(metrics::perplexity);
         let lr = scheduler.last_lr()[0];
         scheduler.step(&mut optimizer);
 
-        valid_losses.push(valid_loss as f32);
-        let metrics =
-            Metrics { valid_loss: valid_loss as f32, train_perplexity, valid_perplexity, test_perplexity, lr };
-        run.record_validated(epoch, loss as f32, valid_loss as f32, metrics)?;
+        let valid_loss = valid_loss as f32;
+        let metrics = Metrics { valid_loss, train_perplexity, valid_perplexity, test_perplexity, lr };
+        run.record_validated(epoch, loss as f32, valid_loss, metrics)?;
         let [train, valid, test] = [train_perplexity, valid_perplexity, test_perplexity]
             .map(|perplexity| metrics::format_perplexity(perplexity, 2));
-        run.say(format_args!(
+        run.session().print(format_args!(
             "Epoch: {epoch:04} perplexity = {train}, on the validation part {valid}, on the test part {test}"
         ))?;
-        run.save_text(trained::VOCABULARY, &trained::vocabulary_file(vocabulary)?)?;
+        run.save_text(vocabulary_file::NAME, &vocabulary_file::content(vocabulary)?)?;
         run.checkpoint(epoch, (&optimizer, &scheduler))?;
     }
     run.load_best()?;
     run.save_model(&parameters)?;
-    run.say("OPTIMIZATION FINISHED")?;
-    Ok(valid_losses)
+    run.session().print("OPTIMIZATION FINISHED")
 }
 
-/// An epoch: reads the corpus once from its begin, and returns the mean loss over all steps.
+/// Reads the corpus once from its begin, and returns the mean loss over all steps.
 ///
-/// The state is carried from piece to piece, and detached: the network remembers what came before, but the gradient ends
+/// The state is carried from piece to piece, and detached: the network remembers the words before, but gradients end
 /// where the piece begins (truncated back-propagation through time).
-fn learn(
+fn train_epoch(
     run: &mut Run,
     model: &mut LanguageModel,
     epoch: u32,
@@ -112,11 +110,10 @@ fn learn(
 ) -> Result<f64> {
     let parameters = model.named_parameters();
     model.train();
-    let mut lengths = Vec::new();
-    let mut state: Option<State> = None;
+    let (mut lengths, mut state) = (Vec::new(), None);
     for (words, targets) in run.batches_in_order(train_pieces) {
-        let (scores, after) = model.forward(&words, state.as_ref())?;
-        state = Some(after.detach());
+        let (scores, next_state) = model.forward(&words, state.as_ref())?;
+        state = Some(next_state.detach());
         let loss = cross_entropy(&scores, &targets, Reduction::Mean)?;
 
         optimizer.zero_grad()?;

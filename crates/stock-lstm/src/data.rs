@@ -25,7 +25,7 @@ pub use prices::{Prices, SEQ_LENGTH};
 pub const MIN_DAYS: usize = SEQ_LENGTH + 2;
 
 /// The days whose minimum and maximum scale the prices.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ScaleOn {
     /// All days, as in the notebook: the test days then influence the scale that training uses

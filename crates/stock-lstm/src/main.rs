@@ -2,12 +2,12 @@
 
 use mimalloc::MiMalloc;
 use stock_lstm::LESSON;
-use stock_lstm::cli::Cli;
+use stock_lstm::commands::Cli;
 
-/// Replaces malloc and free for libtorch too, which allocates memory for every small tensor.
+/// Replaces malloc, for libtorch too: it allocates memory for every small tensor.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ! {
-    lesson_kit::main(&LESSON, Cli::run)
+    lesson_kit::main::<Cli>(&LESSON)
 }

@@ -1,10 +1,12 @@
 //! The network: an LSTM, and a linear map from its last output to a price.
 
 use anyhow::Result;
-use lesson_kit::Backend;
-use recurrent::{Lstm, LstmConfig, LstmState, Trace};
-use tch::nn::Path;
-use tch::{Device, Kind, Tensor};
+use lesson_kit::SavedModel;
+use recurrent::{Backend, Lstm, LstmConfig, LstmState, Trace};
+use tch::nn::{Path, VarStore};
+use tch::{Device, Tensor};
+
+use crate::data::COLUMNS;
 
 /// The notebook's `StockRNN`.
 #[derive(Debug)]
@@ -15,10 +17,10 @@ pub struct StockRnn {
 }
 
 impl StockRnn {
-    /// Draws the parameters in the notebook's order, the LSTM's first, then W, then b: the order fixes the numbers.
+    /// Draws the parameters in the notebook's order: the LSTM's, then W, then b. The order determines the numbers.
     ///
     /// # Errors
-    /// If a size is not positive.
+    /// If a size is below 1.
     pub fn new(path: &Path<'_>, input_size: i64, n_hidden: i64, num_layers: i64) -> Result<StockRnn> {
         let output_size = 1; // the close
         let rnn = LstmConfig::new(input_size, n_hidden).num_layers(num_layers).build(path / "rnn")?;
@@ -28,34 +30,44 @@ impl StockRnn {
         Ok(StockRnn { rnn, w, b })
     }
 
-    /// From windows, (batch, days, columns), to the next day's close, (batch, 1), scaled as they are.
+    /// The network with trained weights. Its sizes come from the shapes of the weights.
+    ///
+    /// # Errors
+    /// If the file contains another model.
+    pub fn load(saved: &SavedModel, device: Device) -> Result<StockRnn> {
+        let (hidden_size, num_layers) = saved.recurrent_sizes("rnn")?;
+        let model = StockRnn::new(&VarStore::new(device).root(), COLUMNS.len() as i64, hidden_size, num_layers)?;
+        saved.load_into(&model.named_parameters())?;
+        Ok(model)
+    }
+
+    /// Maps windows, (batch, days, columns), to the next day's scaled close, (batch, 1).
     ///
     /// `hidden_and_cell` is the state before the first day, each tensor (layers, batch, hidden).
     ///
     /// # Errors
-    /// If the shapes do not fit.
+    /// If a shape does not fit.
     pub fn forward(&self, hidden_and_cell: &LstmState, x: &Tensor) -> Result<Tensor> {
-        let x = x.f_transpose(0, 1)?; // (days, batch, columns), as the LSTM wants it
+        let x = x.f_transpose(0, 1)?; // (days, batch, columns), the layout of nn.LSTM
         let (outputs, _hidden) = self.rnn.forward(&x, Some(hidden_and_cell))?;
-        let last = outputs.f_get(-1)?; // what the LSTM has made of the whole window
+        let last = outputs.f_get(-1)?; // the hidden state after the last day
         Ok(last.f_mm(&self.w)?.f_add(&self.b)?)
     }
 
-    /// Every gate of the LSTM on its way through `x`, (batch, days, columns): those of each layer are (days, batch,
-    /// hidden).
+    /// The gates of each layer for `x`, (batch, days, columns): (days, batch, hidden).
     ///
     /// # Errors
-    /// If the shapes do not fit.
+    /// If a shape does not fit.
     pub fn trace(&self, hidden_and_cell: &LstmState, x: &Tensor) -> Result<Trace<LstmState>> {
         Ok(self.rnn.trace(&x.f_transpose(0, 1)?, Some(hidden_and_cell))?)
     }
 
-    /// What computes the LSTM from now on.
+    /// Sets the implementation of the LSTM.
     ///
     /// # Errors
-    /// If the fused backend cannot: on CUDA.
+    /// If the model is on CUDA and `backend` is fused.
     pub fn set_backend(&mut self, backend: Backend) -> Result<()> {
-        Ok(self.rnn.set_backend(backend.name().parse()?)?)
+        Ok(self.rnn.set_backend(backend)?)
     }
 
     /// The recurrent layer.
@@ -63,18 +75,15 @@ impl StockRnn {
         &self.rnn
     }
 
-    /// Where it computes.
+    /// The device of the parameters.
     pub fn device(&self) -> Device {
         self.w.device()
     }
 
     /// The state before the first day: zeros.
-    ///
-    /// # Errors
-    /// If libtorch refuses.
     pub fn zero_state(&self, batch: i64) -> Result<LstmState> {
         let shape = [self.rnn.num_layers(), batch, self.rnn.hidden_size()];
-        let zeros = || Tensor::f_zeros(shape, (Kind::Float, self.w.device()));
+        let zeros = || Tensor::f_zeros(shape, (self.w.kind(), self.w.device()));
         Ok(LstmState { h: zeros()?, c: zeros()? })
     }
 

@@ -2,17 +2,18 @@
 
 use anyhow::Result;
 use lesson_kit::Run;
-use tch::{Reduction, Tensor};
+use tch::Reduction;
 use torch_ext::autograd::backward;
+use torch_ext::nn::mse_loss;
 use torch_ext::optim::{Adam, AdamOptions};
 
 use crate::data::Windows;
 use crate::model::StockRnn;
 
-/// Trains on all windows at every epoch; says the loss every hundred epochs.
+/// Trains on all windows at every epoch; prints the loss every hundred epochs.
 ///
 /// # Errors
-/// If the loss is no longer a number, or a record cannot be written.
+/// If the loss is NaN or infinite, or a file cannot be written.
 pub fn train(run: &mut Run, model: &StockRnn, windows: &Windows, lr: f64) -> Result<()> {
     let parameters = model.named_parameters();
     let options = AdamOptions { lr, ..AdamOptions::default() };
@@ -22,11 +23,11 @@ pub fn train(run: &mut Run, model: &StockRnn, windows: &Windows, lr: f64) -> Res
     for epoch in run.epochs() {
         let hidden_and_cell = model.zero_state(windows.count())?;
         let output = model.forward(&hidden_and_cell, &windows.x)?;
-        let loss = mse_loss(&output, &windows.y)?;
+        let loss = mse_loss(&output, &windows.y, Reduction::Mean)?;
 
         let value = f32::try_from(&loss)?;
         if epoch % 100 == 0 {
-            run.say(format_args!("Epoch: {epoch:04} Loss = {value:.6}"))?;
+            run.session().print(format_args!("Epoch: {epoch:04} Loss = {value:.6}"))?;
         }
         run.record(epoch, value)?;
 
@@ -36,13 +37,5 @@ pub fn train(run: &mut Run, model: &StockRnn, windows: &Windows, lr: f64) -> Res
         run.checkpoint(epoch, &optimizer)?;
     }
     run.save_model(&parameters)?;
-    run.say("OPTIMIZATION FINISHED")
-}
-
-/// `nn.MSELoss()`: the mean of `(output - target)^2`.
-///
-/// # Errors
-/// If the shapes do not fit.
-pub fn mse_loss(output: &Tensor, target: &Tensor) -> Result<Tensor> {
-    Ok(output.f_mse_loss(target, Reduction::Mean)?)
+    run.session().print("OPTIMIZATION FINISHED")
 }

@@ -4,10 +4,10 @@ use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use jiff::ToSpan;
 use jiff::civil::{Date, Weekday};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The order of the lines in a price file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Order {
     /// The newest day first, as in the notebook's file

@@ -1,50 +1,38 @@
-//! What the trained network is worth on the days that it has not seen.
+//! The score of a trained network on days that training does not use.
 
 use anyhow::Result;
-use lesson_kit::compare::Results;
+use lesson_kit::Evaluation;
 use lesson_kit::plot::{Line, LineChart};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use tch::{Device, Tensor};
 
+use super::score::{Score, share_of_rises};
 use crate::data::{CLOSE, Dataset, MinMaxScaler};
 use crate::model::StockRnn;
-use crate::score::{Score, share_of_rises};
 
-/// The scores on the test windows, about the next day's close; `summary.json` has all of [`Score::figures`] under
-/// `test_`, `persistence_` and `trend_`.
+/// The scores on the test windows; `summary.json` has all of [`Score::figures`] under `test_`, `persistence_` and `trend_`.
 ///
-/// The notebook prints its `F.mse_loss` as "RMSE"; here each has its own name. Dollars stand for the currency of the
-/// file. A network that is not below the errors of the two naive forecasts has learned nothing of use.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Evaluation {
-    /// Windows to train on.
+/// The notebook prints its `F.mse_loss` as "RMSE"; here each has its own name. "Dollars" is the currency of the
+/// file. A network that is not better than the two naive forecasts has learned nothing useful.
+#[derive(Debug)]
+pub struct Scores {
+    /// Number of windows for training.
     pub train_windows: i64,
-    /// Windows to test with.
+    /// Number of windows for test.
     pub test_windows: i64,
     /// The network.
     pub test: Score,
-    /// Persistence: every day closes as the day before did.
+    /// Naive forecast: every day closes like the day before.
     pub persistence: Score,
-    /// Every day changes as the day before did.
+    /// Naive forecast: every day changes like the day before.
     pub trend: Score,
-    /// The share of the test days whose close rose, of those whose close moved.
+    /// The share of test days whose close rose, among those whose close changed.
     pub share_of_rises: Option<f64>,
+    /// The predicted closes, scaled: (windows, 1).
+    predicted: Tensor,
 }
 
-impl Evaluation {
-    /// What the notebook has beside it; `predicted` are the closes that are scored.
-    ///
-    /// # Errors
-    /// If libtorch cannot copy a tensor.
-    pub fn compared(&self, predicted: &Tensor, results: &mut Results) -> Result<()> {
-        results.add("predictions", "closes", predicted)?;
-        // They are float32 numbers, as the notebook's.
-        results.add("scores", "test_mse", &Tensor::from(self.test.mse as f32))?;
-        results.add("scores", "persistence_mse", &Tensor::from(self.persistence.mse as f32))
-    }
-}
-
-impl Serialize for Evaluation {
+impl Serialize for Scores {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("train_windows", &self.train_windows)?;
@@ -59,39 +47,85 @@ impl Serialize for Evaluation {
     }
 }
 
-/// What the network says of the test windows, scaled: (windows, 1).
-///
-/// # Errors
-/// If libtorch refuses.
+/// The predicted closes of the test windows, scaled: (windows, 1).
 pub fn predict(model: &StockRnn, data: &Dataset) -> Result<Tensor> {
     let _guard = tch::no_grad_guard();
     model.forward(&model.zero_state(data.test.count())?, &data.test.x)
 }
 
-/// Scores `predicted`, and the naive forecasts beside it.
-///
-/// # Errors
-/// If libtorch refuses.
-pub fn evaluate(predicted: &Tensor, data: &Dataset, scaler: &MinMaxScaler) -> Result<Evaluation> {
+/// Scores `predicted` and the two naive forecasts.
+pub fn evaluate(predicted: Tensor, data: &Dataset, scaler: &MinMaxScaler) -> Result<Scores> {
     let truth = &data.test.y;
     let close = |day: i64| data.test.x.f_select(1, day)?.f_narrow(1, CLOSE as i64, 1);
     let (yesterday, before) = (close(-1)?, close(-2)?);
     let same_change = yesterday.f_add(&yesterday.f_sub(&before)?)?;
     let score = |forecast: &Tensor| Score::new(forecast, truth, &yesterday, scaler.span(CLOSE));
-    Ok(Evaluation {
+    Ok(Scores {
         train_windows: data.train.count(),
         test_windows: data.test.count(),
-        test: score(predicted)?,
+        test: score(&predicted)?,
         persistence: score(&yesterday)?,
         trend: score(&same_change)?,
         share_of_rises: share_of_rises(truth, &yesterday)?,
+        predicted,
     })
 }
 
+impl Evaluation for Scores {
+    /// The table of scores, and a comparison with the naive forecasts.
+    fn lines(&self) -> Vec<String> {
+        let heading = format!(
+            "{:<24}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}{:>11}",
+            "Test score", "MSE", "RMSE", "MAE", "MSE, $^2", "RMSE, $", "MAE, $", "direction"
+        );
+        let mut lines = vec![
+            heading,
+            row("LSTM", &self.test),
+            row("yesterday's close", &self.persistence),
+            row("yesterday's change again", &self.trend),
+            String::new(),
+            self.verdict(),
+        ];
+        lines.extend(self.share_of_rises.map(|share| {
+            format!("The close rose on {:.1} % of the test days: predicting \"up\" every day has that accuracy.", 100.0 * share)
+        }));
+        lines
+    }
+
+    fn tensors(&self) -> Result<Vec<(&'static str, &'static str, Tensor)>> {
+        Ok(vec![
+            ("predictions", "closes", self.predicted.shallow_clone()),
+            // The notebook computes them in float32.
+            ("scores", "test_mse", Tensor::from(self.test.mse as f32)),
+            ("scores", "persistence_mse", Tensor::from(self.persistence.mse as f32)),
+        ])
+    }
+}
+
+impl Scores {
+    /// The network beside the better one of the naive forecasts.
+    fn verdict(&self) -> String {
+        let naive = [("yesterday's close", &self.persistence), ("yesterday's change again", &self.trend)];
+        let (name, best) = if naive[1].1.mse < naive[0].1.mse { naive[1] } else { naive[0] };
+        match 100.0 * (self.test.rmse() / best.rmse() - 1.0) {
+            percent if percent < 0.0 => format!("The LSTM's RMSE is {:.1} % below that of {name}.", -percent),
+            percent => format!("The LSTM's RMSE is {percent:.1} % above that of {name}: it is not useful as a forecast."),
+        }
+    }
+}
+
+fn row(name: &str, score: &Score) -> String {
+    let [mse, rmse, mae] = score.in_dollars();
+    let direction = score.direction_accuracy.map_or("-".to_owned(), |share| format!("{:.1} %", 100.0 * share));
+    format!(
+        "{name:<24}{:>10.6}{:>10.6}{:>10.6}{mse:>10.2}{rmse:>10.2}{mae:>10.2}{direction:>11}",
+        score.mse,
+        score.rmse(),
+        score.mae
+    )
+}
+
 /// The picture of true and predicted closes over the test period, in dollars.
-///
-/// # Errors
-/// If libtorch refuses.
 pub fn chart(predicted: &Tensor, data: &Dataset, scaler: &MinMaxScaler) -> Result<LineChart> {
     let line = |label: &str, closes: &Tensor| -> Result<Line> {
         let closes = Vec::<f32>::try_from(&closes.f_to_device(Device::Cpu)?.f_view([-1])?)?;
@@ -118,9 +152,9 @@ mod tests {
         let prices = Prices::read(&test_support::workspace().join("data/goog.csv"), Order::OldestFirst).unwrap();
         let scaler = ScaleOn::All.fit(&prices).unwrap();
         let data = Dataset::new(&prices, &scaler, Device::Cpu).unwrap();
-        // Half way between the last two closes, in the place of a network.
+        // The mean of the last two closes replaces a network.
         let half_way = data.test.x.narrow(1, 5, 2).narrow(2, CLOSE as i64, 1).mean_dim(1, false, tch::Kind::Float);
-        let scores = evaluate(&half_way, &data, &scaler).unwrap();
+        let scores = evaluate(half_way, &data, &scaler).unwrap();
         for (score, [mse, mae, mae_dollars, direction]) in [
             (
                 &scores.persistence,

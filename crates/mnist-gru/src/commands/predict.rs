@@ -1,4 +1,4 @@
-//! `predict`: which digit is it, and how sure is the network?
+//! `predict`: the predicted digit, and the probability of each digit.
 
 use std::path::Path;
 
@@ -10,7 +10,6 @@ use tch::Kind;
 
 use crate::input::{Input, InputArgs};
 use crate::model::MnistNn;
-use crate::{LESSON, trained};
 
 /// Options of `predict`.
 #[derive(Args, Debug, Clone)]
@@ -22,51 +21,48 @@ pub struct PredictArgs {
     model: ModelArg,
 }
 
-/// What the network says about a digit: the object of `--json`.
+/// The prediction for a digit: the object of `--json`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Prediction {
-    /// The file, or which test digit.
+    /// The file, or the number of the test digit.
     pub input: String,
-    /// How it was read.
+    /// How the picture was converted.
     pub read_as: String,
-    /// Which digit it is, if that is known.
+    /// The true digit, if it is known.
     pub label: Option<u8>,
-    /// The likeliest digit.
+    /// The most likely digit.
     pub predicted: usize,
-    /// How likely each digit is, 0 to 9; they add up to 1.
+    /// The probability of each digit, 0 to 9; the sum is 1.
     pub probabilities: Vec<f64>,
 }
 
 impl PredictArgs {
-    /// Says which digit it is, and how likely each one is; shows on stderr what the network saw.
+    /// Prints the prediction and the probabilities; draws the network's input on stderr.
     ///
     /// # Errors
     /// If the digit or the model cannot be read.
     pub fn run(&self, session: &Session, data: &Path) -> Result<()> {
         let input = self.input.read(data)?;
-        let mut model = trained::load(&self.model.read(&LESSON)?, session.device())?;
+        let mut model = MnistNn::load(&self.model.read(session.lesson())?, session.device())?;
         model.set_backend(session.backend())?;
         session.note(&input.how);
         session.note(input.drawing());
         let prediction = predict(&model, &input, session)?;
-        session.say(format_args!("{} -> {}\n", prediction.input, prediction.predicted))?;
+        session.print(format_args!("{} -> {}\n", prediction.input, prediction.predicted))?;
         let digits: Vec<_> = (0..prediction.probabilities.len()).map(|digit| digit.to_string()).collect();
         let named = digits.iter().map(String::as_str).zip(prediction.probabilities.iter().copied());
-        bars::lines(named).try_for_each(|line| session.say(line))?;
-        session.json(&prediction)
+        bars::lines(named).try_for_each(|line| session.print(line))?;
+        session.print_json(&prediction)
     }
 }
 
-/// Asks the network.
-///
-/// # Errors
-/// If libtorch refuses.
+/// Classifies the digit.
 pub fn predict(model: &MnistNn, input: &Input, session: &Session) -> Result<Prediction> {
     let _guard = tch::no_grad_guard();
     let outputs = model.forward(&input.batch(session.device())?)?;
     let probabilities = Vec::<f64>::try_from(outputs.f_softmax(1, Kind::Double)?.f_view([-1])?)?;
-    let likeliest = probabilities.iter().enumerate().max_by(|(_, one), (_, other)| one.total_cmp(other));
-    let predicted = likeliest.context("the network knows no digits")?.0;
+    let most_likely = probabilities.iter().enumerate().max_by(|(_, one), (_, other)| one.total_cmp(other));
+    let predicted = most_likely.context("the network has no outputs")?.0;
     Ok(Prediction {
         input: input.name.clone(),
         read_as: input.how.clone(),

@@ -1,10 +1,10 @@
-//! `--explain`: the network in equations, parameters and shapes.
+//! `--explain`: the equations, parameters and tensor shapes of the network.
 
 use anyhow::Result;
-use lesson_kit::{Explanation, TrainArgs};
+use lesson_kit::{Explanation, Session};
 use tch::Tensor;
 
-use crate::model::{Cell, LanguageModel};
+use crate::model::{LanguageModel, LayerKind};
 
 const EMBEDDING: &str = "e_t = E[x_t]                                            the word's row of the embedding";
 const RNN: [&str; 1] = ["h_t = tanh(W_ih e_t + b_ih + W_hh h_{t-1} + b_hh)       hidden state"];
@@ -23,16 +23,19 @@ const GRU: [&str; 4] = [
     "h_t = (1 - z_t) * n_t + z_t * h_{t-1}                   hidden state",
 ];
 const OUTPUT: [&str; 3] = [
-    "ŷ_t = softmax(W_dec h_t + b_dec)                        how likely each word is to come next",
+    "ŷ_t = softmax(W_dec h_t + b_dec)                        the probability of each word to be the next one",
     "L = -1/T Σ_t log ŷ_t[x_{t+1}]                           the mean cross-entropy over all steps",
     "perplexity = e^L",
 ];
 
-/// Prints the network, and what becomes of one piece of the corpus, (steps, columns), on its way through it.
-///
-/// # Errors
-/// If libtorch refuses, or stdout.
-pub fn explain(args: &TrainArgs, cell: Cell, model: &LanguageModel, words: &Tensor, targets: &Tensor) -> Result<()> {
+/// Prints the network, and the shapes of one piece of the corpus, (steps, columns), at each step.
+pub fn explain(
+    session: &Session,
+    kind: LayerKind,
+    model: &LanguageModel,
+    words: &Tensor,
+    targets: &Tensor,
+) -> Result<()> {
     let _guard = tch::no_grad_guard();
     let (embedded, output, _state) = model.recurrent(words, None)?;
     let (scores, _state) = model.forward(words, None)?;
@@ -43,16 +46,16 @@ pub fn explain(args: &TrainArgs, cell: Cell, model: &LanguageModel, words: &Tens
         ("scores: steps * columns, words of the vocabulary", scores.size()),
         ("targets, the next words: steps * columns", targets.size()),
     ];
-    let recurrent: &[&str] = match cell {
-        Cell::Rnn => &RNN,
-        Cell::Lstm => &LSTM,
-        Cell::Gru => &GRU,
+    let recurrent: &[&str] = match kind {
+        LayerKind::Rnn => &RNN,
+        LayerKind::Lstm => &LSTM,
+        LayerKind::Gru => &GRU,
     };
-    let explanation = Explanation {
+    Explanation {
         model: format!("rnn-lm: {model}"),
         equations: &[&[EMBEDDING], recurrent, &OUTPUT].concat(),
         parameters: &model.named_parameters(),
         steps: &steps.map(|(what, shape)| (what.to_owned(), shape)),
-    };
-    explanation.print(args)
+    }
+    .print(session)
 }

@@ -1,9 +1,8 @@
 //! The errors of a forecast: how far the predicted closes are from the true ones.
 
 use anyhow::Result;
-use tch::{Device, Tensor};
-
-use crate::train::mse_loss;
+use tch::{Device, Reduction, Tensor};
+use torch_ext::nn::mse_loss;
 
 /// The errors of one forecast, in scaled units; [`Score::figures`] has them in dollars too.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,7 +27,7 @@ impl Score {
     /// # Errors
     /// If the shapes differ.
     pub fn new(forecast: &Tensor, truth: &Tensor, yesterday: &Tensor, dollars: f64) -> Result<Score> {
-        let mse = f64::try_from(&mse_loss(forecast, truth)?)?; // in float32, as in the notebook
+        let mse = f64::try_from(&mse_loss(forecast, truth, Reduction::Mean)?)?; // in float32, as in the notebook
         let [forecast, truth, yesterday] = [values(forecast)?, values(truth)?, values(yesterday)?];
         let mae = forecast.iter().zip(&truth).map(|(forecast, truth)| (forecast - truth).abs()).sum::<f64>();
         let direction_accuracy = direction_accuracy(&changes(&forecast, &yesterday), &changes(&truth, &yesterday));

@@ -5,11 +5,10 @@ use clap::Args;
 use lesson_kit::{ModelArg, Session};
 use serde::Serialize;
 
-use crate::LESSON;
+use super::scale;
 use crate::data::dates::next_weekday;
 use crate::data::{CLOSE, MinMaxScaler, Prices, Row, SEQ_LENGTH, ScaleOn, one_window};
 use crate::model::StockRnn;
-use crate::trained;
 
 /// Options of `predict`.
 #[derive(Args, Debug, Clone)]
@@ -22,45 +21,45 @@ pub struct PredictArgs {
     days: u32,
 }
 
-/// What comes after a series: the object of `--json`.
+/// The forecast: the object of `--json`.
 #[derive(Debug, Clone, Serialize)]
 pub struct Forecast {
     /// The last day of the series.
     pub last: Day,
     /// The days after it.
     pub predicted: Vec<Day>,
-    /// What one should know before one believes it.
+    /// Limits of the forecast.
     pub notes: Vec<String>,
 }
 
 /// A day and its close.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Day {
-    /// The date, in a series that has dates.
+    /// The date, if the series has dates.
     pub date: Option<String>,
-    /// Dollars.
+    /// In dollars.
     pub close: f64,
 }
 
 impl PredictArgs {
-    /// Says the closes after those of `prices`.
+    /// Prints the closes after those of `prices`.
     ///
     /// # Errors
-    /// If the model cannot be used.
-    pub fn run(&self, prices: &Prices, typed: Option<ScaleOn>, session: &Session) -> Result<()> {
-        let saved = self.model.read(&LESSON)?;
-        let mut model = trained::load(&saved, session.device())?;
+    /// If the model cannot be read.
+    pub fn run(&self, session: &Session, prices: &Prices, typed: Option<ScaleOn>) -> Result<()> {
+        let saved = self.model.read(session.lesson())?;
+        let mut model = StockRnn::load(&saved, session.device())?;
         model.set_backend(session.backend())?;
-        let scaler = trained::scaler(&saved, typed, prices)?;
+        let scaler = scale::of_model(&saved, typed, prices)?;
         let forecast = forecast(&model, &scaler, prices, self.days as usize)?;
-        session.say(format_args!("{:<12}{:>10}", "day", "close, $"))?;
-        session.say(line(&forecast.last, 0) + "  known")?;
+        session.print(format_args!("{:<12}{:>10}", "day", "close, $"))?;
+        session.print(line(&forecast.last, 0) + "  known")?;
         for (day, number) in forecast.predicted.iter().zip(1..) {
-            session.say(line(day, number))?;
+            session.print(line(day, number))?;
         }
-        session.say("")?;
-        forecast.notes.iter().try_for_each(|note| session.say(note))?;
-        session.json(&forecast)
+        session.print("")?;
+        forecast.notes.iter().try_for_each(|note| session.print(note))?;
+        session.print_json(&forecast)
     }
 }
 
@@ -69,10 +68,7 @@ fn line(day: &Day, number: usize) -> String {
     format!("{name:<12}{:>10.2}", day.close)
 }
 
-/// Predicts `days` closes; each one is fed back for the next.
-///
-/// # Errors
-/// If libtorch refuses.
+/// Predicts `days` closes. Each predicted close is an input of the next prediction.
 pub fn forecast(model: &StockRnn, scaler: &MinMaxScaler, prices: &Prices, days: usize) -> Result<Forecast> {
     let last_row = prices.rows().last().context("a series without days")?;
     let mut date = prices.dates().last().copied();
@@ -96,7 +92,7 @@ fn next_closes(model: &StockRnn, scaler: &MinMaxScaler, rows: &[Row], days: usiz
         let output = model.forward(&model.zero_state(1)?, &one_window(window, model.device())?)?;
         let close = f64::try_from(output.f_view([-1])?.f_get(0)?)?;
         closes.push(scaler.inverse(CLOSE, close));
-        let mut next = window[SEQ_LENGTH - 1]; // all but the close stay as they were
+        let mut next = window[SEQ_LENGTH - 1]; // the other columns keep their last known values
         next[CLOSE] = close as f32;
         scaled.push(next);
     }
@@ -107,20 +103,20 @@ fn notes(scaler: &MinMaxScaler, prices: &Prices, days: usize) -> Vec<String> {
     let mut notes = Vec::new();
     if days > 1 {
         notes.push(
-            "From the second day on the network reads its own predictions, and errors compound: the close is fed back, \
-             Open, High, Low and Volume stay as on the last known day."
+            "From the second day on the network reads its own predictions, and errors add up: the close is fed back, \
+             Open, High, Low and Volume keep the values of the last known day."
                 .to_owned(),
         );
     }
     if !prices.dates().is_empty() {
-        notes.push("The dates are the next weekdays; the exchange's holidays are not known here.".to_owned());
+        notes.push("The dates are the next weekdays; the exchange's holidays are not taken into account.".to_owned());
     }
     let (low, high) = scaler.range(CLOSE);
     let week = prices.rows().iter().rev().take(SEQ_LENGTH).map(|row| row[CLOSE]);
     if let Some(outside) = week.into_iter().find(|close| !(low..=high).contains(close)) {
         notes.push(format!(
-            "A close of {outside:.2} is outside the range {low:.2} to {high:.2} on which the network was trained: it has \
-             never seen the like."
+            "A close of {outside:.2} is outside the range {low:.2} to {high:.2} of the training data: the \
+             network has never seen such prices."
         ));
     }
     notes

@@ -1,0 +1,135 @@
+//! The command line.
+//!
+//! | module | command |
+//! |---|---|
+//! | [`eval`], [`pictures`] | `eval`, and the evaluation after training |
+//! | [`predict`] | `predict` |
+//! | [`gates`] | `gates` |
+//! | [`explain`] | `--explain` |
+
+pub mod eval;
+pub mod explain;
+pub mod gates;
+pub mod pictures;
+pub mod predict;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use lesson_kit::{
+    BatchArgs, CommandLine, EvalArgs, Hyperparameters, Program, Run, RunArgs, SavedModel, Session, doctor,
+};
+use parity::CompareArgs;
+use serde::{Deserialize, Serialize};
+use tch::nn::VarStore;
+use torch_ext::data::ShuffledBatches;
+
+use crate::data::{Mnist, TensorDataset};
+use crate::model::MnistNn;
+use crate::train::train;
+
+/// Lesson 3: a GRU reads handwritten digits row by row.
+///
+/// Trains on MNIST and prints the mean loss of every epoch, then the loss, the accuracy and the confusion matrix on
+/// the test digits.
+#[derive(clap::Parser, Debug)]
+pub struct Cli {
+    #[command(flatten)]
+    options: Options,
+
+    #[command(flatten)]
+    run: RunArgs,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// The options that `config.json` stores.
+#[derive(clap::Args, Debug, Clone, Serialize, Deserialize)]
+struct Options {
+    #[command(flatten)]
+    #[serde(flatten)]
+    hyper: Hyperparameters,
+
+    #[command(flatten)]
+    #[serde(flatten)]
+    batches: BatchArgs,
+
+    /// Folder with the four files of MNIST, plain or .gz; scripts/fetch-data.sh fetches them
+    #[arg(long, global = true, value_name = "DIR", default_value = "data/mnist")]
+    data: PathBuf,
+}
+
+impl lesson_kit::Options for Options {
+    fn hyperparameters(&self) -> &Hyperparameters {
+        &self.hyper
+    }
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum Command {
+    /// Score a trained model on the test data
+    Eval(EvalArgs),
+    /// Compare this program with the reference notebook, number by number
+    Compare(CompareArgs),
+    /// Print which libtorch, CPU and CUDA devices the program finds, and what to do if CUDA does not work
+    Doctor,
+    /// Predict which digit an image shows, with the probability of each digit
+    Predict(predict::PredictArgs),
+    /// Draw every gate while the network reads a digit, row by row
+    Gates(gates::GatesArgs),
+}
+
+impl CommandLine for Cli {
+    type Options = Options;
+
+    fn options(&mut self) -> (&mut RunArgs, &mut Options) {
+        (&mut self.run, &mut self.options)
+    }
+
+    fn run(mut self, program: &Program) -> Result<()> {
+        let session = |cli: &Cli| Session::start(program, &cli.run, cli.options.hyper.backend);
+        match self.command.take() {
+            None if self.run.explain => {
+                explain::explain(&session(&self)?, &self.options.hyper, self.options.batches.batch_size)
+            }
+            None => self.train(program),
+            Some(Command::Predict(args)) => args.run(&session(&self)?, &self.options.data),
+            Some(Command::Gates(args)) => args.run(&session(&self)?, &self.run, &self.options.data),
+            Some(Command::Eval(args)) => self.eval(program, &args.model(&program.lesson)?),
+            Some(Command::Doctor) => doctor(&self.run),
+            Some(Command::Compare(args)) => parity::compare(self, program, &args, &parity::tolerances::MNIST_GRU),
+        }
+    }
+
+    fn train(&self, program: &Program) -> Result<()> {
+        let Options { hyper, batches, data } = &self.options;
+        let mnist = Mnist::read(data)?;
+        let mut run = Run::start(program, &self.run, &self.options, ())?;
+        let device = run.device();
+        run.session().note(format_args!("{} training digits, {} test digits", mnist.train.len(), mnist.test.len()));
+        let train_data = TensorDataset::new(&mnist.train, device)?;
+        let test_data = TensorDataset::new(&mnist.test, device)?;
+        let train_loader =
+            ShuffledBatches::new(train_data.len(), batches.batch_size)?.limit(batches.limit).to_device(device);
+
+        let vs = VarStore::new(device);
+        let mut model = MnistNn::new(&vs.root(), hyper.hidden_size, hyper.num_layers)?;
+        model.set_backend(hyper.backend)?;
+        train(&mut run, &mut model, &train_data, &train_loader, hyper.lr)?;
+
+        let scores = eval::evaluate(&mut model, &test_data, run.session())?;
+        run.save_plot(pictures::CONFUSION, &pictures::confusion_map(&scores.confusion))?;
+        run.save_plot(pictures::MISTAKES, &pictures::mistakes_grid(&mnist.test, &scores.predicted))?;
+        run.finish(&scores)
+    }
+
+    fn eval(&self, program: &Program, saved: &SavedModel) -> Result<()> {
+        let mnist = Mnist::read(&self.options.data)?;
+        let session = Session::start(program, &self.run, self.options.hyper.backend)?;
+        let test_data = TensorDataset::new(&mnist.test, session.device())?;
+        let mut model = MnistNn::load(saved, session.device())?;
+        model.set_backend(session.backend())?;
+        session.report(&eval::evaluate(&mut model, &test_data, &session)?)
+    }
+}

@@ -1,0 +1,180 @@
+//! The command line.
+//!
+//! | module | command |
+//! |---|---|
+//! | [`eval`], [`score`] | `eval`, and the evaluation after training |
+//! | [`predict`] | `predict` |
+//! | [`gates`] | `gates` |
+//! | [`explain`] | `--explain` |
+//! | [`scale`] | the scale of the prices with which a model was trained |
+
+pub mod eval;
+pub mod explain;
+pub mod gates;
+pub mod predict;
+pub mod scale;
+pub mod score;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use lesson_kit::exit::UsageError;
+use lesson_kit::{CommandLine, EvalArgs, Hyperparameters, Program, Run, RunArgs, SavedModel, Session, doctor};
+use parity::CompareArgs;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tch::Tensor;
+use tch::nn::VarStore;
+
+use crate::PREDICTIONS;
+use crate::data::{COLUMNS, Dataset, MinMaxScaler, Order, Prices, ScaleOn};
+use crate::model::StockRnn;
+use crate::train::train;
+
+/// Lesson 2: an LSTM learns to predict the next close of a stock.
+///
+/// Trains on windows of seven days from the first 70 % of the series, prints the loss every hundred epochs, then the
+/// score on the rest, beside those of two naive forecasts.
+#[derive(clap::Parser, Debug)]
+pub struct Cli {
+    #[command(flatten)]
+    options: Options,
+
+    #[command(flatten)]
+    run: RunArgs,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// The options that `config.json` stores.
+#[derive(clap::Args, Debug, Clone, Serialize, Deserialize)]
+struct Options {
+    #[command(flatten)]
+    #[serde(flatten)]
+    hyper: Hyperparameters,
+
+    /// Daily prices: columns Open, High, Low, Volume, Close in this order, or a header that names them
+    #[arg(long, global = true, value_name = "FILE", default_value = "data/goog.csv")]
+    csv: PathBuf,
+
+    /// The order of the days in a file without dates
+    #[arg(long, global = true, value_name = "ORDER", value_enum, default_value_t = Order::NewestFirst)]
+    order: Order,
+
+    /// The days whose minimum and maximum scale the prices: all days, as in the notebook, or the training days alone, so that
+    /// training does not see the future [default: all; for a trained model, as it was trained]
+    #[arg(long, global = true, value_name = "DAYS", value_enum)]
+    scale_on: Option<ScaleOn>,
+}
+
+impl lesson_kit::Options for Options {
+    fn hyperparameters(&self) -> &Hyperparameters {
+        &self.hyper
+    }
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum Command {
+    /// Score a trained model on the test data
+    Eval(EvalArgs),
+    /// Compare this program with the reference notebook, number by number
+    Compare(CompareArgs),
+    /// Print which libtorch, CPU and CUDA devices the program finds, and what to do if CUDA does not work
+    Doctor,
+    /// Predict the closes of the days after a series
+    Predict(predict::PredictArgs),
+    /// Draw the gates over the days of a window
+    Gates(gates::GatesArgs),
+}
+
+impl CommandLine for Cli {
+    type Options = Options;
+
+    fn options(&mut self) -> (&mut RunArgs, &mut Options) {
+        (&mut self.run, &mut self.options)
+    }
+
+    fn run(mut self, program: &Program) -> Result<()> {
+        let Options { hyper, csv, order, scale_on } = self.options.clone();
+        let session = |cli: &Cli| Session::start(program, &cli.run, hyper.backend);
+        match self.command.take() {
+            None if self.run.explain => {
+                let (prices, scaler) = self.scaled_prices()?;
+                explain::explain(&session(&self)?, &hyper, &prices, &scaler)
+            }
+            None => self.train(program),
+            Some(Command::Predict(args)) => {
+                let prices = Prices::read(&csv, order)?;
+                args.run(&session(&self)?, &prices, scale_on)
+            }
+            Some(Command::Gates(args)) => {
+                let prices = Prices::read(&csv, order)?;
+                args.run(&session(&self)?, &self.run, &prices, scale_on)
+            }
+            Some(Command::Eval(args)) => self.eval(program, &args.model(&program.lesson)?),
+            Some(Command::Doctor) => doctor(&self.run),
+            Some(Command::Compare(args)) => {
+                if scale_on == Some(ScaleOn::Train) {
+                    return Err(UsageError("--scale-on train: the notebook scales on all days".to_owned()).into());
+                }
+                self.options.scale_on = Some(ScaleOn::All);
+                parity::compare(self, program, &args, &parity::tolerances::STOCK_LSTM)
+            }
+        }
+    }
+
+    fn train(&self, program: &Program) -> Result<()> {
+        let (prices, scaler) = self.scaled_prices()?;
+        let scale_on = self.options.scale_on.unwrap_or(ScaleOn::All);
+        let options = Options { order: prices.order(), scale_on: Some(scale_on), ..self.options.clone() };
+        let mut run = Run::start(program, &self.run, &options, json!({ "scaler": scaler }))?;
+        let data = Dataset::new(&prices, &scaler, run.device())?;
+        if scale_on == ScaleOn::Train {
+            run.session().print(scale::describe(&prices, &scaler)?)?;
+        }
+        let print_shape = |run: &Run, name: &str, tensor: &Tensor| {
+            run.session().print(format_args!("SHAPE OF [{name}] is torch.Size({:?})", tensor.size()))
+        };
+        print_shape(&run, "trainX", &data.train.x)?;
+        print_shape(&run, "trainY", &data.train.y)?;
+        print_shape(&run, "testX", &data.test.x)?;
+        print_shape(&run, "testY", &data.test.y)?;
+
+        let hyper = &options.hyper;
+        let vs = VarStore::new(run.device());
+        let mut model = StockRnn::new(&vs.root(), COLUMNS.len() as i64, hyper.hidden_size, hyper.num_layers)?;
+        model.set_backend(hyper.backend)?;
+        train(&mut run, &model, &data.train, hyper.lr)?;
+
+        let predicted = eval::predict(&model, &data)?;
+        print_shape(&run, "test_predict", &predicted)?;
+        run.save_plot(PREDICTIONS, &eval::chart(&predicted, &data, &scaler)?)?;
+        run.finish(&eval::evaluate(predicted, &data, &scaler)?)
+    }
+
+    fn eval(&self, program: &Program, saved: &SavedModel) -> Result<()> {
+        let prices = Prices::read(&self.options.csv, self.options.order)?;
+        let scaler = scale::of_model(saved, self.options.scale_on, &prices)?;
+        let session = Session::start(program, &self.run, self.options.hyper.backend)?;
+        let data = self.with_file_name(Dataset::new(&prices, &scaler, session.device()))?;
+        let mut model = StockRnn::load(saved, session.device())?;
+        model.set_backend(session.backend())?;
+        session.report(&eval::evaluate(eval::predict(&model, &data)?, &data, &scaler)?)
+    }
+}
+
+impl Cli {
+    /// The series, and the scaler for training.
+    fn scaled_prices(&self) -> Result<(Prices, MinMaxScaler)> {
+        let Options { csv, order, scale_on, .. } = &self.options;
+        let prices = Prices::read(csv, *order)?;
+        let scaler = self.with_file_name(scale_on.unwrap_or(ScaleOn::All).fit(&prices))?;
+        Ok((prices, scaler))
+    }
+
+    /// Adds the file name to an error.
+    fn with_file_name<T>(&self, result: Result<T>) -> Result<T> {
+        result.with_context(|| format!("--csv {}", self.options.csv.display()))
+    }
+}
