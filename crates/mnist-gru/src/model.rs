@@ -33,7 +33,7 @@ impl MnistNn {
     /// If the shape does not fit.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let (_h0, out, _hidden) = self.recurrent(x)?;
-        self.fc.forward(&out.f_select(1, -1)?) // out[:, -1, :], what the GRU has made of all rows
+        Ok(self.fc.forward(&out.f_select(1, -1)?)?) // out[:, -1, :], what the GRU has made of all rows
     }
 
     /// The recurrent part: the first state, of zeros, (layers, batch, hidden); the output of every row, (batch, rows,
