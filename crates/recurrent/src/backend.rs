@@ -3,9 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::base::Base;
 use crate::error::{Error, Result};
 use crate::fused::Fused;
+use crate::layer_base::Base;
 
 /// What computes a layer's `forward`, and the gradients behind it.
 ///

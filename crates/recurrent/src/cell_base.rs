@@ -5,8 +5,8 @@ use std::fmt;
 use tch::Tensor;
 use tch::nn::Path;
 
-use crate::config::{Mode, Nonlinearity};
 use crate::error::{Error, Result};
+use crate::options::{Mode, Nonlinearity};
 use crate::parameters::Parameters;
 use crate::tensor::{device_of, kind_of};
 

@@ -4,10 +4,10 @@ use std::borrow::Borrow;
 
 use tch::Tensor;
 
-use crate::base::Base;
-use crate::config::{Mode, Nonlinearity, Options};
 use crate::error::{Error, Result};
-use crate::packed::PackedSequence;
+use crate::layer_base::Base;
+use crate::options::{Mode, Nonlinearity, Options};
+use crate::packed_sequence::PackedSequence;
 use crate::tensor::{device_of, kind_of};
 
 /// A padded input and a state that have passed torch's checks. An unbatched sequence has become a batch of one.

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tch::Tensor;
 use torch_ext::fused_rnn::{Cell, Config, FusedRnn, SLOW_BUILD, check_tensor};
 
-use crate::base::Base;
-use crate::config::{Mode, Nonlinearity, Options};
 use crate::error::{Error, Result};
+use crate::layer_base::Base;
+use crate::options::{Mode, Nonlinearity, Options};
 
 /// The kernels for a layer.
 #[derive(Debug)]

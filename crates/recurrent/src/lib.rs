@@ -51,15 +51,15 @@
 #![forbid(unsafe_code)]
 
 mod backend;
-mod base;
 mod cell_base;
-mod cells;
-mod config;
+mod cell_methods;
 mod error;
 mod forward;
 mod fused;
-mod layers;
-mod packed;
+mod layer_base;
+mod layer_methods;
+mod options;
+mod packed_sequence;
 mod packing;
 mod padding;
 mod parameters;
@@ -69,11 +69,11 @@ mod tensor;
 mod trace;
 
 pub use backend::Backend;
-pub use cells::{GruCell, LstmCell, RnnCell};
-pub use config::{GruConfig, LstmConfig, Nonlinearity, RnnConfig};
+pub use cell_methods::{GruCell, LstmCell, RnnCell};
 pub use error::{Error, PythonKind, Result};
-pub use layers::{Gru, Lstm, Rnn};
-pub use packed::PackedSequence;
+pub use layer_methods::{Gru, Lstm, Rnn};
+pub use options::{GruConfig, LstmConfig, Nonlinearity, RnnConfig};
+pub use packed_sequence::PackedSequence;
 pub use packing::{invert_permutation, pack_padded_sequence, pack_sequence, pad_packed_sequence, unpack_sequence};
 pub use padding::{Lengths, PaddingSide, pad_sequence, unpad_sequence};
 pub use recurrent::Recurrent;

@@ -5,7 +5,7 @@ use std::borrow::Borrow;
 use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, Result};
-use crate::packed::PackedSequence;
+use crate::packed_sequence::PackedSequence;
 use crate::padding::{Lengths, PaddingSide, pad_sequence, unpad_sequence};
 use crate::tensor::{arange, device_of};
 

@@ -6,7 +6,7 @@ use tch::Tensor;
 
 use crate::backend::Backend;
 use crate::error::Result;
-use crate::packed::PackedSequence;
+use crate::packed_sequence::PackedSequence;
 use crate::trace::Trace;
 use torch_ext::{IncompatibleKeys, StateDict};
 

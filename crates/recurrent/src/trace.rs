@@ -2,9 +2,9 @@
 
 use tch::Tensor;
 
-use crate::base::Base;
-use crate::config::{Mode, Nonlinearity};
 use crate::error::{Error, Result};
+use crate::layer_base::Base;
+use crate::options::{Mode, Nonlinearity};
 
 /// Every value that a layer computed on its way through a sequence: what `layer.trace(..)` returns.
 ///

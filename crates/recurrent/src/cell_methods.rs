@@ -7,8 +7,8 @@ use tch::nn::Path;
 use tch::{Device, Kind, Tensor};
 
 use crate::cell_base::CellBase;
-use crate::config::{Mode, Nonlinearity};
 use crate::error::Result;
+use crate::options::{Mode, Nonlinearity};
 use crate::state::{LstmState, State, state_from};
 use torch_ext::{IncompatibleKeys, StateDict};
 

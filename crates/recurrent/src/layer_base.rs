@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use tch::nn::Path;
 use tch::{Device, Kind, Tensor};
 
-use crate::config::{Mode, Nonlinearity, Options, check_dropout};
 use crate::error::Result;
 use crate::fused::Fused;
+use crate::options::{Mode, Nonlinearity, Options, check_dropout};
 use crate::parameters::Parameters;
 
 /// A layer without the types of its state.

@@ -7,10 +7,10 @@ use tch::nn::Path;
 use tch::{Device, Kind, Tensor};
 
 use crate::backend::Backend;
-use crate::base::Base;
-use crate::config::{GruConfig, LstmConfig, Nonlinearity, Options, RnnConfig};
 use crate::error::Result;
-use crate::packed::PackedSequence;
+use crate::layer_base::Base;
+use crate::options::{GruConfig, LstmConfig, Nonlinearity, Options, RnnConfig};
+use crate::packed_sequence::PackedSequence;
 use crate::recurrent::{Recurrent, sealed};
 use crate::state::{LstmState, State, state_from};
 use crate::trace::Trace;
