@@ -60,7 +60,7 @@ fn has(command: &Command, option: &str) -> bool {
 mod tests {
     use clap::Parser;
 
-    use crate::{Defaults, Lesson, TrainArgs, parse};
+    use crate::{Defaults, EvalArgs, Hyperparameters, Lesson, RunArgs, parse};
 
     const LESSON: Lesson = Lesson {
         name: "toy",
@@ -72,17 +72,25 @@ mod tests {
     #[derive(Parser, Debug)]
     struct Cli {
         #[command(flatten)]
-        _train: TrainArgs,
+        _options: Hyperparameters,
+        #[command(flatten)]
+        _run: RunArgs,
         #[command(subcommand)]
-        _command: Option<crate::Command>,
+        _command: Option<Command>,
+    }
+
+    #[derive(clap::Subcommand, Debug)]
+    enum Command {
+        Eval(EvalArgs),
+        Doctor,
     }
 
     #[test]
-    fn an_option_in_the_wrong_place_is_sent_to_the_right_one() {
+    fn the_tip_names_the_commands_that_have_the_option() {
         for (arguments, tip) in [
-            ("toy --model x", "--model is an option of eval and compare"),
-            ("toy doctor --out x", "--out is an option of training, eval and compare"),
-            ("toy doctor -o x", "-o is an option of training, eval and compare"),
+            ("toy --model x", "--model is an option of eval"),
+            ("toy doctor --out x", "--out is an option of training and eval"),
+            ("toy doctor -o x", "-o is an option of training and eval"),
             ("toy eval --lr=1", "--lr is an option of training"),
             ("toy --out x eval", "the options of a command stand behind it: toy eval --out <DIR>"),
             ("toy --lr 1 eval", "--lr is an option of training; eval does not have it"),

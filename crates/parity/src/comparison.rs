@@ -25,7 +25,7 @@ pub struct Comparison {
     /// Nothing is trained: only predictions and scores of given weights are compared.
     pub(crate) weights_only: bool,
     /// Why this CPU rounds differently from the notebook's; `None` if it is the same CPU.
-    other_cpu: Option<String>,
+    pub(crate) other_cpu: Option<String>,
 }
 
 /// What is demanded of a quantity.

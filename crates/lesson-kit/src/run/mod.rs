@@ -398,3 +398,77 @@ fn print_start(session: &Session, resumed: Option<&Checkpoint>, config: &Json, r
         session.note(format_args!("replacing the finished run in {}", folder.path().display()));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use torch_ext::optim::{Sgd, SgdOptions};
+
+    use super::*;
+    use crate::{Defaults, parse};
+
+    const LESSON: Lesson = Lesson {
+        name: "deferred",
+        version: "0.0.0",
+        defaults: Defaults { epochs: 2, lr: 0.1, hidden_size: 1, num_layers: 1, batch_size: Some(1) },
+        pictures: &[],
+    };
+
+    #[derive(clap::Parser)]
+    struct Cli {
+        #[command(flatten)]
+        options: crate::Hyperparameters,
+        #[command(flatten)]
+        run: RunArgs,
+    }
+
+    /// A run that reads `together` losses at once, as on a GPU.
+    fn run(out: &Path, together: usize) -> Run {
+        let arguments = format!("deferred -q --device cpu --no-plots --out {}", out.display());
+        let (cli, _) = parse::<Cli>(&LESSON, arguments.split_whitespace()).unwrap();
+        let mut run = Run::start(&Program::new(&LESSON), &cli.run, &cli.options, ()).unwrap();
+        run.deferred_losses = DeferredLosses::with_batches_per_read(together);
+        run
+    }
+
+    /// Two epochs of five batches. Without the handling of Ctrl-C: another test here raises the signal.
+    fn train(run: &mut Run, losses: &[f32; 10]) -> anyhow::Result<()> {
+        let weight = Tensor::from_slice(&[1f32]);
+        let parameters = [("w".to_owned(), weight.shallow_clone())];
+        let mut optimizer = Sgd::new([&weight], SgdOptions::default())?;
+        run.begin(&parameters, &mut optimizer)?;
+        for epoch in 1..=2 {
+            for loss in &losses[5 * epoch as usize - 5..][..5] {
+                run.record_batch(epoch, &Tensor::from(*loss))?;
+            }
+            let mean = run.batch_losses()?.iter().sum::<f32>() / 5.0;
+            run.record(epoch, mean)?;
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn deferred_reading_gives_the_same_metrics() {
+        let losses = [0.1, 0.2, 0.3, 0.7, 1e-8, 3.0, 2.0, 1.0 / 3.0, 5.0, 0.9];
+        let [at_once, late, at_the_end] = [1, 3, 50].map(|together| {
+            let folder = tempfile::tempdir().unwrap();
+            train(&mut run(folder.path(), together), &losses).unwrap();
+            fs::read_to_string(folder.path().join("metrics.jsonl")).unwrap()
+        });
+        assert!(at_once.lines().count() == 2 && at_once.contains("[0.1,0.2,0.3,0.7,1e-8]"), "{at_once}");
+        assert_eq!((&at_once, &at_once), (&late, &at_the_end));
+    }
+
+    #[test]
+    fn a_nan_that_is_read_late_ends_the_run() {
+        let mut losses = [1.0; 10];
+        losses[6] = f32::NAN;
+        for together in [1, 3, 50] {
+            let folder = tempfile::tempdir().unwrap();
+            let message = train(&mut run(folder.path(), together), &losses).unwrap_err().to_string();
+            assert!(message.starts_with("the loss is NaN in epoch 2; try a smaller --lr"), "{message}");
+            assert!(message.ends_with("the parameters of epoch 1, the last good ones"), "{message}");
+        }
+    }
+}

@@ -1,22 +1,23 @@
 //! The shared arguments: defaults, checks, help.
 
 use clap::error::ErrorKind;
-use lesson_kit::{Backend, BatchArgs, Defaults, DeviceChoice, Lesson, TrainArgs, parse};
+use lesson_kit::{BatchArgs, Defaults, DeviceChoice, Hyperparameters, Lesson, RunArgs, parse};
+use recurrent::Backend;
 
 const LESSON: Lesson = Lesson {
     name: "some-lesson",
     version: "1.2.3",
     defaults: Defaults { epochs: 500, lr: 0.01, hidden_size: 5, num_layers: 2, batch_size: Some(100) },
     pictures: &[],
-    tolerances: &[],
-    fused_losses: None,
 };
 
 /// Learn something
 #[derive(clap::Parser, Debug)]
 struct Cli {
     #[command(flatten)]
-    train: TrainArgs,
+    options: Hyperparameters,
+    #[command(flatten)]
+    run: RunArgs,
     #[command(flatten)]
     batch: BatchArgs,
 }
@@ -34,22 +35,22 @@ fn refusal(arguments: &str) -> String {
 
 #[test]
 fn the_defaults_are_the_lessons() {
-    let Cli { train, batch } = cli("").unwrap();
-    assert_eq!((train.epochs, train.lr, train.hidden_size, train.num_layers), (500, 0.01, 5, 2));
-    assert_eq!((train.seed, train.threads, train.device), (0, None, DeviceChoice::Auto));
-    assert_eq!(train.out, std::path::Path::new("models/some-lesson"));
+    let Cli { options, run, batch } = cli("").unwrap();
+    assert_eq!((options.epochs, options.lr, options.hidden_size, options.num_layers), (500, 0.01, 5, 2));
+    assert_eq!((options.seed, run.threads, run.device), (0, None, DeviceChoice::Auto));
+    assert_eq!(run.out, std::path::Path::new("models/some-lesson"));
     assert_eq!((batch.batch_size, batch.limit), (100, None));
-    let flags = [train.overwrite, train.dry_run, train.json, train.quiet, train.verbose, train.no_progress];
+    let flags = [run.overwrite, run.dry_run, run.json, run.quiet, run.verbose, run.no_progress];
     assert_eq!(flags, [false; 6]);
-    assert_eq!([train.explain, train.no_plots], [false; 2]);
+    assert_eq!([run.explain, run.no_plots], [false; 2]);
 }
 
 #[test]
 fn short_and_long_options_are_taken_and_the_last_one_wins() {
-    let Cli { train, batch } = cli("-e 3 -b 7 --lr 1e-3 --seed -4 -o runs/a -v --limit 2 --threads 1 -e 9").unwrap();
-    assert_eq!((train.epochs, train.lr, train.seed, train.threads), (9, 1e-3, -4, Some(1)));
-    assert_eq!((batch.batch_size, batch.limit, train.verbose), (7, Some(2), true));
-    assert_eq!(train.out, std::path::Path::new("runs/a"));
+    let Cli { options, run, batch } = cli("-e 3 -b 7 --lr 1e-3 --seed -4 -o runs/a -v --limit 2 --threads 1 -e 9").unwrap();
+    assert_eq!((options.epochs, options.lr, options.seed, run.threads), (9, 1e-3, -4, Some(1)));
+    assert_eq!((batch.batch_size, batch.limit, run.verbose), (7, Some(2), true));
+    assert_eq!(run.out, std::path::Path::new("runs/a"));
 }
 
 #[test]
@@ -83,7 +84,7 @@ fn a_bad_value_is_named_with_what_is_expected() {
 
 #[test]
 fn cuda_is_short_for_device_cuda() {
-    let device = |arguments: &str| cli(arguments).unwrap().train.device;
+    let device = |arguments: &str| cli(arguments).unwrap().run.device;
     assert_eq!(device("--cuda"), DeviceChoice::Cuda(0));
     assert_eq!(device("--device cuda"), DeviceChoice::Cuda(0));
     assert_eq!(device("--device cuda:2"), DeviceChoice::Cuda(2));
@@ -95,7 +96,7 @@ fn cuda_is_short_for_device_cuda() {
 
 #[test]
 fn the_fused_backend_is_asked_for_by_name_and_has_no_cuda() {
-    let backend = |arguments: &str| cli(arguments).unwrap().train.backend;
+    let backend = |arguments: &str| cli(arguments).unwrap().options.backend;
     assert_eq!(
         (backend(""), backend("--backend fused"), backend("--backend exact")),
         (Backend::Exact, Backend::Fused, Backend::Exact)

@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use lesson_kit::loader::ShuffledBatches;
 use lesson_kit::plot::LineChart;
-use lesson_kit::{BatchArgs, Defaults, Lesson, Run, TrainArgs, parse};
+use lesson_kit::{Defaults, Evaluation, Hyperparameters, Lesson, Program, Run, RunArgs, parse};
 use serde_json::{Value, json};
 use tch::Tensor;
+use torch_ext::data::ShuffledBatches;
 use torch_ext::optim::{Sgd, SgdOptions};
 
 use crate::seeded;
@@ -17,22 +17,35 @@ const LESSON: Lesson = Lesson {
     version: "0.0.0",
     defaults: Defaults { epochs: 2, lr: 0.1, hidden_size: 1, num_layers: 1, batch_size: Some(2) },
     pictures: &["picture"],
-    tolerances: &[],
-    fused_losses: None,
 };
 
 #[derive(clap::Parser)]
 struct Cli {
     #[command(flatten)]
-    train: TrainArgs,
+    options: Hyperparameters,
     #[command(flatten)]
-    batch: BatchArgs,
+    run: RunArgs,
+}
+
+#[derive(serde::Serialize)]
+struct Accuracy {
+    test_accuracy: f64,
+}
+
+impl Evaluation for Accuracy {
+    fn lines(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn tensors(&self) -> anyhow::Result<Vec<(&'static str, &'static str, Tensor)>> {
+        Ok(Vec::new())
+    }
 }
 
 fn start(out: &Path, more: &str) -> Run {
     let arguments = format!("batched -q --device cpu {more} --out {}", out.display());
     let (cli, _) = parse::<Cli>(&LESSON, arguments.split_whitespace()).unwrap();
-    Run::start(&LESSON, &cli.train, json!({ "batch_size": cli.batch.batch_size })).unwrap()
+    Run::start(&Program::new(&LESSON), &cli.run, &cli.options, json!({ "batch_size": 2 })).unwrap()
 }
 
 fn json(path: &Path) -> Value {
@@ -58,7 +71,7 @@ fn batch_losses_and_more_stand_in_the_record() {
     epoch(&mut run, 2, &[1.5, 0.1]).unwrap();
     run.save_model(&[("w".to_owned(), Tensor::from(1f32))]).unwrap();
     run.save_plot("picture", &LineChart::new("p", "x", "y")).unwrap();
-    run.finish(json!({ "test_accuracy": 0.75 })).unwrap();
+    run.finish(&Accuracy { test_accuracy: 0.75 }).unwrap();
 
     let metrics = fs::read_to_string(dir.path().join("metrics.jsonl")).unwrap();
     let expected = [
@@ -120,7 +133,7 @@ fn a_batch_whose_loss_is_nan_ends_the_run() {
     let _ = weight.fill_(f64::NAN);
     let message = run.record_batch(2, &Tensor::from(f32::NAN)).unwrap_err().to_string();
     assert!(message.starts_with("the loss is NaN in epoch 2; try a smaller --lr than 0.1\n"), "{message}");
-    assert!(message.ends_with("model.pt holds the parameters as they were when epoch 1 was recorded, still good"));
+    assert!(message.ends_with("model.pt holds the parameters of epoch 1, the last good ones"));
     let archive = fs::read(dir.path().join("model.pt")).unwrap();
     assert!(archive.windows(4).any(|bytes| bytes == 1f32.to_le_bytes()), "the weight from before");
     assert!(!archive.windows(4).any(|bytes| bytes == f32::NAN.to_le_bytes()));
@@ -136,7 +149,7 @@ fn a_dry_run_takes_one_batch_and_has_no_folder() {
     run.record(1, 0.5).unwrap();
     run.save_model(&[]).unwrap();
     run.save_plot("picture", &LineChart::new("p", "x", "y")).unwrap();
-    run.finish(()).unwrap();
+    run.finish(&()).unwrap();
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 
@@ -147,5 +160,5 @@ fn a_picture_that_no_rerun_would_remove_is_refused() {
     let run = start(dir.path(), "");
     let message = run.save_plot("other", &LineChart::new("p", "x", "y")).unwrap_err().to_string();
     assert_eq!(message, "the picture \"other\" is not in the lesson's list (Lesson::pictures)");
-    assert_eq!(run.finish(()).unwrap_err().to_string(), "the run ended before its first epoch");
+    assert_eq!(run.finish(&()).unwrap_err().to_string(), "the run ended before its first epoch");
 }
