@@ -68,7 +68,7 @@ fn says_what_is_unsafe_and_goes_on() {
     let complaints = text(&output.stderr);
     assert!(complaints.contains("evil.pt: data.pkl, byte 2: refused to look up posix.system\n"), "{complaints}");
     assert!(complaints.contains("pt-file: none.pt: No such file"), "{complaints}");
-    assert!(text(&output.stdout).contains("the top"));
+    assert!(text(&output.stdout).contains("the top level"));
     assert_eq!(output.status.code(), Some(1));
 }
 

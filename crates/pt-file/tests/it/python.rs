@@ -60,7 +60,7 @@ fn refuse(folder: &Path) {
         ("module", "a whole module was saved; save its state_dict()"),
         ("pickle", "a bare pickle"),
         ("complex", "save torch.view_as_real(x)"),
-        ("uint16", "a dtype that is not among the ten supported"),
+        ("uint16", "a dtype that is not one of the ten supported"),
         ("protocol_5", "pickle protocol 5"),
         ("set", "a set; save sorted(x)"),
     ];

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use pt_file::{DType, Dict, Layout, Storage, Tensor, Value};
+use pt_file::{DType, Dict, Storage, StridedView, Tensor, Value};
 
 /// The bytes of `value` as a file.
 pub fn saved(value: &Value) -> Vec<u8> {
@@ -57,7 +57,7 @@ pub fn dtypes() -> Value {
 pub fn shared() -> Value {
     let storage: Storage = counting(0, &[24]).storage().clone();
     let view = |shape: &[usize], strides: &[usize], offset| {
-        Tensor::new(Layout::strided(DType::F32, shape, strides, offset).unwrap(), storage.clone()).unwrap()
+        Tensor::new(StridedView::new(DType::F32, shape, strides, offset).unwrap(), storage.clone()).unwrap()
     };
     Value::dict([
         ("first", view(&[2, 3], &[3, 1], 0)),

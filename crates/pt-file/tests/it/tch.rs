@@ -1,6 +1,6 @@
 //! Feature `tch`: elements survive the way to libtorch and back.
 
-use pt_file::{DType, Error, Layout, Tensor, Value};
+use pt_file::{DType, Error, StridedView, Tensor, Value};
 use tch::{Device, Kind};
 
 use crate::samples::{counting, dtypes, shared};
@@ -27,7 +27,7 @@ fn views_become_row_major() {
         let view = value.as_tensor().unwrap();
         let back = there_and_back(view);
         assert_eq!(&back, view, "{key}");
-        assert!(back.layout().is_contiguous());
+        assert!(back.view().is_contiguous());
     }
 }
 
@@ -58,7 +58,7 @@ fn what_has_no_dtype_is_named() {
 
 #[test]
 fn an_absurd_expansion_is_an_error() {
-    let layout = Layout::strided(DType::F32, &[1 << 30, 1 << 30], &[0, 0], 0).unwrap();
-    let bomb = Tensor::new(layout, counting(0, &[1]).storage().clone()).unwrap();
+    let view = StridedView::new(DType::F32, &[1 << 30, 1 << 30], &[0, 0], 0).unwrap();
+    let bomb = Tensor::new(view, counting(0, &[1]).storage().clone()).unwrap();
     assert!(matches!(tch::Tensor::try_from(&bomb), Err(Error::OutOfMemory { .. })));
 }

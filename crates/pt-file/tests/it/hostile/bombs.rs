@@ -33,7 +33,7 @@ pub fn masses() -> Vec<Case> {
     vec![
         ("nothing 2,000,000 times", marked(b"", b"N", 2_000_000, b"t"), "values of more than"),
         ("nothing in a list", marked(b"]", b"N", 2_000_000, b"e"), "values of more than"),
-        ("2,000,000 marks", made_by(&b"(".repeat(2_000_000)), "STOP has nothing"),
+        ("2,000,000 marks", made_by(&b"(".repeat(2_000_000)), "operand of STOP is"),
         ("1,000,000 lists", marked(b"]", b"]", 1_000_000, b"e"), "values of more than"),
         ("700,000 lists of one", marked(b"]", b"]Na", 700_000, b"e"), "values of more than"),
         (
