@@ -12,13 +12,17 @@ use crate::samples::{checkpoint, dtypes, shared, state_dict, values, write_large
 /// The Python script checks our files and writes its own. After we have read and rewritten these, it checks the result.
 /// It is one process, because `import torch` is slow.
 #[test]
+#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
 fn torch_reads_our_files_and_we_read_its_files() {
-    let Some(python) = test_support::python("PyTorch's files") else { return };
     let folder = tempfile::tempdir().unwrap();
     write_samples(folder.path());
     let script = test_support::workspace().join("crates/pt-file/tests/it/exchange.py");
-    let child =
-        Command::new(&python).arg(script).arg(folder.path()).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let child = Command::new(test_support::python())
+        .arg(script)
+        .arg(folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn();
     let mut child = child.unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap());
     if next_line(&mut lines) == "written" {
