@@ -44,8 +44,8 @@
 //! loads each tensor into main memory, whatever its device was. It rejects sets, bytes, complex numbers, other dtypes
 //! and sparse tensors, with a message that names them.
 //!
-//! [`load`] reads a whole file into memory. A [`Reader`] reads only the structure at first and each tensor on demand, so
-//! a large file opens quickly.
+//! [`load`] reads a whole file into memory. A [`Reader`] reads only the structure at first, and each tensor on demand,
+//! so a large file opens quickly.
 //!
 //! # Security: files from untrusted sources
 //! The reader never looks up or runs a name from a file. It implements the few names of checkpoints itself. It rejects
@@ -53,9 +53,9 @@
 //! checksum; lists that contain themselves; and small files that would expand to huge values or tensors.
 //!
 //! The values of a pickle may take 12 MiB, plus ten bytes for each byte of the pickle, plus one KiB for each record of
-//! the archive. Values may be nested up to [`MAX_DEPTH`] levels. With these limits a hostile file of 2 MB is rejected within
-//! 50 MB of memory and 100 ms, while a checkpoint of 200,000 tensors or a million losses is accepted. Longer lists of
-//! very short values, such as half a million single bytes, are rejected too: store them as a tensor.
+//! the archive. Values may be nested up to [`MAX_DEPTH`] levels. With these limits a malicious file of 2 MB is rejected
+//! within 50 MB of memory and 100 ms, while a checkpoint of 200,000 tensors or a million losses is accepted. Longer
+//! lists of very short values, such as half a million single bytes, are rejected too: store them as a tensor.
 //!
 #![doc = include_str!("../FORMAT.md")]
 #![forbid(unsafe_code)]

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cd crates/pt-file
-//! PT_FILE_SEEDS=fuzz/corpus cargo test mutations      # writes valid files to start from
+//! cargo test write_fuzz_seeds -- --ignored            # writes valid files to fuzz/corpus
 //! export CXX=c++                                      # not the workspace's wrapper, which needs libtorch
 //! cargo +nightly fuzz run file -- -max_total_time=600 -timeout=5 -malloc_limit_mb=64
 //! cargo +nightly fuzz run pickle -- -max_total_time=600 -timeout=5 -malloc_limit_mb=64
