@@ -1,8 +1,9 @@
 //! The objects that an unpickler creates.
 //!
 //! Objects that contain others are in an arena and are referred to by their index. So one object can be used many
-//! times, a list can contain itself, and no function here is recursive. An [`Object`] takes only 16 bytes, because a malicious
-//! pickle can make one from each byte. A tuple takes no more than its items, because each tensor needs several tuples.
+//! times, a list can contain itself, and no function here is recursive. An [`Object`] takes only 16 bytes, because a
+//! malicious pickle can make one from each byte. A tuple takes no more than its items, because each tensor needs
+//! several tuples.
 
 use std::collections::HashMap;
 
