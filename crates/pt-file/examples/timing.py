@@ -1,4 +1,4 @@
-"""The other side of timing.rs: does what standard input says in the folder argv[1], and prints the seconds."""
+"""The Python part of timing.rs: executes commands from standard input in the folder argv[1], and prints the seconds."""
 
 import os
 import sys
@@ -11,8 +11,8 @@ ours, theirs = (os.path.join(sys.argv[1], name) for name in ("ours.pt", "theirs.
 state_dict = torch.load(ours)
 
 
-def save_whole_or_not_at_all():
-    """What pt_file::save_file does."""
+def save_atomically():
+    """Does the same as pt_file::save_file."""
     with open(theirs + ".partial", "wb") as file:
         torch.save(state_dict, file)
         file.flush()
@@ -22,7 +22,7 @@ def save_whole_or_not_at_all():
 
 commands = {
     "save": lambda: torch.save(state_dict, theirs),
-    "save and fsync": save_whole_or_not_at_all,
+    "save and fsync": save_atomically,
     "load": lambda: torch.load(theirs, weights_only=True),
     "load ours": lambda: torch.load(ours, weights_only=True),
     "load mmap": lambda: torch.load(theirs, weights_only=True, mmap=True),

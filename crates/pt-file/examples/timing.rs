@@ -1,9 +1,9 @@
-//! A state dict of 500 MB, written and read by `torch.save` and `torch.load` and by this crate in turns: medians.
+//! Writes and reads a state dict of 512 MB, alternately with pt-file and with Python's torch, and prints median times.
 //!
 //! ```text
 //! cargo run --release -p pt-file --example timing [ROUNDS] [FOLDER]
 //! ```
-#![allow(clippy::unwrap_used)] // a measurement that cannot go on should end
+#![allow(clippy::unwrap_used)] // any error ends the measurement
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Lines, Write};
@@ -21,10 +21,10 @@ fn state_dict() -> Value {
     )
 }
 
-/// What this crate does, and how many seconds it took.
+/// Does one operation with pt-file and returns the seconds.
 type Measurement<'a> = Box<dyn FnMut() -> f64 + 'a>;
 
-/// Seconds of one call; what it returns is dropped afterwards.
+/// The seconds of one call. The time to drop its result does not count.
 fn seconds<T>(run: impl FnOnce() -> T) -> f64 {
     let start = Instant::now();
     let result = run();
@@ -33,7 +33,7 @@ fn seconds<T>(run: impl FnOnce() -> T) -> f64 {
     seconds
 }
 
-/// Python with torch, which does what it is told and answers with seconds.
+/// A Python process with torch. It executes commands and answers each with its seconds.
 struct Python {
     process: Child,
     commands: ChildStdin,
@@ -70,7 +70,7 @@ fn main() {
     let value = state_dict();
     save_file(&ours, &value).unwrap();
     let mut python = Python::start(folder.path());
-    python.seconds("save"); // so that there is a file to read
+    python.seconds("save"); // creates the file that the reading commands need
 
     let comparisons: [(&str, &str, Measurement<'_>); 5] = [
         ("write", "save", Box::new(|| seconds(|| save(File::create(&ours).unwrap(), &value).unwrap()))),

@@ -1,10 +1,10 @@
 use std::fmt;
 
-/// The type of a tensor's elements: the ten that PyTorch stores under a storage class of their own.
+/// The type of a tensor's elements: the ten dtypes for which PyTorch has a storage class.
 ///
-/// Elements are little-endian, and a `bool` is one byte, 0 or 1.
+/// Elements are little-endian. A `bool` is one byte, 0 or 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs)] // the names say it
+#[allow(missing_docs)] // the names are enough
 pub enum DType {
     F32,
     F64,
@@ -33,57 +33,46 @@ impl DType {
         DType::Bool,
     ];
 
+    /// Bytes per element, PyTorch's name, storage class.
+    const fn properties(self) -> (usize, &'static str, &'static str) {
+        match self {
+            DType::F32 => (4, "float32", "FloatStorage"),
+            DType::F64 => (8, "float64", "DoubleStorage"),
+            DType::F16 => (2, "float16", "HalfStorage"),
+            DType::BF16 => (2, "bfloat16", "BFloat16Storage"),
+            DType::I64 => (8, "int64", "LongStorage"),
+            DType::I32 => (4, "int32", "IntStorage"),
+            DType::I16 => (2, "int16", "ShortStorage"),
+            DType::I8 => (1, "int8", "CharStorage"),
+            DType::U8 => (1, "uint8", "ByteStorage"),
+            DType::Bool => (1, "bool", "BoolStorage"),
+        }
+    }
+
     /// Bytes per element.
     pub const fn size(self) -> usize {
-        match self {
-            DType::F64 | DType::I64 => 8,
-            DType::F32 | DType::I32 => 4,
-            DType::F16 | DType::BF16 | DType::I16 => 2,
-            DType::I8 | DType::U8 | DType::Bool => 1,
-        }
+        self.properties().0
     }
 
     /// PyTorch's name: `float32` for `torch.float32`.
     pub const fn name(self) -> &'static str {
-        match self {
-            DType::F32 => "float32",
-            DType::F64 => "float64",
-            DType::F16 => "float16",
-            DType::BF16 => "bfloat16",
-            DType::I64 => "int64",
-            DType::I32 => "int32",
-            DType::I16 => "int16",
-            DType::I8 => "int8",
-            DType::U8 => "uint8",
-            DType::Bool => "bool",
-        }
+        self.properties().1
     }
 
-    /// The class in module `torch` that stands for this dtype in a pickle: `FloatStorage`.
+    /// The class in Python's module `torch` that represents this dtype in a pickle, such as `FloatStorage`.
     pub const fn storage_class(self) -> &'static str {
-        match self {
-            DType::F32 => "FloatStorage",
-            DType::F64 => "DoubleStorage",
-            DType::F16 => "HalfStorage",
-            DType::BF16 => "BFloat16Storage",
-            DType::I64 => "LongStorage",
-            DType::I32 => "IntStorage",
-            DType::I16 => "ShortStorage",
-            DType::I8 => "CharStorage",
-            DType::U8 => "ByteStorage",
-            DType::Bool => "BoolStorage",
-        }
+        self.properties().2
     }
 }
 
-/// PyTorch's name: `float32`.
+/// PyTorch's name, such as `float32`.
 impl fmt::Display for DType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }
 }
 
-/// A Rust type that is one of the dtypes. `f16` and `bf16` have none: give their bytes to
+/// A Rust type that corresponds to a dtype. `float16` and `bfloat16` have none: use their bytes with
 /// [`Tensor::from_bytes`](crate::Tensor::from_bytes).
 pub trait Element: Copy + sealed::Sealed {
     /// The dtype of this type.
@@ -91,7 +80,7 @@ pub trait Element: Copy + sealed::Sealed {
 }
 
 pub(crate) mod sealed {
-    /// How an element is stored. `from_le` gets exactly `DType::size` bytes.
+    /// Conversion from and to little-endian bytes. `from_le` takes exactly `DType::size` bytes.
     pub trait Sealed: Sized {
         fn append_le(self, bytes: &mut Vec<u8>);
         fn from_le(bytes: &[u8]) -> Self;

@@ -1,61 +1,12 @@
 use std::borrow::Cow;
-use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
-use crate::{DType, Element, Error, Layout, Result};
+use crate::{DType, Element, Error, Result, Storage, StridedView};
 
-/// Bytes that any number of tensors can view.
-///
-/// Cloning shares them: two tensors whose storages are clones of one another are written as two views of one record,
-/// as PyTorch does, and come back sharing memory.
-#[derive(Clone, Default)]
-pub struct Storage(Arc<Vec<u8>>);
-
-impl Storage {
-    /// The bytes.
-    pub fn bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// Whether `self` and `other` are the same memory, not only equal bytes.
-    pub fn is_same(&self, other: &Storage) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-
-    /// The memory, as long as others hold it.
-    pub(crate) fn downgrade(&self) -> Weak<Vec<u8>> {
-        Arc::downgrade(&self.0)
-    }
-
-    /// Tells storages apart while they live.
-    pub(crate) fn address(&self) -> usize {
-        Arc::as_ptr(&self.0) as usize
-    }
-}
-
-impl From<Vec<u8>> for Storage {
-    fn from(bytes: Vec<u8>) -> Storage {
-        Storage(Arc::new(bytes))
-    }
-}
-
-impl From<Arc<Vec<u8>>> for Storage {
-    fn from(bytes: Arc<Vec<u8>>) -> Storage {
-        Storage(bytes)
-    }
-}
-
-/// The number of bytes, not the bytes.
-impl fmt::Debug for Storage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Storage({} bytes)", self.0.len())
-    }
-}
-
-/// A tensor as a checkpoint holds it: a [`Layout`] over a [`Storage`] of little-endian elements.
+/// A tensor of a checkpoint: a [`StridedView`] of a [`Storage`] with little-endian elements.
 #[derive(Debug, Clone)]
 pub struct Tensor {
-    layout: Arc<Layout>,
+    view: Arc<StridedView>,
     storage: Storage,
 }
 
@@ -63,44 +14,42 @@ impl Tensor {
     /// A view of `storage`.
     ///
     /// ```
-    /// use pt_file::{DType, Layout, Storage, Tensor};
+    /// use pt_file::{DType, Storage, StridedView, Tensor};
     /// let storage = Storage::from(vec![0; 24]); // six float32
-    /// let matrix = Tensor::new(Layout::contiguous(DType::F32, &[2, 3])?, storage.clone())?;
-    /// let transposed = Tensor::new(Layout::strided(DType::F32, &[3, 2], &[1, 3], 0)?, storage)?;
+    /// let matrix = Tensor::new(StridedView::contiguous(DType::F32, &[2, 3])?, storage.clone())?;
+    /// let transposed = Tensor::new(StridedView::new(DType::F32, &[3, 2], &[1, 3], 0)?, storage)?;
     /// assert!(matrix.storage().is_same(transposed.storage()));
     /// # Ok::<(), pt_file::Error>(())
     /// ```
     ///
     /// # Errors
-    /// [`Error::OutsideStorage`] if the view reaches beyond the storage; [`Error::PartialElement`] if the storage is
+    /// [`Error::OutsideStorage`] if the storage is too short for the view; [`Error::PartialElement`] if the storage is
     /// not a whole number of elements.
-    pub fn new(layout: Layout, storage: Storage) -> Result<Tensor> {
-        Tensor::view(layout.into(), storage)
-    }
-
-    /// The same for a layout that may be shared.
-    pub(crate) fn view(layout: Arc<Layout>, storage: Storage) -> Result<Tensor> {
-        let (size, bytes) = (layout.dtype().size(), storage.bytes().len());
+    pub fn new(view: impl Into<Arc<StridedView>>, storage: Storage) -> Result<Tensor> {
+        let view = view.into();
+        let (size, bytes) = (view.dtype().size(), storage.bytes().len());
         if bytes % size != 0 {
-            return Err(Error::PartialElement { dtype: layout.dtype(), bytes });
+            return Err(Error::PartialElement { dtype: view.dtype(), bytes });
         }
-        if layout.span() > bytes / size {
-            return Err(Error::OutsideStorage { layout: Box::new(Layout::clone(&layout)), elements: bytes / size });
+        let (needed, elements) = (view.storage_len(), bytes / size);
+        if needed > elements {
+            return Err(Error::OutsideStorage { view: view.to_string(), needed, elements });
         }
-        Ok(Tensor { layout, storage })
+        Ok(Tensor { view, storage })
     }
 
     /// A row-major tensor from the little-endian bytes of its elements.
     ///
     /// # Errors
-    /// [`Error::ByteLength`] unless `bytes` is as long as the shape wants; [`Error::TooLarge`] for an absurd shape.
+    /// [`Error::ByteLength`] if the number of bytes does not match the shape; [`Error::TooLarge`] if the size does not
+    /// fit in 63 bits.
     pub fn from_bytes(dtype: DType, shape: &[usize], bytes: impl Into<Storage>) -> Result<Tensor> {
-        let (layout, storage) = (Layout::contiguous(dtype, shape)?, bytes.into());
-        let expected = layout.numel() * dtype.size();
+        let (view, storage) = (StridedView::contiguous(dtype, shape)?, bytes.into());
+        let expected = view.numel() * dtype.size();
         if storage.bytes().len() != expected {
             return Err(Error::ByteLength { dtype, shape: shape.to_vec(), expected, found: storage.bytes().len() });
         }
-        Tensor::new(layout, storage)
+        Tensor::new(view, storage)
     }
 
     /// A row-major tensor from its elements.
@@ -121,58 +70,58 @@ impl Tensor {
         Tensor::from_bytes(T::DTYPE, shape, bytes)
     }
 
-    /// A tensor without dimensions, as `torch.tensor(5.0)` makes one.
+    /// A tensor without dimensions, like `torch.tensor(5.0)`.
     pub fn scalar<T: Element>(element: T) -> Tensor {
         let mut bytes = Vec::with_capacity(T::DTYPE.size());
         element.append_le(&mut bytes);
-        Tensor { layout: Layout::scalar(T::DTYPE).into(), storage: bytes.into() }
+        Tensor { view: StridedView::scalar(T::DTYPE).into(), storage: bytes.into() }
     }
 
-    /// How the tensor sees its storage.
-    pub fn layout(&self) -> &Layout {
-        &self.layout
+    /// Dtype, shape, strides and offset.
+    pub fn view(&self) -> &StridedView {
+        &self.view
     }
 
-    /// The bytes that the tensor views, perhaps together with other tensors.
+    /// The bytes that the tensor views. Other tensors may share them.
     pub fn storage(&self) -> &Storage {
         &self.storage
     }
 
     /// The element type.
     pub fn dtype(&self) -> DType {
-        self.layout.dtype()
+        self.view.dtype()
     }
 
     /// The size of each dimension; empty for a scalar.
     pub fn shape(&self) -> &[usize] {
-        self.layout.shape()
+        self.view.shape()
     }
 
     /// The number of elements.
     pub fn numel(&self) -> usize {
-        self.layout.numel()
+        self.view.numel()
     }
 
-    /// The elements' bytes in row-major order: borrowed from the storage if they lie so, else gathered.
+    /// The bytes of the elements in row-major order: borrowed if the view is contiguous, otherwise copied.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`] if there is no room to gather them: a small storage can be expanded to any size.
+    /// [`Error::OutOfMemory`] if there is not enough memory for the copy. A small storage can have a huge view.
     pub fn to_bytes(&self) -> Result<Cow<'_, [u8]>> {
-        let mut runs = self.runs();
-        if self.layout.is_contiguous() {
-            return Ok(Cow::Borrowed(runs.next().unwrap_or_default()));
+        let mut blocks = self.blocks();
+        if self.view.is_contiguous() {
+            return Ok(Cow::Borrowed(blocks.next().unwrap_or_default()));
         }
         let bytes = self.numel() * self.dtype().size();
-        let mut gathered = Vec::new();
-        gathered.try_reserve_exact(bytes).map_err(|_| Error::OutOfMemory { bytes })?;
-        runs.for_each(|run| gathered.extend_from_slice(run));
-        Ok(Cow::Owned(gathered))
+        let mut copy = Vec::new();
+        copy.try_reserve_exact(bytes).map_err(|_| Error::OutOfMemory { bytes })?;
+        blocks.for_each(|block| copy.extend_from_slice(block));
+        Ok(Cow::Owned(copy))
     }
 
     /// The elements in row-major order.
     ///
     /// # Errors
-    /// [`Error::WrongDType`] if the tensor does not hold `T`; [`Error::OutOfMemory`] as [`Tensor::to_bytes`].
+    /// [`Error::WrongDType`] if the dtype is not that of `T`; [`Error::OutOfMemory`] as [`Tensor::to_bytes`].
     pub fn to_vec<T: Element>(&self) -> Result<Vec<T>> {
         if self.dtype() != T::DTYPE {
             return Err(Error::WrongDType { wanted: T::DTYPE, found: self.dtype() });
@@ -180,17 +129,18 @@ impl Tensor {
         Ok(self.to_bytes()?.chunks_exact(T::DTYPE.size()).map(T::from_le).collect())
     }
 
-    fn runs(&self) -> impl Iterator<Item = &[u8]> {
+    /// The bytes of the contiguous blocks of the view.
+    fn blocks(&self) -> impl Iterator<Item = &[u8]> {
         let size = self.dtype().size();
-        self.layout.runs().map(move |run| &self.storage.bytes()[run.start * size..run.end * size])
+        self.view.contiguous_blocks().map(move |block| &self.storage.bytes()[block.start * size..block.end * size])
     }
 
     fn elements(&self) -> impl Iterator<Item = &[u8]> {
-        self.runs().flat_map(|run| run.chunks_exact(self.dtype().size()))
+        self.blocks().flat_map(|block| block.chunks_exact(self.dtype().size()))
     }
 }
 
-/// Equal dtype, shape and elements, bit for bit; strides and storages may differ.
+/// Compares dtype, shape and the bits of the elements, not strides and storages.
 impl PartialEq for Tensor {
     fn eq(&self, other: &Tensor) -> bool {
         (self.dtype(), self.shape()) == (other.dtype(), other.shape()) && self.elements().eq(other.elements())
@@ -202,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn elements_come_back() {
+    fn elements_are_returned_unchanged() {
         assert_eq!(Tensor::from_slice(&[1.5f32, -0.0], &[2]).unwrap().to_vec::<f32>().unwrap(), [1.5, -0.0]);
         assert_eq!(Tensor::from_slice(&[i64::MIN, 7], &[1, 2]).unwrap().to_vec::<i64>().unwrap(), [i64::MIN, 7]);
         assert_eq!(Tensor::from_slice(&[true, false], &[2]).unwrap().to_vec::<bool>().unwrap(), [true, false]);
@@ -213,9 +163,9 @@ mod tests {
     }
 
     #[test]
-    fn a_view_is_gathered_and_equals_its_copy() {
+    fn a_strided_view_equals_its_row_major_copy() {
         let storage = Tensor::from_slice(&[0i32, 1, 2, 3, 4, 5], &[2, 3]).unwrap().storage().clone();
-        let view = Tensor::new(Layout::strided(DType::I32, &[3, 2], &[1, 3], 0).unwrap(), storage).unwrap();
+        let view = Tensor::new(StridedView::new(DType::I32, &[3, 2], &[1, 3], 0).unwrap(), storage).unwrap();
         assert_eq!(view.to_vec::<i32>().unwrap(), [0, 3, 1, 4, 2, 5]);
         assert_eq!(view, Tensor::from_slice(&[0i32, 3, 1, 4, 2, 5], &[3, 2]).unwrap());
         assert_ne!(view, Tensor::from_slice(&[0i32, 3, 1, 4, 2, 9], &[3, 2]).unwrap());
@@ -223,25 +173,28 @@ mod tests {
     }
 
     #[test]
-    fn bytes_must_fit_the_layout() {
+    fn the_storage_must_fit_the_view() {
         let message = |result: Result<Tensor>| result.unwrap_err().to_string();
         assert_eq!(
             message(Tensor::from_bytes(DType::F32, &[2, 3], vec![0; 23])),
             "a float32 tensor of shape [2, 3] takes 24 bytes, not 23"
         );
-        let layout = Layout::strided(DType::F32, &[2, 3], &[4, 1], 2).unwrap();
+        let view = StridedView::new(DType::F32, &[2, 3], &[4, 1], 2).unwrap();
         assert_eq!(
-            message(Tensor::new(layout.clone(), vec![0; 32].into())),
+            message(Tensor::new(view.clone(), vec![0; 32].into())),
             "a float32 view of shape [2, 3], strides [4, 1] and offset 2 needs a storage of 9 elements, not 8"
         );
-        assert_eq!(message(Tensor::new(layout.clone(), vec![0; 37].into())), "37 bytes are no whole number of float32");
-        assert!(Tensor::new(layout, vec![0; 36].into()).is_ok());
+        assert_eq!(
+            message(Tensor::new(view.clone(), vec![0; 37].into())),
+            "37 bytes are not a whole number of float32 elements"
+        );
+        assert!(Tensor::new(view, vec![0; 36].into()).is_ok());
     }
 
     #[test]
-    fn an_absurd_expansion_is_an_error_when_gathered() {
-        let layout = Layout::strided(DType::U8, &[1 << 31, 1 << 31], &[0, 0], 0).unwrap();
-        let bomb = Tensor::new(layout, vec![0].into()).unwrap();
+    fn copying_a_huge_expanded_view_is_an_error() {
+        let view = StridedView::new(DType::U8, &[1 << 31, 1 << 31], &[0, 0], 0).unwrap();
+        let bomb = Tensor::new(view, vec![0].into()).unwrap();
         assert!(matches!(bomb.to_bytes(), Err(Error::OutOfMemory { .. })));
     }
 }

@@ -1,9 +1,9 @@
-//! What the fuzz targets share.
+//! Functions that the fuzz targets share, and how to run the targets.
 //!
 //! ```text
 //! cd crates/pt-file
-//! PT_FILE_SEEDS=fuzz/corpus cargo test mutations      # good files to start from
-//! export CXX=c++                                      # not the workspace's, which wants libtorch
+//! cargo test write_fuzz_seeds -- --ignored            # writes valid files to fuzz/corpus
+//! export CXX=c++                                      # not the workspace's wrapper, which needs libtorch
 //! cargo +nightly fuzz run file -- -max_total_time=600 -timeout=5 -malloc_limit_mb=64
 //! cargo +nightly fuzz run pickle -- -max_total_time=600 -timeout=5 -malloc_limit_mb=64
 //! ```
@@ -14,22 +14,22 @@ use pt_file::Value;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-/// Reads a file. If that is possible, what was read can be written, and read again to the same bytes.
+/// Reads a file. If it is accepted, the value can be written and read again, and then has the same bytes.
 pub fn check(file: &[u8]) {
     if let Ok(value) = pt_file::load(Cursor::new(file)) {
         let first = saved(&value);
-        let again = pt_file::load(Cursor::new(&first)).expect("we read what we write");
-        assert!(first == saved(&again), "what was read again is another value");
+        let again = pt_file::load(Cursor::new(&first)).expect("a file that we wrote can be read");
+        assert!(first == saved(&again), "the value changed when it was written and read");
     }
 }
 
 fn saved(value: &Value) -> Vec<u8> {
     let mut file = Vec::new();
-    pt_file::save(&mut file, value).expect("what was read can be written");
+    pt_file::save(&mut file, value).expect("a value that was read can be written");
     file
 }
 
-/// A sound archive around a pickle.
+/// A valid archive with this pickle.
 pub fn archive(pickle: &[u8]) -> Vec<u8> {
     let records: [(&str, &[u8]); 5] = [
         ("a/data.pkl", pickle),
@@ -41,8 +41,8 @@ pub fn archive(pickle: &[u8]) -> Vec<u8> {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, content) in records {
         let options = SimpleFileOptions::DEFAULT.compression_method(CompressionMethod::Stored);
-        writer.start_file(name, options).expect("a name");
-        writer.write_all(content).expect("memory");
+        writer.start_file(name, options).expect("valid name");
+        writer.write_all(content).expect("enough memory");
     }
-    writer.finish().expect("memory").into_inner()
+    writer.finish().expect("enough memory").into_inner()
 }

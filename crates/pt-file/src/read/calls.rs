@@ -1,80 +1,90 @@
-//! What `REDUCE` and `BINPERSID` stand for in a checkpoint.
+//! The results of the operations `REDUCE`, which calls a function, and `BINPERSID`, which refers to a storage.
 
-use crate::Layout;
-
-use super::StoredTensor;
-use super::objects::{Global, Heap, Kind, Obj, StorageObj};
-use super::problem::{PickleProblem as Problem, excerpt};
+use super::objects::{Arena, ContainerKind, Global, Object, StorageReference};
+use super::stored_tensor::StoredTensor;
+use crate::error::excerpt;
+use crate::{PickleProblem as Problem, StridedView};
 
 type Result<T> = std::result::Result<T, Problem>;
 
-/// As many as PyTorch's own kernels take.
+/// The limit of PyTorch's kernels.
 const MAX_DIMS: usize = 64;
 
-/// Enough for any name of a device: `cuda:0`.
+/// The limit on the length of a device name, such as `cuda:0`.
 const MAX_LOCATION: usize = 64;
 
-/// The object that a call would make.
-pub(super) fn call(heap: &mut Heap<'_>, callee: Obj, arguments: Obj) -> Result<Obj> {
-    let Obj::Global(global) = callee else { return Err(Problem::Call(heap.type_name(callee))) };
+/// The object that Python's call would return.
+pub(super) fn call(arena: &mut Arena<'_>, callee: Object, arguments: Object) -> Result<Object> {
+    let Object::Global(global) = callee else { return Err(Problem::Call(arena.type_name(callee))) };
     let refused = Problem::Call(global.name());
-    let Obj::Tuple(arguments) = arguments else { return Err(refused) };
-    match (global, heap.tuple_at(arguments)) {
-        (Global::OrderedDict, []) => heap.container(Kind::OrderedDict),
-        (Global::Counter, &[counts]) if heap.type_name(counts) == "dict" => Ok(counts),
-        (Global::Size, &[sizes @ Obj::Tuple(_)]) => Ok(sizes),
-        (Global::RebuildParameter, &[tensor @ Obj::Tensor(_), Obj::Bool(_), _hooks]) => Ok(tensor),
-        (Global::RebuildTensor, &[Obj::Storage(storage), Obj::Int(offset), shape, strides, Obj::Bool(_), _hooks]) => {
-            tensor(heap, storage, offset, shape, strides)
-        }
-        (Global::RebuildTensor, [Obj::Storage(_), _, _, _, _, _, _metadata]) => Err(Problem::TensorMetadata),
+    let Object::Tuple(arguments) = arguments else { return Err(refused) };
+    match (global, arena.tuple(arguments)) {
+        (Global::OrderedDict, []) => arena.add_container(ContainerKind::OrderedDict),
+        (Global::Counter, &[counts]) if arena.type_name(counts) == "dict" => Ok(counts),
+        (Global::Size, &[sizes @ Object::Tuple(_)]) => Ok(sizes),
+        (Global::RebuildParameter, &[tensor @ Object::Tensor(_), Object::Bool(_), _hooks]) => Ok(tensor),
+        (
+            Global::RebuildTensor,
+            &[Object::Storage(storage), Object::Int(offset), shape, strides, Object::Bool(_), _hooks],
+        ) => rebuild_tensor(arena, storage, offset, shape, strides),
+        (Global::RebuildTensor, [Object::Storage(_), _, _, _, _, _, _metadata]) => Err(Problem::TensorMetadata),
         _ => Err(refused),
     }
 }
 
-fn tensor(heap: &mut Heap<'_>, storage: u32, offset: i64, shape: Obj, strides: Obj) -> Result<Obj> {
+fn rebuild_tensor(arena: &mut Arena<'_>, storage: u32, offset: i64, shape: Object, strides: Object) -> Result<Object> {
     let offset = usize::try_from(offset).map_err(|_| Problem::Geometry)?;
-    let (shape, strides) = (sizes(heap, shape)?, sizes(heap, strides)?);
-    let storage = heap.storage_at(storage);
-    let layout = Layout::strided(storage.dtype, &shape, &strides, offset).map_err(|_| Problem::Geometry)?;
-    if layout.span() > storage.elements {
-        return Err(Problem::OutsideStorage { layout: Box::new(layout), elements: storage.elements });
+    let (shape, strides) = (sizes(arena, shape)?, sizes(arena, strides)?);
+    let storage = arena.storage(storage);
+    let view = StridedView::new(storage.dtype, &shape, &strides, offset).map_err(|_| Problem::Geometry)?;
+    let (needed, elements) = (view.storage_len(), storage.elements);
+    if needed > elements {
+        return Err(Problem::OutsideStorage { view: view.to_string(), needed, elements });
     }
-    let tensor = StoredTensor::new(layout, storage.record(), storage.location.to_owned());
-    heap.tensor(tensor)
+    let tensor = StoredTensor::new(view, storage.record(), storage.location.to_owned());
+    arena.add_tensor(tensor)
 }
 
-fn sizes(heap: &Heap<'_>, tuple: Obj) -> Result<Vec<usize>> {
-    let Obj::Tuple(span) = tuple else { return Err(Problem::Geometry) };
-    let items = heap.tuple_at(span);
+fn sizes(arena: &Arena<'_>, tuple: Object) -> Result<Vec<usize>> {
+    let Object::Tuple(span) = tuple else { return Err(Problem::Geometry) };
+    let items = arena.tuple(span);
     if items.len() > MAX_DIMS {
         return Err(Problem::Geometry);
     }
-    let size = |item: &Obj| if let Obj::Int(size) = item { usize::try_from(*size).ok() } else { None };
+    let size = |item: &Object| if let Object::Int(size) = item { usize::try_from(*size).ok() } else { None };
     items.iter().map(|item| size(item).ok_or(Problem::Geometry)).collect()
 }
 
-/// The storage that `("storage", class, name, location, elements)` refers to.
-pub(super) fn storage(heap: &mut Heap<'_>, id: Obj, record_size: &dyn Fn(&str) -> Option<u64>) -> Result<Obj> {
-    let Obj::Tuple(id) = id else { return Err(Problem::PersistentId) };
-    let &[Obj::Str(kind), Obj::Global(Global::StorageClass(dtype)), Obj::Str(name), Obj::Str(location), Obj::Int(len)] =
-        heap.tuple_at(id)
+/// The storage of the persistent id `("storage", class, name, location, elements)`.
+pub(super) fn storage(
+    arena: &mut Arena<'_>,
+    persistent_id: Object,
+    record_size: &dyn Fn(&str) -> Option<u64>,
+) -> Result<Object> {
+    let Object::Tuple(id) = persistent_id else { return Err(Problem::PersistentId) };
+    let &[
+        Object::Str(kind),
+        Object::Global(Global::StorageClass(dtype)),
+        Object::Str(name),
+        Object::Str(location),
+        Object::Int(elements),
+    ] = arena.tuple(id)
     else {
         return Err(Problem::PersistentId);
     };
-    if heap.str_at(kind) != "storage" {
+    if arena.string(kind) != "storage" {
         return Err(Problem::PersistentId);
     }
-    let (name, location) = (heap.str_at(name), heap.str_at(location));
+    let (name, location) = (arena.string(name), arena.string(location));
     if name.is_empty() || name.len() > 20 || !name.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Problem::StorageName(excerpt(name)));
     }
     if location.len() > MAX_LOCATION {
-        return Err(Problem::Location(excerpt(location)));
+        return Err(Problem::DeviceName(excerpt(location)));
     }
-    let elements = usize::try_from(len).map_err(|_| Problem::Geometry)?;
-    let storage = StorageObj { dtype, elements, name, location };
-    if let Some(known) = heap.known_storage(&storage) {
+    let elements = usize::try_from(elements).map_err(|_| Problem::Geometry)?;
+    let storage = StorageReference { dtype, elements, name, location };
+    if let Some(known) = arena.known_storage(&storage) {
         return Ok(known);
     }
     let record = storage.record();
@@ -83,5 +93,5 @@ pub(super) fn storage(heap: &mut Heap<'_>, id: Obj, record_size: &dyn Fn(&str) -
     if u128::from(bytes) != expected {
         return Err(Problem::StorageSize { record, bytes, expected });
     }
-    heap.storage(storage)
+    arena.add_storage(storage)
 }

@@ -1,14 +1,14 @@
-//! A file to a value.
+//! Reads a file in three steps: zip archive, then unpickler, then value.
 
-mod archive;
-mod budget;
+mod archive_reader;
 mod calls;
-mod expand;
-mod foreign;
-mod machine;
+mod memory_budget;
 mod objects;
-mod problem;
-mod stored;
+mod other_formats;
+mod pickle_input;
+mod stored_tensor;
+mod unpickler;
+mod value_builder;
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -16,71 +16,75 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Weak;
 
-use crate::{Error, Result, Storage, Tensor, Value};
-use archive::Archive;
-use budget::Budget;
-pub use problem::{ArchiveProblem, PickleProblem};
-pub use stored::StoredTensor;
+use crate::{ArchiveProblem, Error, Result, Storage, Tensor, Value};
+use archive_reader::ArchiveReader;
+use memory_budget::MemoryBudget;
+pub use stored_tensor::StoredTensor;
 
-/// Room for the pickle of some hundred thousand tensors.
+/// The limit on the size of `data.pkl`: enough for several hundred thousand tensors.
 const MAX_PICKLE: u64 = 64 << 20;
 
-/// The versions of the archive that PyTorch 2.13 reads.
+/// The limit on the size of the small records `version` and `byteorder`.
+const MAX_SMALL_RECORD: u64 = 64;
+
+/// The archive versions that PyTorch 2.13 reads.
 const VERSIONS: std::ops::RangeInclusive<u32> = 1..=10;
 
-/// An open checkpoint. Its value is known, the elements of its tensors are read on demand.
+/// An open checkpoint. It has the whole value except the elements of the tensors, which it reads on demand.
 ///
 /// ```
 /// # let file = { let mut file = Vec::new();
 /// # pt_file::save(&mut file, &pt_file::Value::state_dict([("w", pt_file::Tensor::scalar(2f32))]))?; file };
 /// let mut reader = pt_file::Reader::new(std::io::Cursor::new(file))?; // or Reader::open(path)
-/// let w = reader.value().get("w").and_then(|value| value.as_tensor()).cloned().expect("there is a w");
+/// let w = reader.value().get("w").and_then(|value| value.as_tensor()).cloned().expect("the checkpoint has w");
 /// assert_eq!((w.dtype(), w.shape()), (pt_file::DType::F32, &[][..]));
 /// assert_eq!(reader.tensor(&w)?.to_vec::<f32>()?, [2.0]);
 /// # Ok::<(), pt_file::Error>(())
 /// ```
 #[derive(Debug)]
 pub struct Reader<R> {
-    archive: Archive<R>,
+    archive: ArchiveReader<R>,
     folder: String,
     value: Value<StoredTensor>,
-    shared: HashMap<String, Weak<Vec<u8>>>,
+    storages: HashMap<String, Weak<Vec<u8>>>, // by record
 }
 
 impl Reader<File> {
     /// Opens a file.
     ///
     /// # Errors
-    /// As [`Reader::new`], with [`Error::File`] in the place of [`Error::Io`].
+    /// As [`Reader::new`], with [`Error::File`] in place of [`Error::Io`].
     pub fn open(path: impl AsRef<Path>) -> Result<Reader<File>> {
         let path = path.as_ref();
-        in_file(path, File::open(path).map_err(Error::Io).and_then(Reader::new))
+        let reader = File::open(path).map_err(Error::Io).and_then(Reader::new);
+        reader.map_err(|error| error.in_file(path))
     }
 }
 
 impl<R: Read + Seek> Reader<R> {
-    /// Reads the directory of the archive and the pickle, no storage.
+    /// Reads the directory of the archive and the pickle, but no storage.
     ///
     /// # Errors
     /// [`Error::NotACheckpoint`], [`Error::Archive`], [`Error::Pickle`], [`Error::TooDeep`], [`Error::Cycle`],
-    /// [`Error::Expansion`], [`Error::TensorExpansion`] and [`Error::NoValue`] for a file that is damaged, hostile, or
-    /// holds what this crate does not understand; [`Error::Io`] if `source` fails.
+    /// [`Error::Expansion`], [`Error::TensorExpansion`] and [`Error::UnsupportedObject`] for a file that is damaged,
+    /// malicious or not supported; [`Error::Io`] if `source` fails.
     pub fn new(mut source: R) -> Result<Reader<R>> {
-        let mut start = Vec::new();
+        let mut header = Vec::new();
         source.seek(SeekFrom::Start(0))?;
-        source.by_ref().take(foreign::LOOKED_AT).read_to_end(&mut start)?;
-        if let Some(what) = foreign::identify(&start) {
+        source.by_ref().take(other_formats::HEADER_LEN).read_to_end(&mut header)?;
+        if let Some(what) = other_formats::identify(&header) {
             return Err(Error::NotACheckpoint(what));
         }
-        let mut archive = Archive::new(source)?;
+        let mut archive = ArchiveReader::new(source)?;
         let folder = find_folder(&archive)?;
         check_records(&mut archive, &folder)?;
         let pickle = archive.read(&format!("{folder}data.pkl"), MAX_PICKLE)?;
-        let budget = Budget::new(pickle.len(), archive.names().len());
-        let run = machine::run(&pickle, budget, &|record| archive.size(&format!("{folder}{record}")))
+        let budget = MemoryBudget::new(pickle.len(), archive.names().len());
+        let record_size = |record: &str| archive.size(&format!("{folder}{record}"));
+        let unpickled = unpickler::unpickle(&pickle, budget, &record_size)
             .map_err(|(at, problem)| Error::Pickle { at, problem })?;
-        let value = expand::expand(&run, archive.len())?;
-        Ok(Reader { archive, folder, value, shared: HashMap::new() })
+        let value = value_builder::build(&unpickled, archive.len())?;
+        Ok(Reader { archive, folder, value, storages: HashMap::new() })
     }
 
     /// The value, with tensors that are still in the file.
@@ -88,24 +92,24 @@ impl<R: Read + Seek> Reader<R> {
         &self.value
     }
 
-    /// Reads a tensor, with the whole of its storage.
+    /// Reads a tensor with its whole storage.
     ///
-    /// As long as a tensor of the same storage lives, the two share it.
+    /// If a tensor with the same storage still exists, the two share it.
     ///
     /// # Errors
     /// [`Error::Archive`] if the record is damaged; [`Error::OutOfMemory`]; [`Error::OutsideStorage`] for a tensor of
     /// another file; [`Error::Io`].
     pub fn tensor(&mut self, tensor: &StoredTensor) -> Result<Tensor> {
-        if let Some(storage) = self.shared.get(tensor.record()).and_then(Weak::upgrade) {
-            return Tensor::view(tensor.shared_layout(), storage.into());
+        if let Some(storage) = self.storages.get(tensor.record()).and_then(Weak::upgrade) {
+            return Tensor::new(tensor.shared_view(), storage.into());
         }
         let bytes = self.archive.read(&format!("{}{}", self.folder, tensor.record()), u64::MAX)?;
         let storage = Storage::from(bytes);
-        self.shared.insert(tensor.record().to_owned(), storage.downgrade());
-        Tensor::view(tensor.shared_layout(), storage)
+        self.storages.insert(tensor.record().to_owned(), storage.downgrade());
+        Tensor::new(tensor.shared_view(), storage)
     }
 
-    /// Reads everything. Tensors that share a storage in the file share it in memory.
+    /// Reads all tensors. Tensors that share a storage in the file share it in memory.
     ///
     /// # Errors
     /// As [`Reader::tensor`].
@@ -114,7 +118,7 @@ impl<R: Read + Seek> Reader<R> {
     }
 }
 
-/// Reads a checkpoint.
+/// Reads a checkpoint. Equivalent of `torch.load(source, weights_only=True)`.
 ///
 /// # Errors
 /// As [`Reader::new`] and [`Reader::tensor`].
@@ -133,22 +137,14 @@ pub fn load<R: Read + Seek>(source: R) -> Result<Value> {
 /// ```
 ///
 /// # Errors
-/// As [`load`], with [`Error::File`] in the place of [`Error::Io`].
+/// As [`load`], with [`Error::File`] in place of [`Error::Io`].
 pub fn load_file(path: impl AsRef<Path>) -> Result<Value> {
     let path = path.as_ref();
-    in_file(path, File::open(path).map_err(Error::Io).and_then(load))
+    File::open(path).map_err(Error::Io).and_then(load).map_err(|error| error.in_file(path))
 }
 
-/// Names the file in an error of the system.
-fn in_file<T>(path: &Path, result: Result<T>) -> Result<T> {
-    result.map_err(|error| match error {
-        Error::Io(source) => Error::File { path: path.to_owned(), source },
-        other => other,
-    })
-}
-
-/// The folder inside the archive, with its slash: where the one `data.pkl` lies.
-fn find_folder<R: Read + Seek>(archive: &Archive<R>) -> Result<String> {
+/// The folder of `data.pkl` in the archive, with its slash. There must be exactly one.
+fn find_folder<R: Read + Seek>(archive: &ArchiveReader<R>) -> Result<String> {
     let folders = archive.names().filter_map(|name| name.strip_suffix("data.pkl"));
     let mut folders = folders.filter(|folder| folder.find('/') == folder.len().checked_sub(1));
     let problem = |problem| Error::Archive { record: Some("data.pkl".to_owned()), problem };
@@ -159,23 +155,23 @@ fn find_folder<R: Read + Seek>(archive: &Archive<R>) -> Result<String> {
     }
 }
 
-/// Checks the small records that say how to read the others.
-fn check_records<R: Read + Seek>(archive: &mut Archive<R>, folder: &str) -> Result<()> {
+/// Checks the small records, which determine how to read the others.
+fn check_records<R: Read + Seek>(archive: &mut ArchiveReader<R>, folder: &str) -> Result<()> {
     if archive.size(&format!("{folder}constants.pkl")).is_some() {
         return Err(Error::Archive { record: None, problem: ArchiveProblem::TorchScript });
     }
-    let mut check = |name: &str, good: &dyn Fn(&str) -> bool| {
+    let mut check = |name: &str, is_valid: &dyn Fn(&str) -> bool| {
         let record = format!("{folder}{name}");
-        let content = archive.read(&record, 64)?;
+        let content = archive.read(&record, MAX_SMALL_RECORD)?;
         let content = String::from_utf8_lossy(&content);
-        if good(content.trim_end()) {
+        if is_valid(content.trim_end()) {
             return Ok(());
         }
         Err(Error::Archive { record: Some(record), problem: ArchiveProblem::Content(content.into_owned()) })
     };
     check("version", &|version| version.parse().is_ok_and(|version: u32| VERSIONS.contains(&version)))?;
     match check("byteorder", &|order| order == "little") {
-        Err(Error::Archive { problem: ArchiveProblem::Missing, .. }) => Ok(()), // written since 2.0
+        Err(Error::Archive { problem: ArchiveProblem::Missing, .. }) => Ok(()), // PyTorch writes it since version 2.0
         checked => checked,
     }
 }

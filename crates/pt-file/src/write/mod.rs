@@ -1,22 +1,22 @@
-//! A value to a file.
+//! Writes a value in two steps: pickler, then zip archive.
 
-mod archive;
-mod pickle;
+mod archive_writer;
+mod pickler;
 
 use std::io::Write;
 use std::path::Path;
 
 use crate::{Error, Result, Value, atomic};
-use archive::{ALIGNMENT, Archive};
+use archive_writer::{ALIGNMENT, ArchiveWriter};
 
-/// The folder inside the archive. PyTorch takes the name of the file, and reads any.
-const PREFIX: &str = "archive";
+/// The folder inside the archive. PyTorch accepts any name.
+const FOLDER: &str = "archive";
 
-/// Writes `value` as `torch.save` would; `torch.load(weights_only=True)` reads it.
+/// Writes a checkpoint. Equivalent of `torch.save`; `torch.load(weights_only=True)` reads the result.
 ///
 /// Equal values make equal bytes. Tensors that share a [`Storage`](crate::Storage) share one record, and share memory
-/// when they are loaded; the whole storage is written even if the tensors view a part of it. Nothing is written before
-/// the whole value has been checked.
+/// when they are loaded. A storage is written completely even if the tensors view only a part of it. The whole value is
+/// checked before the first byte is written.
 ///
 /// ```
 /// let mut file = Vec::new();
@@ -28,29 +28,26 @@ const PREFIX: &str = "archive";
 /// [`Error::TooDeep`], [`Error::StringTooLong`] and [`Error::TwoDTypes`] for a value that the format cannot express;
 /// [`Error::Io`] if `writer` fails.
 pub fn save<W: Write>(writer: W, value: &Value) -> Result<()> {
-    let pickled = pickle::pickle(value)?;
-    let mut archive = Archive::new(writer);
-    let mut record = |name: &str, data: &[u8]| archive.record(&format!("{PREFIX}/{name}"), data);
-    record("data.pkl", &pickled.pickle)?;
-    record(".storage_alignment", ALIGNMENT.to_string().as_bytes())?;
-    record("byteorder", b"little")?;
+    let pickled = pickler::pickle(value)?;
+    let mut archive = ArchiveWriter::new(writer);
+    let mut add = |name: &str, data: &[u8]| archive.add_record(&format!("{FOLDER}/{name}"), data);
+    add("data.pkl", &pickled.pickle)?;
+    add(".storage_alignment", ALIGNMENT.to_string().as_bytes())?;
+    add("byteorder", b"little")?;
     for (number, storage) in pickled.storages.iter().enumerate() {
-        record(&format!("data/{number}"), storage.bytes())?;
+        add(&format!("data/{number}"), storage.bytes())?;
     }
-    record("version", b"3\n")?;
-    let id = archive.id();
-    archive.record(&format!("{PREFIX}/.data/serialization_id"), id.as_bytes())?;
+    add("version", b"3\n")?;
+    let id = archive.serialization_id();
+    archive.add_record(&format!("{FOLDER}/.data/serialization_id"), id.as_bytes())?;
     Ok(archive.finish()?)
 }
 
-/// Writes `value` to a file, atomically: see [`atomic`].
+/// Writes a checkpoint to a file, atomically: see [`atomic`].
 ///
 /// # Errors
-/// As [`save`], with [`Error::File`] in the place of [`Error::Io`].
+/// As [`save`], with [`Error::File`] in place of [`Error::Io`].
 pub fn save_file(path: impl AsRef<Path>, value: &Value) -> Result<()> {
     let path = path.as_ref();
-    atomic::write_with(path, |file| save(file, value)).map_err(|error| match error {
-        Error::Io(source) => Error::File { path: path.to_owned(), source },
-        other => other,
-    })
+    atomic::write_with(path, |file| save(file, value)).map_err(|error: Error| error.in_file(path))
 }

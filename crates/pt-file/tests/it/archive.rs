@@ -1,4 +1,4 @@
-//! The container: what is in it, where, and the same each time. The `zip` crate reads it.
+//! The zip archives that we write, read with the `zip` crate.
 
 use std::io::{Cursor, Read};
 
@@ -7,7 +7,7 @@ use zip::{CompressionMethod, ZipArchive};
 
 use crate::samples::{checkpoint, counting, dtypes, saved, shared, values};
 
-/// Name, content and position of every record; checks on the way what holds for all of them.
+/// Name, content and position of each record. Also checks properties that every record must have.
 fn records(file: &[u8]) -> Vec<(String, Vec<u8>, u64)> {
     let mut archive = ZipArchive::new(Cursor::new(file)).unwrap();
     let mut records = Vec::new();
@@ -17,7 +17,7 @@ fn records(file: &[u8]) -> Vec<(String, Vec<u8>, u64)> {
         assert_eq!(start % 64, 0, "{name} starts at {start}");
         assert_eq!(record.compression(), CompressionMethod::Stored, "{name}");
         let mut content = Vec::new();
-        record.read_to_end(&mut content).unwrap(); // checks the CRC
+        record.read_to_end(&mut content).unwrap(); // also checks the CRC
         assert_eq!(content, file[start as usize..][..content.len()], "{name}");
         records.push((name, content, start));
     }
@@ -25,11 +25,11 @@ fn records(file: &[u8]) -> Vec<(String, Vec<u8>, u64)> {
 }
 
 #[test]
-fn holds_torchs_records_in_torchs_order() {
+fn the_records_and_their_order_are_those_of_torch() {
     let file = saved(&Value::list([counting(0, &[3]), counting(5, &[0])]));
     let records = records(&file);
     let names: Vec<_> = records.iter().map(|(name, ..)| name.strip_prefix("archive/").unwrap()).collect();
-    // zipfile.ZipFile(f).namelist() of a torch.save, without .format_version (see the crate's documentation)
+    // zipfile.ZipFile(f).namelist() of a file from torch.save, without .format_version (see FORMAT.md)
     let torch =
         ["data.pkl", ".storage_alignment", "byteorder", "data/0", "data/1", "version", ".data/serialization_id"];
     assert_eq!(names, torch);
@@ -40,13 +40,13 @@ fn holds_torchs_records_in_torchs_order() {
 }
 
 #[test]
-fn every_record_of_every_sample_is_sound_and_aligned() {
+fn every_record_of_every_sample_is_valid_and_aligned() {
     for value in [values(), dtypes(), shared(), checkpoint(), Value::None] {
         assert!(records(&saved(&value)).len() >= 5);
     }
-    // Sizes around the alignment, so that the padding takes every length.
-    let ladder = Value::list((0..130).map(|len| Tensor::from_slice(&vec![1u8; len], &[len]).unwrap()));
-    assert_eq!(records(&saved(&ladder)).len(), 135);
+    // Consecutive sizes, so that every length of padding occurs.
+    let all_sizes = Value::list((0..130).map(|len| Tensor::from_slice(&vec![1u8; len], &[len]).unwrap()));
+    assert_eq!(records(&saved(&all_sizes)).len(), 135);
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn equal_values_make_equal_bytes() {
 }
 
 #[test]
-fn a_shared_storage_is_one_record() {
+fn a_shared_storage_is_written_as_one_record() {
     let records = records(&saved(&shared()));
     let data: Vec<_> =
         records.iter().filter(|(name, ..)| name.contains("/data/")).map(|(_, data, _)| data.len()).collect();
@@ -67,7 +67,7 @@ fn a_shared_storage_is_one_record() {
 }
 
 #[test]
-fn more_records_than_16_bits_count() {
+fn an_archive_can_have_more_records_than_16_bits_can_count() {
     let value = Value::list((0..66_000).map(Tensor::scalar::<i32>));
     let file = saved(&value);
     let mut archive = ZipArchive::new(Cursor::new(&file[..])).unwrap();

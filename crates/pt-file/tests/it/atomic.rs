@@ -1,45 +1,88 @@
-//! `save_file`: whole or not at all.
+//! The module `atomic`. In the unit tests it would not run under Miri, which lacks some system calls.
 
-use std::fs;
 use std::path::Path;
+use std::{fs, io};
 
-use pt_file::{Error, MAX_DEPTH, Value, save_file};
+use pt_file::atomic::{PARTIAL, StagedFile, write, write_at_path, write_with};
 
-use crate::samples::{saved, values};
-
-fn names(folder: &Path) -> Vec<String> {
-    fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+fn file_count(folder: &tempfile::TempDir) -> usize {
+    fs::read_dir(folder.path()).unwrap().count()
 }
 
 #[test]
-fn writes_what_save_writes_and_nothing_else() {
+fn a_failing_writer_leaves_the_old_file_and_no_temporary_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.pt");
-    for value in [values(), Value::from("another")] {
-        save_file(&path, &value).unwrap();
-        assert_eq!(fs::read(&path).unwrap(), saved(&value));
-        assert_eq!(names(folder.path()), ["model.pt"]);
-    }
+    write(&path, b"old").unwrap();
+    let failed = write_with(&path, |writer| {
+        writer.write_all(b"half of the n")?;
+        Err(io::Error::other("disk full"))
+    });
+    assert_eq!(failed.unwrap_err().to_string(), "disk full");
+    assert_eq!((fs::read(&path).unwrap(), file_count(&folder)), (b"old".to_vec(), 1));
+
+    let failed = write_at_path(&path, |temporary| {
+        fs::write(temporary, "half of the n")?;
+        Err(io::Error::other("disk full"))
+    });
+    assert_eq!(failed.unwrap_err().to_string(), "disk full");
+    assert_eq!((fs::read(&path).unwrap(), file_count(&folder)), (b"old".to_vec(), 1));
 }
 
 #[test]
-fn an_error_leaves_the_old_file_and_no_other() {
+fn a_failing_rename_leaves_no_temporary_file() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("model.pt");
-    save_file(&path, &Value::from("old")).unwrap();
-    let deep = (0..=MAX_DEPTH).fold(Value::None, |inner, _| Value::list([inner]));
-    assert!(matches!(save_file(&path, &deep), Err(Error::TooDeep { .. })));
-    assert_eq!(fs::read(&path).unwrap(), saved(&Value::from("old")));
-    assert_eq!(names(folder.path()), ["model.pt"]);
+    let path = folder.path().join("is-a-folder");
+    fs::create_dir(&path).unwrap();
+    write(&path, b"new").unwrap_err();
+    assert!(path.is_dir());
+    assert_eq!(file_count(&folder), 1);
 }
 
 #[test]
-fn the_error_names_the_file() {
+fn a_staged_file_replaces_nothing_until_it_is_published() {
     let folder = tempfile::tempdir().unwrap();
-    let missing = folder.path().join("none").join("model.pt");
-    let message = save_file(&missing, &Value::None).unwrap_err().to_string();
-    assert!(message.starts_with(&missing.display().to_string()), "{message}");
-    assert!(save_file("/", &Value::None).unwrap_err().to_string().contains("the path has no file name"));
+    let path = folder.path().join("config.json");
+    write(&path, b"old").unwrap();
+    let staged = StagedFile::new(&path, b"new").unwrap();
+    assert_eq!((fs::read(&path).unwrap(), file_count(&folder)), (b"old".to_vec(), 2));
+    drop(staged);
+    assert_eq!((fs::read(&path).unwrap(), file_count(&folder)), (b"old".to_vec(), 1));
+    StagedFile::new(&path, b"new").unwrap().publish().unwrap();
+    assert_eq!((fs::read(&path).unwrap(), file_count(&folder)), (b"new".to_vec(), 1));
+}
+
+#[test]
+fn a_temporary_path_has_the_documented_name_and_the_extension_of_the_target() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("loss.png");
+    write_at_path(&path, |temporary| {
+        let name = temporary.file_name().unwrap().to_str().unwrap();
+        assert!(name.starts_with(".loss.png.") && name.ends_with(&format!("{PARTIAL}.png")), "{name}");
+        assert_eq!(PARTIAL, ".partial");
+        assert_eq!(temporary.extension().unwrap(), "png");
+        assert_eq!(temporary.parent(), path.parent());
+        fs::write(temporary, b"picture")
+    })
+    .unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"picture");
+}
+
+#[test]
+fn a_writer_may_replace_the_temporary_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("loss.svg");
+    write_at_path(&path, |temporary| {
+        fs::remove_file(temporary)?;
+        fs::write(temporary, b"picture")
+    })
+    .unwrap();
+    assert_eq!((fs::read(&path).unwrap(), file_count(&folder)), (b"picture".to_vec(), 1));
+}
+
+#[test]
+fn a_path_without_a_file_name_is_an_error() {
+    assert_eq!(write(Path::new("/"), b"").unwrap_err().kind(), io::ErrorKind::InvalidInput);
 }
 
 #[cfg(unix)]
@@ -47,9 +90,9 @@ fn the_error_names_the_file() {
 fn the_file_has_the_permissions_of_any_new_file() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
-    let (ours, plain) = (folder.path().join("model.pt"), folder.path().join("plain"));
-    save_file(&ours, &Value::None).unwrap();
+    let (plain, atomic) = (folder.path().join("plain"), folder.path().join("atomic"));
     fs::write(&plain, "").unwrap();
+    write(&atomic, b"").unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
-    assert_eq!(mode(&ours), mode(&plain));
+    assert_eq!(mode(&atomic), mode(&plain));
 }

@@ -1,8 +1,8 @@
-"""The other side of python.rs.
+"""The Python part of python.rs.
 
-Loads the files that it wrote to the folder argv[1] and checks each value, type and order. Then writes what training
-writes to argv[1]/python, and what is to be refused to argv[1]/refused. Waits until python.rs has read the former and
-written it again to argv[1]/again, and compares.
+Loads the files that python.rs wrote to the folder argv[1], and checks values, types and order. Then writes training
+checkpoints to argv[1]/python, and files that must be rejected to argv[1]/rejected. After python.rs has read the
+checkpoints and written them to argv[1]/again, compares the two.
 """
 
 import collections
@@ -22,7 +22,7 @@ def path(name):
 
 
 def load(name):
-    """Loads in every way that people do; the ways must agree."""
+    """Loads with each way of torch.load. The results must be equal."""
     first = torch.load(path(name), weights_only=True)
     with open(path(name), "rb") as file:
         in_memory = io.BytesIO(file.read())
@@ -139,7 +139,7 @@ def checkpoint():
 
 
 def many():
-    """Only the records: torch.load takes seconds for so many tensors."""
+    """Checks only the records: torch.load takes seconds for so many tensors."""
     reader = torch._C.PyTorchFileReader(path("many"))
     assert len(reader.get_all_records()) == 66_005
     for i in (0, 1, 65535, 65999):
@@ -153,8 +153,8 @@ def large():
     same(loaded["behind"], torch.arange(1.0, 7.0).view(2, 3))
 
 
-def layout():
-    """Python's zipfile judges the container; torch's own way of computing the offsets must not be taken."""
+def archive():
+    """Checks the archive with Python's zipfile, and that torch does not compute the record offsets itself."""
     for file in filter(lambda name: name.endswith(".pt"), os.listdir(sys.argv[1])):
         with zipfile.ZipFile(os.path.join(sys.argv[1], file)) as archive:
             if file not in ("large.pt", "many.pt"):
@@ -164,7 +164,7 @@ def layout():
 
 
 def training():
-    """Checkpoints in the middle of a training, for each layer and optimizer."""
+    """Checkpoints from the middle of a training run, for each layer and optimizer."""
     torch.manual_seed(0)
     layers = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
     optimizers = {
@@ -212,12 +212,12 @@ def more_samples():
     shared = [1, 2.5, "x"]
     yield "memo", {"a": shared, "b": shared, "long": list(range(3000)), "text": ["same"] * 300}
     yield "top level tensor", torch.randn(3)
-    # Reading makes these simpler: a parameter a tensor, a Size a tuple, a Counter a dict.
+    # The reader simplifies these: a parameter becomes a tensor, a Size a tuple, a Counter a dict.
     parameter = torch.nn.Parameter(torch.ones(2))
-    yield "simpler", {"p": parameter, "s": torch.Size([2, 3]), "c": collections.Counter("aab"), "g": torch.ones(2, requires_grad=True)}
+    yield "simplified", {"p": parameter, "s": torch.Size([2, 3]), "c": collections.Counter("aab"), "g": torch.ones(2, requires_grad=True)}
 
 
-def simpler(value):
+def simplified(value):
     if isinstance(value, torch.Tensor):
         return value.detach()
     if type(value) is torch.Size:
@@ -225,24 +225,24 @@ def simpler(value):
     if type(value) is collections.Counter:
         return dict(value)
     if type(value) is dict:
-        return {key: simpler(item) for key, item in value.items()}
+        return {key: simplified(item) for key, item in value.items()}
     return value
 
 
 def on_cuda(source, target):
-    """The file that a GPU would have written: the same with another location. Python writes 'cpu' once."""
+    """Makes a file as written on a GPU: the same with another location. The pickle has 'cpu' only once."""
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
         for name in old.namelist():
             new.writestr(name, old.read(name).replace(b"X\x03\0\0\0cpu", b"X\x06\0\0\0cuda:0"))
 
 
-def write_refused(folder):
+def write_rejected(folder):
     os.mkdir(folder)
     inside = lambda name: os.path.join(folder, name)
     module = torch.nn.Linear(2, 2)
     torch.save(module.state_dict(), inside("before_1_6"), _use_new_zipfile_serialization=False)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that TorchScript is old
+        warnings.simplefilter("ignore")  # TorchScript is deprecated
         torch.jit.save(torch.jit.script(module), inside("torch_script"))
     torch.save(module, inside("module"))
     with open(inside("pickle"), "wb") as file:
@@ -256,7 +256,7 @@ def write_refused(folder):
 def exchange():
     folder, again = (os.path.join(sys.argv[1], name) for name in ("python", "again"))
     os.mkdir(folder)
-    write_refused(os.path.join(sys.argv[1], "refused"))
+    write_rejected(os.path.join(sys.argv[1], "rejected"))
     samples = dict(training()) | dict(more_samples())
     for name, value in samples.items():
         torch.save(value, os.path.join(folder, name + ".pt"))
@@ -266,12 +266,12 @@ def exchange():
     assert sys.stdin.readline() == "rewritten\n"
     for name, value in samples.items():
         loaded = torch.load(os.path.join(again, name + ".pt"), weights_only=True)
-        same(loaded, simpler(value) if name == "simpler" else value, name)
+        same(loaded, simplified(value) if name == "simplified" else value, name)
         if name == "views":
             loaded["d"].zero_()
             assert not any(view.any() for view in loaded.values())
 
 
-for check in (values, dtypes, shared, state_dict, checkpoint, many, large, layout, exchange):
+for check in (values, dtypes, shared, state_dict, checkpoint, many, large, archive, exchange):
     check()
 print("all checks passed")

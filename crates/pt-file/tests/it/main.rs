@@ -1,5 +1,5 @@
-//! What the crate writes, judged by others: the `zip` crate, Python, and libtorch through `tch`.
-#![allow(clippy::unwrap_used)] // clippy.toml allows it in tests, but does not see that the helpers here are part of them
+//! Integration tests. The `zip` crate, Python's torch, and libtorch through `tch` check the files.
+#![allow(clippy::unwrap_used)] // clippy.toml allows it only in test functions, not in their helpers
 
 mod archive;
 mod atomic;
@@ -10,5 +10,6 @@ mod mutations;
 mod python;
 mod round_trip;
 mod samples;
+mod save_file;
 #[cfg(feature = "tch")]
 mod tch;

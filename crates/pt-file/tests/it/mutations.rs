@@ -1,8 +1,8 @@
-//! Good files with random damage: the reader says yes or no, and never panics, hangs or eats the memory.
+//! Valid files with random damage: the reader accepts or rejects them, without panics, hangs or excessive memory.
 
 use std::fs;
 use std::io::{Cursor, Read};
-use std::path::PathBuf;
+use std::path::Path;
 
 use pt_file::Value;
 use zip::ZipArchive;
@@ -10,12 +10,12 @@ use zip::ZipArchive;
 use crate::craft;
 use crate::samples::{checkpoint, dtypes, saved, shared, values};
 
-/// How many of each kind; `PT_FILE_MUTATIONS=5000000 cargo test --release` for a long run.
+/// The number of files per test. For a long run: `PT_FILE_MUTATIONS=5000000 cargo test --release`.
 fn rounds() -> u64 {
     std::env::var("PT_FILE_MUTATIONS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(5_000)
 }
 
-/// Marsaglia's xorshift: random enough, and the same in every run.
+/// Marsaglia's xorshift generator. It gives the same numbers in every run.
 struct Random(u64);
 
 impl Random {
@@ -26,7 +26,8 @@ impl Random {
         (self.0 % end as u64) as usize
     }
 
-    /// One to four times: another byte, a bit, a byte less, some bytes again or elsewhere, or an end.
+    /// Makes one to four changes: replaces a byte, flips a bit, removes a byte, duplicates or copies some bytes, or
+    /// truncates.
     fn damage(&mut self, bytes: &mut Vec<u8>) {
         for _ in 0..=self.below(4) {
             let at = self.below(bytes.len().max(1));
@@ -52,18 +53,18 @@ fn seeds() -> Vec<Vec<u8>> {
     [values(), dtypes(), shared(), checkpoint(), Value::list([1, 2])].iter().map(saved).collect()
 }
 
-/// Whether a file is accepted. What was read can be written, and read again to the same bytes.
-fn read(file: &[u8]) -> bool {
+/// Whether a file is accepted. If it is, the value can be written and read again, and then has the same bytes.
+fn is_accepted(file: &[u8]) -> bool {
     let Ok(value) = pt_file::load(Cursor::new(file)).map_err(|error| error.to_string()) else { return false };
     let first = saved(&value);
     assert!(first == saved(&pt_file::load(Cursor::new(&first)).unwrap()), "{value:?}");
     true
 }
 
-/// The good files, for the fuzz targets to start from: `PT_FILE_SEEDS=fuzz/corpus cargo test mutations`.
 #[test]
-fn seeds_are_written_if_asked_for() {
-    let Some(folder) = std::env::var_os("PT_FILE_SEEDS").map(PathBuf::from) else { return };
+#[ignore = "writes the valid files to fuzz/corpus, as seeds for the fuzz targets"]
+fn write_fuzz_seeds() {
+    let folder = Path::new("fuzz/corpus");
     for target in ["file", "pickle"] {
         fs::create_dir_all(folder.join(target)).unwrap();
     }
@@ -74,31 +75,31 @@ fn seeds_are_written_if_asked_for() {
 }
 
 #[test]
-fn damaged_files_are_survived() {
-    let (seeds, mut random, mut good) = (seeds(), Random(1), 0);
+fn damaged_files_do_not_crash_the_reader() {
+    let (seeds, mut random, mut accepted) = (seeds(), Random(1), 0);
     for round in 0..rounds() {
         let mut file = seeds[round as usize % seeds.len()].clone();
         random.damage(&mut file);
-        good += u64::from(read(&file));
+        accepted += u64::from(is_accepted(&file));
     }
-    assert!(good < rounds(), "no damage was noticed");
+    assert!(accepted < rounds(), "no damage was detected");
 }
 
-/// Here the checksums are right, so that the damage reaches the machine.
+/// Here the checksums are correct, so that the unpickler gets the damaged data.
 #[test]
-fn damaged_pickles_are_survived() {
-    let (mut random, mut good) = (Random(2), 0);
+fn damaged_pickles_do_not_crash_the_reader() {
+    let (mut random, mut accepted) = (Random(2), 0);
     let seeds: Vec<_> = seeds().iter().map(|file| records(file)).collect();
     for round in 0..rounds() {
         let mut records = seeds[round as usize % seeds.len()].clone();
         random.damage(&mut records[0].1);
         let records: Vec<_> = records.iter().map(|(name, content)| (name.as_str(), content.as_slice())).collect();
-        good += u64::from(read(&craft::archive(&records)));
+        accepted += u64::from(is_accepted(&craft::archive(&records)));
     }
-    assert!(good > 0 && good < rounds(), "{good} of {} were accepted", rounds());
+    assert!(accepted > 0 && accepted < rounds(), "{accepted} of {} were accepted", rounds());
 }
 
-/// Names and contents; the first is the pickle.
+/// Names and contents of the records. The first is the pickle.
 fn records(file: &[u8]) -> Vec<(String, Vec<u8>)> {
     let mut archive = ZipArchive::new(Cursor::new(file)).unwrap();
     let count = archive.len();

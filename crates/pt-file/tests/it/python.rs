@@ -1,4 +1,4 @@
-//! PyTorch itself reads what we write, and we read what it writes.
+//! PyTorch reads our files, and we read PyTorch's files.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -9,11 +9,11 @@ use pt_file::{Tensor, Value, load_file, save_file};
 
 use crate::samples::{checkpoint, dtypes, shared, state_dict, values, write_large};
 
-/// The script checks our files, writes its own, and waits until we have read and written them again.
-/// All in one process, since `import torch` takes its time.
+/// The Python script checks our files and writes its own. After we have read and rewritten these, it checks the result.
+/// It is one process, because `import torch` is slow.
 #[test]
 #[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn torch_and_we_read_each_other() {
+fn torch_reads_our_files_and_we_read_its_files() {
     let folder = tempfile::tempdir().unwrap();
     write_samples(folder.path());
     let script = test_support::workspace().join("crates/pt-file/tests/it/exchange.py");
@@ -27,7 +27,7 @@ fn torch_and_we_read_each_other() {
     let mut lines = BufReader::new(child.stdout.take().unwrap());
     if next_line(&mut lines) == "written" {
         rewrite(&folder.path().join("python"), &folder.path().join("again"));
-        refuse(&folder.path().join("refused"));
+        check_rejected(&folder.path().join("rejected"));
         writeln!(child.stdin.take().unwrap(), "rewritten").unwrap();
         assert_eq!(next_line(&mut lines), "all checks passed");
     }
@@ -41,12 +41,12 @@ fn next_line(lines: &mut impl BufRead) -> String {
 }
 
 fn finish(mut child: Child, mut rest: impl Read) {
-    let mut said = String::new();
-    rest.read_to_string(&mut said).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(0), "{said}");
+    let mut output = String::new();
+    rest.read_to_string(&mut output).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{output}");
 }
 
-/// Reads every file in `from` and writes it to `to`.
+/// Reads each file in `from` and writes its value to `to`.
 fn rewrite(from: &Path, to: &Path) {
     fs::create_dir(to).unwrap();
     for file in fs::read_dir(from).unwrap() {
@@ -56,15 +56,15 @@ fn rewrite(from: &Path, to: &Path) {
     }
 }
 
-/// Files of Python that are no state dicts and training checkpoints: the message says what each is.
-fn refuse(folder: &Path) {
+/// Checks the messages for files of Python that are not state dicts or training checkpoints.
+fn check_rejected(folder: &Path) {
     let messages = [
         ("before_1_6", "format before 1.6; convert it with Python"),
         ("torch_script", "a TorchScript archive"),
         ("module", "a whole module was saved; save its state_dict()"),
         ("pickle", "a bare pickle"),
         ("complex", "save torch.view_as_real(x)"),
-        ("uint16", "a dtype that is not among the ten supported"),
+        ("uint16", "a dtype that is not one of the ten supported"),
         ("protocol_5", "pickle protocol 5"),
         ("set", "a set; save sorted(x)"),
     ];

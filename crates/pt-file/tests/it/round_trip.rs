@@ -1,4 +1,4 @@
-//! What is written is read back: values, order, types, sharing, and where everything is found.
+//! Values that are written and read again: types, order and sharing stay, and only the necessary bytes are read.
 
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
@@ -12,24 +12,24 @@ fn loaded(value: &Value) -> Value {
 }
 
 #[test]
-fn every_sample_comes_back() {
+fn every_sample_is_read_as_it_was_written() {
     for value in [dtypes(), shared(), state_dict(), checkpoint(), Value::None, Value::from("alone")] {
         assert_eq!(loaded(&value), value);
         assert_eq!(saved(&loaded(&value)), saved(&value));
     }
-    // NaN is unequal to itself, but equal in bytes.
+    // NaN is not equal to itself, so compare bytes.
     assert_eq!(saved(&loaded(&values())), saved(&values()));
 }
 
 #[test]
-fn views_share_their_storage_again() {
+fn views_share_their_storage_after_loading() {
     let value = loaded(&shared());
     let storage = |key: &str| value.get(key).and_then(Value::as_tensor).unwrap().storage();
     assert!(storage("first").is_same(storage("transposed")) && storage("first").is_same(storage("all")));
     assert!(!storage("first").is_same(storage("own")));
 }
 
-/// Counts the bytes that are read.
+/// Counts the bytes that are read from `R`.
 struct Counting<R>(R, u64);
 
 impl<R: Read> Read for Counting<R> {
@@ -61,7 +61,7 @@ fn opening_reads_no_storage() {
 }
 
 #[test]
-fn tensors_read_one_by_one_share_while_they_live() {
+fn tensors_that_are_read_one_by_one_share_their_storage() {
     let mut reader = Reader::new(Cursor::new(saved(&shared()))).unwrap();
     let stored = |reader: &Reader<_>, key: &str| reader.value().get(key).and_then(Value::as_tensor).cloned().unwrap();
     let (first, all) = (stored(&reader, "first"), stored(&reader, "all"));
@@ -78,7 +78,7 @@ fn a_tensor_of_another_file_is_an_error() {
 }
 
 #[test]
-fn a_file_beyond_4_gib_is_opened_and_read_behind_them() {
+fn a_file_beyond_4_gib_can_be_opened_and_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("large.pt");
     write_large(&path);
@@ -90,13 +90,13 @@ fn a_file_beyond_4_gib_is_opened_and_read_behind_them() {
 }
 
 #[test]
-fn many_records_are_found() {
+fn a_file_with_many_records_can_be_read() {
     let value = Value::list((0..66_000).map(Tensor::scalar::<i32>));
     assert_eq!(loaded(&value), value);
 }
 
 #[test]
-fn the_error_names_the_file() {
+fn an_error_names_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let message = pt_file::load_file(folder.path().join("none.pt")).unwrap_err().to_string();
     assert!(message.contains("none.pt: No such file"), "{message}");

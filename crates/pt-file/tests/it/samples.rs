@@ -1,12 +1,12 @@
-//! Values that the tests write.
+//! Values for the tests.
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use pt_file::{DType, Dict, Layout, Storage, Tensor, Value};
+use pt_file::{DType, Dict, Storage, StridedView, Tensor, Value};
 
-/// The bytes of `value` as a file.
+/// The file that `save` writes for `value`.
 pub fn saved(value: &Value) -> Vec<u8> {
     let mut file = Vec::new();
     pt_file::save(&mut file, value).unwrap();
@@ -19,7 +19,7 @@ pub fn counting(first: u8, shape: &[usize]) -> Tensor {
     Tensor::from_slice(&elements, shape).unwrap()
 }
 
-/// Every type of value, with the numbers and strings at the edges.
+/// Every type of value, with edge cases of numbers and strings.
 pub fn values() -> Value {
     let ints = [0, 1, 255, 256, 65_535, 65_536, -1, -128, i64::from(i32::MAX), i64::from(i32::MIN)];
     let long_ints = [1 << 31, -(1 << 31) - 1, 1 << 39, -(1 << 39), i64::MAX, i64::MIN];
@@ -40,7 +40,7 @@ pub fn values() -> Value {
     ])
 }
 
-/// Each dtype as (2, 3), as (0, 3) and as a scalar. The bytes are 0 and 1, which any dtype can have.
+/// Each dtype with shapes (2, 3), (0, 3) and (). The bytes are 0 and 1, which are valid for every dtype.
 pub fn dtypes() -> Value {
     let tensor = |dtype: DType, shape: &[usize]| {
         let bytes: Vec<u8> = (0..shape.iter().product::<usize>() * dtype.size()).map(|i| (i % 2) as u8).collect();
@@ -53,11 +53,11 @@ pub fn dtypes() -> Value {
     )
 }
 
-/// Views of one storage of 24 floats, as cuDNN's flattened weights are, and a tensor of its own between them.
+/// Views of one storage of 24 floats, like cuDNN's flattened weights, and a tensor with a separate storage.
 pub fn shared() -> Value {
     let storage: Storage = counting(0, &[24]).storage().clone();
     let view = |shape: &[usize], strides: &[usize], offset| {
-        Tensor::new(Layout::strided(DType::F32, shape, strides, offset).unwrap(), storage.clone()).unwrap()
+        Tensor::new(StridedView::new(DType::F32, shape, strides, offset).unwrap(), storage.clone()).unwrap()
     };
     Value::dict([
         ("first", view(&[2, 3], &[3, 1], 0)),
@@ -68,7 +68,7 @@ pub fn shared() -> Value {
     ])
 }
 
-/// What `Linear(3, 2)` returns from `state_dict()`, inside a module as attribute `fc`.
+/// The state dict of a module that has `Linear(3, 2)` as attribute `fc`.
 pub fn state_dict() -> Value {
     Value::state_dict([("fc.weight", counting(1, &[2, 3])), ("fc.bias", counting(10, &[2]))])
 }
@@ -103,15 +103,15 @@ pub fn checkpoint() -> Value {
     Value::dict([("model", state_dict()), ("optimizer", optimizer), ("epoch", 3.into())])
 }
 
-/// A storage beyond 4 GiB, and one behind it. All but a few kilobytes are a hole, so that this takes no room.
+/// Writes a storage of more than 4 GiB and a small one after it. The file is sparse and takes only a few kilobytes.
 pub fn write_large(path: &Path) {
-    let zeros = vec![0; (1 << 32) + 5]; // pages that nobody writes take no memory either
+    let zeros = vec![0; (1 << 32) + 5]; // takes no memory, because nothing writes to these pages
     let large = Tensor::from_bytes(DType::I8, &[zeros.len()], zeros).unwrap();
     let value = Value::dict([("large", large), ("behind", counting(1, &[2, 3]))]);
     pt_file::save(Sparse(File::create(path).unwrap()), &value).unwrap();
 }
 
-/// A file in which a long write, which here is all zeros, becomes a hole.
+/// A file that skips long writes, which are all zeros here. The skipped part becomes a hole of a sparse file.
 struct Sparse(File);
 
 impl Write for Sparse {

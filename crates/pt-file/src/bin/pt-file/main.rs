@@ -1,4 +1,4 @@
-//! Says what is in a checkpoint, without loading it, or why it should not be loaded.
+//! Lists the content of a checkpoint without loading its tensors, or reports why it is not safe to load.
 #![forbid(unsafe_code)]
 
 mod json;
@@ -14,30 +14,30 @@ Lists the tensors and other values of PyTorch checkpoints (.pt).
 
 Usage: pt-file [--json] FILE...
 
-Reads the directory of the file, not the tensors, so that size does not matter, and runs nothing.
-A file that is damaged, hostile or no checkpoint is refused with the reason.
+Does not read the elements of the tensors, so large files are fast too. Runs no code from a file.
+Rejects a file that is damaged, malicious or not a checkpoint, and prints the reason.
 
-  --json      one JSON array per file, an object per value
-  -h, --help  this text
+  --json      print one JSON array per file, with an object per value
+  -h, --help  print this help
 
-Exit status: 0 all listed, 1 a file was refused, 2 wrong usage";
+Exit status: 0 all files were listed, 1 a file was rejected, 2 wrong usage";
 
 fn main() -> ExitCode {
     let (flags, files): (Vec<String>, Vec<String>) = std::env::args().skip(1).partition(|arg| arg.starts_with('-'));
     if flags.iter().any(|flag| flag == "-h" || flag == "--help") {
-        return said(writeln!(io::stdout(), "{USAGE}"));
+        return exit_code(writeln!(io::stdout(), "{USAGE}"));
     }
     let unknown = flags.iter().find(|flag| *flag != "--json");
     if unknown.is_some() || files.is_empty() {
-        let what = unknown.map_or("no file was named".to_owned(), |flag| format!("there is no option {flag}"));
+        let what = unknown.map_or("no file was given".to_owned(), |flag| format!("there is no option {flag}"));
         eprintln!("pt-file: {what}\n\n{USAGE}");
         return ExitCode::from(2);
     }
     let mut status = ExitCode::SUCCESS;
     for file in &files {
         let listed = match Reader::open(file) {
-            Ok(reader) => said(list(file, &reader, !flags.is_empty())),
-            Err(error) => refused(file, &error),
+            Ok(reader) => exit_code(list(file, &reader, !flags.is_empty())),
+            Err(error) => reject(file, &error),
         };
         if listed != ExitCode::SUCCESS {
             status = listed;
@@ -56,16 +56,16 @@ fn list<R: io::Read + io::Seek>(file: &str, reader: &Reader<R>, as_json: bool) -
     out.flush()
 }
 
-fn refused(file: &str, error: &pt_file::Error) -> ExitCode {
+fn reject(file: &str, error: &pt_file::Error) -> ExitCode {
     match error {
-        pt_file::Error::File { .. } => eprintln!("pt-file: {error}"), // which names the file
+        pt_file::Error::File { .. } => eprintln!("pt-file: {error}"), // the message has the path
         _ => eprintln!("pt-file: {file}: {error}"),
     }
     ExitCode::FAILURE
 }
 
-/// A reader of the output that has seen enough (`pt-file x.pt | head`) is no failure.
-fn said(result: io::Result<()>) -> ExitCode {
+/// A closed pipe, as in `pt-file x.pt | head`, is not a failure.
+fn exit_code(result: io::Result<()>) -> ExitCode {
     match result {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             eprintln!("pt-file: cannot write: {error}");

@@ -1,14 +1,14 @@
-//! The listing for people.
+//! The table output.
 
 use std::collections::HashSet;
 use std::io::{self, Write};
 
 use pt_file::{StoredTensor, Value};
 
-/// Longer strings are cut.
-const LONG: usize = 60;
+/// The table shows at most this many characters of a string.
+const MAX_CHARS: usize = 60;
 
-/// One line for each value, and a summary.
+/// Writes one line per value, and a summary.
 pub fn write(out: &mut impl Write, file: &str, value: &Value<StoredTensor>) -> io::Result<()> {
     let rows: Vec<[String; 5]> = value.leaves().iter().map(|(path, leaf)| row(&path.to_string(), leaf)).collect();
     let header = ["place", "type", "shape or value", "bytes", "record"].map(str::to_owned);
@@ -31,7 +31,7 @@ fn row(place: &str, leaf: &Value<StoredTensor>) -> [String; 5] {
     match leaf {
         Value::Tensor(tensor) => {
             let on = if tensor.location() == "cpu" { none } else { format!(" on {}", tensor.location()) };
-            let bytes = tensor.layout().numel() * tensor.dtype().size();
+            let bytes = tensor.view().numel() * tensor.dtype().size();
             let shape = format!("{:?}{}{on}", tensor.shape(), strides(tensor));
             [place, tensor.dtype().to_string(), shape, bytes.to_string(), tensor.record().to_owned()]
         }
@@ -40,8 +40,8 @@ fn row(place: &str, leaf: &Value<StoredTensor>) -> [String; 5] {
 }
 
 fn strides(tensor: &StoredTensor) -> String {
-    let layout = tensor.layout();
-    if layout.is_contiguous() { String::new() } else { format!(" strides {:?}", layout.strides()) }
+    let view = tensor.view();
+    if view.is_contiguous() { String::new() } else { format!(" strides {:?}", view.strides()) }
 }
 
 fn text(value: &Value<StoredTensor>) -> String {
@@ -49,8 +49,8 @@ fn text(value: &Value<StoredTensor>) -> String {
         Value::Bool(value) => value.to_string(),
         Value::Int(value) => value.to_string(),
         Value::Float(value) => format!("{value:?}"),
-        Value::Str(value) if value.chars().count() > LONG => {
-            format!("{:?}...", value.chars().take(LONG).collect::<String>())
+        Value::Str(value) if value.chars().count() > MAX_CHARS => {
+            format!("{:?}...", value.chars().take(MAX_CHARS).collect::<String>())
         }
         Value::Str(value) => format!("{value:?}"),
         Value::List(_) | Value::Tuple(_) | Value::Dict(_) => "empty".to_owned(),
@@ -61,7 +61,7 @@ fn text(value: &Value<StoredTensor>) -> String {
 fn summary(file: &str, value: &Value<StoredTensor>) -> String {
     let leaves = value.leaves();
     let tensors: Vec<_> = leaves.iter().filter_map(|(_, leaf)| leaf.as_tensor()).collect();
-    let elements: usize = tensors.iter().map(|tensor| tensor.layout().numel()).sum();
+    let elements: usize = tensors.iter().map(|tensor| tensor.view().numel()).sum();
     let storages: HashSet<_> = tensors.iter().map(|tensor| tensor.record()).collect();
     let (count, storages, others) = (tensors.len(), storages.len(), leaves.len() - tensors.len());
     format!("{file}: {count} tensors with {elements} elements in {storages} storages, {others} other values")

@@ -1,15 +1,15 @@
-//! Small files that would be huge values, and values that contain themselves.
+//! Small files that would expand to huge values, and values that contain themselves.
 
 use super::cases::Case;
 use crate::craft::{archive, floats, made_by, patched, storage, string};
 
-/// Operations between a mark and what takes the mark: `({items})t`.
+/// The operations `before`, a mark, the items, and the operation `after`, which removes the mark.
 fn marked(before: &[u8], items: &[u8], times: usize, after: &[u8]) -> Vec<u8> {
     made_by(&[before, b"(", &items.repeat(times), after].concat())
 }
 
-/// Lists of ten times the list before, all the way up.
-fn laughs(first: &[u8]) -> Vec<u8> {
+/// The "billion laughs" attack: 30 nested lists, each with ten references to the one before.
+fn billion_laughs(first: &[u8]) -> Vec<u8> {
     let mut operations = [first, b"q\x00"].concat();
     for level in 0..30u8 {
         operations.extend_from_slice(&[b"](", &[b'h', level].repeat(10)[..], &[b'e', b'q', level + 1]].concat());
@@ -17,8 +17,8 @@ fn laughs(first: &[u8]) -> Vec<u8> {
     made_by(&[b"(", &operations[..], b"t"].concat())
 }
 
-/// A directory of 40,000 entries for one record.
-fn directory() -> Vec<u8> {
+/// An archive whose directory has 40,000 entries for one record.
+fn repeated_directory_entries() -> Vec<u8> {
     let one = archive(&[("a0000", b"")]);
     let at = one.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
     let (entry, end) = one[at..].split_at(one.len() - 22 - at);
@@ -27,41 +27,41 @@ fn directory() -> Vec<u8> {
     [&one[..at], &entries.collect::<Vec<u8>>(), &end[..8], &count, &count, &size, &end[16..]].concat()
 }
 
-/// Values of a byte or a few, one after another.
-pub fn masses() -> Vec<Case> {
+/// Very many values of one or a few bytes.
+pub fn many_values() -> Vec<Case> {
     let ordered = b"ccollections\nOrderedDict\nq\x00";
     vec![
-        ("nothing 2,000,000 times", marked(b"", b"N", 2_000_000, b"t"), "values of more than"),
-        ("nothing in a list", marked(b"]", b"N", 2_000_000, b"e"), "values of more than"),
-        ("2,000,000 marks", made_by(&b"(".repeat(2_000_000)), "STOP has nothing"),
+        ("None 2,000,000 times", marked(b"", b"N", 2_000_000, b"t"), "values of more than"),
+        ("None 2,000,000 times in a list", marked(b"]", b"N", 2_000_000, b"e"), "values of more than"),
+        ("2,000,000 marks", made_by(&b"(".repeat(2_000_000)), "operand of STOP is"),
         ("1,000,000 lists", marked(b"]", b"]", 1_000_000, b"e"), "values of more than"),
-        ("700,000 lists of one", marked(b"]", b"]Na", 700_000, b"e"), "values of more than"),
+        ("700,000 lists of one item", marked(b"]", b"]Na", 700_000, b"e"), "values of more than"),
         (
-            "1,000,000 lists in each other",
+            "1,000,000 nested lists",
             made_by(&[b"](".repeat(1_000_000), b"e".repeat(999_999)].concat()),
             "values of more than",
         ),
         ("2,000,000 dicts", marked(b"", b"}", 2_000_000, b"t"), "values of more than"),
-        ("500,000 dicts of one", marked(b"", b"}K\x00Ns", 500_000, b"t"), "values of more than"),
-        ("600,000 entries", marked(b"}", b"K\x00N", 600_000, b"u"), "values of more than"),
+        ("500,000 dicts of one entry", marked(b"", b"}K\x00Ns", 500_000, b"t"), "values of more than"),
+        ("a dict of 600,000 entries", marked(b"}", b"K\x00N", 600_000, b"u"), "values of more than"),
         ("500,000 ordered dicts", marked(ordered, b"h\x00)R", 500_000, b"t"), "values of more than"),
         (
-            "300,000 with metadata",
+            "300,000 ordered dicts with metadata",
             marked(&[&ordered[..], b"}q\x01"].concat(), b"h\x00)Rh\x01b", 300_000, b"t"),
             "values of more than",
         ),
         ("1,900,000 empty tuples", marked(b"", b")", 1_900_000, b"t"), "values of more than"),
         (
-            "2,000,000 tuples in each other",
+            "2,000,000 nested tuples",
             made_by(&[b"N", &b"\x85".repeat(2_000_000)[..]].concat()),
             "nested deeper than 128",
         ),
-        ("40,000 records in one place", directory(), "overlaps another"),
+        ("40,000 records at one position", repeated_directory_entries(), "overlaps another"),
     ]
 }
 
-/// One value that is used again and again.
-pub fn repetitions() -> Vec<Case> {
+/// Values that are used many times, or contain themselves.
+pub fn repeated_values() -> Vec<Case> {
     let terabytes = b"K\x00J\x00\x00\x10\x00J\x00\x00\x10\x00\x86K\x00K\x00\x86";
     let float = storage("FloatStorage", "0", 3);
     let long = string(&"ha".repeat(50_000));
@@ -70,19 +70,19 @@ pub fn repetitions() -> Vec<Case> {
     let arguments = |geometry: &[u8], memo| [&rebuild[..], b"(", &float, geometry, b"\x89Nt", memo].concat();
     vec![
         (
-            "expanded to terabytes",
+            "a tensor expanded to terabytes",
             made_by(&[b"]", &floats(terabytes)[..], b"a"].concat()),
             "at [0]: tensors of more than 107",
         ),
-        ("a billion laughs", laughs(b"]"), "values of more than 12"),
-        ("long laughs", laughs(&long), "values of more than 13"),
+        ("a billion laughs", billion_laughs(b"]"), "values of more than 12"),
+        ("a billion laughs with a long string", billion_laughs(&long), "values of more than 13"),
         (
             "a long string 100,000 times",
             marked(&[&string(&"ha".repeat(500))[..], b"q\x00"].concat(), b"h\x00", 100_000, b"t"),
             "at [",
         ),
         (
-            "500,000 storages",
+            "500,000 references to a storage",
             marked(&[&float[..float.len() - 1], b"q\x00"].concat(), b"h\x00Q", 500_000, b"t"),
             "at [0]: a storage",
         ),
@@ -98,9 +98,9 @@ pub fn repetitions() -> Vec<Case> {
         ),
         ("a list in itself", made_by(b"]q\x00h\x00a"), "at [0]: it contains itself"),
         ("a dict in itself", made_by(b"}q\x00X\x01\x00\x00\x00ah\x00s"), r#"at ["a"]: it contains itself"#),
-        ("a list in its tuple", made_by(b"]q\x00h\x00\x85a"), "at [0][0]: it contains itself"),
+        ("a list in its own tuple", made_by(b"]q\x00h\x00\x85a"), "at [0][0]: it contains itself"),
         (
-            "100,000 lists",
+            "100,000 nested lists in a dict",
             made_by(&[b"}X\x01\x00\x00\x00k", &b"]".repeat(100_000)[..], &b"a".repeat(99_999), b"s"].concat()),
             r#"at ["k"][0]"#,
         ),

@@ -1,6 +1,6 @@
-//! The part of pickle that a checkpoint uses: what the writer emits and the reader understands.
+//! The part of the pickle format that checkpoints use, for the pickler and the unpickler.
 
-/// Operation codes of pickle protocol 2, by the names they have in Python's `pickletools`.
+/// Operation codes of pickle protocol 2, with the names of Python's `pickletools`.
 pub(crate) mod op {
     pub(crate) const PROTO: u8 = 0x80;
     pub(crate) const STOP: u8 = b'.';
@@ -31,7 +31,7 @@ pub(crate) mod op {
     pub(crate) const BUILD: u8 = b'b';
     pub(crate) const BINPERSID: u8 = b'Q';
 
-    // Python writes these, too: one item without a mark, and the memo, by which a value is used twice.
+    // Only Python's pickler writes these: single items without a mark, and the memo, for values that are used twice.
     pub(crate) const APPEND: u8 = b'a';
     pub(crate) const SETITEM: u8 = b's';
     pub(crate) const BINPUT: u8 = b'q';
@@ -43,13 +43,13 @@ pub(crate) mod op {
 /// The module and name of `collections.OrderedDict`.
 pub(crate) const ORDERED_DICT: (&str, &str) = ("collections", "OrderedDict");
 
-/// The function that makes a tensor from a storage, offset, size, stride, requires_grad and backward hooks.
+/// The function that makes a tensor from storage, offset, size, stride, `requires_grad` and backward hooks.
 pub(crate) const REBUILD_TENSOR: (&str, &str) = ("torch._utils", "_rebuild_tensor_v2");
 
-/// The function that makes a parameter from a tensor, requires_grad and backward hooks.
+/// The function that makes a parameter from tensor, `requires_grad` and backward hooks.
 pub(crate) const REBUILD_PARAMETER: (&str, &str) = ("torch._utils", "_rebuild_parameter");
 
-/// The most levels of lists, tuples and dicts within each other.
+/// The maximum nesting of lists, tuples and dicts.
 ///
-/// Checkpoints use five or so. The bound keeps the recursion over a value from overflowing the stack.
+/// Checkpoints use about five levels. The limit keeps recursive functions from overflowing the stack.
 pub const MAX_DEPTH: usize = 128;

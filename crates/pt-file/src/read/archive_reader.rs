@@ -1,58 +1,55 @@
-//! The directory of a zip archive, and its records on demand.
+//! Reads the directory of a zip archive, and its records on demand.
 //!
-//! Every record must be what `torch.save` writes: stored, alone in its bytes, and described alike by both headers. So
-//! no two programs can read two different things from one file, and no file holds more than its length.
+//! Each record must be as `torch.save` writes it: not compressed, without overlap, and with two headers that agree. So
+//! different programs read the same content from a file, and the content is not longer than the file.
 
 use std::io::{Read, Seek, SeekFrom};
 
 use indexmap::IndexMap;
 
-use crate::zip::{IN_ZIP64, IN_ZIP64_16, ZIP64_EXTRA, signature};
-use crate::{Error, Result};
-
-use super::problem::ArchiveProblem;
+use crate::zip_format::{IN_ZIP64, IN_ZIP64_16, LOCAL_HEADER_LEN, ZIP64_EXTRA, signature};
+use crate::{ArchiveProblem, Error, Result};
 
 const END_LEN: u64 = 22;
 const LOCATOR_LEN: u64 = 20;
 const ZIP64_END_LEN: u64 = 56;
-const LOCAL_HEADER_LEN: u64 = 30;
 
-/// Room for a million records.
+/// The limit on the size of the directory: enough for a million records.
 const MAX_DIRECTORY: u64 = 128 << 20;
 
-/// How much of a record is read at a time.
-const PART: usize = 256 << 10;
+/// The number of bytes that are read and checksummed at a time: few enough for the processor's cache.
+const BLOCK: usize = 256 << 10;
 
-/// Flags without consequence for a stored record: sizes after the data (libtorch writes it so), names in UTF-8.
-const HARMLESS_FLAGS: u16 = 1 << 3 | 1 << 11;
+/// Flags that do not matter for an uncompressed record: sizes after the data (libtorch sets it), names in UTF-8.
+const IGNORED_FLAGS: u16 = 1 << 3 | 1 << 11;
 
-/// Where a record is.
+/// The position of a record.
 #[derive(Debug, Clone, Copy)]
 struct Record {
     header: u64,
     size: u64,
     crc: u32,
-    /// the start of whatever comes next in the file
+    /// The start of the next part of the file.
     end: u64,
 }
 
-/// An archive that is being read.
+/// An open zip archive.
 #[derive(Debug)]
-pub(super) struct Archive<R> {
+pub(super) struct ArchiveReader<R> {
     source: R,
     len: u64,
     records: IndexMap<String, Record>,
 }
 
-impl<R: Read + Seek> Archive<R> {
-    /// Reads the directory, and nothing else.
-    pub(super) fn new(mut source: R) -> Result<Archive<R>> {
+impl<R: Read + Seek> ArchiveReader<R> {
+    /// Reads only the directory.
+    pub(super) fn new(mut source: R) -> Result<ArchiveReader<R>> {
         let len = source.seek(SeekFrom::End(0))?;
         let (start, size, count) = find_directory(&mut source, len)?;
         let directory = read_at(&mut source, start, size)?;
         let mut records = parse_directory(&directory, count)?;
         find_ends(&mut records, start)?;
-        Ok(Archive { source, len, records })
+        Ok(ArchiveReader { source, len, records })
     }
 
     /// The length of the file.
@@ -60,17 +57,17 @@ impl<R: Read + Seek> Archive<R> {
         self.len
     }
 
-    /// The names of the records, as they stand in the directory.
+    /// The names of the records, in the order of the directory.
     pub(super) fn names(&self) -> impl ExactSizeIterator<Item = &str> {
         self.records.keys().map(String::as_str)
     }
 
-    /// The length of a record, if there is one of this name.
+    /// The length of a record, or `None` if it does not exist.
     pub(super) fn size(&self, name: &str) -> Option<u64> {
         self.records.get(name).map(|record| record.size)
     }
 
-    /// The content of a record.
+    /// Reads a record of at most `limit` bytes.
     pub(super) fn read(&mut self, name: &str, limit: u64) -> Result<Vec<u8>> {
         let problem = |problem| Error::Archive { record: Some(name.to_owned()), problem };
         let record = *self.records.get(name).ok_or_else(|| problem(ArchiveProblem::Missing))?;
@@ -78,18 +75,19 @@ impl<R: Read + Seek> Archive<R> {
             return Err(problem(ArchiveProblem::TooLarge { bytes: record.size, limit }));
         }
         let header = read_at(&mut self.source, record.header, LOCAL_HEADER_LEN)?;
-        let mut fields = Fields(&header);
-        let local = LocalHeader::parse(&mut fields).ok_or_else(|| problem(ArchiveProblem::Broken("local header")))?;
+        let mut fields = FieldReader(&header);
+        let local =
+            LocalHeader::parse(&mut fields).ok_or_else(|| problem(ArchiveProblem::Broken("invalid local header")))?;
         let local_name = read_at(&mut self.source, record.header + LOCAL_HEADER_LEN, local.name_len)?;
         let start = record.header + LOCAL_HEADER_LEN + local.name_len + local.extra_len;
-        if local_name != name.as_bytes() || local.method != 0 || local.flags & !HARMLESS_FLAGS != 0 {
+        if local_name != name.as_bytes() || local.method != 0 || local.flags & !IGNORED_FLAGS != 0 {
             return Err(problem(ArchiveProblem::Broken("its two headers differ")));
         }
         if start.checked_add(record.size).is_none_or(|end| end > record.end) {
             return Err(problem(ArchiveProblem::Overlap));
         }
         let mut checksum = crc32fast::Hasher::new();
-        let data = read_through(&mut self.source, start, record.size, |part| checksum.update(part))?;
+        let data = read_blocks(&mut self.source, start, record.size, |block| checksum.update(block))?;
         if checksum.finalize() != record.crc {
             return Err(problem(ArchiveProblem::Checksum));
         }
@@ -99,32 +97,33 @@ impl<R: Read + Seek> Archive<R> {
 
 /// Start, size and number of entries of the central directory.
 fn find_directory<R: Read + Seek>(source: &mut R, len: u64) -> Result<(u64, u64, u64)> {
-    let at = len.checked_sub(END_LEN).ok_or_else(|| broken(ArchiveProblem::NoEnd))?;
+    let at = len.checked_sub(END_LEN).ok_or_else(|| archive_error(ArchiveProblem::NoEnd))?;
     let end = read_at(source, at, END_LEN)?;
     let parse = |end: &[u8]| {
-        let mut fields = Fields(end);
-        let signed = fields.u32()? == signature::END;
-        let (disks, here, all) = (fields.u32()?, fields.u16()?, fields.u16()?);
+        let mut fields = FieldReader(end);
+        let has_signature = fields.u32()? == signature::END;
+        let (disks, count_on_disk, count) = (fields.u32()?, fields.u16()?, fields.u16()?);
         let (size, start, comment) = (fields.u32()?, fields.u32()?, fields.u16()?);
-        (signed && disks == 0 && here == all && comment == 0).then_some((start, size, all))
+        (has_signature && disks == 0 && count_on_disk == count && comment == 0).then_some((start, size, count))
     };
-    let (start, size, count) = parse(&end).ok_or_else(|| broken(ArchiveProblem::NoEnd))?;
+    let (start, size, count) = parse(&end).ok_or_else(|| archive_error(ArchiveProblem::NoEnd))?;
     let wide = start == IN_ZIP64 || size == IN_ZIP64 || count == IN_ZIP64_16;
-    let (start, size, count, behind) = match find_zip64_directory(source, at)? {
+    let (start, size, count, end_record) = match find_zip64_directory(source, at)? {
         Some(found) => found,
-        None if wide => return Err(broken(ArchiveProblem::Broken("no zip64 end record"))),
+        None if wide => return Err(broken("the zip64 end record is missing")),
         None => (start.into(), size.into(), count.into(), at),
     };
-    if start.checked_add(size) != Some(behind) {
-        return Err(broken(ArchiveProblem::Broken("the directory is not where its end says")));
+    if start.checked_add(size) != Some(end_record) {
+        return Err(broken("the directory is not at the position in the end record"));
     }
     if size > MAX_DIRECTORY {
-        return Err(broken(ArchiveProblem::TooLarge { bytes: size, limit: MAX_DIRECTORY }));
+        return Err(archive_error(ArchiveProblem::TooLarge { bytes: size, limit: MAX_DIRECTORY }));
     }
     Ok((start, size, count))
 }
 
-/// The same from the zip64 end record, if there is one, and where that stands. `end` is where the plain one stands.
+/// The same from the zip64 end record, if there is one, and the position of that record. `end` is the position of the
+/// plain end record.
 fn find_zip64_directory<R: Read + Seek>(source: &mut R, end: u64) -> Result<Option<(u64, u64, u64, u64)>> {
     let Some(at) = end.checked_sub(LOCATOR_LEN + ZIP64_END_LEN) else { return Ok(None) };
     let bytes = read_at(source, at, LOCATOR_LEN + ZIP64_END_LEN)?;
@@ -132,46 +131,47 @@ fn find_zip64_directory<R: Read + Seek>(source: &mut R, end: u64) -> Result<Opti
         return Ok(None);
     }
     let parse = || {
-        let mut fields = Fields(&bytes);
-        let signed = fields.u32()? == signature::ZIP64_END && fields.u64()? == ZIP64_END_LEN - 12;
+        let mut fields = FieldReader(&bytes);
+        let has_signature = fields.u32()? == signature::ZIP64_END && fields.u64()? == ZIP64_END_LEN - 12;
         let (_versions, disks) = (fields.u32()?, fields.u64()?);
-        let (here, all) = (fields.u64()?, fields.u64()?);
+        let (count_on_disk, count) = (fields.u64()?, fields.u64()?);
         let (size, start) = (fields.u64()?, fields.u64()?);
         let (_locator, disk, located) = (fields.u32()?, fields.u32()?, fields.u64()?);
-        (signed && disks == 0 && disk == 0 && here == all && located == at).then_some((start, size, all, at))
+        let is_valid = has_signature && disks == 0 && disk == 0 && count_on_disk == count && located == at;
+        is_valid.then_some((start, size, count, at))
     };
-    parse().map(Some).ok_or_else(|| broken(ArchiveProblem::Broken("zip64 end record")))
+    parse().map(Some).ok_or_else(|| broken("invalid zip64 end record"))
 }
 
 fn parse_directory(directory: &[u8], count: u64) -> Result<IndexMap<String, Record>> {
-    let mut fields = Fields(directory);
+    let mut fields = FieldReader(directory);
     let mut records = IndexMap::new();
     while !fields.0.is_empty() {
-        let entry = Entry::parse(&mut fields).ok_or_else(|| broken(ArchiveProblem::Broken("directory entry")))?;
-        let name = std::str::from_utf8(entry.name).map_err(|_| broken(ArchiveProblem::Broken("name not UTF-8")))?;
+        let entry = Entry::parse(&mut fields).ok_or_else(|| broken("invalid directory entry"))?;
+        let name = std::str::from_utf8(entry.name).map_err(|_| broken("a name is not UTF-8"))?;
         let problem = |problem| Error::Archive { record: Some(name.to_owned()), problem };
-        if entry.flags & !HARMLESS_FLAGS != 0 {
+        if entry.flags & !IGNORED_FLAGS != 0 {
             return Err(problem(ArchiveProblem::Flags(entry.flags)));
         }
         if entry.method != 0 {
-            let code = name.contains("/code/"); // of the records of a TorchScript archive only these are compressed
+            let code = name.contains("/code/"); // a TorchScript archive compresses only these
             let reason = if code { ArchiveProblem::TorchScript } else { ArchiveProblem::Compressed(entry.method) };
             return Err(problem(reason));
         }
-        if entry.stored != entry.record.size {
-            return Err(problem(ArchiveProblem::Broken("stored, but of two sizes")));
+        if entry.compressed_size != entry.record.size {
+            return Err(problem(ArchiveProblem::Broken("an uncompressed record has two sizes")));
         }
         if records.insert(name.to_owned(), entry.record).is_some() {
             return Err(problem(ArchiveProblem::Duplicate));
         }
     }
     if records.len() as u64 != count {
-        return Err(broken(ArchiveProblem::Broken("number of records")));
+        return Err(broken("wrong number of records"));
     }
     Ok(records)
 }
 
-/// Notes for every record where the next part of the file starts. The last ends with the directory.
+/// Sets `Record::end` of each record: the start of the next record, or of the directory.
 fn find_ends(records: &mut IndexMap<String, Record>, directory: u64) -> Result<()> {
     let mut by_position: Vec<(&String, &mut Record)> = records.iter_mut().collect();
     by_position.sort_by_key(|(_, record)| record.header);
@@ -187,32 +187,36 @@ fn find_ends(records: &mut IndexMap<String, Record>, directory: u64) -> Result<(
     Ok(())
 }
 
-/// `len` bytes from position `at`.
+/// Reads `len` bytes at position `at`.
 fn read_at<R: Read + Seek>(source: &mut R, at: u64, len: u64) -> Result<Vec<u8>> {
-    read_through(source, at, len, |_| ())
+    read_blocks(source, at, len, |_| ())
 }
 
-/// The same; `look` is shown part after part, each while the processor's cache still has it.
-fn read_through<R: Read + Seek>(source: &mut R, at: u64, len: u64, mut look: impl FnMut(&[u8])) -> Result<Vec<u8>> {
+/// The same, and calls `inspect` with each block after it is read.
+fn read_blocks<R: Read + Seek>(source: &mut R, at: u64, len: u64, mut inspect: impl FnMut(&[u8])) -> Result<Vec<u8>> {
     source.seek(SeekFrom::Start(at))?;
-    let room = usize::try_from(len).map_err(|_| Error::OutOfMemory { bytes: usize::MAX })?;
+    let len = usize::try_from(len).map_err(|_| Error::OutOfMemory { bytes: usize::MAX })?;
     let mut bytes = Vec::new();
-    bytes.try_reserve_exact(room).map_err(|_| Error::OutOfMemory { bytes: room })?;
-    while bytes.len() < room {
-        let (start, part) = (bytes.len(), PART.min(room - bytes.len()));
-        if source.by_ref().take(part as u64).read_to_end(&mut bytes)? == 0 {
-            return Err(broken(ArchiveProblem::NoEnd));
+    bytes.try_reserve_exact(len).map_err(|_| Error::OutOfMemory { bytes: len })?;
+    while bytes.len() < len {
+        let (start, block) = (bytes.len(), BLOCK.min(len - bytes.len()));
+        if source.by_ref().take(block as u64).read_to_end(&mut bytes)? == 0 {
+            return Err(archive_error(ArchiveProblem::NoEnd));
         }
-        look(&bytes[start..]);
+        inspect(&bytes[start..]);
     }
     Ok(bytes)
 }
 
-fn broken(problem: ArchiveProblem) -> Error {
+fn archive_error(problem: ArchiveProblem) -> Error {
     Error::Archive { record: None, problem }
 }
 
-/// What a local header adds to the entry in the directory.
+fn broken(what: &'static str) -> Error {
+    archive_error(ArchiveProblem::Broken(what))
+}
+
+/// The fields of a local header that the reader uses.
 struct LocalHeader {
     flags: u16,
     method: u16,
@@ -221,13 +225,13 @@ struct LocalHeader {
 }
 
 impl LocalHeader {
-    fn parse(fields: &mut Fields<'_>) -> Option<LocalHeader> {
-        let signed = fields.u32()? == signature::LOCAL_HEADER;
+    fn parse(fields: &mut FieldReader<'_>) -> Option<LocalHeader> {
+        let has_signature = fields.u32()? == signature::LOCAL_HEADER;
         let _version = fields.u16()?;
         let (flags, method) = (fields.u16()?, fields.u16()?);
-        fields.take(16)?; // time, checksum and sizes: the directory's count, libtorch leaves them to a trailer
+        fields.take(16)?; // time, checksum and sizes: libtorch writes them after the data, so the directory's are used
         let (name_len, extra_len) = (fields.u16()?.into(), fields.u16()?.into());
-        signed.then_some(LocalHeader { flags, method, name_len, extra_len })
+        has_signature.then_some(LocalHeader { flags, method, name_len, extra_len })
     }
 }
 
@@ -235,45 +239,46 @@ impl LocalHeader {
 struct Entry<'a> {
     flags: u16,
     method: u16,
-    stored: u64,
+    compressed_size: u64,
     name: &'a [u8],
     record: Record,
 }
 
 impl<'a> Entry<'a> {
-    fn parse(fields: &mut Fields<'a>) -> Option<Entry<'a>> {
-        let signed = fields.u32()? == signature::CENTRAL_HEADER;
+    fn parse(fields: &mut FieldReader<'a>) -> Option<Entry<'a>> {
+        let has_signature = fields.u32()? == signature::CENTRAL_HEADER;
         let _versions = fields.u32()?;
         let (flags, method, _time) = (fields.u16()?, fields.u16()?, fields.u32()?);
-        let (crc, stored, size) = (fields.u32()?, fields.u32()?, fields.u32()?);
+        let (crc, compressed_size, size) = (fields.u32()?, fields.u32()?, fields.u32()?);
         let (name_len, extra_len, comment_len) = (fields.u16()?, fields.u16()?, fields.u16()?);
         let (disk, _attributes, header) = (fields.u16()?, fields.take(6)?, fields.u32()?);
         let name = fields.take(name_len.into())?;
         let mut wide = zip64_extra(fields.take(extra_len.into())?)?;
         let mut widen = |n: u32| if n == IN_ZIP64 { wide.u64() } else { Some(n.into()) };
-        let (size, stored, header) = (widen(size)?, widen(stored)?, widen(header)?);
+        let (size, compressed_size, header) = (widen(size)?, widen(compressed_size)?, widen(header)?);
         let record = Record { header, size, crc, end: 0 };
-        (signed && disk == 0 && comment_len == 0).then_some(Entry { flags, method, stored, name, record })
+        let is_valid = has_signature && disk == 0 && comment_len == 0;
+        is_valid.then_some(Entry { flags, method, compressed_size, name, record })
     }
 }
 
-/// The content of the zip64 field among the extra fields; empty if there is none.
-fn zip64_extra(extra: &[u8]) -> Option<Fields<'_>> {
-    let mut fields = Fields(extra);
+/// The content of the zip64 extra field; empty if there is none.
+fn zip64_extra(extra: &[u8]) -> Option<FieldReader<'_>> {
+    let mut fields = FieldReader(extra);
     while !fields.0.is_empty() {
         let (id, len) = (fields.u16()?, fields.u16()?);
         let content = fields.take(len.into())?;
         if id == ZIP64_EXTRA {
-            return Some(Fields(content));
+            return Some(FieldReader(content));
         }
     }
     Some(fields)
 }
 
-/// Little-endian numbers one after another; `None` at the end.
-struct Fields<'a>(&'a [u8]);
+/// Reads consecutive little-endian numbers; `None` at the end.
+struct FieldReader<'a>(&'a [u8]);
 
-impl<'a> Fields<'a> {
+impl<'a> FieldReader<'a> {
     fn take(&mut self, len: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(len)?;
         self.0 = rest;

@@ -1,9 +1,15 @@
-use crate::path::Step;
-use crate::{Dict, Key, Result, Tensor, ValuePath};
+mod conversions;
+mod dict;
 
-/// A Python value as checkpoints hold them.
+use indexmap::IndexMap;
+
+use crate::value_path::Step;
+use crate::{Key, Result, Tensor, ValuePath};
+
+/// A Python value of a checkpoint.
 ///
-/// `T` stands for the tensors: [`Tensor`] when their elements are in memory, which is what the writer takes.
+/// `T` is the type of the tensors: [`Tensor`] for tensors in memory, [`StoredTensor`](crate::StoredTensor) for tensors
+/// that are still in their file.
 ///
 /// ```
 /// use pt_file::{Tensor, Value};
@@ -23,7 +29,7 @@ pub enum Value<T = Tensor> {
     None,
     /// `bool`
     Bool(bool),
-    /// `int`, as far as 64 bits reach
+    /// `int`, within 64 bits
     Int(i64),
     /// `float`
     Float(f64),
@@ -37,6 +43,20 @@ pub enum Value<T = Tensor> {
     Dict(Dict<T>),
     /// `torch.Tensor`
     Tensor(T),
+}
+
+/// A Python dict: entries in insertion order, with fast lookup by key.
+///
+/// Its class is `dict`, or `collections.OrderedDict` if it was made by [`Dict::ordered`]. Only an OrderedDict can have
+/// `_metadata`, the attribute in which `Module.state_dict()` stores the version of each module.
+#[derive(Debug, Clone)]
+pub struct Dict<T = Tensor>(Box<DictContent<T>>); // boxed to keep Value small
+
+#[derive(Debug, Clone)]
+struct DictContent<T> {
+    entries: IndexMap<Key, Value<T>>,
+    ordered: bool,
+    metadata: Option<Dict<T>>,
 }
 
 impl Value {
@@ -55,8 +75,8 @@ impl Value {
         Value::Tuple(items.into_iter().map(Into::into).collect())
     }
 
-    /// What `Module.state_dict()` returns for a module with these parameters and buffers: an OrderedDict whose
-    /// `_metadata` names every module, which are the prefixes of the names, with version 1.
+    /// The result of `Module.state_dict()` for these parameters and buffers: an OrderedDict. Its `_metadata` has an
+    /// entry with version 1 for each module. The modules are the prefixes of the names.
     pub fn state_dict<N: AsRef<str>>(tensors: impl IntoIterator<Item = (N, Tensor)>) -> Value {
         let (mut state, mut metadata) = (Dict::ordered(), Dict::ordered());
         metadata.insert("", Value::dict([("version", 1)]));
@@ -72,16 +92,16 @@ impl Value {
 }
 
 impl<T> Value<T> {
-    /// Everything that contains nothing else, with its place, in order: tensors, numbers, strings, empty containers.
+    /// The values without children (tensors, numbers, strings, empty containers) with their paths, in order.
     pub fn leaves(&self) -> Vec<(ValuePath, &Value<T>)> {
         let (mut leaves, mut open) = (Vec::new(), vec![(ValuePath::default(), self)]);
         while let Some((path, value)) = open.pop() {
-            let below = |step: Step| ValuePath(path.0.iter().cloned().chain([step]).collect());
+            let child = |step: Step| ValuePath(path.0.iter().cloned().chain([step]).collect());
             let children: Vec<_> = match value {
                 Value::List(items) | Value::Tuple(items) => {
-                    items.iter().enumerate().map(|(index, item)| (below(Step::Index(index)), item)).collect()
+                    items.iter().enumerate().map(|(index, item)| (child(Step::Index(index)), item)).collect()
                 }
-                Value::Dict(dict) => dict.iter().map(|(key, item)| (below(Step::Key(key.clone())), item)).collect(),
+                Value::Dict(dict) => dict.iter().map(|(key, item)| (child(Step::Key(key.clone())), item)).collect(),
                 _ => Vec::new(),
             };
             if children.is_empty() {
@@ -92,7 +112,7 @@ impl<T> Value<T> {
         leaves
     }
 
-    /// The Python name of the type: `dict`.
+    /// The name of the Python type, such as `dict`.
     pub fn type_name(&self) -> &'static str {
         match self {
             Value::None => "NoneType",
@@ -108,118 +128,60 @@ impl<T> Value<T> {
         }
     }
 
-    /// The same value with other tensors.
+    /// Converts each tensor.
     pub(crate) fn try_map<U>(self, map: &mut impl FnMut(T) -> Result<U>) -> Result<Value<U>> {
+        let mut items = |items: Vec<Value<T>>| items.into_iter().map(|item| item.try_map(map)).collect::<Result<_>>();
         Ok(match self {
             Value::None => Value::None,
             Value::Bool(value) => Value::Bool(value),
             Value::Int(value) => Value::Int(value),
             Value::Float(value) => Value::Float(value),
             Value::Str(value) => Value::Str(value),
-            Value::List(items) => Value::List(items.into_iter().map(|item| item.try_map(map)).collect::<Result<_>>()?),
-            Value::Tuple(items) => {
-                Value::Tuple(items.into_iter().map(|item| item.try_map(map)).collect::<Result<_>>()?)
-            }
+            Value::List(list) => Value::List(items(list)?),
+            Value::Tuple(tuple) => Value::Tuple(items(tuple)?),
             Value::Dict(dict) => Value::Dict(dict.try_map(map)?),
             Value::Tensor(tensor) => Value::Tensor(map(tensor)?),
         })
     }
 
-    /// The entry of a dict; `None` also if this is no dict.
+    /// The value of a dict's key; `None` also if this is not a dict.
     pub fn get(&self, key: impl Into<Key>) -> Option<&Value<T>> {
         self.as_dict()?.get(key)
     }
 
-    /// The bool, if it is one.
+    /// The bool, if this is one.
     pub fn as_bool(&self) -> Option<bool> {
-        match self {
-            Value::Bool(value) => Some(*value),
-            _ => None,
-        }
+        if let Value::Bool(value) = self { Some(*value) } else { None }
     }
 
-    /// The int, if it is one.
+    /// The int, if this is one.
     pub fn as_int(&self) -> Option<i64> {
-        match self {
-            Value::Int(value) => Some(*value),
-            _ => None,
-        }
+        if let Value::Int(value) = self { Some(*value) } else { None }
     }
 
-    /// The float; an int too, since `lr=1` is as good as `lr=1.0` to Python.
+    /// The float, or an int as a float, because Python accepts `lr=1` for `lr=1.0`.
     pub fn as_float(&self) -> Option<f64> {
-        match self {
-            Value::Float(value) => Some(*value),
-            Value::Int(value) => Some(*value as f64),
-            _ => None,
-        }
+        if let Value::Float(value) = self { Some(*value) } else { self.as_int().map(|value| value as f64) }
     }
 
-    /// The string, if it is one.
+    /// The string, if this is one.
     pub fn as_str(&self) -> Option<&str> {
-        match self {
-            Value::Str(value) => Some(value),
-            _ => None,
-        }
+        if let Value::Str(value) = self { Some(value) } else { None }
     }
 
     /// The items of a list or a tuple.
     pub fn as_slice(&self) -> Option<&[Value<T>]> {
-        match self {
-            Value::List(items) | Value::Tuple(items) => Some(items),
-            _ => None,
-        }
+        if let Value::List(items) | Value::Tuple(items) = self { Some(items) } else { None }
     }
 
-    /// The dict, if it is one, ordered or not.
+    /// The dict, ordered or not, if this is one.
     pub fn as_dict(&self) -> Option<&Dict<T>> {
-        match self {
-            Value::Dict(dict) => Some(dict),
-            _ => None,
-        }
+        if let Value::Dict(dict) = self { Some(dict) } else { None }
     }
 
-    /// The tensor, if it is one.
+    /// The tensor, if this is one.
     pub fn as_tensor(&self) -> Option<&T> {
-        match self {
-            Value::Tensor(tensor) => Some(tensor),
-            _ => None,
-        }
-    }
-}
-
-macro_rules! from {
-    ($($type:ty => |$value:ident| $make:expr),* $(,)?) => {$(
-        impl From<$type> for Value {
-            fn from($value: $type) -> Value {
-                $make
-            }
-        }
-    )*};
-}
-from! {
-    bool => |value| Value::Bool(value),
-    i32 => |value| Value::Int(value.into()),
-    u32 => |value| Value::Int(value.into()),
-    i64 => |value| Value::Int(value),
-    f64 => |value| Value::Float(value),
-    &str => |value| Value::Str(value.to_owned()),
-    String => |value| Value::Str(value),
-    Dict => |value| Value::Dict(value),
-    Tensor => |value| Value::Tensor(value),
-}
-
-/// A list.
-impl<V: Into<Value>> From<Vec<V>> for Value {
-    fn from(items: Vec<V>) -> Value {
-        Value::list(items)
-    }
-}
-
-/// `None`, or the value.
-impl<V: Into<Value>> From<Option<V>> for Value {
-    fn from(value: Option<V>) -> Value {
-        value.map_or(Value::None, Into::into)
+        if let Value::Tensor(tensor) = self { Some(tensor) } else { None }
     }
 }
 
@@ -228,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn literals_are_short() {
+    fn rust_literals_convert_to_values() {
         let value = Value::dict([
             ("on", true.into()),
             ("lr", 1e-3.into()),
@@ -246,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dict_keeps_order_and_the_last_of_equal_keys() {
+    fn a_dict_keeps_insertion_order_and_the_last_value_of_a_key() {
         let value = Value::dict([("b", 1), ("a", 2), ("b", 3)]);
         let dict = value.as_dict().unwrap();
         let entries: Vec<_> = dict.iter().map(|(key, value)| (key.to_string(), value.as_int())).collect();
@@ -255,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn leaves_are_found_in_order_however_deep() {
+    fn leaves_are_listed_in_order_at_any_depth() {
         let value = Value::dict([("a", Value::list([1, 2])), ("b", Value::tuple::<i64>([])), ("c", "x".into())]);
         let leaves: Vec<_> = value.leaves().iter().map(|(path, leaf)| format!("{path} {}", leaf.type_name())).collect();
         assert_eq!(leaves, [r#"["a"][0] int"#, r#"["a"][1] int"#, r#"["b"] tuple"#, r#"["c"] str"#]);
@@ -264,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_dict_names_its_modules() {
+    fn a_state_dict_has_metadata_for_each_module() {
         let zero = || Tensor::scalar(0f32);
         let state = Value::state_dict([("W", zero()), ("net.rnn.weight", zero()), ("net.rnn.bias", zero())]);
         let state = state.as_dict().unwrap();
