@@ -87,16 +87,17 @@ class Runner:
 
 def judged(result):
     """Adds what the test harness said."""
-    summary = re.search(r"(\d+) passed; (\d+) failed; (\d+) ignored", result.printed)
-    if summary:
-        result.passed = int(summary[1])
-        said = f"{summary[1]} passed, {summary[2]} failed, {summary[3]} ignored"
+    summaries = re.findall(r"(\d+) passed; (\d+) failed; (\d+) ignored", result.printed)
+    if summaries:
+        counts = summaries[-1]  # earlier ones are those of processes that tests have started
+        result.passed = int(counts[0])
+        said = "{} passed, {} failed, {} ignored".format(*counts)
         result.text = "; ".join(filter(None, [said, result.text]))
     elif result.ok:
         result.ok, result.text = False, "ran no tests"
-    failed = re.findall(r"^test (.*) \.\.\. FAILED$", result.printed, re.M)
-    ignored = sorted(set(re.findall(r" \.\.\. (ignored, .*)$", result.printed, re.M)))
-    result.notes = [*(f"failed: {test}" for test in failed), *ignored] or result.notes
+    failed = [f"failed: {test}" for test in re.findall(r"^test (.*) \.\.\. FAILED$", result.printed, re.M)]
+    ignored = sorted(re.findall(r" \.\.\. (ignored, .*)$", result.printed, re.M))
+    result.notes = list(dict.fromkeys(failed + ignored)) or result.notes
     return result
 
 

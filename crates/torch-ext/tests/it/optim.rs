@@ -164,6 +164,7 @@ fn adam_equals_pytorch_at_every_size() {
 
 /// The instruction sets round differently; each is chosen for a whole process.
 #[test]
+#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
 fn adam_equals_pytorch_with_every_instruction_set() {
     for (variable, value) in [
         ("ATEN_CPU_CAPABILITY", "default"),
@@ -173,7 +174,7 @@ fn adam_equals_pytorch_with_every_instruction_set() {
         ("MKL_ENABLE_INSTRUCTIONS", "AVX2"),
     ] {
         let test = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "optim::adam_equals_pytorch_at_every_size"])
+            .args(["--exact", "optim::adam_equals_pytorch_at_every_size", "--include-ignored"])
             .env(variable, value)
             .output()
             .unwrap();
