@@ -45,7 +45,7 @@ impl PredictArgs {
         let input = self.input.read(data)?;
         let mut model = MnistNn::load(&self.model.read(session.lesson())?, session.device())?;
         model.set_backend(session.backend())?;
-        session.note(&input.how);
+        session.note(&input.description);
         session.note(input.drawing());
         let prediction = predict(&model, &input, session)?;
         session.print(format_args!("{} -> {}\n", prediction.input, prediction.predicted))?;
@@ -65,7 +65,7 @@ pub fn predict(model: &MnistNn, input: &Input, session: &Session) -> Result<Pred
     let predicted = most_likely.context("the network has no outputs")?.0;
     Ok(Prediction {
         input: input.name.clone(),
-        read_as: input.how.clone(),
+        read_as: input.description.clone(),
         label: input.label,
         predicted,
         probabilities,
