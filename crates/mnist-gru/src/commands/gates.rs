@@ -31,7 +31,7 @@ impl GatesArgs {
         DrawArgs::check(args)?;
         let input = self.input.read(data)?;
         let model = MnistNn::load(&self.draw.read(session.lesson(), session)?, session.device())?;
-        session.note(&input.how);
+        session.note(&input.description);
         let gates = gates(&model, &input, session)?;
         gates.show(picture(&input, &gates), &self.draw, args, session)
     }

@@ -48,7 +48,7 @@ pub struct Cli {
 
 /// The options that `config.json` stores.
 #[derive(clap::Args, Debug, Clone, Serialize, Deserialize)]
-struct Options {
+pub struct Options {
     #[command(flatten)]
     #[serde(flatten)]
     hyper: Hyperparameters,
