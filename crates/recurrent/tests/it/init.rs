@@ -1,4 +1,4 @@
-//! Initialisation: the same bits as Python's after the same seed, in the same order, and nothing else drawn.
+//! Initialization: after the same seed the parameters have Python's bits, and the generator has Python's state.
 
 use serde::Serialize;
 use tch::{Kind, Tensor};
@@ -17,7 +17,7 @@ struct Case {
     spec: Spec,
 }
 
-/// Every shape that the parameters can have, in every floating-point kind.
+/// All shapes of parameters, in all floating-point dtypes.
 fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for (class, nonlinearity) in MODES {
@@ -54,7 +54,7 @@ reply(None, tensors)
 "#;
 
 #[test]
-fn parameters_are_pythons_to_the_bit() {
+fn initial_parameters_equal_pythons_to_the_bit() {
     let _alone = alone();
     let cases = cases();
     let Some(reply) = ask("init", PROGRAM, &cases) else { return };
@@ -68,9 +68,10 @@ fn parameters_are_pythons_to_the_bit() {
     }
 }
 
-/// The last parameter and the next draw, which depend on all before them. The numbers are those of a CPU with fused
-/// multiply-add (AVX2, AVX-512); one without rounds `2 k u - k` twice, each time by at most half an ULP of 2 k. They are libtorch 2.13.0's: 2.11.0 draws the
-/// 16-bit kinds otherwise, in Python too.
+/// The last parameter and the next random number, which depend on all numbers before them.
+///
+/// They were recorded on a CPU with fused multiply-add (AVX2, AVX-512). A CPU without it rounds `2 k u - k` twice, each time by
+/// at most half an ULP of 2 k. The 16-bit dtypes were recorded with libtorch 2.13.0; 2.11.0 draws other numbers, in Python too.
 ///
 /// ```python
 /// def last(seed, layer, *args, **kwargs):
@@ -84,7 +85,7 @@ fn parameters_are_pythons_to_the_bit() {
 /// last(4, "LSTM", 2, 3, dtype=torch.bfloat16)
 /// ```
 #[test]
-fn parameters_are_these_numbers_on_any_machine() {
+fn initial_parameters_equal_recorded_numbers() {
     let spec = |class, dtype| Spec { dtype, ..Spec::new(class, 2, 3) };
     let expected = [
         (

@@ -4,6 +4,7 @@
 mod backend;
 mod cli;
 mod cuda;
+mod example;
 mod float64;
 mod gates;
 mod parity;

@@ -7,6 +7,7 @@ mod cli;
 mod compare;
 mod cuda;
 mod documentation;
+mod example;
 mod float64;
 mod gates;
 mod predict;
