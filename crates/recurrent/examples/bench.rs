@@ -1,17 +1,17 @@
-//! One side of `scripts/bench.sh`: times this library's layers as `scripts/bench/torch_worker.py` times PyTorch's.
+//! Worker process of `scripts/bench.sh`: times this library's layers. `scripts/bench/torch_worker.py` times PyTorch's.
 //!
 //! ```text
 //! cargo run --release -p recurrent --example bench -- BACKEND THREADS
 //! ```
 //!
-//! Reads a [`Request`] a line on stdin, computes, and writes an [`Answer`] a line on stdout. While it waits for the next
-//! line it computes nothing, so that several of these take turns on one machine.
+//! Reads one [`Request`] per line on stdin and writes one [`Answer`] per line on stdout. It computes nothing while it waits
+//! for a line, so several workers can take turns on one machine.
 
 use std::error::Error;
 use std::io::{self, BufRead, Write};
 use std::time::Instant;
 
-use recurrent::{Backend, GruConfig, LstmConfig, Recurrent, RnnConfig};
+use recurrent::{AnyRecurrent, Backend, GruConfig, LstmConfig, RnnConfig};
 use serde::{Deserialize, Serialize};
 use tch::nn::{Path, VarStore};
 use tch::{Device, Kind, Reduction, Tensor};
@@ -20,44 +20,40 @@ use torch_ext::optim::{Adam, AdamOptions};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// The output of a layer as a function of its input.
-type Forward = Box<dyn Fn(&Tensor) -> recurrent::Result<Tensor>>;
-
-/// What to time, and for how long.
 #[derive(Deserialize)]
 struct Request {
     work: Work,
-    /// Calls before the clock starts. The first request with new `work` has one more: it makes `Answer::value`.
+    /// Number of warm-up calls. The first request with new `work` has one more: it computes `Answer::value`.
     untimed: usize,
-    /// Calls are timed until these seconds have passed, and at least one is.
+    /// Calls are timed until this many seconds have passed, but at least one call.
     budget: f64,
 }
 
 #[derive(Serialize)]
 struct Answer {
-    /// Of each timed call.
+    /// The duration of each timed call.
     seconds: Vec<f64>,
-    /// The mean of what the first call computed. All sides draw the same numbers, so it tells whether they compute the same.
+    /// The mean of the first call's result. All workers draw the same numbers, so equal means show equal computations.
     value: f64,
 }
 
-/// A recurrent layer, its input, and what is done with it.
+/// A recurrent layer, its input, and the computation to time.
 #[derive(Deserialize, PartialEq)]
 struct Work {
-    cell: Cell,
+    cell: LayerKind,
     input_size: i64,
     hidden_size: i64,
     num_layers: i64,
     batch: i64,
     length: i64,
-    /// Lesson 3's network: the batch comes first, and a linear map to so many classes follows the last step.
+    /// For the network of mnist-gru: batch first, and a linear layer to this many classes after the last step.
     classes: Option<i64>,
     task: Task,
 }
 
 #[derive(Deserialize, PartialEq)]
 #[serde(rename_all = "lowercase")]
-enum Cell {
+enum LayerKind {
     Rnn,
     Lstm,
     Gru,
@@ -68,7 +64,7 @@ enum Cell {
 enum Task {
     /// The forward pass, without a graph.
     Forward,
-    /// The forward pass, the sum of the output, and its gradients with respect to the parameters.
+    /// The forward pass, the sum of the output, and the gradients of the parameters.
     Backward,
     /// A training step on the classes: forward, cross-entropy, `zero_grad`, backward, Adam.
     Step,
@@ -87,7 +83,7 @@ fn main() -> Result<()> {
         let mut bench_now = match bench.take() {
             Some(bench) if bench.work == work => bench,
             other => {
-                drop(other); // before the next one takes memory
+                drop(other); // frees its memory first
                 Bench::new(work, backend)?
             }
         };
@@ -105,8 +101,8 @@ fn main() -> Result<()> {
 /// [`Work`] with its weights and data.
 struct Bench {
     work: Work,
-    forward: Forward,
-    /// Weight and bias of the linear map.
+    rnn: AnyRecurrent,
+    /// Weight and bias of the linear layer.
     head: Option<(Tensor, Tensor)>,
     input: Tensor,
     targets: Tensor,
@@ -115,11 +111,15 @@ struct Bench {
 }
 
 impl Bench {
-    /// Draws weights, then data, in the order of `torch_worker.py`, and makes the first call.
+    /// Draws weights, then data, in the order of `torch_worker.py`, and computes the first call.
     fn new(work: Work, backend: Backend) -> Result<Bench> {
         tch::manual_seed(0);
         let vs = VarStore::new(Device::Cpu);
-        let forward = layer(&work, &vs.root(), backend)?;
+        let mut rnn = layer(&work, &vs.root())?;
+        rnn.set_backend(backend)?;
+        if work.task == Task::Forward {
+            rnn.eval();
+        }
         let head = work.classes.map(|classes| {
             let bound = 1.0 / (work.hidden_size as f64).sqrt();
             let draw = |name, shape: &[i64]| vs.root().f_uniform(name, shape, -bound, bound);
@@ -134,7 +134,7 @@ impl Bench {
         let targets = Tensor::f_randint(work.classes.unwrap_or(1), [work.batch], (Kind::Int64, Device::Cpu))?;
         let options = AdamOptions { lr: 0.01, ..AdamOptions::default() };
         let optimizer = Adam::new(vs.trainable_variables(), options)?;
-        let mut bench = Bench { work, forward, head, input, targets, optimizer, value: 0.0 };
+        let mut bench = Bench { work, rnn, head, input, targets, optimizer, value: 0.0 };
         bench.value = bench.guarded(|bench| Ok(f64::try_from(bench.call()?.f_mean(Kind::Double)?)?))?;
         Ok(bench)
     }
@@ -156,7 +156,7 @@ impl Bench {
 
     fn time_call(&mut self) -> Result<f64> {
         if self.work.task == Task::Backward {
-            self.optimizer.zero_grad()?; // a step does so itself
+            self.optimizer.zero_grad()?; // Task::Step includes it
         }
         let begun = Instant::now();
         drop(self.call()?);
@@ -169,7 +169,7 @@ impl Bench {
     }
 
     fn call(&mut self) -> Result<Tensor> {
-        let mut output = (self.forward)(&self.input)?;
+        let (mut output, _state) = self.rnn.forward(&self.input, None)?;
         if let Some((weight, bias)) = &self.head {
             output = output.f_select(1, -1)?.f_linear(weight, Some(bias))?;
         }
@@ -190,27 +190,17 @@ impl Bench {
     }
 }
 
-/// Draws the layer under `path`.
-fn layer(work: &Work, path: &Path<'_>, backend: Backend) -> Result<Forward> {
-    let path = path / "rnn";
+/// Builds the layer at `path / "rnn"`.
+fn layer(work: &Work, path: &Path<'_>) -> Result<AnyRecurrent> {
     macro_rules! build {
-        ($config:ident) => {{
-            let config = $config::new(work.input_size, work.hidden_size).num_layers(work.num_layers);
-            ready(config.batch_first(work.classes.is_some()).build(path)?, work.task, backend)
+        ($Config:ident) => {{
+            let config = $Config::new(work.input_size, work.hidden_size).num_layers(work.num_layers);
+            config.batch_first(work.classes.is_some()).build(path / "rnn")?.into()
         }};
     }
-    match work.cell {
-        Cell::Rnn => build!(RnnConfig),
-        Cell::Lstm => build!(LstmConfig),
-        Cell::Gru => build!(GruConfig),
-    }
-}
-
-fn ready<L: Recurrent + 'static>(mut layer: L, task: Task, backend: Backend) -> Result<Forward> {
-    layer.set_backend(backend)?;
-    match task {
-        Task::Forward => layer.eval(),
-        Task::Backward | Task::Step => layer.train(),
-    }
-    Ok(Box::new(move |x| Ok(layer.forward(x, None)?.0)))
+    Ok(match work.cell {
+        LayerKind::Rnn => build!(RnnConfig),
+        LayerKind::Lstm => build!(LstmConfig),
+        LayerKind::Gru => build!(GruConfig),
+    })
 }

@@ -1,28 +1,28 @@
-//! What computes a layer.
+//! The choice between libtorch's operations and this workspace's kernels.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
-use crate::fused::Fused;
-use crate::layer_base::Base;
 
-/// What computes a layer's `forward`, and the gradients behind it.
+/// What computes a layer's `forward` and its gradients.
 ///
-/// Both take the same parameters, draw the same random numbers and refuse the same mistakes in the same words; either can
-/// load what the other saved, and a layer can change over between two calls.
+/// Both backends use the same parameters, draw the same random numbers and return the same errors. Each loads what the
+/// other saved. A layer can change its backend between two calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Backend {
-    /// libtorch's own operations, hence PyTorch's own bits: the default.
+    /// libtorch's own operations, with the same bits as PyTorch. The default.
     #[default]
     Exact,
-    /// The kernels of `rnn-kernels`: whole sequences at once on the CPU, in f32. Results agree with those of `Exact` to
-    /// rounding: their error against float64 is of the size of libtorch's own. They depend on the instruction set; on the number of threads only in
-    /// the last bits of the parameters' gradients.
+    /// The kernels of `rnn-kernels`: a whole sequence in one call, f32, on the CPU.
     ///
-    /// Packed sequences and [`trace`](crate::Lstm::trace) are computed as by `Exact`; so is a batch of nothing.
-    /// [`Lstm::warnings`](crate::Lstm::warnings) tells when a packed batch has come, and when `rnn-kernels` is compiled without
-    /// optimisation, as a dev build does unless Cargo.toml asks for more:
+    /// Results equal those of `Exact` up to rounding: the errors against float64 are of the same size. They depend on the
+    /// instruction set. The number of threads changes only the last bits of the parameters' gradients. There are no
+    /// second derivatives.
+    ///
+    /// `Exact` still computes packed sequences, [`trace`](crate::Lstm::trace) and empty batches.
+    /// [`warnings`](crate::Lstm::warnings) reports packed sequences and a build of `rnn-kernels` without optimization. A
+    /// dev build is optimized only with these lines in the program's Cargo.toml:
     ///
     /// ```toml
     /// [profile.dev.package.rnn-kernels]
@@ -30,9 +30,9 @@ pub enum Backend {
     /// debug-assertions = false
     /// overflow-checks = false
     /// ```
-    /// There are no
-    /// second derivatives. The weights are put in order once and again whenever libtorch counts a change of theirs; writing
-    /// to their memory behind its back (`data_ptr`) goes unnoticed.
+    ///
+    /// The kernels read a packed copy of the weights. The copy is renewed after every change that libtorch's version
+    /// counter records. Writing to the weights' memory through `data_ptr` is not recorded.
     Fused,
 }
 
@@ -55,23 +55,5 @@ impl fmt::Display for Backend {
             Backend::Exact => "exact",
             Backend::Fused => "fused",
         })
-    }
-}
-
-impl Base {
-    pub(crate) fn warnings(&self) -> Vec<String> {
-        self.options.warnings().into_iter().chain(self.fused.iter().flat_map(Fused::warnings)).collect()
-    }
-
-    pub(crate) fn backend(&self) -> Backend {
-        if self.fused.is_some() { Backend::Fused } else { Backend::Exact }
-    }
-
-    pub(crate) fn set_backend(&mut self, backend: Backend) -> Result<()> {
-        self.fused = match backend {
-            Backend::Exact => None,
-            Backend::Fused => Some(Fused::new(&self.options, self.weights())?),
-        };
-        Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! What the three cells have in common: parameters, torch's checks, one step.
+//! A cell of any kind: parameters, torch's checks, one step.
 
 use std::fmt;
 
@@ -8,9 +8,10 @@ use tch::nn::Path;
 use crate::error::{Error, Result};
 use crate::options::{Mode, Nonlinearity};
 use crate::parameters::Parameters;
+use crate::state::{State, state_from};
 use crate::tensor::{device_of, kind_of};
 
-/// A cell without the types of its state.
+/// A cell of any kind, without the type of its state.
 #[derive(Debug)]
 pub(crate) struct CellBase {
     pub(crate) mode: Mode,
@@ -21,7 +22,7 @@ pub(crate) struct CellBase {
 }
 
 impl CellBase {
-    /// As `RNNCellBase.__init__`, which checks nothing: libtorch refuses negative sizes, and zero is one like any other.
+    /// `RNNCellBase.__init__`. It checks nothing: libtorch rejects negative sizes and accepts zero.
     pub(crate) fn build(
         mode: Mode,
         path: &Path<'_>,
@@ -50,15 +51,16 @@ impl CellBase {
         }
     }
 
-    /// The state after one step; `hx` is the state's tensors (h, or h and c).
-    pub(crate) fn forward(&self, input: &Tensor, hx: Option<Vec<&Tensor>>) -> Result<Vec<Tensor>> {
+    /// The state after one step.
+    pub(crate) fn forward<S: State>(&self, input: &Tensor, hx: Option<&S>) -> Result<S> {
+        let hx = hx.map(State::tensors);
         let rank = input.dim();
         if rank != 1 && rank != 2 {
             return Err(Error::CellInputRank { cell: self.name(), got: rank });
         }
         self.check_state_ranks(hx.as_deref().unwrap_or_default())?;
 
-        // An unbatched step is a batch of one.
+        // Turns an unbatched step into a batch of one.
         let with_batch = |tensor: &Tensor| -> Result<Tensor> {
             Ok(if rank == 2 { tensor.shallow_clone() } else { tensor.f_unsqueeze(0)? })
         };
@@ -71,15 +73,14 @@ impl CellBase {
 
         let state = self.step(&input, &hx)?;
         let unbatch = |state: Tensor| Ok(if rank == 2 { state } else { state.f_squeeze_dim(0)? });
-        state.into_iter().map(unbatch).collect()
+        state_from(state.into_iter().map(unbatch).collect::<Result<_>>()?)
     }
 
     fn check_state_ranks(&self, hx: &[&Tensor]) -> Result<()> {
         for (i, state) in hx.iter().enumerate() {
             let got = state.dim();
             if got != 1 && got != 2 {
-                let index = (self.mode == Mode::Lstm).then_some(i);
-                return Err(Error::CellStateRank { cell: self.name(), index, got });
+                return Err(Error::CellStateRank { cell: self.name(), index: self.mode.state_index(i), got });
             }
         }
         Ok(())
@@ -87,12 +88,11 @@ impl CellBase {
 
     fn zero_state(&self, input: &Tensor) -> Result<Vec<Tensor>> {
         let (size, options) = ([input.size()[0], self.hidden_size], (kind_of(input)?, device_of(input)?));
-        let count = if self.mode == Mode::Lstm { 2 } else { 1 };
-        (0..count).map(|_| Ok(Tensor::f_zeros(size, options)?)).collect()
+        (0..self.mode.state_count()).map(|_| Ok(Tensor::f_zeros(size, options)?)).collect()
     }
 
-    /// libtorch's checks in its order, and one that it lacks: with an input and a state of different ranks it may
-    /// compute nonsense or end the process.
+    /// libtorch's checks in its order, and a check for equal ranks. Without that check libtorch may compute wrong results
+    /// or abort the process.
     fn check_sizes(&self, input: &Tensor, hx: &[Tensor], rank: usize) -> Result<()> {
         let (batch, got) = (input.size()[0], input.size()[1]);
         if got != self.input_size {
@@ -131,7 +131,7 @@ impl CellBase {
 }
 
 impl fmt::Display for CellBase {
-    /// torch's `repr`: what differs from the defaults.
+    /// torch's `repr`: the arguments that differ from the defaults.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}({}, {}", self.name(), self.input_size, self.hidden_size)?;
         if !self.bias {

@@ -1,16 +1,17 @@
-//! Running a layer: torch's checks in torch's order, then libtorch's own operation.
+//! The forward pass of a layer: torch's checks in torch's order, then libtorch's operation.
 
 use std::borrow::Borrow;
 
 use tch::Tensor;
 
 use crate::error::{Error, Result};
-use crate::layer_base::Base;
+use crate::layer_base::LayerBase;
 use crate::options::{Mode, Nonlinearity, Options};
 use crate::packed_sequence::PackedSequence;
+use crate::state::{State, state_from};
 use crate::tensor::{device_of, kind_of};
 
-/// A padded input and a state that have passed torch's checks. An unbatched sequence has become a batch of one.
+/// A padded input and a state that passed torch's checks. An unbatched sequence is turned into a batch of one.
 pub(crate) struct Padded {
     pub(crate) input: Tensor,
     pub(crate) hx: Vec<Tensor>,
@@ -19,38 +20,44 @@ pub(crate) struct Padded {
 }
 
 impl Padded {
-    /// A result without the batch dimension, if the input had none.
+    /// Removes the batch dimension of a result if the input had none.
     pub(crate) fn unbatch(&self, output: Tensor) -> Result<Tensor> {
         Ok(if self.batched { output } else { output.f_squeeze_dim(self.batch_dim)? })
     }
 
-    /// A state without the batch dimension, if the input had none.
+    /// Removes the batch dimension of a state if the input had none.
     pub(crate) fn unbatch_state(&self, state: Vec<Tensor>) -> Result<Vec<Tensor>> {
         let unbatch = |state: Tensor| Ok(if self.batched { state } else { state.f_squeeze_dim(1)? });
         state.into_iter().map(unbatch).collect()
     }
 }
 
-impl Base {
-    /// Output and new state of a padded or unbatched input; `hx` is the state's tensors (h, or h and c).
-    pub(crate) fn forward(&self, input: &Tensor, hx: Option<Vec<&Tensor>>) -> Result<(Tensor, Vec<Tensor>)> {
+impl LayerBase {
+    /// Output and new state of a padded or unbatched input.
+    pub(crate) fn forward<S: State>(&self, input: &Tensor, hx: Option<&S>) -> Result<(Tensor, S)> {
         let padded = self.check_padded(input, hx)?;
+        let Options { dropout, batch_first, .. } = self.options;
         let (output, state) = match &self.fused {
-            Some(fused) => fused.run(self, &padded.input, &padded.hx)?,
-            None => self.run(&padded.input, &padded.hx)?,
+            // The kernels do not support an empty input. libtorch returns an empty result or its own error.
+            Some(fused) if padded.input.numel() > 0 => {
+                let dropout = if self.training { dropout } else { 0.0 };
+                fused.run(self.weights(), &padded.input, &padded.hx, batch_first, dropout)?
+            }
+            _ => self.run(&padded.input, &padded.hx)?,
         };
-        Ok((padded.unbatch(output)?, padded.unbatch_state(state)?))
+        Ok((padded.unbatch(output)?, state_from(padded.unbatch_state(state)?)?))
     }
 
-    /// Output and new state of a packed input. The state is in the caller's order, the packed data are not.
-    pub(crate) fn forward_packed(
+    /// Output and new state of a packed input. The state is in the caller's order; the packed data are sorted.
+    pub(crate) fn forward_packed<S: State>(
         &self,
         input: &PackedSequence,
-        given: Option<Vec<&Tensor>>,
-    ) -> Result<(PackedSequence, Vec<Tensor>)> {
+        hx: Option<&S>,
+    ) -> Result<(PackedSequence, S)> {
         if let Some(fused) = &self.fused {
             fused.note_packed();
         }
+        let given = self.state_tensors(hx)?;
         let (sizes, batch_sizes) = input.batch_sizes()?;
         let batch = sizes.first().copied().unwrap_or(0);
         let hx = match &given {
@@ -59,15 +66,16 @@ impl Base {
         };
         self.check_input(&input.data, 2)?;
         self.check_state(&hx, batch)?;
-        // Here torch has finished. It selects rows of a state that is too large, and never looks at the others.
+        // torch checks only the permuted state, so it ignores the surplus rows of a state that is too large.
         self.check_state(&given.unwrap_or_default(), batch)?;
 
         let (output, state) = self.run_packed(&input.data, &batch_sizes, &hx)?;
-        Ok((input.with_data(output), permute(&state, input.unsorted_indices.as_ref())?))
+        Ok((input.with_data(output), state_from(permute(&state, input.unsorted_indices.as_ref())?)?))
     }
 
     /// The checks of a padded or unbatched input.
-    pub(crate) fn check_padded(&self, input: &Tensor, hx: Option<Vec<&Tensor>>) -> Result<Padded> {
+    pub(crate) fn check_padded<S: State>(&self, input: &Tensor, hx: Option<&S>) -> Result<Padded> {
+        let hx = self.state_tensors(hx)?;
         let batched = match input.dim() {
             2 => false,
             3 => true,
@@ -90,7 +98,17 @@ impl Base {
         Ok(Padded { input, hx, batched, batch_dim })
     }
 
-    /// `get_expected_hidden_size`, and `get_expected_cell_size` behind it for an LSTM.
+    /// The tensors of a state, if there are as many as this layer needs. Only an `AnyState` can have a wrong number.
+    fn state_tensors<'a, S: State>(&self, hx: Option<&'a S>) -> Result<Option<Vec<&'a Tensor>>> {
+        let Some(tensors) = hx.map(State::tensors) else { return Ok(None) };
+        let (expected, got) = (self.options.mode.state_count(), tensors.len());
+        if got != expected {
+            return Err(Error::StateCount { layer: self.options.mode.name(), expected, got });
+        }
+        Ok(Some(tensors))
+    }
+
+    /// `RNNBase.get_expected_hidden_size`; for an LSTM `get_expected_cell_size` too.
     fn state_sizes(&self, batch: i64) -> Vec<[i64; 3]> {
         let Options { mode, num_layers, hidden_size, .. } = self.options;
         let rows = num_layers * self.options.num_directions();
@@ -129,15 +147,14 @@ impl Base {
         for (i, (state, expected)) in hx.iter().zip(expected).enumerate() {
             let got = state.borrow().size();
             if got != expected {
-                let index = (self.options.mode == Mode::Lstm).then_some(i);
-                return Err(Error::StateSize { index, expected, got });
+                return Err(Error::StateSize { index: self.options.mode.state_index(i), expected, got });
             }
         }
         Ok(())
     }
 
-    /// libtorch's operation: the one that Python calls, hence Python's bits.
-    pub(crate) fn run(&self, input: &Tensor, hx: &[Tensor]) -> Result<(Tensor, Vec<Tensor>)> {
+    /// libtorch's operation. Python calls the same one, so the bits are the same.
+    fn run(&self, input: &Tensor, hx: &[Tensor]) -> Result<(Tensor, Vec<Tensor>)> {
         let Options { mode, bias, num_layers, dropout, bidirectional, batch_first, .. } = self.options;
         let (weights, training) = (self.weights(), self.training);
         let (output, state) = match mode {
@@ -159,7 +176,7 @@ impl Base {
         Ok((output, vec![state]))
     }
 
-    /// The same over packed data.
+    /// libtorch's operation for packed data.
     fn run_packed(&self, data: &Tensor, batch_sizes: &Tensor, hx: &[Tensor]) -> Result<(Tensor, Vec<Tensor>)> {
         let Options { mode, bias, num_layers: layers, dropout: p, bidirectional: bi, .. } = self.options;
         let (sizes, weights, train) = (batch_sizes, self.weights(), self.training);
@@ -180,7 +197,7 @@ impl Base {
     }
 }
 
-/// The state must have the rank of the input.
+/// Checks that the state has the rank of the input.
 fn check_state_rank(hx: Vec<&Tensor>, batched: bool) -> Result<Vec<&Tensor>> {
     let rank = if batched { 3 } else { 2 };
     if hx.iter().any(|state| state.dim() != rank) {
@@ -189,7 +206,7 @@ fn check_state_rank(hx: Vec<&Tensor>, batched: bool) -> Result<Vec<&Tensor>> {
     Ok(hx)
 }
 
-/// `permute_hidden`: the batch of every tensor of a state in another order.
+/// Reorders the batch of every tensor of a state (`RNNBase.permute_hidden`).
 fn permute(state: &[impl Borrow<Tensor>], order: Option<&Tensor>) -> Result<Vec<Tensor>> {
     let permuted = |state: &Tensor| match order {
         Some(order) => Ok(state.f_index_select(1, order)?),

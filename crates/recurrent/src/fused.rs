@@ -1,4 +1,4 @@
-//! The fused backend: a layer's options and parameters for [`torch_ext::fused_rnn`].
+//! The fused backend: runs a layer with the kernels of [`torch_ext::fused_rnn`].
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -6,19 +6,18 @@ use tch::Tensor;
 use torch_ext::fused_rnn::{Cell, Config, FusedRnn, SLOW_BUILD, check_tensor};
 
 use crate::error::{Error, Result};
-use crate::layer_base::Base;
 use crate::options::{Mode, Nonlinearity, Options};
 
-/// The kernels for a layer.
+/// The kernels for one layer.
 #[derive(Debug)]
 pub(crate) struct Fused {
     kernels: FusedRnn,
-    /// Whether a packed batch has come, which the kernels do not compute.
+    /// Whether `forward_packed` was called, which the kernels do not support.
     packed: AtomicBool,
 }
 
 impl Fused {
-    /// The kernels for a layer, if they compute it.
+    /// An error for a layer that the kernels do not support.
     pub(crate) fn new(options: &Options, weights: &[Tensor]) -> Result<Fused> {
         if options.proj_size > 0 {
             return Err(Error::NotFused(format!("has no projections, and proj_size is {}", options.proj_size)));
@@ -40,27 +39,30 @@ impl Fused {
         Ok(Fused { kernels: FusedRnn::new(config)?, packed: AtomicBool::new(false) })
     }
 
-    /// Records that a packed batch is computed by libtorch's operations.
+    /// Records that libtorch's operations computed a packed batch.
     pub(crate) fn note_packed(&self) {
         self.packed.store(true, Ordering::Relaxed);
     }
 
-    /// Why the backend is not as fast as it could be.
+    /// The reasons why the backend is slower than it could be.
     pub(crate) fn warnings(&self) -> impl Iterator<Item = String> {
         let packed = self.packed.load(Ordering::Relaxed).then_some(
-            "the fused backend does not compute packed sequences: forward_packed took the operations of Backend::Exact, with \
-             its numbers and its speed; a padded batch would be computed by the kernels",
+            "the fused backend does not compute packed sequences: forward_packed used the operations of Backend::Exact, \
+             with its numbers and its speed; the kernels compute padded batches only",
         );
         SLOW_BUILD.into_iter().chain(packed).map(str::to_owned)
     }
 
-    /// Equivalent of [`Base::run`]. Input and state have passed torch's checks.
-    pub(crate) fn run(&self, base: &Base, input: &Tensor, hx: &[Tensor]) -> Result<(Tensor, Vec<Tensor>)> {
-        if input.numel() == 0 {
-            return base.run(input, hx); // libtorch's own error, or an empty result
-        }
+    /// Output and new state. Input and state have passed torch's checks and are not empty.
+    pub(crate) fn run(
+        &self,
+        weights: &[Tensor],
+        input: &Tensor,
+        hx: &[Tensor],
+        batch_first: bool,
+        dropout: f64,
+    ) -> Result<(Tensor, Vec<Tensor>)> {
         let hx: Vec<&Tensor> = hx.iter().collect();
-        let dropout = if base.training { base.options.dropout } else { 0.0 };
-        Ok(self.kernels.forward(base.weights(), input, &hx, base.options.batch_first, dropout)?)
+        Ok(self.kernels.forward(weights, input, &hx, batch_first, dropout)?)
     }
 }

@@ -1,31 +1,32 @@
-//! What the three layers have in common: options and parameters. How they run is in forward.rs.
+//! Options and parameters of a layer of any kind. Its forward pass is in forward.rs.
 
 use std::collections::HashSet;
 
 use tch::nn::Path;
 use tch::{Device, Kind, Tensor};
 
+use crate::backend::Backend;
 use crate::error::Result;
 use crate::fused::Fused;
 use crate::options::{Mode, Nonlinearity, Options, check_dropout};
 use crate::parameters::Parameters;
 
-/// A layer without the types of its state.
+/// A layer of any kind, without the type of its state.
 #[derive(Debug)]
-pub(crate) struct Base {
+pub struct LayerBase {
     pub(crate) options: Options,
     pub(crate) parameters: Parameters,
     pub(crate) training: bool,
-    /// The kernels of the fused backend, if that is the one.
+    /// The kernels, if the backend is [`Backend::Fused`].
     pub(crate) fused: Option<Fused>,
 }
 
-impl Base {
-    /// An error leaves generator and store as they were.
-    pub(crate) fn build(options: Options, path: &Path<'_>) -> Result<Base> {
+impl LayerBase {
+    /// After an error, generator and store are unchanged.
+    pub(crate) fn build(options: Options, path: &Path<'_>) -> Result<LayerBase> {
         options.validate()?;
         let parameters = Parameters::build(path, parameter_shapes(&options), options.hidden_size)?;
-        let base = Base { options, parameters, training: true, fused: None };
+        let base = LayerBase { options, parameters, training: true, fused: None };
         base.flatten_parameters()?;
         Ok(base)
     }
@@ -34,7 +35,7 @@ impl Base {
         self.parameters.tensors()
     }
 
-    /// The parameters of each layer and direction: `all_weights` of torch.
+    /// The parameters of each layer and direction (torch's `all_weights`).
     pub(crate) fn all_weights(&self) -> Vec<Vec<&Tensor>> {
         self.weights().chunks(self.weights_per_direction()).map(|group| group.iter().collect()).collect()
     }
@@ -49,6 +50,22 @@ impl Base {
         Ok(())
     }
 
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        self.options.warnings().into_iter().chain(self.fused.iter().flat_map(Fused::warnings)).collect()
+    }
+
+    pub(crate) fn backend(&self) -> Backend {
+        if self.fused.is_some() { Backend::Fused } else { Backend::Exact }
+    }
+
+    pub(crate) fn set_backend(&mut self, backend: Backend) -> Result<()> {
+        self.fused = match backend {
+            Backend::Exact => None,
+            Backend::Fused => Some(Fused::new(&self.options, self.weights())?),
+        };
+        Ok(())
+    }
+
     pub(crate) fn to(&self, device: Device) -> Result<()> {
         self.parameters.to(device)?;
         self.flatten_parameters()
@@ -59,10 +76,10 @@ impl Base {
         self.flatten_parameters()
     }
 
-    /// Lays the weights out in one piece, as cuDNN wants them (`RNNBase.flatten_parameters`).
+    /// Moves the weights into one contiguous block of memory for cuDNN (`RNNBase.flatten_parameters`).
     ///
-    /// Nothing happens off CUDA, where cuDNN does not take the weights, where their kinds differ, or where two of them
-    /// are one tensor.
+    /// Does nothing for weights that are not on CUDA, that cuDNN does not support, whose dtypes differ, or that share
+    /// memory.
     pub(crate) fn flatten_parameters(&self) -> Result<()> {
         let _guard = tch::no_grad_guard();
         let kind = self.weights()[0].f_kind()?;
@@ -96,8 +113,8 @@ impl Base {
     }
 }
 
-/// Names and shapes in registration order: for each layer and direction w_ih, w_hh, b_ih, b_hh and, with a
-/// projection, w_hr.
+/// Names and shapes in registration order. For each layer and direction: weight_ih, weight_hh, then bias_ih and bias_hh
+/// if there are biases, then weight_hr if there is a projection.
 fn parameter_shapes(options: &Options) -> Vec<(String, Vec<i64>)> {
     let stacked = options.mode.gates().saturating_mul(options.hidden_size);
     let output_size = options.output_size();

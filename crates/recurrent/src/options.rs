@@ -1,13 +1,9 @@
-//! The constructor arguments of the three layers, as builders with torch's defaults.
+//! The options of a layer, and the checks that `torch.nn` makes on them.
 
-use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
-use tch::nn::Path;
-
 use crate::error::{Error, Result};
-use crate::{Gru, Lstm, Rnn};
 
 /// The nonlinearity of an RNN; `torch.nn.RNN(..., nonlinearity='tanh')`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -22,7 +18,7 @@ pub enum Nonlinearity {
 impl FromStr for Nonlinearity {
     type Err = Error;
 
-    /// `"tanh"` or `"relu"`; anything else gives torch's error.
+    /// `"tanh"` or `"relu"`; any other name is torch's error.
     fn from_str(name: &str) -> Result<Nonlinearity> {
         match name {
             "tanh" => Ok(Nonlinearity::Tanh),
@@ -41,10 +37,10 @@ impl fmt::Display for Nonlinearity {
     }
 }
 
-/// More layers than anybody has: a number beyond it is a mistake that would otherwise fill the memory name by name.
+/// The upper limit of `num_layers`. The parameter names of many more layers would fill the memory.
 const MAX_LAYERS: i64 = 1 << 16;
 
-/// Which equations a layer computes (torch's `mode`).
+/// The equations of a layer or cell (torch's `mode`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     Rnn(Nonlinearity),
@@ -62,7 +58,7 @@ impl Mode {
         }
     }
 
-    /// Of an RNN; the others know only tanh.
+    /// The nonlinearity of an RNN. LSTM and GRU always use tanh.
     pub(crate) fn nonlinearity(self) -> Nonlinearity {
         match self {
             Mode::Rnn(nonlinearity) => nonlinearity,
@@ -78,9 +74,19 @@ impl Mode {
             Mode::Gru => 3,
         }
     }
+
+    /// The number of tensors in a state: h and c for an LSTM, else h.
+    pub(crate) fn state_count(self) -> usize {
+        if self == Mode::Lstm { 2 } else { 1 }
+    }
+
+    /// The position of a tensor in a state, for messages: torch mentions it only for an LSTM.
+    pub(crate) fn state_index(self, i: usize) -> Option<usize> {
+        (self == Mode::Lstm).then_some(i)
+    }
 }
 
-/// Everything that fixes a layer but its weights.
+/// The constructor arguments of a layer.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Options {
     pub(crate) mode: Mode,
@@ -95,7 +101,8 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    fn new(mode: Mode, input_size: i64, hidden_size: i64) -> Options {
+    /// torch's defaults.
+    pub(crate) fn new(mode: Mode, input_size: i64, hidden_size: i64) -> Options {
         Options {
             mode,
             input_size,
@@ -141,6 +148,7 @@ impl Options {
         if self.proj_size > 0 { self.proj_size } else { self.hidden_size }
     }
 
+    /// The warnings that torch prints for these options.
     pub(crate) fn warnings(&self) -> Vec<String> {
         if self.dropout > 0.0 && self.num_layers == 1 {
             return vec![format!(
@@ -154,7 +162,7 @@ impl Options {
 }
 
 impl fmt::Display for Options {
-    /// `extra_repr` of torch: what differs from the defaults, in torch's order.
+    /// torch's `repr`: the options that differ from the defaults, in torch's order.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}({}, {}", self.mode.name(), self.input_size, self.hidden_size)?;
         if self.proj_size != 0 {
@@ -179,147 +187,16 @@ impl fmt::Display for Options {
     }
 }
 
-/// torch's check of a dropout probability, at construction and at [`Lstm::set_dropout`](crate::Lstm::set_dropout).
+/// torch's check of a dropout probability.
 pub(crate) fn check_dropout(p: f64) -> Result<()> {
     if (0.0..=1.0).contains(&p) { Ok(()) } else { Err(Error::Dropout(p)) }
 }
 
-/// Python's `repr` of a probability: two digits at least in the exponent.
+/// Python's `repr` of a probability: its exponent has at least two digits.
 fn python_float(value: f64) -> String {
     let text = format!("{value:?}");
     match text.split_once("e-") {
         Some((mantissa, exponent)) if exponent.len() == 1 => format!("{mantissa}e-0{exponent}"),
         _ => text,
     }
-}
-
-macro_rules! config {
-    ($(#[$doc:meta])* $Config:ident builds $Layer:ident, $mode:expr) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq)]
-        pub struct $Config {
-            options: Options,
-        }
-
-        impl $Config {
-            /// `input_size` features of x at each step, `hidden_size` features of h; the rest as torch's defaults.
-            pub fn new(input_size: i64, hidden_size: i64) -> Self {
-                $Config { options: Options::new($mode, input_size, hidden_size) }
-            }
-
-            /// Layers stacked one upon the other, 1: each reads the output of the one below.
-            pub fn num_layers(mut self, num_layers: i64) -> Self {
-                self.options.num_layers = num_layers;
-                self
-            }
-
-            /// Whether `b_ih` and `b_hh` are there, true.
-            pub fn bias(mut self, bias: bool) -> Self {
-                self.options.bias = bias;
-                self
-            }
-
-            /// Whether input and output are (batch, time, feature), false: (time, batch, feature). States never are.
-            pub fn batch_first(mut self, batch_first: bool) -> Self {
-                self.options.batch_first = batch_first;
-                self
-            }
-
-            /// Probability with which an element of the output of every layer but the last is zeroed in training, 0.
-            pub fn dropout(mut self, dropout: f64) -> Self {
-                self.options.dropout = dropout;
-                self
-            }
-
-            /// Whether a second set of weights reads the sequence from its end, false.
-            pub fn bidirectional(mut self, bidirectional: bool) -> Self {
-                self.options.bidirectional = bidirectional;
-                self
-            }
-
-            /// What torch would warn of when it builds this layer. The library itself prints nothing.
-            ///
-            /// ```
-            /// let config = recurrent::GruConfig::new(3, 4).dropout(0.5);
-            /// assert!(config.warnings()[0].starts_with("dropout option adds dropout after all but last"));
-            /// ```
-            pub fn warnings(&self) -> Vec<String> {
-                self.options.warnings()
-            }
-
-            /// Builds the layer: parameters of `path`'s kind, named as torch names them, drawn from
-            /// U(-1/sqrt(hidden_size), 1/sqrt(hidden_size)) in torch's order. After the same `manual_seed` they are
-            /// the same bits as in Python.
-            ///
-            /// The numbers are drawn on the CPU and then moved to `path`'s device, as Python's `Layer(..).to(device)`
-            /// does. Nothing is drawn, and `path` stays as it is, if there is an error.
-            ///
-            /// # Errors
-            /// torch's checks in torch's order: [`Error::Dropout`], [`Error::NotPositive`],
-            /// [`Error::NegativeProjSize`], [`Error::ProjSizeTooLarge`], [`Error::NotFloat`]; further
-            /// [`Error::TooManyLayers`] beyond 65536, [`Error::DuplicateParameter`] if `path` has parameters of these
-            /// names, and [`Error::Torch`] if they do not fit in memory.
-            pub fn build<'a>(&self, path: impl Borrow<Path<'a>>) -> Result<$Layer> {
-                $Layer::from_options(self.options.clone(), path.borrow())
-            }
-        }
-    };
-}
-
-config! {
-    /// Arguments of an [`Rnn`], as of `torch.nn.RNN`.
-    ///
-    /// ```
-    /// use recurrent::{Nonlinearity, RnnConfig};
-    /// # fn main() -> Result<(), recurrent::Error> {
-    /// let vs = tch::nn::VarStore::new(tch::Device::Cpu);
-    /// let rnn = RnnConfig::new(3, 5).num_layers(2).nonlinearity(Nonlinearity::Relu).build(&vs.root())?;
-    /// assert_eq!(rnn.to_string(), "RNN(3, 5, num_layers=2)");
-    /// # Ok(()) }
-    /// ```
-    RnnConfig builds Rnn, Mode::Rnn(Nonlinearity::Tanh)
-}
-
-impl RnnConfig {
-    /// The nonlinearity, tanh.
-    pub fn nonlinearity(mut self, nonlinearity: Nonlinearity) -> Self {
-        self.options.mode = Mode::Rnn(nonlinearity);
-        self
-    }
-}
-
-config! {
-    /// Arguments of an [`Lstm`], as of `torch.nn.LSTM`.
-    ///
-    /// ```
-    /// use recurrent::LstmConfig;
-    /// # fn main() -> Result<(), recurrent::Error> {
-    /// let vs = tch::nn::VarStore::new(tch::Device::Cpu);
-    /// let lstm = LstmConfig::new(10, 20).num_layers(2).dropout(0.5).bidirectional(true).build(&vs.root())?;
-    /// assert_eq!(lstm.to_string(), "LSTM(10, 20, num_layers=2, dropout=0.5, bidirectional=True)");
-    /// # Ok(()) }
-    /// ```
-    LstmConfig builds Lstm, Mode::Lstm
-}
-
-impl LstmConfig {
-    /// The size to which h is projected, 0: no projection. Smaller than `hidden_size`.
-    pub fn proj_size(mut self, proj_size: i64) -> Self {
-        self.options.proj_size = proj_size;
-        self
-    }
-}
-
-config! {
-    /// Arguments of a [`Gru`], as of `torch.nn.GRU`.
-    ///
-    /// ```
-    /// use recurrent::GruConfig;
-    /// # fn main() -> Result<(), recurrent::Error> {
-    /// let vs = tch::nn::VarStore::new(tch::Device::Cpu);
-    /// let gru = GruConfig::new(28, 128).num_layers(2).batch_first(true).build(&vs.root())?;
-    /// assert_eq!(gru.to_string(), "GRU(28, 128, num_layers=2, batch_first=True)");
-    /// # Ok(()) }
-    /// ```
-    GruConfig builds Gru, Mode::Gru
 }

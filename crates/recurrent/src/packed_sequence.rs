@@ -1,15 +1,16 @@
-//! Sequences of different lengths in one batch, without padding.
+//! `torch.nn.utils.rnn.PackedSequence`.
 
 use tch::{Device, Kind, Tensor};
 
+use crate::dtype::torch_dtype;
 use crate::error::{Error, Result};
-use crate::packing::{inverse_of, invert_permutation};
-use crate::tensor::{device_of, kind_of, torch_dtype};
+use crate::permutation::{inverse_of, invert_permutation};
+use crate::tensor::{device_of, kind_of};
 
-/// A batch of sequences of different lengths, packed: `torch.nn.utils.rnn.PackedSequence`.
+/// A batch of sequences of different lengths without padding. Equivalent of `torch.nn.utils.rnn.PackedSequence`.
 ///
-/// The sequences stand in order of decreasing length, and `data` holds their steps one after the other: first step 0 of
-/// every sequence, then step 1 of every sequence that has one, and so on. `batch_sizes[t]` says how many have a step t.
+/// The sequences are sorted by decreasing length. `data` holds step 0 of every sequence, then step 1 of every sequence
+/// that has one, and so on. `batch_sizes[t]` is the number of sequences that have a step t.
 ///
 /// ```text
 /// a b c            data        a d f b e c
@@ -17,9 +18,9 @@ use crate::tensor::{device_of, kind_of, torch_dtype};
 /// f
 /// ```
 ///
-/// [`pack_sequence`](crate::pack_sequence) and [`pack_padded_sequence`](crate::pack_padded_sequence) make one, the
-/// layers' `forward_packed` reads and returns one, and [`pad_packed_sequence`](crate::pad_packed_sequence) and
-/// [`unpack_sequence`](crate::unpack_sequence) take it apart again.
+/// [`pack_sequence`](crate::pack_sequence) and [`pack_padded_sequence`](crate::pack_padded_sequence) build one. The
+/// layers' `forward_packed` reads and returns one. [`pad_packed_sequence`](crate::pad_packed_sequence) and
+/// [`unpack_sequence`](crate::unpack_sequence) are the inverse operations.
 ///
 /// ```
 /// use recurrent::{Gru, pack_sequence, unpack_sequence};
@@ -36,27 +37,26 @@ use crate::tensor::{device_of, kind_of, torch_dtype};
 #[derive(Debug)]
 #[doc(alias = "torch.nn.utils.rnn.PackedSequence")]
 pub struct PackedSequence {
-    /// The steps of all sequences: (sum of the lengths, *). Any device, any kind.
+    /// The steps of all sequences: (sum of the lengths, *). Any device, any dtype.
     pub data: Tensor,
-    /// How many sequences have a step t, for each t: int64, always on the CPU.
+    /// The number of sequences that have a step t, for each t: int64, always on the CPU.
     pub batch_sizes: Tensor,
-    /// Where the packed sequences stood in the caller's batch; `None` if in the same order. On `data`'s device.
+    /// The position of each packed sequence in the caller's batch; `None` for the same order. On `data`'s device.
     pub sorted_indices: Option<Tensor>,
-    /// The inverse permutation, which brings the caller's order back.
+    /// The inverse permutation, which restores the caller's order.
     pub unsorted_indices: Option<Tensor>,
 }
 
 impl PackedSequence {
-    /// Puts together what another program packed; `unsorted_indices` follow from `sorted_indices` if left out.
+    /// Builds a packed sequence from its parts. Without `unsorted_indices`, they are computed from `sorted_indices`.
     ///
-    /// torch checks only where `batch_sizes` are. Here they are checked against `data` too, and again whenever the
-    /// packed sequence is used: libtorch itself answers wrong ones with wrong results, and negative ones by ending the
-    /// process.
+    /// torch checks only the device of `batch_sizes`. Here they are also checked against `data`, now and at every later
+    /// use. With wrong sizes libtorch computes wrong results; with negative ones it aborts the process.
     ///
     /// # Errors
-    /// [`Error::BatchSizesDevice`] off the CPU; [`Error::BatchSizes`] if they are not a 1-D int64 tensor of positive,
-    /// never growing numbers that add up to the rows of `data`, or if the indices are not as many as the sequences;
-    /// those of [`invert_permutation`](crate::invert_permutation).
+    /// [`Error::BatchSizesDevice`] if `batch_sizes` are not on the CPU. [`Error::BatchSizes`] if they are not a 1-D int64
+    /// tensor of positive, non-increasing numbers whose sum is the number of rows of `data`, or if the number of indices
+    /// is not the number of sequences. The errors of [`invert_permutation`](crate::invert_permutation).
     pub fn new(
         data: Tensor,
         batch_sizes: Tensor,
@@ -72,23 +72,24 @@ impl PackedSequence {
         Ok(packed)
     }
 
-    /// Of libtorch's own making: `batch_sizes` and a permutation that need no check.
+    /// Builds a packed sequence from `batch_sizes` and a permutation that come from libtorch, without checks.
     pub(crate) fn sorted_by(data: Tensor, batch_sizes: Tensor, sorted_indices: Option<Tensor>) -> Result<Self> {
         let unsorted_indices = sorted_indices.as_ref().map(inverse_of).transpose()?;
         Ok(PackedSequence { data, batch_sizes, sorted_indices, unsorted_indices })
     }
 
-    /// The same sequences with other data: what a layer made of them.
+    /// The same sequences with other data: the output of a layer.
     pub(crate) fn with_data(&self, data: Tensor) -> PackedSequence {
         PackedSequence { data, ..self.shallow_clone() }
     }
 
     /// `data` and the indices on `device`; `batch_sizes` stay on the CPU.
     ///
-    /// torch's `cpu()` and `cuda()` are `to(Device::Cpu)` and `to(Device::Cuda(0))`. What is there already is not copied.
+    /// torch's `cpu()` and `cuda()` are `to(Device::Cpu)` and `to(Device::Cuda(0))`. Tensors that are already on the
+    /// device are not copied.
     ///
     /// # Errors
-    /// If the device is not there.
+    /// [`Error::Torch`] if the device is not available.
     pub fn to(&self, device: Device) -> Result<PackedSequence> {
         self.convert(|tensor| Ok(tensor.f_to_device(device)?), |indices| Ok(indices.f_to_device(device)?))
     }
@@ -105,9 +106,6 @@ impl PackedSequence {
     /// assert_eq!(packed.to_kind(Kind::Int64)?.data, Tensor::from_slice(&[1i64, 2]));
     /// # Ok(()) }
     /// ```
-    ///
-    /// # Errors
-    /// If libtorch cannot convert.
     pub fn to_kind(&self, kind: Kind) -> Result<PackedSequence> {
         self.convert(|data| Ok(data.f_to_kind(kind)?), |indices| Ok(indices.shallow_clone()))
     }
@@ -115,7 +113,7 @@ impl PackedSequence {
     /// `data` and the indices in page-locked memory, from which copies to a GPU are faster.
     ///
     /// # Errors
-    /// Without a GPU.
+    /// [`Error::Torch`] without a GPU.
     pub fn pin_memory(&self) -> Result<PackedSequence> {
         let pin = |tensor: &Tensor| Ok(tensor.f_pin_memory(Device::Cuda(0))?);
         self.convert(pin, pin)
@@ -149,7 +147,7 @@ impl PackedSequence {
         })
     }
 
-    /// The batch sizes once they fit `data` and indices: as numbers, and as the contiguous tensor that libtorch reads.
+    /// Checks the batch sizes. Returns them as numbers, and as the contiguous tensor that libtorch needs.
     pub(crate) fn batch_sizes(&self) -> Result<(Vec<i64>, Tensor)> {
         let tensor = &self.batch_sizes;
         if device_of(tensor)? != Device::Cpu {
@@ -158,18 +156,19 @@ impl PackedSequence {
         let (rank, kind) = (tensor.dim(), kind_of(tensor)?);
         if (rank, kind) != (1, Kind::Int64) {
             let dtype = torch_dtype(kind);
-            let fault = format!("have to be a 1-D torch.int64 tensor, but got a {rank}-D {dtype} one");
-            return Err(Error::BatchSizes(fault));
+            let problem = format!("have to be a 1-D torch.int64 tensor, but got a {rank}-D {dtype} one");
+            return Err(Error::BatchSizes(problem));
         }
         let tensor = tensor.f_contiguous()?;
         let sizes = Vec::<i64>::try_from(&tensor)?;
-        match self.fault_in(&sizes) {
-            Some(fault) => Err(Error::BatchSizes(fault)),
+        match self.problem_with(&sizes) {
+            Some(problem) => Err(Error::BatchSizes(problem)),
             None => Ok((sizes, tensor)),
         }
     }
 
-    fn fault_in(&self, sizes: &[i64]) -> Option<String> {
+    /// Why these batch sizes do not fit `data` and the indices.
+    fn problem_with(&self, sizes: &[i64]) -> Option<String> {
         let Some(&batch) = sizes.first() else {
             return Some("can not be empty".to_owned());
         };

@@ -1,4 +1,4 @@
-//! Between padded and packed batches: the part of `torch.nn.utils.rnn` that packs.
+//! Conversion between padded and packed batches: `pack_padded_sequence` and its relatives in `torch.nn.utils.rnn`.
 
 use std::borrow::Borrow;
 
@@ -9,12 +9,12 @@ use crate::packed_sequence::PackedSequence;
 use crate::padding::{Lengths, PaddingSide, pad_sequence, unpad_sequence};
 use crate::tensor::{arange, device_of};
 
-/// Packs a padded batch: `torch.nn.utils.rnn.pack_padded_sequence`.
+/// Packs a padded batch. Equivalent of `torch.nn.utils.rnn.pack_padded_sequence`.
 ///
-/// `input` is (T, B, *), or (B, T, *) with `batch_first`: T steps, B sequences, any further dimensions, any kind. Of
-/// sequence b the first `lengths[b]` steps count; the rest is padding, and its gradient is zero. torch's defaults are
-/// `batch_first = false` and `enforce_sorted = true`; with `enforce_sorted = false` the sequences may come in any order,
-/// and everything that leaves the package is in that order again.
+/// `input` is (T, B, *), or (B, T, *) with `batch_first`: T steps, B sequences, any further dimensions, any dtype. The
+/// first `lengths[b]` steps of sequence b are packed. The rest is padding, and its gradient is zero. With
+/// `enforce_sorted = false` the sequences can be in any order; states and unpacked results are then in that order too.
+/// torch's defaults are `batch_first = false` and `enforce_sorted = true`.
 ///
 /// ```
 /// use recurrent::{pack_padded_sequence, pad_packed_sequence};
@@ -32,9 +32,10 @@ use crate::tensor::{arange, device_of};
 /// ```
 ///
 /// # Errors
-/// torch's: an empty input, lengths that are not positive, not as many as the sequences, or with `enforce_sorted` not in
-/// decreasing order, as [`Error::Torch`]. Two mistakes that torch lets pass are refused: a length beyond T
-/// ([`Error::LengthTooLong`]) and, without `enforce_sorted`, fewer lengths than sequences ([`Error::LengthsCount`]).
+/// [`Error::Torch`] for an empty input, for a length that is not positive, for a wrong number of lengths and, with
+/// `enforce_sorted`, for lengths that are not in decreasing order. Two mistakes that torch accepts are errors here:
+/// a length greater than T ([`Error::LengthTooLong`]) and, without `enforce_sorted`, too few lengths
+/// ([`Error::LengthsCount`]).
 #[doc(alias = "torch.nn.utils.rnn.pack_padded_sequence")]
 pub fn pack_padded_sequence<'a>(
     input: &Tensor,
@@ -51,9 +52,9 @@ pub fn pack_padded_sequence<'a>(
         let indices = indices.f_to_device(device_of(input)?)?;
         (input.f_index_select(batch_dim as i64, &indices)?, lengths, Some(indices))
     };
-    refuse_beyond_input(&sorted, &lengths, batch_first)?;
+    check_longest(&sorted, &lengths, batch_first)?;
     let (data, batch_sizes) = sorted.f_internal_pack_padded_sequence(&lengths, batch_first)?;
-    // After torch's own checks, which saw as many sequences as there were lengths.
+    // Last, because torch's own checks come first. Without `enforce_sorted` they do not see surplus sequences.
     let (batch, got) = (input.size()[batch_dim], lengths.size()[0]);
     if got != batch {
         return Err(Error::LengthsCount { batch, got });
@@ -61,8 +62,10 @@ pub fn pack_padded_sequence<'a>(
     PackedSequence::sorted_by(data, batch_sizes, indices)
 }
 
-/// Where torch finds nothing wrong, and makes a batch whose `batch_sizes` do not fit its data.
-fn refuse_beyond_input(input: &Tensor, lengths: &Tensor, batch_first: bool) -> Result<()> {
+/// An error for a length greater than the number of steps. torch would return `batch_sizes` that do not fit the data.
+///
+/// Mistakes that torch reports itself pass this check.
+fn check_longest(input: &Tensor, lengths: &Tensor, batch_first: bool) -> Result<()> {
     let size = input.size();
     let (steps, batch) = match size[..] {
         [batch, steps, ..] if batch_first => (steps, batch),
@@ -73,22 +76,22 @@ fn refuse_beyond_input(input: &Tensor, lengths: &Tensor, batch_first: bool) -> R
         return Ok(());
     }
     let lengths = Vec::<i64>::try_from(&lengths.f_contiguous()?)?;
-    let fine_to_torch =
+    let torch_accepts =
         steps > 0 && lengths.is_sorted_by(|a, b| a >= b) && lengths.last().is_some_and(|last| *last > 0);
     match lengths.first() {
-        Some(&length) if fine_to_torch && length > steps => Err(Error::LengthTooLong { length, steps }),
+        Some(&length) if torch_accepts && length > steps => Err(Error::LengthTooLong { length, steps }),
         _ => Ok(()),
     }
 }
 
-/// Pads a packed batch: `torch.nn.utils.rnn.pad_packed_sequence`, the inverse of [`pack_padded_sequence`].
+/// Pads a packed batch, the inverse of [`pack_padded_sequence`]. Equivalent of `torch.nn.utils.rnn.pad_packed_sequence`.
 ///
-/// Returns (T, B, *), or (B, T, *) with `batch_first`, and the lengths as int64 on the CPU, both in the order in which
-/// the sequences were packed. T is `total_length`, or else the longest length. torch's defaults: `batch_first = false`,
-/// `padding_value = 0.0`, no `total_length`.
+/// Returns (T, B, *), or (B, T, *) with `batch_first`, and the lengths as int64 on the CPU. Both are in the order in which
+/// the sequences were packed. T is `total_length`, or the longest length without it. torch's defaults are
+/// `batch_first = false`, `padding_value = 0.0` and no `total_length`.
 ///
 /// # Errors
-/// [`Error::TotalLength`] if `total_length` is below the longest length; those of [`PackedSequence::new`].
+/// [`Error::TotalLength`] if `total_length` is below the longest length, and the errors of [`PackedSequence::new`].
 #[doc(alias = "torch.nn.utils.rnn.pad_packed_sequence")]
 pub fn pad_packed_sequence(
     sequence: &PackedSequence,
@@ -102,7 +105,7 @@ pub fn pad_packed_sequence(
     if total_length < longest {
         return Err(Error::TotalLength { total_length, longest });
     }
-    let (padded, lengths) = unpacked(&sequence.data, &batch_sizes, padding_value, total_length)?;
+    let (padded, lengths) = pad_sorted(&sequence.data, &batch_sizes, padding_value, total_length)?;
     let padded = if batch_first { padded.f_transpose(0, 1)? } else { padded };
     let Some(unsorted) = &sequence.unsorted_indices else {
         return Ok((padded, lengths));
@@ -113,9 +116,9 @@ pub fn pad_packed_sequence(
 
 /// The packed sequences as (T, B, *), longest first, and their lengths.
 ///
-/// libtorch has an operation for this, but tch hands it `padding_value` as a `Scalar` (see tensor.rs). Step t of
-/// sequence b is row `sum(batch_sizes[..t]) + b` of data; where it has none, it gets one more row, of padding.
-fn unpacked(data: &Tensor, batch_sizes: &Tensor, padding_value: f64, steps: i64) -> Result<(Tensor, Tensor)> {
+/// libtorch's own operation takes `padding_value` as a `Scalar`, which tch cannot pass safely (see tensor.rs). Step t of
+/// sequence b is row `sum(batch_sizes[..t]) + b` of `data`. A missing step is one extra row at the end, of padding.
+fn pad_sorted(data: &Tensor, batch_sizes: &Tensor, padding_value: f64, steps: i64) -> Result<(Tensor, Tensor)> {
     let missing = steps - batch_sizes.size()[0];
     let sizes = Tensor::f_cat(&[batch_sizes, &Tensor::f_zeros([missing], (Kind::Int64, Device::Cpu))?], 0)?;
     let sizes = sizes.f_unsqueeze(1)?;
@@ -134,9 +137,9 @@ fn unpacked(data: &Tensor, batch_sizes: &Tensor, padding_value: f64, steps: i64)
     Ok((padded.f_unflatten(0, row.size())?, lengths))
 }
 
-/// Packs a list of sequences (length, *): `torch.nn.utils.rnn.pack_sequence`.
+/// Packs a list of sequences (length, *). Equivalent of `torch.nn.utils.rnn.pack_sequence`.
 ///
-/// torch's default is `enforce_sorted = true`: the sequences must come in order of decreasing length.
+/// With `enforce_sorted = true`, torch's default, the sequences must be in order of decreasing length.
 ///
 /// ```
 /// use tch::Tensor;
@@ -149,7 +152,7 @@ fn unpacked(data: &Tensor, batch_sizes: &Tensor, padding_value: f64, steps: i64)
 /// ```
 ///
 /// # Errors
-/// Those of [`pad_sequence`] and [`pack_padded_sequence`].
+/// The errors of [`pad_sequence`] and [`pack_padded_sequence`].
 #[doc(alias = "torch.nn.utils.rnn.pack_sequence")]
 pub fn pack_sequence<T: Borrow<Tensor>>(sequences: &[T], enforce_sorted: bool) -> Result<PackedSequence> {
     let length = |sequence: &T| sequence.borrow().size().first().copied().ok_or(Error::ScalarSequence);
@@ -158,39 +161,13 @@ pub fn pack_sequence<T: Borrow<Tensor>>(sequences: &[T], enforce_sorted: bool) -
     pack_padded_sequence(&padded, &lengths, false, enforce_sorted)
 }
 
-/// Takes a packed batch apart: `torch.nn.utils.rnn.unpack_sequence`, the inverse of [`pack_sequence`].
+/// Unpacks a packed batch to a list of sequences, the inverse of [`pack_sequence`]. Equivalent of
+/// `torch.nn.utils.rnn.unpack_sequence`.
 ///
 /// # Errors
-/// Those of [`PackedSequence::new`].
+/// The errors of [`PackedSequence::new`].
 #[doc(alias = "torch.nn.utils.rnn.unpack_sequence")]
 pub fn unpack_sequence(packed_sequences: &PackedSequence) -> Result<Vec<Tensor>> {
     let (padded, lengths) = pad_packed_sequence(packed_sequences, true, 0.0, None)?;
     unpad_sequence(&padded, &lengths, true)
-}
-
-/// The inverse of a permutation, so that `x[p][invert_permutation(p)]` is x: `torch.nn.utils.rnn.invert_permutation`.
-///
-/// ```
-/// use tch::Tensor;
-/// # fn main() -> Result<(), recurrent::Error> {
-/// let inverse = recurrent::invert_permutation(&Tensor::from_slice(&[2i64, 0, 1]))?;
-/// assert_eq!(inverse, Tensor::from_slice(&[1i64, 2, 0]));
-/// # Ok(()) }
-/// ```
-///
-/// # Errors
-/// torch's for a tensor that is not 1-D int64, or has an index out of range, as [`Error::Torch`]. An index that comes
-/// twice is [`Error::NotAPermutation`]; torch returns whatever was in memory.
-#[doc(alias = "torch.nn.utils.rnn.invert_permutation")]
-pub fn invert_permutation(permutation: &Tensor) -> Result<Tensor> {
-    let inverse = inverse_of(permutation)?;
-    let identity = permutation.f_take(&inverse)?.f_reshape([-1])?;
-    let is_permutation = identity.f_equal(&arange(permutation.numel() as i64, device_of(permutation)?)?)?;
-    if is_permutation { Ok(inverse) } else { Err(Error::NotAPermutation) }
-}
-
-/// The inverse of what is known to be a permutation.
-pub(crate) fn inverse_of(permutation: &Tensor) -> Result<Tensor> {
-    let places = arange(permutation.numel() as i64, device_of(permutation)?)?;
-    Ok(permutation.f_zeros_like()?.f_scatter_(0, permutation, &places)?)
 }

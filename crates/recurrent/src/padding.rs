@@ -1,4 +1,5 @@
-//! Between lists of sequences and padded batches: the part of `torch.nn.utils.rnn` that packs nothing.
+//! Conversion between lists of sequences and padded batches: `pad_sequence` and `unpad_sequence` of
+//! `torch.nn.utils.rnn`.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -9,14 +10,14 @@ use tch::Tensor;
 use crate::error::{Error, Result};
 use crate::tensor::{arange, device_of};
 
-/// The lengths of the sequences of a batch: numbers, or a tensor of them.
+/// The lengths of the sequences of a batch.
 ///
-/// Functions take `impl Into<Lengths>`, so that `&[3, 2]`, `&vec` and `&tensor` will do.
+/// Functions take `impl Into<Lengths>`, so `&[3, 2]`, `&vec` and `&tensor` all work.
 #[derive(Debug, Clone, Copy)]
 pub enum Lengths<'a> {
-    /// One number a sequence.
+    /// One number per sequence.
     Slice(&'a [i64]),
-    /// A 1-D tensor, one number a sequence. On the CPU, for packing.
+    /// A 1-D tensor, one number per sequence. For packing it must be on the CPU.
     Tensor(&'a Tensor),
 }
 
@@ -53,7 +54,7 @@ impl<'a> From<&'a Tensor> for Lengths<'a> {
     }
 }
 
-/// On which side [`pad_sequence`] pads.
+/// The side on which [`pad_sequence`] pads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PaddingSide {
     /// Before the first step.
@@ -66,7 +67,7 @@ pub enum PaddingSide {
 impl FromStr for PaddingSide {
     type Err = Error;
 
-    /// `"left"` or `"right"`; anything else gives torch's error.
+    /// `"left"` or `"right"`; any other name is torch's error.
     fn from_str(name: &str) -> Result<PaddingSide> {
         match name {
             "left" => Ok(PaddingSide::Left),
@@ -85,11 +86,11 @@ impl fmt::Display for PaddingSide {
     }
 }
 
-/// Stacks sequences of different lengths into one padded batch: `torch.nn.utils.rnn.pad_sequence`.
+/// Stacks sequences of different lengths into one padded batch. Equivalent of `torch.nn.utils.rnn.pad_sequence`.
 ///
-/// B sequences of (length, *) become (T, B, *), or (B, T, *) with `batch_first`, T being the longest length. Kind and
-/// device are those of the first sequence. torch's defaults: `batch_first = false`, `padding_value = 0.0`, the right
-/// side. torch also takes a tensor and reads its first dimension as the list: here `&tensor.f_unbind(0)?`.
+/// B sequences of (length, *) become (T, B, *), or (B, T, *) with `batch_first`. T is the longest length. Dtype and device
+/// are those of the first sequence. torch's defaults are `batch_first = false`, `padding_value = 0.0` and the right side.
+/// torch also accepts a tensor as the list of its rows: here pass `&tensor.f_unbind(0)?`.
 ///
 /// ```
 /// use recurrent::{PaddingSide, pad_sequence};
@@ -104,7 +105,7 @@ impl fmt::Display for PaddingSide {
 /// ```
 ///
 /// # Errors
-/// torch's, as [`Error::Torch`]: no sequences, a sequence of no dimensions, other dimensions that do not agree.
+/// [`Error::Torch`] for an empty list, a 0-d sequence, or further dimensions that differ.
 #[doc(alias = "torch.nn.utils.rnn.pad_sequence")]
 pub fn pad_sequence<T: Borrow<Tensor>>(
     sequences: &[T],
@@ -116,12 +117,12 @@ pub fn pad_sequence<T: Borrow<Tensor>>(
     Ok(Tensor::f_pad_sequence(sequences, batch_first, padding_value, &side)?)
 }
 
-/// Takes a padded batch apart: `torch.nn.utils.rnn.unpad_sequence`.
+/// Splits a padded batch into a list of sequences. Equivalent of `torch.nn.utils.rnn.unpad_sequence`.
 ///
-/// The first `lengths[b]` steps of each sequence b of (T, B, *), or (B, T, *) with `batch_first`, as copies. A length
-/// beyond T gives the T steps there are.
+/// Copies the first `lengths[b]` steps of each sequence b of (T, B, *), or (B, T, *) with `batch_first`. A length greater
+/// than T gives T steps.
 ///
-/// torch transposes the *caller's* tensor in place unless `batch_first`; here it stays as it is.
+/// Without `batch_first`, torch transposes the *caller's* tensor in place. Here it does not change.
 ///
 /// ```
 /// use tch::Tensor;
@@ -133,7 +134,7 @@ pub fn pad_sequence<T: Borrow<Tensor>>(
 /// ```
 ///
 /// # Errors
-/// [`Error::UnpadCount`] if there are not as many lengths as sequences; torch's as [`Error::Torch`].
+/// [`Error::UnpadCount`] if the number of lengths is not the number of sequences.
 #[doc(alias = "torch.nn.utils.rnn.unpad_sequence")]
 pub fn unpad_sequence<'a>(
     padded_sequences: &Tensor,
@@ -141,7 +142,7 @@ pub fn unpad_sequence<'a>(
     batch_first: bool,
 ) -> Result<Vec<Tensor>> {
     let lengths = lengths.into().tensor()?;
-    device_of(padded_sequences)?; // an undefined tensor has not even a shape
+    device_of(padded_sequences)?; // an error for an undefined tensor, which has no shape
     let by_sequence = match batch_first {
         true => padded_sequences.shallow_clone(),
         false => padded_sequences.f_transpose(0, 1)?,

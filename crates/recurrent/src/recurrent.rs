@@ -1,108 +1,142 @@
-//! The trait that the three layers share.
+//! The trait that the layers share.
 
 use std::fmt;
 
 use tch::Tensor;
+use torch_ext::{IncompatibleKeys, StateDict};
 
 use crate::backend::Backend;
 use crate::error::Result;
 use crate::packed_sequence::PackedSequence;
+use crate::state::State;
 use crate::trace::Trace;
-use torch_ext::{IncompatibleKeys, StateDict};
 
 pub(crate) mod sealed {
-    pub trait Sealed {}
+    use crate::layer_base::LayerBase;
+
+    pub trait HasBase {
+        fn base(&self) -> &LayerBase;
+        fn base_mut(&mut self) -> &mut LayerBase;
+    }
 }
 
-/// What the three layers have in common, for code that is generic over them. Sealed.
+/// The methods that [`Rnn`](crate::Rnn), [`Lstm`](crate::Lstm), [`Gru`](crate::Gru) and
+/// [`AnyRecurrent`](crate::AnyRecurrent) share, for generic code. Sealed.
+///
+/// Each method is the layer's own method of the same name.
+///
+/// Use it for code that works with a layer of any *type*. Truncated back-propagation through time, for example:
 ///
 /// ```
-/// use recurrent::{Gru, Recurrent, Rnn};
-/// use tch::{Device, Tensor, nn::VarStore};
+/// use recurrent::{Gru, Lstm, Recurrent, State};
+/// use tch::{Tensor, nn::VarStore};
 ///
-/// fn last_step<L: Recurrent>(layer: &L, x: &Tensor) -> Result<Tensor, recurrent::Error> {
-///     let (output, _) = layer.forward(x, None)?;
-///     Ok(output.f_get(-1)?)
+/// /// The last output of a long sequence. Each chunk starts from the detached state of the chunk before.
+/// fn last_output<L: Recurrent>(layer: &L, chunks: &[Tensor]) -> recurrent::Result<Option<Tensor>> {
+///     let (mut last, mut state) = (None, None);
+///     for chunk in chunks {
+///         let (output, next) = layer.forward(chunk, state.as_ref())?;
+///         state = Some(next.detach());
+///         last = Some(output.f_get(-1)?);
+///     }
+///     Ok(last)
 /// }
 ///
-/// # fn main() -> Result<(), recurrent::Error> {
-/// let vs = VarStore::new(Device::Cpu);
-/// let x = Tensor::zeros([7, 2, 3], tch::kind::FLOAT_CPU);
-/// assert_eq!(last_step(&Rnn::new(&(vs.root() / "rnn"), 3, 5)?, &x)?.size(), [2, 5]);
-/// assert_eq!(last_step(&Gru::new(&(vs.root() / "gru"), 3, 4)?, &x)?.size(), [2, 4]);
+/// # fn main() -> recurrent::Result<()> {
+/// let vs = VarStore::new(tch::Device::Cpu);
+/// let x = Tensor::zeros([8, 2, 3], tch::kind::FLOAT_CPU).f_chunk(4, 0)?; // 4 chunks of 2 steps
+/// assert_eq!(last_output(&Lstm::new(&(vs.root() / "a"), 3, 5)?, &x)?.map(|y| y.size()), Some(vec![2, 5]));
+/// assert_eq!(last_output(&Gru::new(&(vs.root() / "b"), 3, 4)?, &x)?.map(|y| y.size()), Some(vec![2, 4]));
 /// # Ok(()) }
 /// ```
-pub trait Recurrent: sealed::Sealed + fmt::Display {
-    /// `Tensor` (h), or [`LstmState`](crate::LstmState) (h and c).
-    type State;
+///
+/// A program that chooses the kind of layer at *run time* uses [`AnyRecurrent`](crate::AnyRecurrent).
+pub trait Recurrent: sealed::HasBase + fmt::Display + fmt::Debug {
+    /// `Tensor` (h), [`LstmState`](crate::LstmState) (h and c) or [`AnyState`](crate::AnyState).
+    type State: State;
 
-    /// Runs the layer over a sequence.
-    ///
-    /// # Errors
-    /// As the method of the same name of each layer.
-    fn forward(&self, input: &Tensor, hx: Option<&Self::State>) -> Result<(Tensor, Self::State)>;
+    /// Runs the layer over a sequence. Returns the output of every step and the last state.
+    fn forward(&self, input: &Tensor, hx: Option<&Self::State>) -> Result<(Tensor, Self::State)> {
+        self.base().forward(input, hx)
+    }
 
-    /// Runs the layer over a packed batch.
-    ///
-    /// # Errors
-    /// As the method of the same name of each layer.
-    fn forward_packed(&self, input: &PackedSequence, hx: Option<&Self::State>)
-    -> Result<(PackedSequence, Self::State)>;
+    /// Runs the layer over a packed batch. Returns the packed output and the last state of each sequence.
+    fn forward_packed(
+        &self,
+        input: &PackedSequence,
+        hx: Option<&Self::State>,
+    ) -> Result<(PackedSequence, Self::State)> {
+        self.base().forward_packed(input, hx)
+    }
 
     /// Runs the layer step by step and returns every gate of every step.
-    ///
-    /// # Errors
-    /// As the method of the same name of each layer.
-    fn trace(&self, input: &Tensor, hx: Option<&Self::State>) -> Result<Trace<Self::State>>;
+    fn trace(&self, input: &Tensor, hx: Option<&Self::State>) -> Result<Trace<Self::State>> {
+        self.base().trace(input, hx)
+    }
 
-    /// Chooses what computes `forward`.
-    ///
-    /// # Errors
-    /// As the method of the same name of each layer.
-    fn set_backend(&mut self, backend: Backend) -> Result<()>;
+    /// Selects what computes `forward`.
+    fn set_backend(&mut self, backend: Backend) -> Result<()> {
+        self.base_mut().set_backend(backend)
+    }
 
     /// What computes `forward`.
-    fn backend(&self) -> Backend;
+    fn backend(&self) -> Backend {
+        self.base().backend()
+    }
 
-    /// Dropout on.
-    fn train(&mut self);
+    /// The warnings that torch prints for this layer, and the reasons why the fused backend is slow.
+    fn warnings(&self) -> Vec<String> {
+        self.base().warnings()
+    }
 
-    /// Dropout off.
-    fn eval(&mut self);
+    /// Training mode: dropout on.
+    fn train(&mut self) {
+        self.base_mut().training = true;
+    }
 
-    /// Whether dropout is on.
-    fn is_training(&self) -> bool;
+    /// Evaluation mode: dropout off.
+    fn eval(&mut self) {
+        self.base_mut().training = false;
+    }
+
+    /// Whether the layer is in training mode.
+    fn is_training(&self) -> bool {
+        self.base().training
+    }
 
     /// Sets the dropout probability of the next forward passes.
-    ///
-    /// # Errors
-    /// [`Error::Dropout`](crate::Error::Dropout) outside `[0, 1]`.
-    fn set_dropout(&mut self, dropout: f64) -> Result<()>;
+    fn set_dropout(&mut self, dropout: f64) -> Result<()> {
+        self.base_mut().set_dropout(dropout)
+    }
 
-    /// Draws every parameter anew, in place.
-    ///
-    /// # Errors
-    /// If libtorch refuses.
-    fn reset_parameters(&mut self) -> Result<()>;
+    /// Draws new initial values for every parameter in place.
+    fn reset_parameters(&mut self) -> Result<()> {
+        self.base().parameters.reset()
+    }
 
-    /// Lays the weights out in one piece of memory for cuDNN; nothing happens on a CPU.
-    ///
-    /// # Errors
-    /// If cuDNN refuses.
-    fn flatten_parameters(&mut self) -> Result<()>;
+    /// Moves the weights into one contiguous block of memory for cuDNN. On a CPU it does nothing.
+    fn flatten_parameters(&mut self) -> Result<()> {
+        self.base().flatten_parameters()
+    }
 
     /// The parameters of each layer and direction.
-    fn all_weights(&self) -> Vec<Vec<&Tensor>>;
+    fn all_weights(&self) -> Vec<Vec<&Tensor>> {
+        self.base().all_weights()
+    }
 
     /// Name and tensor of each parameter, in torch's order.
-    fn named_parameters(&self) -> impl Iterator<Item = (&str, &Tensor)>;
+    fn named_parameters(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        self.base().parameters.named()
+    }
 
-    /// The parameters by name, without gradient: `state_dict()`.
-    fn state_dict(&self) -> StateDict;
+    /// The parameters by name, without gradient.
+    fn state_dict(&self) -> StateDict {
+        self.base().parameters.state_dict()
+    }
 
     /// Copies saved parameters into this layer's.
-    ///
-    /// # Errors
-    /// As [`StateDict::load_into`].
-    fn load_state_dict(&mut self, state_dict: &StateDict, strict: bool) -> Result<IncompatibleKeys>;
+    fn load_state_dict(&mut self, state_dict: &StateDict, strict: bool) -> Result<IncompatibleKeys> {
+        let base = self.base();
+        base.parameters.load(base.options.mode.name(), state_dict, strict)
+    }
 }

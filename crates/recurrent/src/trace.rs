@@ -1,25 +1,26 @@
-//! A layer run step by step, with every gate kept.
+//! The trace of a layer: a forward pass step by step that keeps every gate.
 
 use tch::Tensor;
 
 use crate::error::{Error, Result};
-use crate::layer_base::Base;
+use crate::layer_base::LayerBase;
 use crate::options::{Mode, Nonlinearity};
+use crate::state::{State, state_from};
 
-/// Every value that a layer computed on its way through a sequence: what `layer.trace(..)` returns.
+/// Every gate of every step of a forward pass. `layer.trace(..)` returns it.
 ///
-/// torch.nn has none of this: its layers compute all steps in one operation and keep the gates to themselves. The names
-/// are those of torch's equations (see [`Rnn`](crate::Rnn), [`Lstm`](crate::Lstm), [`Gru`](crate::Gru)):
+/// torch.nn has no equivalent: its layers compute all steps in one operation and do not return the gates. The names are
+/// those of torch's equations (see [`Rnn`](crate::Rnn), [`Lstm`](crate::Lstm), [`Gru`](crate::Gru)):
 ///
 /// | layer | names | |
 /// |---|---|---|
-/// | RNN | `a` `h` | a = W_ih x + b_ih + W_hh h + b_hh, before the nonlinearity; h, after it |
-/// | LSTM | `i` `f` `g` `o` `c` `h` | input gate, forget gate, candidate, output gate, cell, hidden state |
+/// | RNN | `a` `h` | a = W_ih x + b_ih + W_hh h + b_hh; h is its nonlinearity |
+/// | LSTM | `i` `f` `g` `o` `c` `h` | input gate, forget gate, candidate, output gate, cell state, hidden state |
 /// | GRU | `r` `z` `n` `h` | reset gate, update gate, candidate, hidden state |
 ///
-/// Lectures write the same layers in other letters, and one of them means another thing. Where a lecture's GRU has an
-/// update gate u with h_t = (1 - u) * h_(t-1) + u * n, its u is 1 - z. Its reset gate multiplies W h, as torch's does;
-/// in Cho et al. (2014) it multiplies h before W. An LSTM's candidate g is often written with a tilde over c.
+/// Lectures use other letters. A GRU with h_t = (1 - u) * h_(t-1) + u * n has the update gate u = 1 - z. The reset gate
+/// here multiplies W h, as in torch; in Cho et al. (2014) it multiplies h before W. The candidate g of an LSTM is often
+/// written as c with a tilde.
 ///
 /// ```
 /// use recurrent::Gru;
@@ -30,7 +31,7 @@ use crate::options::{Mode, Nonlinearity};
 /// let x = Tensor::randn([7, 2, 3], (Kind::Float, Device::Cpu));
 /// let trace = gru.trace(&x, None)?;
 /// assert_eq!(trace.names(), ["r", "z", "n", "h"]);
-/// let z = trace.gate("z", 0, 0)?; // of layer 0, direction 0: 7 steps, batch of 2, 4 features
+/// let z = trace.gate("z", 0, 0)?; // layer 0, direction 0: 7 steps, batch of 2, 4 features
 /// assert_eq!(z.size(), [7, 2, 4]);
 /// assert!(trace.output.allclose(&gru.forward(&x, None)?.0, 0.0, 1e-5, false));
 /// # Ok(()) }
@@ -39,45 +40,45 @@ use crate::options::{Mode, Nonlinearity};
 pub struct Trace<S> {
     /// The output, equal to `forward`'s up to rounding.
     pub output: Tensor,
-    /// The last state, likewise.
+    /// The last state, equal to `forward`'s up to rounding.
     pub state: S,
     names: &'static [&'static str],
     directions: usize,
-    /// For each layer and direction the values in the order of `names`.
+    /// The gates of each layer and direction, in the order of `names`.
     values: Vec<Vec<Tensor>>,
 }
 
 impl<S> Trace<S> {
-    /// What was kept of each step, in the order of computation.
+    /// The names of the gates, in the order of computation.
     pub fn names(&self) -> &'static [&'static str] {
         self.names
     }
 
-    /// One value of every step: (L, N, H) for an input (L, N, I), (N, L, H) with `batch_first`, (L, H) if unbatched.
+    /// One gate at every step: (L, N, H) for an input (L, N, I), (N, L, H) with `batch_first`, (L, H) if unbatched.
     ///
-    /// `direction` is 0, or 1 for the one that reads from the end; either way step t belongs to the input's step t. With
-    /// a projection, `h` has proj_size features instead of H.
+    /// `direction` is 0, or 1 for the backward direction. In both, step t belongs to step t of the input. With a
+    /// projection, `h` has proj_size features instead of H.
     ///
     /// # Errors
-    /// [`Error::NotTraced`] for a name, layer or direction that the layer has not.
+    /// [`Error::NotTraced`] for an unknown name, layer or direction.
     pub fn gate(&self, name: &str, layer: usize, direction: usize) -> Result<&Tensor> {
         let mut values = self.gates(layer, direction)?;
         let found = values.find(|(known, _)| *known == name);
         found.map(|(_, value)| value).ok_or_else(|| Error::NotTraced {
-            wanted: format!("a gate '{name}'"),
+            wanted: format!("gate '{name}'"),
             known: format!("the gates {}", self.names.join(", ")),
         })
     }
 
-    /// All values of a layer and direction, with their names.
+    /// All gates of a layer and direction, with their names.
     ///
     /// # Errors
-    /// [`Error::NotTraced`] for a layer or direction that the layer has not.
+    /// [`Error::NotTraced`] for an unknown layer or direction.
     pub fn gates(&self, layer: usize, direction: usize) -> Result<impl Iterator<Item = (&'static str, &Tensor)>> {
         let (layers, directions) = (self.values.len() / self.directions, self.directions);
         if layer >= layers || direction >= directions {
             return Err(Error::NotTraced {
-                wanted: format!("a layer {layer} with a direction {direction}"),
+                wanted: format!("layer {layer} with direction {direction}"),
                 known: format!("{layers} layer(s) and {directions} direction(s), counted from 0"),
             });
         }
@@ -86,14 +87,9 @@ impl<S> Trace<S> {
     }
 }
 
-impl Base {
-    /// Runs the equations one by one; the state comes as tensors, to be put together by `state`.
-    pub(crate) fn trace<S>(
-        &self,
-        input: &Tensor,
-        hx: Option<Vec<&Tensor>>,
-        state: impl Fn(Vec<Tensor>) -> Result<S>,
-    ) -> Result<Trace<S>> {
+impl LayerBase {
+    /// Computes the equations step by step.
+    pub(crate) fn trace<S: State>(&self, input: &Tensor, hx: Option<&S>) -> Result<Trace<S>> {
         let padded = self.check_padded(input, hx)?;
         let time_dim = 1 - padded.batch_dim;
         let mut steps = padded.input.f_unbind(time_dim)?;
@@ -107,12 +103,12 @@ impl Base {
             for (direction, weights) in weights.iter().enumerate() {
                 let row = (layer * directions + direction) as i64;
                 let first = padded.hx.iter().map(|state| Ok(state.f_select(0, row)?)).collect::<Result<Vec<_>>>()?;
-                let run =
-                    Cell::new(self.options.mode, self.options.bias, weights).run(&steps, first, direction == 1)?;
-                last.push(run.last);
-                runs.push(run.steps);
+                let weights = DirectionWeights::new(self.options.mode, self.options.bias, weights);
+                let (gates, state) = weights.run(&steps, first, direction == 1)?;
+                last.push(state);
+                runs.push(gates);
             }
-            steps = beside_each_other(&runs)?;
+            steps = concat_h(&runs)?;
             for run in runs {
                 values.push(stack_each(&run, time_dim)?);
             }
@@ -120,7 +116,7 @@ impl Base {
         let unbatch = |values: Vec<Tensor>| values.into_iter().map(|value| padded.unbatch(value)).collect();
         Ok(Trace {
             output: padded.unbatch(Tensor::f_stack(&steps, time_dim)?)?,
-            state: state(padded.unbatch_state(stack_each(&last, 0)?)?)?,
+            state: state_from(padded.unbatch_state(stack_each(&last, 0)?)?)?,
             names: names(self.options.mode),
             directions,
             values: values.into_iter().map(unbatch).collect::<Result<_>>()?,
@@ -128,7 +124,7 @@ impl Base {
     }
 }
 
-/// What a step computes, in order; h is the last, and before it c if there is one.
+/// The values that [`DirectionWeights::step`] computes, in its order. The state is at the end: h, or c and h.
 fn names(mode: Mode) -> &'static [&'static str] {
     match mode {
         Mode::Rnn(_) => &["a", "h"],
@@ -137,14 +133,8 @@ fn names(mode: Mode) -> &'static [&'static str] {
     }
 }
 
-/// One direction of one layer over all steps: the values of each step, and the state after the last one computed.
-struct Run {
-    steps: Vec<Vec<Tensor>>,
-    last: Vec<Tensor>,
-}
-
 /// The weights of one direction of one layer.
-struct Cell<'a> {
+struct DirectionWeights<'a> {
     mode: Mode,
     w_ih: &'a Tensor,
     w_hh: &'a Tensor,
@@ -153,30 +143,30 @@ struct Cell<'a> {
     w_hr: Option<&'a Tensor>,
 }
 
-impl<'a> Cell<'a> {
-    fn new(mode: Mode, bias: bool, weights: &[&'a Tensor]) -> Cell<'a> {
-        let (w_ih, w_hh, rest) = (weights[0], weights[1], &weights[2..]);
-        let (biases, projection) = rest.split_at(if bias { 2 } else { 0 });
-        let optional = |tensors: &[&'a Tensor], i: usize| tensors.get(i).copied();
-        let (b_ih, b_hh, w_hr) = (optional(biases, 0), optional(biases, 1), optional(projection, 0));
-        Cell { mode, w_ih, w_hh, b_ih, b_hh, w_hr }
+impl<'a> DirectionWeights<'a> {
+    fn new(mode: Mode, bias: bool, weights: &[&'a Tensor]) -> DirectionWeights<'a> {
+        let (biases, projection) = weights[2..].split_at(if bias { 2 } else { 0 });
+        let get = |tensors: &[&'a Tensor], i: usize| tensors.get(i).copied();
+        let (b_ih, b_hh, w_hr) = (get(biases, 0), get(biases, 1), get(projection, 0));
+        DirectionWeights { mode, w_ih: weights[0], w_hh: weights[1], b_ih, b_hh, w_hr }
     }
 
-    fn run(&self, inputs: &[Tensor], first: Vec<Tensor>, backwards: bool) -> Result<Run> {
-        let (mut steps, mut last) = (Vec::with_capacity(inputs.len()), first);
+    /// Returns the values of each step, in the order of the input, and the state after the last computed step.
+    fn run(&self, inputs: &[Tensor], first: Vec<Tensor>, backward: bool) -> Result<(Vec<Vec<Tensor>>, Vec<Tensor>)> {
+        let (mut steps, mut state) = (Vec::with_capacity(inputs.len()), first);
         for t in 0..inputs.len() {
-            let x = &inputs[if backwards { inputs.len() - 1 - t } else { t }];
-            let values = self.step(x, &last)?;
-            last = values.iter().rev().take(last.len()).map(Tensor::shallow_clone).collect(); // h, and c before it
+            let x = &inputs[if backward { inputs.len() - 1 - t } else { t }];
+            let values = self.step(x, &state)?;
+            state = values.iter().rev().take(state.len()).map(Tensor::shallow_clone).collect(); // h, or h and c
             steps.push(values);
         }
-        if backwards {
+        if backward {
             steps.reverse();
         }
-        Ok(Run { steps, last })
+        Ok((steps, state))
     }
 
-    /// The equations. `state` is h, or h and c.
+    /// The equations of one step. `state` is h, or h and c.
     fn step(&self, x: &Tensor, state: &[Tensor]) -> Result<Vec<Tensor>> {
         let h = &state[0];
         let (from_x, from_h) = (x.f_linear(self.w_ih, self.b_ih)?, h.f_linear(self.w_hh, self.b_hh)?);
@@ -213,13 +203,13 @@ impl<'a> Cell<'a> {
     }
 }
 
-/// The output of a layer at each step: h of its directions, one after the other.
-fn beside_each_other(runs: &[Vec<Vec<Tensor>>]) -> Result<Vec<Tensor>> {
+/// The output of a layer at each step: the h of its directions, concatenated.
+fn concat_h(runs: &[Vec<Vec<Tensor>>]) -> Result<Vec<Tensor>> {
     let h = |t: usize| runs.iter().filter_map(|run| run[t].last()).collect::<Vec<_>>();
     (0..runs[0].len()).map(|t| Ok(Tensor::f_cat(&h(t), -1)?)).collect()
 }
 
-/// The first tensors of all rows as one tensor, the second ones, and so on.
+/// Stacks the first tensors of all rows, then the second ones, and so on.
 fn stack_each(rows: &[Vec<Tensor>], dim: i64) -> Result<Vec<Tensor>> {
     let column = |i: usize| rows.iter().map(|row| &row[i]).collect::<Vec<_>>();
     (0..rows[0].len()).map(|i| Ok(Tensor::f_stack(&column(i), dim)?)).collect()

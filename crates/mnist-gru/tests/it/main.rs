@@ -5,6 +5,7 @@ mod backend;
 mod batches;
 mod cli;
 mod cuda;
+mod example;
 mod files;
 mod float64;
 mod normalise;

@@ -1,4 +1,4 @@
-//! From PyTorch's torch/testing/_internal/common_modules.py, with the checks that test_modules.py makes of each module.
+//! From PyTorch's torch/testing/_internal/common_modules.py, with the checks of test_modules.py.
 
 use recurrent::pack_padded_sequence;
 use tch::{Kind, Tensor};
@@ -8,14 +8,14 @@ use crate::support::layer::{Layer, MODES, Spec, assert_error};
 use crate::support::tensors::{assert_close, assert_same_bits, kind, leaf, uniform};
 use crate::support::{F64_ROUNDING, seeded};
 
-/// A layer, an input and perhaps a state for it.
+/// A layer with an input and an optional state.
 struct Sample {
     spec: Spec,
     x: Tensor,
     hx: Option<Vec<Tensor>>,
 }
 
-/// `module_inputs_torch_nn_RNN_GRU` and `_LSTM`: unbatched, without and with a state.
+/// `module_inputs_torch_nn_RNN_GRU` and `_LSTM`: unbatched input, without and with a state.
 fn samples(dtype: &'static str) -> Vec<Sample> {
     let mut samples = Vec::new();
     for (class, nonlinearity) in MODES {
@@ -35,7 +35,7 @@ fn samples(dtype: &'static str) -> Vec<Sample> {
     samples
 }
 
-/// `no_batch_dim_reference_rnn_gru` and `_lstm`: an unbatched sequence is a batch of one.
+/// `no_batch_dim_reference_rnn_gru` and `_lstm`: an unbatched sequence equals a batch of one.
 #[test]
 fn test_forward() {
     let _seeded = seeded(0);
@@ -59,7 +59,7 @@ fn test_forward() {
     }
 }
 
-/// The samples of the packed flag run, and equal the padded batch where all lengths are equal.
+/// Packed input runs. With equal lengths the results equal those of the padded batch.
 #[test]
 fn test_forward_packed() {
     let _seeded = seeded(0);
@@ -79,7 +79,7 @@ fn test_forward_packed() {
     }
 }
 
-/// The same numbers, with a gap after each in memory.
+/// The same numbers, with a gap after each one in memory.
 fn spaced(tensor: &Tensor) -> Tensor {
     let spaced = tensor.repeat_interleave_self_int(2, -1, None).slice(-1, None, None, 2);
     assert!(tensor.numel() < 2 || !spaced.is_contiguous());
@@ -110,7 +110,7 @@ fn test_non_contiguous_tensors() {
     }
 }
 
-/// With respect to input, state and parameters.
+/// Derivatives with respect to input and state.
 #[test]
 fn test_grad_and_gradgrad() {
     let _seeded = seeded(0);
@@ -128,7 +128,7 @@ fn test_grad_and_gradgrad() {
     }
 }
 
-/// `dtype` reaches every parameter, and the output.
+/// Parameters and output have the requested dtype.
 #[test]
 fn test_factory_kwargs() {
     let _seeded = seeded(0);
@@ -143,7 +143,7 @@ fn test_factory_kwargs() {
     }
 }
 
-/// `module_error_inputs_torch_nn_RNN_GRU`; what it says of arguments of the wrong type, Rust's compiler says.
+/// `module_error_inputs_torch_nn_RNN_GRU`, without the cases that Rust's compiler rejects.
 #[test]
 fn test_errors() {
     let _seeded = seeded(0);

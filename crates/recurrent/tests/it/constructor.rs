@@ -1,4 +1,4 @@
-//! Building a layer: torch's checks in torch's order and words, its repr, its warning; an error changes nothing.
+//! Construction of a layer: torch's checks, messages, repr and warning. An error changes nothing.
 
 use recurrent::{Error, GruConfig, LstmConfig, Nonlinearity, PythonKind, RnnConfig};
 use tch::nn::VarStore;
@@ -14,20 +14,20 @@ const NEGATIVE_PROJ: &str = "proj_size should be a positive integer or zero to d
 const LARGE_PROJ: &str = "proj_size has to be smaller than hidden_size";
 const NOT_FLOAT: &str = "Only Tensors of floating point and complex dtype can require gradients";
 
-type Mend = fn(&mut Spec);
+type Fix = fn(&mut Spec);
 
-/// Every argument wrong at once; mending one after the other brings up torch's errors in torch's order.
+/// All arguments are wrong. Fixing one after another gives torch's errors in torch's order.
 ///
 /// ```python
 /// wrong = dict(input_size=0, hidden_size=0, num_layers=0, dropout=2.0, proj_size=-1, dtype=torch.int32)
-/// for mended in ({}, dict(dropout=0.0), dict(input_size=3), dict(hidden_size=4), dict(num_layers=1), dict(proj_size=4), dict(proj_size=3)):
-///     wrong |= mended
+/// for fixed in ({}, dict(dropout=0.0), dict(input_size=3), dict(hidden_size=4), dict(num_layers=1), dict(proj_size=4), dict(proj_size=3)):
+///     wrong |= fixed
 ///     try: torch.nn.LSTM(**wrong)
 ///     except Exception as error: print(type(error).__name__, error)
 /// ```
 #[test]
 fn errors_come_in_torchs_order() {
-    let steps: [(Mend, &str, &str); 7] = [
+    let steps: [(Fix, &str, &str); 7] = [
         (|_| (), "ValueError", DROPOUT),
         (|spec| spec.dropout = 0.0, "ValueError", "input_size must be greater than zero"),
         (|spec| spec.input_size = 3, "ValueError", "hidden_size must be greater than zero"),
@@ -39,8 +39,8 @@ fn errors_come_in_torchs_order() {
     for class in ["RNN", "LSTM", "GRU"] {
         let mut spec = Spec { num_layers: 0, dropout: 2.0, dtype: "int32", ..Spec::new(class, 0, 0) };
         spec.proj_size = Some(-1);
-        for (mend, kind, text) in steps {
-            mend(&mut spec);
+        for (fix, kind, text) in steps {
+            fix(&mut spec);
             if class == "LSTM" || !text.starts_with("proj_size") {
                 assert_error(spec.build(), kind, text);
             }
@@ -49,7 +49,7 @@ fn errors_come_in_torchs_order() {
 }
 
 #[test]
-fn each_bad_value_is_named_by_its_error() {
+fn each_wrong_value_has_its_error() {
     let lstm = || LstmConfig::new(3, 5);
     let store = VarStore::new(Device::Cpu);
     let cases: [(LstmConfig, Error); 8] = [
@@ -86,7 +86,7 @@ fn test_rnn_nonlinearity() {
 }
 
 #[test]
-fn kinds_without_gradient_are_refused() {
+fn dtypes_without_gradients_are_rejected() {
     for kind in [Kind::Uint8, Kind::Int8, Kind::Int16, Kind::Int, Kind::Int64, Kind::Bool] {
         let mut store = VarStore::new(Device::Cpu);
         store.set_kind(kind);
@@ -100,7 +100,7 @@ fn kinds_without_gradient_are_refused() {
 fn an_error_draws_nothing_and_registers_nothing() {
     let _alone = alone();
     let before = rng::get_state().unwrap();
-    let impossible = i64::MAX / 8; // no memory has room for it
+    let impossible = i64::MAX / 8; // more than any memory
     for (input_size, hidden_size, layers, dropout, proj) in [
         (0, 3, 1, 0.0, 0),
         (3, 0, 1, 0.0, 0),
@@ -128,7 +128,7 @@ fn building_twice_on_one_path_is_an_error() {
     let error = GruConfig::new(3, 5).build(&root).unwrap_err();
     assert_eq!(error, Error::DuplicateParameter("weight_ih_l0".into()));
     assert!(error.to_string().contains("'weight_ih_l0'") && error.to_string().contains("path of its own"), "{error}");
-    // Whichever parameter it is that collides.
+    // The same for any of the parameters.
     let bias = VarStore::new(Device::Cpu);
     let _ = bias.root().zeros("bias_hh_l0", &[1]);
     let error = GruConfig::new(3, 5).build(bias.root()).unwrap_err();
@@ -140,7 +140,7 @@ fn building_twice_on_one_path_is_an_error() {
 }
 
 #[test]
-fn repr_is_pythons() {
+fn repr_equals_pythons() {
     let _alone = alone();
     let all = |class, nonlinearity, proj_size| Spec {
         num_layers: 2,
@@ -179,7 +179,7 @@ fn repr_is_pythons() {
 
 // warnings.catch_warnings(record=True): torch.nn.GRU(3, 4, dropout=0.5)
 #[test]
-fn dropout_on_one_layer_is_a_warning_that_the_caller_can_read() {
+fn dropout_in_a_single_layer_gives_torchs_warning() {
     let text = |p: &str| {
         format!(
             "dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects num_layers \

@@ -14,7 +14,7 @@ fn lstm(config: LstmConfig) -> (VarStore, Lstm) {
     (vs, lstm)
 }
 
-/// Shapes, and a second pass that starts from the first one's state and gives something else.
+/// Checks the shapes, and that a second pass from the first one's last state gives another state.
 fn check_output_sizes(proj_size: i64) {
     let _seeded = seeded(0);
     let (_vs, lstm) = lstm(LstmConfig::new(128, 64).num_layers(3).dropout(0.2).proj_size(proj_size));
@@ -75,7 +75,7 @@ fn CheckOutputValuesMatchPyTorch() {
     JUDGE.assert("LSTM", &[output, h, c], &recorded, &ours);
 }
 
-/// The sum of five random bits: Linear, tanh, two recurrent layers, Linear, Adam.
+/// Trains a network to sum five random bits: Linear, tanh, two recurrent layers, Linear; Adam.
 fn learns_to_sum(spec: Spec) {
     let _seeded = seeded(0);
     let vs = VarStore::new(Device::Cpu);
@@ -96,7 +96,7 @@ fn learns_to_sum(spec: Spec) {
             return;
         }
     }
-    panic!("{spec:?} has not learnt it: {running_loss}");
+    panic!("{spec:?} did not converge: {running_loss}");
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn BidirectionalRNNReverseForward() {
     reverse_forward("RNN");
 }
 
-/// On a CPU there is nothing to flatten: the weights stay where they are.
+/// On a CPU, `flatten_parameters` leaves the weights in place.
 #[test]
 fn BidirectionalFlattenParameters() {
     let _seeded = seeded(0);
@@ -170,7 +170,7 @@ fn BidirectionalFlattenParameters() {
     assert_eq!(addresses(&gru), before);
 }
 
-/// C++ prints other words than Python; ours are Python's.
+/// C++ prints another text than Python; ours is Python's.
 #[test]
 fn PrettyPrintRNNs() {
     let _alone = alone();

@@ -1,4 +1,4 @@
-//! On a GPU, where cuDNN computes, beside the CPU: results and all gradients.
+//! Compares results and gradients on a GPU, where cuDNN computes them, with those on the CPU.
 
 use recurrent::pack_padded_sequence;
 use tch::nn::VarStore;
@@ -14,7 +14,7 @@ const STEPS: i64 = 6;
 const BATCH: i64 = 3;
 const LENGTHS: [i64; 3] = [3, 6, 1];
 
-/// Every kind of layer that has weights of its own shape or number, of this dtype.
+/// Layers of this dtype with all shapes and numbers of weights.
 fn specs(dtype: &'static str) -> Vec<Spec> {
     let mut specs = Vec::new();
     for (class, nonlinearity) in MODES {
@@ -30,7 +30,7 @@ fn specs(dtype: &'static str) -> Vec<Spec> {
             specs.push(Spec { proj_size: Some(3), ..one });
             specs.push(Spec { proj_size: Some(3), bias: false, ..deep });
         }
-        // cuDNN chooses its algorithm by the hidden size.
+        // cuDNN selects its algorithm by the hidden size.
         for hidden_size in [160, 320] {
             specs.push(Spec { nonlinearity, dtype, num_layers: 2, ..Spec::new(class, 40, hidden_size) });
         }
@@ -38,7 +38,7 @@ fn specs(dtype: &'static str) -> Vec<Spec> {
     specs
 }
 
-/// The layer on the CPU, and one with its parameters on `device`, where they stay where they were.
+/// The layer on the CPU, and a copy on `device`. Loading the parameters there must not move them in memory.
 fn both(spec: &Spec, device: Device) -> (Layer, Layer) {
     let build = |device| {
         let mut vs = VarStore::new(device);
@@ -52,12 +52,12 @@ fn both(spec: &Spec, device: Device) -> (Layer, Layer) {
     let before = places(&there);
     let saved: StateDict = each!(&cpu, layer => layer.state_dict());
     each!(&mut there, layer => layer.load_state_dict(&saved, true)).unwrap();
-    assert_eq!(places(&there), before, "{spec:?}: cuDNN's weights are flat no longer");
+    assert_eq!(places(&there), before, "{spec:?}: the weights are no longer contiguous for cuDNN");
     assert!(before.iter().all(|(_, at)| *at == device), "{spec:?}");
     (cpu, there)
 }
 
-/// Input and state for a batch of [`BATCH`], and random numbers to weigh results with.
+/// Input and state for a batch of [`BATCH`], and a function that computes the loss of a result.
 struct Problem {
     x: Tensor,
     hx: Vec<Tensor>,
@@ -73,7 +73,7 @@ impl Problem {
             x: uniform(&shape, kind),
             hx: spec.state_sizes().into_iter().map(state).collect(),
             weigh: |value| {
-                // The same f32 numbers for a value in f32 and in float64.
+                // In float64 the weights are the same f32 numbers.
                 let number = (Tensor::arange(value.numel() as i64, (Kind::Float, Device::Cpu)) * 0.61).cos();
                 let weights = number.to_kind(value.kind()).reshape(value.size()).to_device(value.device());
                 (value * weights).sum(value.kind())
@@ -87,7 +87,7 @@ impl Problem {
         Problem { x: double(&self.x), hx: self.hx.iter().map(double).collect(), weigh: self.weigh }
     }
 
-    /// Results and gradients by name; `run` makes the results of input and state.
+    /// Results and gradients by name. `run` computes the results from input and state.
     fn run(
         &self,
         layer: &Layer,
@@ -110,8 +110,8 @@ impl Problem {
     }
 }
 
-/// Tolerance for float64, which shows that the two devices compute the same function. f32 shows that it is f32 arithmetic without
-/// TF32.
+/// Tolerance for float64. The float64 cases show that both devices compute the same function; the f32 cases show that the GPU
+/// does not use TF32.
 const F64: f64 = 1e-10;
 
 const DTYPES: [&str; 2] = ["float32", "float64"];
@@ -139,7 +139,7 @@ fn compare(there: &Named, cpu: &Named, truth: &Named, what: &str) {
 
 #[test]
 #[ignore = "needs a GPU: cargo test cuda -- --ignored"]
-fn sequences_and_gradients_are_the_cpus() {
+fn sequences_and_gradients_equal_the_cpus() {
     on_gpu(|device| {
         for dtype in DTYPES {
             for spec in specs(dtype) {
@@ -158,7 +158,7 @@ fn sequences_and_gradients_are_the_cpus() {
 
 #[test]
 #[ignore = "needs a GPU: cargo test cuda -- --ignored"]
-fn packed_sequences_and_gradients_are_the_cpus() {
+fn packed_sequences_and_gradients_equal_the_cpus() {
     on_gpu(|device| {
         for dtype in DTYPES {
             for spec in specs(dtype) {
@@ -181,7 +181,7 @@ fn packed_sequences_and_gradients_are_the_cpus() {
     });
 }
 
-/// Written on one device and read on the other, by us and by Python, a layer is what it was.
+/// A layer that was saved on one device loads on the other, here and in Python.
 #[test]
 #[ignore = "needs a GPU: cargo test cuda -- --ignored"]
 fn a_layer_moves_between_the_devices() {
@@ -202,7 +202,7 @@ assert all(tensor.device.type == 'cpu' for tensor in state.values())
 ";
         test_support::run_python(program, &[path.to_str().unwrap()]);
 
-        // `to` takes the layer along, and lays it out for cuDNN: else libtorch complains, and the test fails.
+        // `to` moves the layer and makes its weights contiguous for cuDNN. Otherwise libtorch warns, and the test fails.
         let problem = Problem::new(&spec);
         let before = problem.run(&cpu, Device::Cpu, |x, hx| cpu.forward(x, Some(hx)).unwrap());
         let double = in_float64(&spec, &cpu);
@@ -214,10 +214,10 @@ assert all(tensor.device.type == 'cpu' for tensor in state.values())
     });
 }
 
-/// Zeros instead of a state, evaluation mode, and the trace, whose operations are not cuDNN's.
+/// No initial state, evaluation mode, and the trace, which does not use cuDNN.
 #[test]
 #[ignore = "needs a GPU: cargo test cuda -- --ignored"]
-fn without_a_state_in_evaluation_and_traced_it_is_the_same() {
+fn evaluation_without_a_state_and_traces_equal_the_cpus() {
     on_gpu(|device| {
         for spec in specs("float32") {
             let (mut cpu, mut there) = both(&spec, device);

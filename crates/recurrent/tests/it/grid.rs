@@ -1,4 +1,4 @@
-//! Every combination of options, input form and kind, forwards and backwards: fixtures/make.py does the same in Python.
+//! Results and gradients for all combinations of options, input form and dtype. fixtures/make.py is the same in Python.
 
 use std::collections::HashMap;
 
@@ -26,7 +26,7 @@ const MODES: [(&str, &str, Option<&str>, Option<i64>); 5] = [
     ("lstm-proj", "LSTM", None, Some(PROJ)),
 ];
 
-/// How the input comes: a tensor, or a packed one with these lengths.
+/// The form of the input: a tensor, or packed with these lengths.
 #[derive(Clone, Copy)]
 enum Form {
     Batched,
@@ -47,11 +47,11 @@ struct Case {
     form: Form,
 }
 
-/// The product, in make.py's order: the position of a case is its seed.
+/// All combinations, in make.py's order. The position of a case is its seed.
 fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for (mode, class, nonlinearity, proj_size) in MODES {
-        // The rightmost changes fastest, as in itertools.product; True comes first.
+        // In the order of itertools.product: the rightmost changes fastest, and True comes first.
         for options in 0..8 {
             let [bias, bidirectional, batch_first] = [4, 2, 1].map(|bit| options & bit == 0);
             for num_layers in [1, 2, 3] {
@@ -106,7 +106,7 @@ impl Case {
         }
     }
 
-    /// Named results in make.py's order.
+    /// Results by name, in make.py's order.
     fn run(&self, seed: i64) -> Vec<(String, Tensor)> {
         tch::manual_seed(seed);
         let kind = kind(self.spec.dtype);
@@ -116,7 +116,7 @@ impl Case {
         self.results(&layer, &x, &hx, |result| uniform(&result.size(), kind))
     }
 
-    /// The same numbers as `run` begins with, and float64 results of them.
+    /// Draws the same numbers as `run` and computes with them in float64.
     fn run_in_float64(&self, seed: i64) -> Vec<(String, Tensor)> {
         tch::manual_seed(seed);
         let (_vs, layer) = self.spec.build().unwrap();
@@ -124,7 +124,7 @@ impl Case {
         let x = random(&self.input_shape());
         let hx: Vec<Tensor> = self.state_shapes().iter().map(|shape| random(shape)).collect();
         let generator = rng::get_state().unwrap();
-        let double = in_float64(&self.spec, &layer); // draws weights, which it replaces
+        let double = in_float64(&self.spec, &layer); // draws weights and replaces them
         rng::set_state(&generator).unwrap();
         self.results(&double, &x, &hx, |result| random(&result.size()))
     }
@@ -152,7 +152,7 @@ impl Case {
     }
 }
 
-/// Runs every case and gives its tensors, beside the reference's, to `check`.
+/// Runs every case and passes its tensors and those of the reference to `check`.
 fn compare(reference: &HashMap<String, Tensor>, check: impl Fn(i64, &Case, &[(String, Tensor)], &[Tensor])) {
     let cases = cases();
     assert_eq!((cases.len(), reference.len()), (960, 960));
@@ -169,7 +169,7 @@ fn compare(reference: &HashMap<String, Tensor>, check: impl Fn(i64, &Case, &[(St
 
 #[test]
 #[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn outputs_states_and_gradients_are_pythons_to_the_bit() {
+fn outputs_states_and_gradients_equal_pythons_to_the_bit() {
     let _alone = alone();
     let reply = ask("import make\nreply(None, make.grid())", &());
     compare(&reply.tensors, |_, case, ours, pythons| {
@@ -179,10 +179,10 @@ fn outputs_states_and_gradients_are_pythons_to_the_bit() {
     });
 }
 
-/// The committed ones are another CPU's, where libtorch rounded otherwise: weights and inputs of the same seed too can differ in
-/// the last bit.
+/// The committed results come from another CPU, where libtorch rounds differently. Even weights and inputs of the same seed can
+/// differ in the last bit.
 #[test]
-fn outputs_states_and_gradients_agree_with_the_committed_ones() {
+fn outputs_states_and_gradients_equal_the_committed_ones_up_to_rounding() {
     let _alone = alone();
     let file = test_support::workspace().join("crates/recurrent/fixtures/grid.safetensors");
     let reference = Tensor::read_safetensors(file).unwrap().into_iter().collect();

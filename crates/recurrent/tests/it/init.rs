@@ -1,4 +1,4 @@
-//! Initialisation: the same bits as Python's after the same seed, in the same order, and nothing else drawn.
+//! Initialization: after the same seed the parameters have Python's bits, and the generator has Python's state.
 
 use serde::Serialize;
 use tch::{Kind, Tensor};
@@ -15,7 +15,7 @@ struct Case {
     spec: Spec,
 }
 
-/// Every shape that the parameters can have, in every floating-point kind.
+/// All shapes of parameters, in all floating-point dtypes.
 fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for (class, nonlinearity) in MODES {
@@ -53,7 +53,7 @@ reply(None, tensors)
 
 #[test]
 #[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn parameters_are_pythons_to_the_bit() {
+fn initial_parameters_equal_pythons_to_the_bit() {
     let _alone = alone();
     let cases = cases();
     let reply = ask(PROGRAM, &cases);
@@ -67,8 +67,10 @@ fn parameters_are_pythons_to_the_bit() {
     }
 }
 
-/// The last parameter and the next draw, which depend on all before them. The numbers are those of a CPU with fused
-/// multiply-add (AVX2, AVX-512); one without rounds `2 k u - k` twice, each time by at most half an ULP of 2 k.
+/// The last parameter and the next random number, which depend on all numbers before them.
+///
+/// They were recorded on a CPU with fused multiply-add (AVX2, AVX-512). A CPU without it rounds `2 k u - k` twice, each time by
+/// at most half an ULP of 2 k.
 ///
 /// ```python
 /// def last(seed, layer, *args, **kwargs):
@@ -82,7 +84,7 @@ fn parameters_are_pythons_to_the_bit() {
 /// last(4, "LSTM", 2, 3, dtype=torch.bfloat16)
 /// ```
 #[test]
-fn parameters_are_these_numbers_on_any_machine() {
+fn initial_parameters_equal_recorded_numbers() {
     let spec = |class, dtype| Spec { dtype, ..Spec::new(class, 2, 3) };
     let expected = [
         (
@@ -109,10 +111,10 @@ fn parameters_are_these_numbers_on_any_machine() {
     }
 }
 
-/// libtorch 2.11.0 draws the 16-bit kinds otherwise, in Python too.
+/// libtorch 2.11.0 draws other numbers for the 16-bit dtypes, in Python too.
 #[test]
 #[cfg_attr(not(recorded_libtorch), ignore = "compares with numbers recorded with libtorch 2.13.0")]
-fn sixteen_bit_parameters_are_these_numbers_on_any_machine() {
+fn initial_16_bit_parameters_equal_recorded_numbers() {
     let spec = |class, dtype| Spec { dtype, ..Spec::new(class, 2, 3) };
     let half = [0.370849609375, 0.1439208984375, -0.2071533203125];
     assert_parameters(3, &spec("GRU", "float16"), "bias_hh_l0", half, 0.22705121175484777);
@@ -120,7 +122,7 @@ fn sixteen_bit_parameters_are_these_numbers_on_any_machine() {
     assert_parameters(4, &spec("LSTM", "bfloat16"), "bias_hh_l0", bfloat16, 0.6453738874202749);
 }
 
-/// The last parameter after this seed, and the next number that is drawn.
+/// Checks the last parameter after this seed, and the next random number.
 fn assert_parameters(seed: i64, spec: &Spec, name: &str, numbers: [f64; 3], next: f64) {
     let _seeded = seeded(seed);
     let (_vs, layer) = spec.build().unwrap();

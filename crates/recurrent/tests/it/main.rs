@@ -1,11 +1,12 @@
-//! `recurrent` beside `torch.nn`.
+//! Compares `recurrent` with `torch.nn`.
 //!
-//! Tests that PyTorch has too are named after its own; the module says where they stand there.
-#![allow(non_snake_case)] // PyTorch's names
-#![allow(clippy::unwrap_used, clippy::panic)] // a panic is how a test fails, in helpers too
+//! Tests that are ported from PyTorch have PyTorch's names. The first line of their module names PyTorch's file.
+#![allow(non_snake_case)] // the names of PyTorch's tests
+#![allow(clippy::unwrap_used, clippy::panic)] // in the tests' helper functions
 
 mod support;
 
+mod any_recurrent;
 mod common_modules;
 mod constructor;
 mod cpp_rnn;
@@ -13,8 +14,8 @@ mod cuda;
 mod fused;
 mod fuzz;
 mod grid;
-mod hostile;
 mod init;
+mod invalid_input;
 mod nn_cells;
 mod nn_dropout;
 mod nn_layers;

@@ -1,4 +1,4 @@
-//! The cells: from test_nn.py and common_modules.py, and beside the layers.
+//! Cells: tests from PyTorch's test_nn.py and common_modules.py, and a comparison with the layers.
 
 use recurrent::{Error, GruCell, PythonKind, RnnCell};
 use tch::nn::VarStore;
@@ -14,7 +14,7 @@ fn randn(shape: &[i64]) -> Tensor {
     Tensor::randn(shape, FLOAT_CPU)
 }
 
-/// Six steps with the same input, the state carried along, and backwards.
+/// Six steps with the same input, and a backward pass.
 fn six_steps(spec: &CellSpec) {
     let _seeded = seeded(0);
     for bias in [true, false] {
@@ -52,7 +52,7 @@ fn test_RNN_cell_forward_zero_hidden_size() {
     }
 }
 
-/// Every call fails with the text; the state's tensors have the shapes in turn, and all others the right one.
+/// Asserts that a call with the state shape `h` fails with `text`. In an LSTM's state, h and c have that shape in turn.
 fn fails(spec: &CellSpec, x: &[i64], h: &[i64], text: &str) {
     let (_vs, cell) = spec.build().unwrap();
     for wrong in 0..spec.states() {
@@ -103,9 +103,9 @@ fn test_lstmcell_backward_only_one_output_grad() {
     }
 }
 
-/// `module_inputs_torch_nn_.._Cell`: one step is a batch of one.
+/// `module_inputs_torch_nn_.._Cell`
 #[test]
-fn an_unbatched_step_is_a_batch_of_one() {
+fn an_unbatched_step_equals_a_batch_of_one() {
     let _seeded = seeded(0);
     for dtype in ["float16", "bfloat16", "float32", "float64"] {
         for (class, nonlinearity) in CELLS {
@@ -127,9 +127,9 @@ fn an_unbatched_step_is_a_batch_of_one() {
     }
 }
 
-/// torch's own two ways differ in the last bits (3e-8 in f32), hence f64 and a tolerance.
+/// Cell and layer of torch itself differ in the last bits (3e-8 in f32). So this test uses f64 and a tolerance.
 #[test]
-fn a_loop_over_a_cell_is_a_layer() {
+fn a_loop_over_a_cell_equals_a_layer() {
     let _seeded = seeded(0);
     for (class, nonlinearity) in CELLS {
         let layer_class = class.strip_suffix("Cell").unwrap();

@@ -1,4 +1,4 @@
-//! From PyTorch's test/test_nn.py: dropout, and the mode that it depends on.
+//! From PyTorch's test/test_nn.py: dropout in training and evaluation mode.
 
 use recurrent::{Nonlinearity, Rnn, RnnConfig};
 use tch::nn::VarStore;
@@ -10,7 +10,7 @@ use crate::support::{alone, seeded};
 
 const F64: (Kind, Device) = tch::kind::DOUBLE_CPU;
 
-/// Two layers of ReLU without biases, so that dropout is all that happens.
+/// Two layers with ReLU and without biases.
 fn relu(input_size: i64, hidden_size: i64, dropout: f64) -> (VarStore, Rnn) {
     let mut vs = VarStore::new(Device::Cpu);
     vs.set_kind(Kind::Double);
@@ -28,7 +28,7 @@ fn set_mode(rnn: &mut Rnn, train: bool) {
     assert_eq!(rnn.is_training(), train);
 }
 
-/// With all weights 1 the first layer gives 10 everywhere, and the second counts how many of its 1000 inputs are left.
+/// With all weights 1, the first layer returns 10 everywhere. The second layer sums the inputs that dropout kept.
 #[test]
 fn test_RNN_dropout() {
     let _seeded = seeded(0);
@@ -59,7 +59,7 @@ fn test_RNN_dropout() {
     }
 }
 
-/// Two passes differ if and only if dropout is on; and where it is off it draws nothing.
+/// Two passes differ if and only if dropout is on. Without dropout nothing is drawn from the generator.
 #[test]
 fn test_RNN_dropout_state() {
     let _seeded = seeded(0);
@@ -73,7 +73,7 @@ fn test_RNN_dropout_state() {
             let drawn = rng::get_state().unwrap() != before;
             let (second, _) = rnn.forward(&x, Some(&h)).unwrap();
 
-            // The weights alone are saved: a copy in the same mode does the same.
+            // A copy with the same weights in the same mode gives the same result.
             let (_other_vs, mut copy) = relu(100, 100, p);
             copy.load_state_dict(&rnn.state_dict(), true).unwrap();
             set_mode(&mut copy, train);
@@ -85,7 +85,7 @@ fn test_RNN_dropout_state() {
     }
 }
 
-/// `dropout` is read at every pass.
+/// A new dropout probability applies from the next pass.
 #[test]
 fn test_RNN_change_dropout() {
     let _seeded = seeded(0);
@@ -101,16 +101,16 @@ fn test_RNN_change_dropout() {
             let (second, _) = rnn.forward(&x, None).unwrap();
             assert_eq!(first == second, p == 0.0 || p == 1.0 || !train, "p = {p}, train = {train}");
             if let Some(previous) = previous.filter(|_| !train) {
-                assert_same_bits(&first, &previous, "eval does not know p");
+                assert_same_bits(&first, &previous, "evaluation mode ignores p");
             }
             previous = Some(first);
         }
     }
 }
 
-// rnn.dropout = 2; rnn(x) -> RuntimeError at the next pass; here at once, in the constructor's words.
+// In Python, `rnn.dropout = 2` raises a RuntimeError at the next pass. Here `set_dropout` returns the constructor's error.
 #[test]
-fn a_bad_dropout_is_refused_and_the_old_one_stays() {
+fn an_invalid_dropout_is_rejected_and_changes_nothing() {
     let _alone = alone();
     let (_vs, mut rnn) = relu(2, 3, 0.25);
     for p in [-0.5, 2.0, f64::NAN] {

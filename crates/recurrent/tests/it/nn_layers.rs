@@ -1,4 +1,4 @@
-//! From PyTorch's test/test_nn.py: the layers' checks, initial states, gradients.
+//! From PyTorch's test/test_nn.py: checks, initial states and gradients of the layers.
 
 use tch::{Kind, Tensor, kind::FLOAT_CPU};
 
@@ -13,7 +13,7 @@ fn randn(shape: &[i64]) -> Tensor {
     Tensor::randn(shape, FLOAT_CPU)
 }
 
-/// Zeros as a state: h, and c of an LSTM, in these shapes.
+/// A state of zeros with these shapes: h, and c for an LSTM.
 fn state(class: &str, h: [i64; 3], c: [i64; 3]) -> Vec<Tensor> {
     let shapes = if class == "LSTM" { vec![h, c] } else { vec![h] };
     shapes.into_iter().map(|shape| Tensor::zeros(shape, FLOAT_CPU)).collect()
@@ -31,7 +31,7 @@ fn test_rnn_args_check() {
         let hidden = if class == "LSTM" { "hidden[0]" } else { "hidden" };
         let size = |expected, got: [i64; 3]| format!("Expected {hidden} size {expected}, got {got:?}");
         let fails = |x, h, c, text: &str| assert_error(forward(x, h, c), "RuntimeError", text);
-        // the batch of the input, of the state; the sizes of both; the rows of the state
+        // wrong: the batch of the input, of the state; the features of the input, of the state; the rows of the state
         fails([6, 7, 3], ok, ok, &size("(2, 7, 5)", ok));
         fails([6, 4, 3], [2, 7, 5], [2, 7, 5], &size("(2, 4, 5)", [2, 7, 5]));
         fails([6, 4, 7], ok, ok, "input.size(-1) must be equal to input_size. Expected 3, got 7");
@@ -58,8 +58,8 @@ fn test_projections_lstm_args_check() {
         ([6, 4, 7], h, c, "input.size(-1) must be equal to input_size. Expected 3, got 7"),
         (x, [2, 7, 2], c, "Expected hidden[0] size (2, 4, 2), got [2, 7, 2]"),
         (x, h, [2, 7, 5], "Expected hidden[1] size (2, 4, 5), got [2, 7, 5]"),
-        (x, [2, 4, 5], c, "Expected hidden[0] size (2, 4, 2), got [2, 4, 5]"), // hidden_size for proj_size
-        (x, h, [2, 4, 2], "Expected hidden[1] size (2, 4, 5), got [2, 4, 2]"), // and the reverse
+        (x, [2, 4, 5], c, "Expected hidden[0] size (2, 4, 2), got [2, 4, 5]"), // hidden_size instead of proj_size
+        (x, h, [2, 4, 2], "Expected hidden[1] size (2, 4, 5), got [2, 4, 2]"), // proj_size instead of hidden_size
         (x, [5, 4, 2], c, "Expected hidden[0] size (2, 4, 2), got [5, 4, 2]"),
         (x, [7, 4, 2], c, "Expected hidden[0] size (2, 4, 2), got [7, 4, 2]"),
         (x, h, [7, 4, 5], "Expected hidden[1] size (2, 4, 5), got [7, 4, 5]"),
@@ -97,7 +97,7 @@ fn zeros_are_the_default(spec: &Spec, h: [i64; 3], c: [i64; 3]) {
     }
 }
 
-// Its name notwithstanding, it runs on the CPU too.
+// The name is PyTorch's; the checks are the same on the CPU.
 #[test]
 fn test_cudnn_forward_exception() {
     let _seeded = seeded(0);
@@ -185,7 +185,7 @@ fn test_RNN_grad_and_gradgrad() {
     grad_and_gradgrad(&Spec { dtype: "float64", ..Spec::new("RNN", 4, 4) });
 }
 
-/// With respect to the input, with and without biases.
+/// Derivatives with respect to the input, with and without biases.
 fn grad_and_gradgrad(spec: &Spec) {
     let _seeded = seeded(0);
     for bias in [true, false] {
@@ -197,8 +197,8 @@ fn grad_and_gradgrad(spec: &Spec) {
     }
 }
 
-/// In f32 the LSTM runs on oneDNN where the CPU has it, in f64 never: the second derivatives are the same function. There is
-/// nothing else in f32 to compare with. Rounding errors of libtorch are 1e-6 to 1e-5 of the largest value here.
+/// Compares second derivatives in f32, where libtorch may use oneDNN, with those in f64, where it never does. libtorch's rounding
+/// errors here are 1e-6 to 1e-5 of the largest value.
 #[test]
 fn test_LSTM_differentiable_backward_using_oneDNN() {
     let _seeded = seeded(0);
@@ -216,7 +216,7 @@ fn test_LSTM_differentiable_backward_using_oneDNN() {
     };
     let (single, double) = (second_derivatives(Kind::Float), second_derivatives(Kind::Double));
     for (single, double) in single.iter().zip(&double) {
-        let scale = double.abs().max().double_value(&[]); // twenty layers leave little of a gradient
+        let scale = double.abs().max().double_value(&[]); // after twenty layers the gradient is small
         assert_close(&(single.to_kind(Kind::Double) / scale), &(double / scale), 1e-3, "second derivative");
     }
 }

@@ -1,4 +1,4 @@
-//! Packed input: test_variable_sequence of test_nn.py, UsePackedSequenceAsInput of rnn.cpp.
+//! Packed input: test_variable_sequence of PyTorch's test_nn.py, and UsePackedSequenceAsInput of rnn.cpp.
 
 use recurrent::{PackedSequence, pack_padded_sequence, pack_sequence, pad_packed_sequence};
 use tch::{Kind, Tensor, kind::FLOAT_CPU};
@@ -7,7 +7,7 @@ use crate::support::layer::{Layer, Spec, in_float64};
 use crate::support::tensors::{arange, ints, leaf, uniform, values};
 use crate::support::{JUDGE, seeded};
 
-/// A batch of sequences of these lengths: the input's leaf, the state's leaves, and a weight for every result.
+/// A batch of sequences with these lengths. The loss is the sum of all results, weighted with `weights`.
 struct Batch<'a> {
     lengths: &'a [i64],
     x: Tensor,
@@ -15,7 +15,7 @@ struct Batch<'a> {
     weights: Vec<Tensor>,
 }
 
-/// Padded output, h, c; then the gradients of x, of the state and of the parameters.
+/// Padded output and state, and the gradients of input, state and parameters.
 struct Results {
     forward: Vec<Tensor>,
     backward: Vec<Tensor>,
@@ -48,7 +48,7 @@ impl Batch<'_> {
         }
     }
 
-    /// Every sequence by itself, the results padded with zeros and put together.
+    /// Runs each sequence alone, pads the results with zeros and concatenates them.
     fn one_by_one(&self, layer: &Layer) -> Results {
         let steps = self.x.size()[0];
         let runs: Vec<Vec<Tensor>> = self
@@ -137,7 +137,6 @@ fn UsePackedSequenceAsInput() {
     }
 }
 
-/// What batch_first changes is how a tensor is read; a packed sequence is read in one way.
 #[test]
 fn batch_first_does_not_apply_to_packed_input() {
     for class in ["RNN", "LSTM", "GRU"] {
@@ -153,7 +152,7 @@ fn batch_first_does_not_apply_to_packed_input() {
 }
 
 #[test]
-fn the_output_keeps_the_packing() {
+fn the_output_has_the_inputs_batch_sizes_and_indices() {
     let _seeded = seeded(0);
     let (_vs, layer) = Spec::new("GRU", 3, 4).build().unwrap();
     let packed = pack_padded_sequence(&arange(&[4, 3, 3]), &[2, 4, 1], false, false).unwrap();

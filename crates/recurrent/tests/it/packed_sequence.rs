@@ -1,4 +1,4 @@
-//! From PyTorch's test/nn/test_packed_sequence.py, class PackedSequenceTest; test/cpp/api/nn_utils.cpp has the same cases.
+//! From PyTorch's test/nn/test_packed_sequence.py, class PackedSequenceTest. test/cpp/api/nn_utils.cpp has the same cases.
 
 use recurrent::{
     PackedSequence, PaddingSide, invert_permutation, pack_padded_sequence, pack_sequence, pad_packed_sequence,
@@ -23,7 +23,7 @@ fn assert_indices(packed: &PackedSequence, sorted: Option<&[i64]>, unsorted: Opt
     assert_eq!(found, (sorted.map(<[i64]>::to_vec), unsorted.map(<[i64]>::to_vec)));
 }
 
-/// Five sequences of 6, 5, 4, 3, 2 steps, in this order or in another.
+/// Five sequences of 6, 5, 4, 3 and 2 steps, sorted or not.
 fn sequences(kind: Kind, sorted: bool) -> Vec<Tensor> {
     let order = if sorted { [6, 5, 4, 3, 2] } else { [3, 6, 2, 5, 4] };
     order.map(|steps| Tensor::randint(100, [steps, 3], (kind, Device::Cpu))).into()
@@ -131,7 +131,7 @@ fn test_pad_sequence() {
     );
     assert_error(pad_sequence::<Tensor>(&[], false, 0.0, right), "RuntimeError", "received an empty list of sequences");
 
-    // Lengths 1, 4, 9, .., 81 and up to four trailing dimensions, in any order.
+    // Lengths 1, 4, 9, .., 81 in any order, with up to four trailing dimensions.
     let _seeded = seeded(0);
     for dims in 0..4 {
         let trailing = [vec![5], vec![4; dims]].concat();
@@ -161,7 +161,7 @@ fn test_unpad_sequence() {
                 for (back, sequence) in unpad_sequence(padded, &lengths, batch_first).unwrap().iter().zip(&sequences) {
                     assert_same_bits(&back.detach(), sequence, "");
                 }
-                // torch transposes the caller's tensor, or fails on a leaf; see unpad_sequence.
+                // torch transposes the caller's tensor, or fails on a leaf.
                 assert_eq!(padded.size(), shape);
             }
         }
@@ -200,7 +200,7 @@ fn test_unpack_sequence() {
     }
 }
 
-/// Data `100 * i + arange`, sorted or shuffled: values, inverse, and a gradient that is zero on the padding.
+/// With data `100 * i + arange`: checks the values, the inverse, and that the gradient of the padding is zero.
 #[test]
 fn test_pack_padded_sequence() {
     let cases: [(&[i64], bool); 5] = [
@@ -258,9 +258,9 @@ fn test_pack_padded_sequence_errors() {
     assert!(pack_padded_sequence(&empty, &float_lengths, true, false).is_err());
 }
 
-/// What torch lets pass, and answers with wrong results later.
+/// torch accepts these and computes wrong results later.
 #[test]
-fn lengths_that_do_not_fit_the_batch_are_refused() {
+fn lengths_that_do_not_fit_the_batch_are_rejected() {
     let input = Tensor::ones([4, 3], FLOAT_CPU);
     for enforce_sorted in [true, false] {
         let text = "a sequence can not be longer than the padded input, but got length 5 for 4 steps";

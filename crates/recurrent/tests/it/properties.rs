@@ -1,4 +1,4 @@
-//! What holds for all batches: tried on many at random. A failure names the case; the numbers are the same in every run.
+//! Properties of all batches, tested with random ones. The random numbers are the same in every run.
 
 use recurrent::{
     PaddingSide, invert_permutation, pack_padded_sequence, pack_sequence, pad_packed_sequence, pad_sequence,
@@ -38,20 +38,20 @@ fn assert_all_same(ours: &[Tensor], expected: &[Tensor]) {
 }
 
 #[test]
-fn unpacking_gives_back_what_was_packed() {
+fn unpack_sequence_inverts_pack_sequence() {
     for_all_batches(|_, sequences| {
         let packed = pack_sequence(sequences, false).unwrap();
         assert_all_same(&unpack_sequence(&packed).unwrap(), sequences);
         let mut sorted = lengths(sequences);
         sorted.sort_by(|a, b| b.cmp(a));
-        // Step t exists in as many sequences as are longer than t.
+        // Step t exists in the sequences that are longer than t.
         let at = |t: i64| sorted.iter().filter(|length| **length > t).count() as i64;
         assert_eq!(ints(&packed.batch_sizes), (0..sorted[0]).map(at).collect::<Vec<_>>());
     });
 }
 
 #[test]
-fn unpadding_gives_back_what_was_padded() {
+fn unpad_sequence_inverts_pad_sequence() {
     for_all_batches(|random, sequences| {
         let batch_first = random.once_in(2);
         let padded = pad_sequence(sequences, batch_first, -7.0, PaddingSide::Right).unwrap();
@@ -66,7 +66,7 @@ fn unpadding_gives_back_what_was_padded() {
 }
 
 #[test]
-fn padding_what_was_packed_gives_back_the_padded() {
+fn pad_packed_sequence_inverts_pack_padded_sequence() {
     for_all_batches(|random, sequences| {
         let batch_first = random.once_in(2);
         let padded = pad_sequence(sequences, batch_first, 0.5, PaddingSide::Right).unwrap();
@@ -78,7 +78,7 @@ fn padding_what_was_packed_gives_back_the_padded() {
 }
 
 #[test]
-fn inverting_a_permutation_undoes_it() {
+fn invert_permutation_gives_the_inverse() {
     let mut random = Random::new(0);
     for _ in 0..CASES {
         let count = random.range(0, 9) as usize;
@@ -89,7 +89,7 @@ fn inverting_a_permutation_undoes_it() {
     }
 }
 
-/// A layer of any kind and sequences for it, in f64.
+/// Runs `property` on random layers with sequences for them, in f64.
 fn for_all_layers(property: impl Fn(&mut Random, &Spec, &Layer, &[Tensor])) {
     let _seeded = seeded(0);
     for case in 0..CASES {
@@ -115,7 +115,7 @@ fn states(spec: &Spec, batch: usize) -> Vec<Tensor> {
     spec.state_sizes().into_iter().map(state).collect()
 }
 
-/// The results of a packed run in the caller's order: outputs by sequence, and states.
+/// The results of a packed batch in the caller's order: the output of each sequence, and the states.
 fn run_packed(layer: &Layer, sequences: &[Tensor], hx: &[Tensor]) -> (Vec<Tensor>, Vec<Tensor>) {
     let packed = pack_sequence(sequences, false).unwrap();
     let (output, state) = layer.forward_packed(&packed, Some(hx)).unwrap();
@@ -123,7 +123,7 @@ fn run_packed(layer: &Layer, sequences: &[Tensor], hx: &[Tensor]) -> (Vec<Tensor
 }
 
 #[test]
-fn a_packed_run_is_each_sequence_alone() {
+fn a_packed_batch_equals_separate_runs() {
     for_all_layers(|_, spec, layer, sequences| {
         let hx = states(spec, sequences.len());
         let (outputs, state) = run_packed(layer, sequences, &hx);
@@ -157,9 +157,9 @@ fn the_order_of_the_sequences_does_not_matter() {
     });
 }
 
-/// Two halves of a sequence, the state carried over, are the whole: for one direction, of course.
+/// Only for one direction.
 #[test]
-fn a_state_carried_over_goes_on_where_it_stopped() {
+fn two_halves_with_a_carried_state_equal_the_whole_sequence() {
     for_all_layers(|_, spec, layer, sequences| {
         for sequence in sequences.iter().filter(|sequence| !spec.bidirectional && sequence.size()[0] > 1) {
             let steps = sequence.size()[0];

@@ -1,4 +1,4 @@
-//! `state_dict`, `load_state_dict`, and moves to another kind: names, words, and what stays in place.
+//! `state_dict`, `load_state_dict` and `to_kind`: names, messages, and which memory is kept.
 
 use recurrent::{Error, IncompatibleKeys, Lstm, PythonKind, StateDict};
 use tch::nn::{OptimizerConfig, VarStore};
@@ -16,7 +16,7 @@ fn dict<const N: usize>(entries: [(&str, Tensor); N]) -> StateDict {
     entries.into_iter().map(|(name, tensor)| (name.to_owned(), tensor)).collect()
 }
 
-/// LSTM(2, 3) in a store of its own.
+/// LSTM(2, 3) in a new store.
 fn lstm() -> (VarStore, Lstm) {
     let vs = VarStore::new(Device::Cpu);
     let lstm = Lstm::new(vs.root(), 2, 3).unwrap();
@@ -40,7 +40,7 @@ fn names_are_torchs_and_storage_is_shared() {
 }
 
 #[test]
-fn a_state_dict_makes_another_layer_the_same() {
+fn a_loaded_layer_computes_the_same() {
     let _seeded = seeded(0);
     for class in ["RNN", "LSTM", "GRU"] {
         let spec = Spec { num_layers: 2, bidirectional: true, ..Spec::new(class, 3, 4) };
@@ -61,7 +61,7 @@ fn a_state_dict_makes_another_layer_the_same() {
 ///                       "bar.baz": torch.zeros(())})
 /// ```
 #[test]
-fn every_fault_is_in_one_message() {
+fn all_problems_are_in_one_message() {
     let _seeded = seeded(0);
     let (_vs, mut lstm) = lstm();
     let faulty = dict([
@@ -79,14 +79,14 @@ fn every_fault_is_in_one_message() {
     let head = "Error(s) in loading state_dict for LSTM:\n";
     let before = bits(&lstm);
     assert_error(lstm.load_state_dict(&faulty, true), "RuntimeError", &format!("{head}{keys}{sizes}"));
-    // Shapes are checked without `strict` too.
+    // Without `strict`, shapes are still checked.
     assert_error(lstm.load_state_dict(&faulty, false), "RuntimeError", &format!("{head}{sizes}"));
-    assert!(bits(&lstm) == before, "torch would have loaded what fits; here an error changes nothing");
+    assert!(bits(&lstm) == before, "an error changes nothing (torch loads what fits)");
 }
 
 // torch.nn.LSTM(2, 3).load_state_dict({"weight_ih_l0": torch.ones(12, 2), "foo": torch.zeros(1)}, strict=False)
 #[test]
-fn without_strict_what_fits_is_loaded_and_the_rest_reported() {
+fn without_strict_matching_names_are_loaded_and_the_others_returned() {
     let _seeded = seeded(0);
     let (_vs, mut lstm) = lstm();
     let before = bits(&lstm);
@@ -99,7 +99,7 @@ fn without_strict_what_fits_is_loaded_and_the_rest_reported() {
 }
 
 #[test]
-fn a_shape_that_would_broadcast_is_refused() {
+fn a_shape_that_would_broadcast_is_rejected() {
     let _seeded = seeded(0);
     let (_vs, mut lstm) = lstm();
     for shape in [&[][..], &[1], &[1, 1], &[12, 1], &[1, 2], &[1, 12, 2], &[2, 12], &[24]] {
@@ -110,7 +110,7 @@ fn a_shape_that_would_broadcast_is_refused() {
 }
 
 #[test]
-fn the_model_keeps_its_kind_and_its_memory() {
+fn parameters_keep_their_dtype_and_memory() {
     let _seeded = seeded(0);
     let (vs, mut lstm) = lstm();
     let addresses: Vec<_> = lstm.named_parameters().map(|(_, parameter)| parameter.data_ptr()).collect();
@@ -127,7 +127,7 @@ fn the_model_keeps_its_kind_and_its_memory() {
     }
 }
 
-/// An LSTM saved before version 1.8 knows no proj_size: its parameters are the same.
+/// An LSTM that was saved before torch 1.8 has no proj_size. Its parameters are the same.
 #[test]
 fn test_save_lstm_compatibility() {
     let _seeded = seeded(0);
@@ -141,7 +141,7 @@ fn test_save_lstm_compatibility() {
 }
 
 #[test]
-fn a_model_of_several_layers_loads_by_prefix() {
+fn several_layers_load_by_prefix() {
     let _seeded = seeded(0);
     let ((_vs, encoder), (_other_vs, decoder)) = (lstm(), lstm());
     let mut model = StateDict::new();
@@ -158,7 +158,7 @@ fn a_model_of_several_layers_loads_by_prefix() {
 
 // torch.nn.LSTM(2, 3).double()
 #[test]
-fn to_kind_converts_for_layer_store_and_optimizer() {
+fn to_kind_converts_the_parameters_of_layer_store_and_optimizer() {
     let _seeded = seeded(0);
     let (vs, mut lstm) = lstm();
     let mut sgd = tch::nn::Sgd::default().build(&vs, 0.1).unwrap();
@@ -195,7 +195,7 @@ fn to_kind_converts_the_gradients_too() {
     for ((name, parameter), before) in lstm.named_parameters().zip(&before) {
         assert_same_bits(&parameter.grad(), &before.to_kind(Kind::Double), name);
     }
-    // The next backward pass adds to them: the same sums as from a gradient of its own.
+    // The next backward pass adds to the converted gradients.
     let (_vs, mut apart) = self::lstm();
     apart.to_kind(Kind::Double).unwrap();
     tch::no_grad(|| {
@@ -210,7 +210,7 @@ fn to_kind_converts_the_gradients_too() {
         let sum = before.to_kind(Kind::Double) + apart.grad();
         assert_close(&parameter.grad(), &sum, F64_ROUNDING, name);
     }
-    // A parameter without a gradient stays without.
+    // A parameter without a gradient still has none.
     let (_vs, mut fresh) = self::lstm();
     fresh.to_kind(Kind::Double).unwrap();
     assert!(fresh.named_parameters().all(|(_, parameter)| !parameter.grad().defined()));
@@ -229,7 +229,7 @@ fn moving_to_the_same_device_and_kind_changes_nothing() {
 }
 
 #[test]
-fn a_device_that_is_not_there_leaves_the_layer_as_it_was() {
+fn an_unavailable_device_leaves_the_layer_unchanged() {
     let _seeded = seeded(0);
     let (_vs, mut lstm) = lstm();
     let before = bits(&lstm);

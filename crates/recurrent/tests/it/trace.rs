@@ -1,4 +1,4 @@
-//! `trace`: what `forward` computes, and the gates are those of torch's equations.
+//! `trace`: it equals `forward`, and its gates satisfy torch's equations.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use crate::support::{F64_ROUNDING, JUDGE, seeded};
 
 type Gates = HashMap<&'static str, Tensor>;
 
-/// Output and h, and c of an LSTM; and the gates of each layer and direction.
+/// The output, h and, for an LSTM, c; and the gates of each layer and direction.
 pub fn trace(layer: &Layer, x: &Tensor, hx: Option<&[Tensor]>) -> Result<(Vec<Tensor>, Vec<Gates>)> {
     let (layers, bidirectional) = crate::each!(layer, layer => (layer.num_layers(), layer.bidirectional()));
     let directions = if bidirectional { 2 } else { 1 };
@@ -69,7 +69,7 @@ fn sample(spec: &Spec, batched: bool) -> (Tensor, Vec<Tensor>) {
 }
 
 #[test]
-fn a_trace_ends_where_forward_ends() {
+fn output_and_state_equal_forwards() {
     let _seeded = seeded(0);
     for dtype in ["float32", "float64"] {
         for spec in specs(dtype) {
@@ -96,7 +96,7 @@ fn a_trace_ends_where_forward_ends() {
     }
 }
 
-/// The sequence one step earlier in the order of reading, beginning with the initial state.
+/// The sequence delayed by one step in the reading direction. It starts with the initial state.
 fn shifted(sequence: &Tensor, first: &Tensor, reverse: bool) -> Tensor {
     let (steps, first) = (sequence.size()[0], first.unsqueeze(0));
     if reverse {
@@ -106,7 +106,7 @@ fn shifted(sequence: &Tensor, first: &Tensor, reverse: bool) -> Tensor {
     }
 }
 
-/// The parts of a layer's gates before their nonlinearities: of x, and of h.
+/// The contributions of x and of h to each gate, before the nonlinearity.
 fn parts(layer: &Layer, suffix: &str, x: &Tensor, h: &Tensor, count: i64) -> [Vec<Tensor>; 2] {
     ["ih", "hh"].map(|which| {
         let (weight, bias) = (format!("weight_{which}_{suffix}"), format!("bias_{which}_{suffix}"));
@@ -115,7 +115,7 @@ fn parts(layer: &Layer, suffix: &str, x: &Tensor, h: &Tensor, count: i64) -> [Ve
     })
 }
 
-/// Written for whole sequences, not step by step: each equation must hold between the gates that were returned.
+/// Checks each equation on whole sequences of the returned gates.
 #[test]
 fn gates_satisfy_the_equations() {
     let _seeded = seeded(0);
@@ -151,7 +151,7 @@ fn gates_satisfy_the_equations() {
     }
 }
 
-/// Each gate of torch's equations from the layer's input and the states one step earlier.
+/// Each gate, computed by torch's equations from the layer's input and the states of the step before.
 fn equations(
     spec: &Spec,
     layer: &Layer,
@@ -189,7 +189,7 @@ fn equations(
 }
 
 #[test]
-fn gradients_flow_back_as_in_forward() {
+fn gradients_equal_forwards() {
     let _seeded = seeded(0);
     for spec in specs("float64").into_iter().filter(|spec| spec.bidirectional && spec.num_layers == 3) {
         let (_vs, layer) = spec.build().unwrap();
@@ -209,9 +209,9 @@ fn gradients_flow_back_as_in_forward() {
     }
 }
 
-/// Shapes follow the input's; dropout is off.
+/// Also checks that dropout is off.
 #[test]
-fn a_gate_is_laid_out_as_the_input() {
+fn gates_have_the_dimension_order_of_the_input() {
     let _seeded = seeded(0);
     for (batch_first, batched, shape) in
         [(false, true, vec![5, 2, 4]), (true, true, vec![2, 5, 4]), (true, false, vec![5, 4])]
@@ -231,7 +231,7 @@ fn a_gate_is_laid_out_as_the_input() {
 }
 
 #[test]
-fn a_trace_refuses_what_forward_refuses() {
+fn trace_returns_the_same_errors_as_forward() {
     let _seeded = seeded(0);
     for class in ["RNN", "LSTM", "GRU"] {
         let spec = Spec::new(class, 3, 4);
@@ -254,7 +254,7 @@ fn a_trace_refuses_what_forward_refuses() {
 }
 
 #[test]
-fn a_gate_that_is_not_there_is_an_error_that_names_the_others() {
+fn an_unknown_gate_is_an_error_that_lists_the_gates() {
     let _seeded = seeded(0);
     let vs = tch::nn::VarStore::new(tch::Device::Cpu);
     let gru = recurrent::GruConfig::new(3, 4).num_layers(2).build(vs.root()).unwrap();

@@ -6,6 +6,7 @@ mod cli;
 mod cuda;
 mod data;
 mod dates;
+mod example;
 mod float64;
 mod gates;
 mod parity;

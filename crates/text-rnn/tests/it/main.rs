@@ -8,6 +8,7 @@ mod compare;
 mod cuda;
 mod data;
 mod documentation;
+mod example;
 mod float64;
 mod gates;
 mod predict;

@@ -1,7 +1,7 @@
-//! The fused backend beside the exact one.
+//! Compares the fused backend with the exact one.
 
-mod agrees;
-mod behaves;
+mod accuracy;
+mod behavior;
 
 use recurrent::Backend;
 use tch::{Kind, Tensor};
@@ -27,7 +27,7 @@ struct Results {
     parameters: Vec<Tensor>,
 }
 
-/// Input, state and the weights of a sum of all results, which is the loss.
+/// Input and state, and the weights of the loss: a weighted sum of all results.
 #[derive(Debug)]
 struct Problem {
     x: Tensor,
@@ -36,7 +36,7 @@ struct Problem {
 }
 
 impl Problem {
-    /// Random numbers from the default generator.
+    /// Draws from the default generator.
     fn random(spec: &Spec, steps: i64, batch: i64, with_state: bool) -> Problem {
         let kind = Kind::Float;
         let state: Vec<_> = spec.state_sizes().into_iter().map(|size| [spec.rows(), batch, size]).collect();
@@ -55,7 +55,7 @@ impl Problem {
         Problem { x: self.x.to_kind(Kind::Double), hx: self.hx.as_deref().map(double), loss: double(&self.loss) }
     }
 
-    /// Runs it on a layer whose parameters have no gradients yet, and takes them away.
+    /// Runs a forward and a backward pass. Then resets the gradients of the parameters.
     fn run(&self, layer: &Layer) -> Results {
         let x = leaf(&self.x);
         let hx: Option<Vec<Tensor>> = self.hx.as_ref().map(|hx| hx.iter().map(leaf).collect());
@@ -74,8 +74,8 @@ impl Problem {
         }
     }
 
-    /// Changes the sequences of an RNN with ReLU until no sum before a ReLU is so near to zero that rounding could change its
-    /// sign: there the gradient jumps. `double` is the layer in float64.
+    /// Redraws sequences of an RNN with ReLU until no sum before a ReLU is close to zero. There rounding could change the sign, and
+    /// the gradient would jump. `double` is the layer in float64.
     fn move_away_from_kinks(&mut self, spec: &Spec, double: &Layer) {
         if spec.nonlinearity != Some("relu") {
             return;
@@ -92,12 +92,12 @@ impl Problem {
                 self.hx.iter().flatten().for_each(|state| redraw(state, 1));
             }
         }
-        panic!("{spec:?}: every problem has a sum near zero");
+        panic!("{spec:?}: after 100 attempts there is still a sum close to zero");
     }
 
-    /// The sequences of the batch with a sum near zero, as a share of the sum of its terms' magnitudes.
+    /// The sequences of the batch with a sum close to zero, relative to the sum of the magnitudes of its terms.
     fn near_kinks(&self, spec: &Spec, double: &Layer) -> Vec<i64> {
-        /// 25 ULP of f32: the rounding error of a sum is some ULP.
+        /// 25 ULP of f32; the rounding error of a sum is a few ULP.
         const NEAR: f64 = 3e-6;
         let Layer::Rnn(rnn) = double else { unreachable!("ReLU is an RNN's") };
         let steps_dim = i64::from(spec.batch_first);
@@ -137,15 +137,15 @@ impl Problem {
 }
 
 impl Results {
-    /// Results and gradients.
+    /// The results, and the gradients.
     fn kinds(&self) -> [Vec<Tensor>; 2] {
         let copy =
             |tensors: &[&[Tensor]]| tensors.iter().flat_map(|part| part.iter().map(Tensor::shallow_clone)).collect();
         [copy(&[&self.values]), copy(&[&self.inputs, &self.parameters])]
     }
 
-    /// Judges these results by the errors of the exact backend; `truth` is in float64. Returns the factor that would have been
-    /// enough.
+    /// Asserts that the errors are of the size of the exact backend's. `truth` is in float64. Returns the smallest factor that
+    /// would pass.
     #[track_caller]
     fn assert_accurate(&self, exact: &Results, truth: &Results, what: &str) -> f64 {
         let mut needed = 0.0_f64;

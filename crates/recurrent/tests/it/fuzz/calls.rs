@@ -1,4 +1,4 @@
-//! Calls of the public functions, as data that both sides read; here is what they mean in Rust, in run.py what in Python.
+//! Calls of the public functions as data. This file runs them in Rust, run.py in Python.
 
 use recurrent::{
     PackedSequence, PaddingSide, Result, StateDict, invert_permutation, pack_padded_sequence, pack_sequence,
@@ -11,7 +11,7 @@ use crate::support::cell::CellSpec;
 use crate::support::layer::Spec;
 use crate::support::tensors::{kind, uniform};
 
-/// A tensor drawn from the generator: U(-1, 1), or 0..5 for integers.
+/// A random tensor: U(-1, 1), or 0..5 for integers.
 #[derive(Debug, Clone, Serialize)]
 pub struct Draw {
     pub shape: Vec<i64>,
@@ -27,18 +27,18 @@ impl Draw {
     }
 }
 
-/// How a padded input becomes a packed one.
+/// The arguments of `pack_padded_sequence`.
 #[derive(Debug, Clone, Serialize)]
 pub struct Packing {
     pub lengths: Vec<i64>,
-    /// A list, or a tensor of this dtype.
+    /// `list`, or the dtype of a tensor.
     pub lengths_as: &'static str,
     pub batch_first: bool,
     pub enforce_sorted: bool,
 }
 
-/// One call of a public function. The generator is seeded with the number of the call; then weights and tensors are
-/// drawn in the order of the fields.
+/// One call of a public function. The number of the call is its seed. Weights and tensors are drawn in the order of the
+/// fields.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "call")]
 pub enum Call {
@@ -49,7 +49,7 @@ pub enum Call {
         packing: Option<Packing>,
         hx: Option<Vec<Draw>>,
     },
-    /// What is returned includes the parameters.
+    /// The result includes the parameters.
     Cell {
         spec: CellSpec,
         input: Draw,
@@ -97,7 +97,7 @@ pub enum Call {
 }
 
 impl Call {
-    /// The class of the layer, if the call is that of a layer with packed input.
+    /// The class of the layer, if the call is a layer's `forward_packed`.
     pub fn packed_class(&self) -> Option<&'static str> {
         match self {
             Call::Forward { spec, packing: Some(_), .. } => Some(spec.class),
@@ -105,7 +105,7 @@ impl Call {
         }
     }
 
-    /// Everything that the call returns.
+    /// Runs the call and returns all tensors of its result.
     pub fn run(&self) -> Result<Vec<Tensor>> {
         match self {
             Call::Forward { spec, train, input, packing, hx } => {
@@ -159,7 +159,7 @@ fn pack(input: &Tensor, packing: &Packing) -> Result<PackedSequence> {
     }
 }
 
-/// The fields of a packed sequence that are there.
+/// The fields of a packed sequence that are not `None`.
 fn parts(packed: PackedSequence) -> Vec<Tensor> {
     let indices = packed.sorted_indices.into_iter().chain(packed.unsorted_indices);
     [packed.data, packed.batch_sizes].into_iter().chain(indices).collect()
@@ -183,7 +183,7 @@ fn forward(
     Ok(parts(output).into_iter().chain(state).collect())
 }
 
-/// The parameters afterwards.
+/// Returns the parameters afterwards.
 fn load_state_dict(spec: &Spec, entries: &[(String, Draw)], strict: bool) -> Result<Vec<Tensor>> {
     let (_vs, mut layer) = spec.build()?;
     let state_dict: StateDict = entries.iter().map(|(name, draw)| (name.clone(), draw.draw())).collect();

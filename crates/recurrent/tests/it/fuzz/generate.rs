@@ -1,4 +1,4 @@
-//! Calls at random, most of them with a mistake or two, the same ones in every run.
+//! Generates random calls, many of them with mistakes. They are the same in every run.
 
 use super::calls::{Call, Draw, Packing};
 use crate::support::cell::{CELLS, CellSpec};
@@ -30,7 +30,7 @@ pub fn call(random: &mut Random) -> Call {
     }
 }
 
-/// The arguments of a layer, right four times out of five.
+/// The options of a layer, with a mistake in one of five.
 fn spec(random: &mut Random) -> Spec {
     let (class, nonlinearity) = random.pick(&MODES);
     let lstm = class == "LSTM";
@@ -59,7 +59,7 @@ fn spec(random: &mut Random) -> Spec {
     spec
 }
 
-/// A shape, once in ten with a dimension more, less or of another size.
+/// A shape. With probability 1/10 one dimension is missing, surplus or of another size.
 fn shape(random: &mut Random, right: &[i64]) -> Vec<i64> {
     let mut shape = right.to_vec();
     if random.once_in(10) {
@@ -93,7 +93,7 @@ fn forward(random: &mut Random) -> Call {
     let hx = random.once_in(2).then(|| {
         let rows = spec.rows().max(1);
         let batch = random.mostly(batch, 8, &[batch + 1]);
-        // torch does not check the state of an LSTM with packed input: a wrong rank ends the Python process.
+        // torch does not check the state of a packed LSTM, and a wrong rank crashes the Python process.
         let any_shape = spec.class != "LSTM" || packing.is_none();
         let mut state = |size: i64| {
             let right = if unbatched { vec![rows, size.max(1)] } else { vec![rows, batch, size.max(1)] };
@@ -105,7 +105,7 @@ fn forward(random: &mut Random) -> Call {
     Call::Forward { train: random.once_in(2), spec, input, packing, hx }
 }
 
-/// Lengths for a batch of `batch` sequences of at most `steps` steps; now and then too many, too few, too long.
+/// Lengths for `batch` sequences of at most `steps` steps; sometimes too many, too few or too long.
 fn packing(random: &mut Random, steps: i64, batch: i64) -> Packing {
     let enforce_sorted = random.once_in(2);
     let count = random.mostly(batch, 8, &[0, batch - 1, batch + 1]);
@@ -188,7 +188,7 @@ fn pack_padded(random: &mut Random) -> Call {
     Call::PackPadded { input: Draw { shape: shape(random, &dims), dtype: random.pick(&OTHER_DTYPES) }, packing }
 }
 
-/// Sequences with the same trailing dimensions, or almost.
+/// Sequences that mostly have the same trailing dimensions.
 fn sequences(random: &mut Random) -> Vec<Draw> {
     let trailing: Vec<i64> = (0..random.range(0, 2)).map(|_| random.range(1, 3)).collect();
     let dtype = random.pick(&OTHER_DTYPES);
@@ -207,7 +207,7 @@ fn sequences(random: &mut Random) -> Vec<Draw> {
 
 fn pad_sequence(random: &mut Random) -> Call {
     let sequences = sequences(random);
-    // Which of two mistakes is found first is not the same where one is of type.
+    // With two mistakes, Python and Rust may report another one first: Rust parses the padding side first.
     let sides = if sequences.is_empty() { &["right", "left"][..] } else { &["right", "left", "top"] };
     Call::PadSequence {
         batch_first: random.once_in(2),

@@ -1,4 +1,4 @@
-//! Random calls, right and wrong ones, here and in Python: the same tensors, or the same exception; and never a panic.
+//! Random calls, right and wrong ones, here and in Python. Both return the same tensors or the same error.
 
 mod calls;
 mod generate;
@@ -21,16 +21,16 @@ type Ours = recurrent::Result<Vec<Tensor>>;
 /// Tensors, or the class and text of an exception.
 type Pythons = Result<Vec<Tensor>, (String, String)>;
 
-/// Whether this call may end with this error although torch does something else.
+/// Whether this call may return this error although torch does something else.
 type Applies = fn(&Call, &Error) -> bool;
 
-/// Where this library is stricter than torch on purpose, and which errors come of it.
+/// The checks that this library has and torch lacks, and their errors.
 const DELIBERATE: [(&str, Applies); 6] = [
-    ("a length beyond the padded input", |_, error| matches!(error, Error::LengthTooLong { .. })),
+    ("a length greater than the padded input", |_, error| matches!(error, Error::LengthTooLong { .. })),
     ("fewer lengths than sequences", |_, error| matches!(error, Error::LengthsCount { .. })),
-    ("an index that comes twice in a permutation", |_, error| matches!(error, Error::NotAPermutation)),
+    ("an index that occurs twice in a permutation", |_, error| matches!(error, Error::NotAPermutation)),
     ("a cell's input and state of different ranks", |_, error| matches!(error, Error::CellMixedRanks { .. })),
-    ("the LSTM's packed input is checked as the other layers' is", |call, error| {
+    ("packed input of an LSTM is checked like that of the other layers", |call, error| {
         call.packed_class() == Some("LSTM") && is_check_of_forward(error)
     }),
     ("a state of more sequences than were packed", |call, error| {
@@ -71,13 +71,13 @@ fn agree(ours: &Ours, pythons: &Pythons) -> bool {
 
 #[test]
 #[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn random_calls_end_as_in_python() {
+fn random_calls_return_pythons_results_and_errors() {
     let _alone = alone();
     let mut random = Random::new(2026);
     let calls: Vec<Call> = (0..CALLS).map(|_| generate::call(&mut random)).collect();
     let all_ours: Vec<Ours> = calls.iter().enumerate().map(|(number, call)| ours(number, call)).collect();
     let errors = all_ours.iter().filter(|ours| ours.is_err()).count();
-    assert!((CALLS / 4..CALLS / 2).contains(&errors), "the mixture: {errors} errors in {CALLS} calls");
+    assert!((CALLS / 4..CALLS / 2).contains(&errors), "{errors} errors in {CALLS} calls");
 
     let reply = ask(include_str!("run.py"), &calls);
     let mut differences = Vec::new();
@@ -95,6 +95,6 @@ fn random_calls_end_as_in_python() {
     }
     assert!(differences.is_empty(), "{} of {CALLS}:\n{}", differences.len(), differences.join("\n"));
     for (reason, _) in DELIBERATE {
-        assert!(reasons.contains(reason), "no call shows it: {reason}");
+        assert!(reasons.contains(reason), "no call has this difference: {reason}");
     }
 }

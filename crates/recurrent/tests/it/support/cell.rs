@@ -1,4 +1,4 @@
-//! A cell of any of the three kinds, from a description that Python reads too.
+//! A cell of any kind, built from a description that Python can read too.
 
 use recurrent::{GruCell, LstmCell, LstmState, Nonlinearity, Result, RnnCell};
 use serde::Serialize;
@@ -15,12 +15,12 @@ pub struct CellSpec {
     pub input_size: i64,
     pub hidden_size: i64,
     pub bias: bool,
-    /// Of an RNNCell alone.
+    /// Only for an RNNCell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nonlinearity: Option<&'static str>,
 }
 
-/// The four kinds: class and, for an RNNCell, nonlinearity.
+/// The four kinds: class, and nonlinearity of an RNNCell.
 pub const CELLS: [(&str, Option<&str>); 4] =
     [("RNNCell", Some("tanh")), ("RNNCell", Some("relu")), ("LSTMCell", None), ("GRUCell", None)];
 
@@ -30,12 +30,12 @@ impl CellSpec {
         CellSpec { class, dtype: "float32", input_size, hidden_size, bias: true, nonlinearity: None }
     }
 
-    /// How many tensors the state has.
+    /// The number of tensors in a state.
     pub fn states(&self) -> usize {
         if self.class == "LSTMCell" { 2 } else { 1 }
     }
 
-    /// The cell in a store of its own.
+    /// Builds the cell in a new store.
     pub fn build(&self) -> Result<(VarStore, Cell)> {
         let mut vs = VarStore::new(Device::Cpu);
         vs.set_kind(kind(self.dtype));
@@ -52,7 +52,7 @@ impl CellSpec {
     }
 }
 
-/// One of the three cells, with its state as a list of tensors.
+/// A cell of any kind. Its state is a list of tensors.
 #[derive(Debug)]
 pub enum Cell {
     Rnn(RnnCell),
@@ -73,7 +73,7 @@ macro_rules! each_cell {
 }
 
 impl Cell {
-    /// The next state: h, or h and c. A state is given in the same way.
+    /// The next state: h, or h and c. `hx` has the same form.
     pub fn forward(&self, input: &Tensor, hx: Option<&[Tensor]>) -> Result<Vec<Tensor>> {
         match self {
             Cell::Rnn(rnn) => rnn.forward(input, hx.map(|hx| &hx[0])).map(|h| vec![h]),

@@ -1,4 +1,4 @@
-//! `torch.autograd.gradcheck` and `gradgradcheck`: gradients beside central differences, in f64.
+//! Equivalents of `torch.autograd.gradcheck` and `gradgradcheck`: compare gradients with central differences, in f64.
 
 use tch::Tensor;
 
@@ -7,7 +7,7 @@ use super::tensors::{apart, leaf, uniform};
 const STEP: f64 = 1e-6;
 const TOLERANCE: f64 = 1e-5;
 
-/// Asserts that the gradient of the scalar `f` with respect to each input is its slope.
+/// Asserts that the gradients of the scalar function `f` equal the numerical derivatives, for each input.
 pub fn gradcheck(what: &str, inputs: &[Tensor], f: impl Fn(&[Tensor]) -> Tensor) {
     let leaves: Vec<Tensor> = inputs.iter().map(leaf).collect();
     let gradients = Tensor::run_backward(&[f(&leaves)], &leaves, false, false);
@@ -15,27 +15,27 @@ pub fn gradcheck(what: &str, inputs: &[Tensor], f: impl Fn(&[Tensor]) -> Tensor)
         let slopes: Vec<f64> = (0..inputs[i].numel() as i64).map(|at| slope(inputs, i, at, &f)).collect();
         let slopes = Tensor::from_slice(&slopes).reshape(gradient.size());
         let apart = apart(gradient, &slopes);
-        assert!(apart < TOLERANCE, "{what}, input {i}: gradient and slope are {apart:e} apart");
+        assert!(apart < TOLERANCE, "{what}, input {i}: gradient and numerical derivative differ by {apart:e}");
     }
 }
 
-/// The same for the gradient of the gradient: of a weighted sum of all gradients of `f`.
+/// [`gradcheck`] for second derivatives: the gradients of a weighted sum of all gradients of `f`.
 pub fn gradgradcheck(what: &str, inputs: &[Tensor], f: impl Fn(&[Tensor]) -> Tensor) {
     let weights: Vec<Tensor> = inputs.iter().map(|input| uniform(&input.size(), input.kind())).collect();
     gradcheck(what, inputs, |inputs| {
-        let inputs: Vec<Tensor> = inputs.iter().map(live).collect();
+        let inputs: Vec<Tensor> = inputs.iter().map(with_gradient).collect();
         let gradients = Tensor::run_backward(&[f(&inputs)], &inputs, true, true);
         let terms = gradients.iter().zip(&weights).map(|(gradient, weight)| (gradient * weight).sum(gradient.kind()));
         terms.reduce(|sum, term| sum + term).unwrap()
     });
 }
 
-/// The tensor itself if it has a graph already, else a leaf.
-fn live(tensor: &Tensor) -> Tensor {
+/// The tensor itself if it requires a gradient, else a new leaf.
+fn with_gradient(tensor: &Tensor) -> Tensor {
     if tensor.requires_grad() { tensor.shallow_clone() } else { leaf(tensor) }
 }
 
-/// The central difference of `f` at element `at` of input `i`.
+/// The central difference of `f` with respect to element `at` of input `i`.
 fn slope(inputs: &[Tensor], i: usize, at: i64, f: impl Fn(&[Tensor]) -> Tensor) -> f64 {
     let moved = |step: f64| {
         let inputs: Vec<Tensor> = inputs.iter().map(Tensor::copy).collect();

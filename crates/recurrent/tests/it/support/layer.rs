@@ -1,4 +1,4 @@
-//! A layer of any of the three kinds, from a description that Python reads too.
+//! A layer of any kind, built from a description that Python can read too.
 
 use recurrent::{
     Error, Gru, GruConfig, Lstm, LstmConfig, LstmState, Nonlinearity, PackedSequence, Result, Rnn, RnnConfig,
@@ -21,20 +21,20 @@ pub struct Spec {
     pub batch_first: bool,
     pub dropout: f64,
     pub bidirectional: bool,
-    /// Of an RNN alone.
+    /// Only for an RNN.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nonlinearity: Option<&'static str>,
-    /// Of an LSTM alone.
+    /// Only for an LSTM.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proj_size: Option<i64>,
 }
 
-/// The four modes: class and, for an RNN, nonlinearity.
+/// The four modes: class, and nonlinearity of an RNN.
 pub const MODES: [(&str, Option<&str>); 4] =
     [("RNN", Some("tanh")), ("RNN", Some("relu")), ("LSTM", None), ("GRU", None)];
 
 impl Spec {
-    /// torch's defaults; an RNN without nonlinearity, an LSTM without projection.
+    /// torch's defaults.
     pub fn new(class: &'static str, input_size: i64, hidden_size: i64) -> Spec {
         Spec {
             class,
@@ -51,7 +51,7 @@ impl Spec {
         }
     }
 
-    /// The rows of a state: one for each layer and direction.
+    /// The number of rows in a state: one for each layer and direction.
     pub fn rows(&self) -> i64 {
         self.num_layers * self.directions()
     }
@@ -71,7 +71,7 @@ impl Spec {
         if self.class == "LSTM" { vec![self.output_size(), self.hidden_size] } else { vec![self.output_size()] }
     }
 
-    /// The layer in a store of its own.
+    /// Builds the layer in a new store.
     pub fn build(&self) -> Result<(VarStore, Layer)> {
         let mut vs = VarStore::new(Device::Cpu);
         vs.set_kind(kind(self.dtype));
@@ -79,7 +79,7 @@ impl Spec {
         Ok((vs, layer))
     }
 
-    /// The layer on this path.
+    /// Builds the layer on this path.
     pub fn build_on(&self, path: &Path<'_>) -> Result<Layer> {
         macro_rules! common {
             ($config:expr) => {
@@ -107,7 +107,7 @@ impl Spec {
     }
 }
 
-/// A layer in float64 with the parameters and the mode of training of `layer`.
+/// A copy of `layer` in float64, in the same training or evaluation mode.
 pub fn in_float64(spec: &Spec, layer: &Layer) -> Layer {
     let (_vs, mut double) = Spec { dtype: "float64", ..spec.clone() }.build().unwrap();
     tch::no_grad(|| {
@@ -121,7 +121,7 @@ pub fn in_float64(spec: &Spec, layer: &Layer) -> Layer {
     double
 }
 
-/// One of the three layers, with its state as a list of tensors.
+/// A layer of any kind. Its state is a list of tensors. (Not `AnyRecurrent`: the tests call the typed layers.)
 #[derive(Debug)]
 pub enum Layer {
     Rnn(Rnn),
@@ -142,7 +142,7 @@ macro_rules! each {
 }
 
 impl Layer {
-    /// Output, h and, for an LSTM, c. A state is given as h, or h and c.
+    /// Output, h and, for an LSTM, c. `hx` is h, or h and c.
     pub fn forward(&self, input: &Tensor, hx: Option<&[Tensor]>) -> Result<Vec<Tensor>> {
         match self {
             Layer::Rnn(rnn) => rnn.forward(input, hx.map(only)).map(|(output, h)| vec![output, h]),
@@ -193,7 +193,7 @@ fn pair(hx: &[Tensor]) -> LstmState {
     LstmState::from((hx[0].shallow_clone(), hx[1].shallow_clone()))
 }
 
-/// Asserts that this failed, with these words and this Python class (`ValueError`, ..).
+/// Asserts that the result is an error with this message and this Python class, such as `ValueError`.
 #[track_caller]
 pub fn assert_error<T>(result: Result<T>, class: &str, text: &str) {
     let error: Error = result.err().unwrap_or_else(|| panic!("no error, but expected {class}: {text}"));

@@ -1,4 +1,4 @@
-//! What the tests share: one lock, layers of any kind, tensors to compare, and Python beside them.
+//! Shared by the tests: layers and cells of any kind, comparison of tensors, Python, and a lock for the random generator.
 
 pub mod cell;
 pub mod gradcheck;
@@ -10,20 +10,20 @@ pub mod tensors;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use test_support::Float64Judge;
 
-/// How exact f32 results are, beside those of libtorch's own layers.
+/// The allowed error of f32 results, compared with the error of libtorch's own layers.
 ///
-/// In all combinations of `fused/agrees.rs` the largest factor that was needed beside 16 ULP is 0.2 with AVX-512, 1.1 with AVX2
-/// and 0.9 without either (an AMD Zen 5; `ATEN_CPU_CAPABILITY=default RNN_KERNELS=portable`). libtorch's own error is up to 32
-/// ULP of the largest value, 0.7 at the median. The ratio of both errors is 1.2 at the median.
+/// In `fused/accuracy.rs` the largest factor that was needed in addition to 16 ULP is 0.2 with AVX-512, 1.1 with AVX2 and 0.9
+/// without either (measured on an AMD Zen 5 with `ATEN_CPU_CAPABILITY=default RNN_KERNELS=portable`). libtorch's own error is
+/// up to 32 ULP of the largest value, with a median of 0.7. The median ratio of both errors is 1.2.
 pub const JUDGE: Float64Judge = Float64Judge { factor: 4.0, ulps: 16.0 };
 
-/// Tolerance for float64 results of two computations of the same thing: 4500 ULP of f64 at 1, which no rounding of a few
-/// thousand operations reaches. A result that passed through f32 is 10^4 times as far away.
+/// Tolerance for two float64 computations of the same value: 4500 ULP of f64 at 1. Rounding in a few thousand operations stays
+/// below it. A value that passed through f32 differs by 10^4 times as much.
 pub const F64_ROUNDING: f64 = 1e-12;
 
-/// For a test that draws from the default generator: no other such test runs meanwhile.
+/// Locks the default generator, so that no other test draws from it meanwhile.
 ///
-/// Everything runs on one thread, as the Python programs do: the number of threads can change last bits.
+/// Also sets one thread, as in the Python programs: the number of threads can change the last bits.
 pub fn alone() -> MutexGuard<'static, ()> {
     static DEFAULT_GENERATOR: Mutex<()> = Mutex::new(());
     let guard = DEFAULT_GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
@@ -31,7 +31,7 @@ pub fn alone() -> MutexGuard<'static, ()> {
     guard
 }
 
-/// As [`alone`], with the generator seeded.
+/// Locks the default generator and seeds it.
 pub fn seeded(seed: i64) -> MutexGuard<'static, ()> {
     let guard = alone();
     tch::manual_seed(seed);

@@ -21,6 +21,6 @@ def reply(value, tensors):
 
 
 def layer(spec):
-    """The torch.nn layer of a Rust `Spec`."""
+    """Builds the torch.nn layer that a Rust `Spec` describes."""
     arguments = {name: value for name, value in spec.items() if name not in ("class", "dtype")}
     return getattr(torch.nn, spec["class"])(**arguments, dtype=getattr(torch, spec["dtype"]))

@@ -1,4 +1,4 @@
-//! Questions to PyTorch: JSON goes there, JSON and tensors come back.
+//! Runs Python programs with PyTorch. The input is JSON; the output is JSON and tensors.
 
 use std::collections::HashMap;
 use std::fs;
@@ -7,23 +7,23 @@ use serde::Serialize;
 use serde_json::Value;
 use tch::Tensor;
 
-/// What every program starts with: `question`, `reply(value, tensors)`, one thread.
+/// The start of every program: it defines `question` and `reply(value, tensors)`, and sets one thread.
 const PRELUDE: &str = include_str!("prelude.py");
 
-/// What a program replied.
+/// The output of a program.
 pub struct Reply {
     pub value: Value,
     pub tensors: HashMap<String, Tensor>,
 }
 
 impl Reply {
-    /// The tensor of that name.
+    /// The tensor with this name.
     pub fn tensor(&self, name: &str) -> &Tensor {
-        self.tensors.get(name).unwrap_or_else(|| panic!("Python sent no tensor '{name}'"))
+        self.tensors.get(name).unwrap_or_else(|| panic!("Python returned no tensor '{name}'"))
     }
 }
 
-/// Runs `program` behind the prelude with `question`.
+/// Runs `program` after the prelude, with `question` as its input.
 pub fn ask(program: &str, question: &impl Serialize) -> Reply {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();

@@ -1,6 +1,6 @@
-//! Random numbers that are the same in every run.
+//! A random number generator for test data.
 
-/// SplitMix64 (Steele, Lea and Flood, 2014): every test run sees the same numbers.
+/// SplitMix64 (Steele, Lea and Flood, 2014). Every test run has the same numbers.
 pub struct Random(u64);
 
 impl Random {
@@ -16,7 +16,7 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// From `low` to `high`, both included.
+    /// A number from `low` to `high`, both included.
     pub fn range(&mut self, low: i64, high: i64) -> i64 {
         low + (self.next() % (high - low + 1) as u64) as i64
     }
@@ -25,17 +25,17 @@ impl Random {
         from[self.range(0, from.len() as i64 - 1) as usize]
     }
 
-    /// True once in `n`.
+    /// True with probability 1/n.
     pub fn once_in(&mut self, n: i64) -> bool {
         self.range(1, n) == 1
     }
 
-    /// `right`, or once in `n` something else.
+    /// `right`, or with probability 1/n one of `wrong`.
     pub fn mostly<T: Copy>(&mut self, right: T, n: i64, wrong: &[T]) -> T {
         if self.once_in(n) { self.pick(wrong) } else { right }
     }
 
-    /// Between 1 and `count` numbers between 1 and `most`.
+    /// 1 to `count` numbers from 1 to `most`.
     pub fn lengths(&mut self, count: i64, most: i64) -> Vec<i64> {
         (0..self.range(1, count)).map(|_| self.range(1, most)).collect()
     }

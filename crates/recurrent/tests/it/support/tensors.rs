@@ -1,8 +1,8 @@
-//! Tensors: made as Python makes them, and compared to the bit or within a tolerance.
+//! Builds tensors as Python does, and compares them bit by bit or within a tolerance.
 
 use tch::{Device, Kind, Tensor};
 
-/// The kind that torch calls `float32` and so on.
+/// The kind with this torch name, such as `float32`.
 pub fn kind(dtype: &str) -> Kind {
     match dtype {
         "float16" => Kind::Half,
@@ -17,8 +17,8 @@ pub fn kind(dtype: &str) -> Kind {
     }
 }
 
-/// `torch.empty(shape, dtype=dtype).uniform_(-1, 1)`: the same numbers on every CPU (but for the
-/// rounding of the last bit), which `randn` does not give.
+/// `torch.empty(shape, dtype=dtype).uniform_(-1, 1)`. Unlike `randn`, it gives the same numbers on every CPU, up to the last
+/// bit.
 pub fn uniform(shape: &[i64], kind: Kind) -> Tensor {
     Tensor::empty(shape, (kind, Device::Cpu)).uniform_(-1.0, 1.0)
 }
@@ -28,7 +28,7 @@ pub fn arange(shape: &[i64]) -> Tensor {
     Tensor::arange(shape.iter().product::<i64>(), tch::kind::FLOAT_CPU).reshape(shape)
 }
 
-/// The elements in order, as f64.
+/// The elements as f64, in order.
 pub fn values(tensor: &Tensor) -> Vec<f64> {
     Vec::try_from(tensor.to_kind(Kind::Double).reshape([-1])).unwrap()
 }
@@ -38,34 +38,34 @@ pub fn ints(tensor: &Tensor) -> Vec<i64> {
     Vec::try_from(tensor.reshape([-1])).unwrap()
 }
 
-/// The memory of the elements, in order.
+/// The bytes of the elements, in order.
 pub fn bytes(tensor: &Tensor) -> Vec<u8> {
     let mut bytes = vec![0; tensor.numel() * tensor.kind().elt_size_in_bytes()];
     tensor.detach().contiguous().f_copy_data_u8(&mut bytes, tensor.numel()).unwrap();
     bytes
 }
 
-/// Whether kind, shape and every bit are the same.
+/// Whether dtype, shape and every bit are equal.
 pub fn same_bits(a: &Tensor, b: &Tensor) -> bool {
     (a.kind(), a.size()) == (b.kind(), b.size()) && bytes(a) == bytes(b)
 }
 
-/// Asserts that kind, shape and every bit are the same.
+/// Asserts that dtype, shape and every bit are equal.
 #[track_caller]
 pub fn assert_same_bits(ours: &Tensor, other: &Tensor, what: &str) {
     assert_eq!((ours.kind(), ours.size()), (other.kind(), other.size()), "{what}");
-    assert!(bytes(ours) == bytes(other), "{what}: other bits, {:e} apart", apart(ours, other));
+    assert!(bytes(ours) == bytes(other), "{what}: the bits differ; the values differ by {:e}", apart(ours, other));
 }
 
-/// Asserts that kind and shape are the same, and every element within `tolerance`, relative for numbers above 1.
+/// Asserts that dtype and shape are equal, and that the elements differ by at most `tolerance`, relative for numbers above 1.
 #[track_caller]
 pub fn assert_close(ours: &Tensor, other: &Tensor, tolerance: f64, what: &str) {
     assert_eq!((ours.kind(), ours.size()), (other.kind(), other.size()), "{what}");
     let apart = apart(ours, other);
-    assert!(apart <= tolerance, "{what}: {apart:e} apart, {tolerance:e} allowed");
+    assert!(apart <= tolerance, "{what}: the values differ by {apart:e}, allowed are {tolerance:e}");
 }
 
-/// The largest `|a - b| / max(1, |b|)`; NaN counts as infinitely far from all but NaN.
+/// The largest `|a - b| / max(1, |b|)`. The distance from NaN to NaN is 0, to a number infinite.
 pub fn apart(a: &Tensor, b: &Tensor) -> f64 {
     let one = |(a, b): (f64, f64)| match (a.is_nan(), b.is_nan()) {
         (true, true) => 0.0,

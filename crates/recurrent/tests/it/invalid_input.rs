@@ -1,4 +1,4 @@
-//! Input that Python's types or its users' habits rule out: an error, never a panic, and never the end of the process.
+//! Invalid input: it causes an error, never a panic or an abort of the process.
 
 use recurrent::{
     Error, GruConfig, Lengths, LstmState, PackedSequence, PaddingSide, PythonKind, Result, Rnn, invert_permutation,
@@ -20,7 +20,7 @@ fn packed() -> PackedSequence {
     pack_sequence(&sequences, false).unwrap()
 }
 
-/// A layer of every kind, 3 features in, 5 out.
+/// A layer of each kind with 3 inputs and 5 features.
 fn layers() -> Vec<(VarStore, Layer)> {
     MODES
         .iter()
@@ -29,7 +29,7 @@ fn layers() -> Vec<(VarStore, Layer)> {
 }
 
 #[test]
-fn an_undefined_tensor_is_an_error_everywhere() {
+fn an_undefined_tensor_is_an_error() {
     let _seeded = seeded(0);
     let (undefined, x) = (Tensor::new(), Tensor::ones([2, 4, 3], FLOAT_CPU));
     let undefined_packed = || PackedSequence { data: Tensor::new(), ..packed() };
@@ -59,9 +59,9 @@ fn an_undefined_tensor_is_an_error_everywhere() {
     assert!(PackedSequence::new(Tensor::new(), Tensor::new(), None, None).is_err());
 }
 
-/// torch checks none of these; libtorch answers some with nonsense and some by ending the process.
+/// torch checks none of these. With some libtorch computes wrong results, with others it aborts the process.
 #[test]
-fn a_packed_sequence_put_together_wrongly_is_refused_wherever_it_is_used() {
+fn wrong_batch_sizes_are_rejected_by_every_function() {
     let _seeded = seeded(0);
     let sizes = |sizes: &[i64]| Tensor::from_slice(sizes);
     let wrong: [(Tensor, &str); 9] = [
@@ -95,7 +95,7 @@ fn a_packed_sequence_put_together_wrongly_is_refused_wherever_it_is_used() {
 }
 
 #[test]
-fn indices_of_a_packed_sequence_that_lead_nowhere_are_an_error() {
+fn out_of_range_indices_of_a_packed_sequence_are_an_error() {
     let _seeded = seeded(0);
     for indices in [&[0, 1, 2, 4][..], &[0, 1, 2, -1], &[0, 1], &[i64::MAX, 1, 2, 3]] {
         let wrong = || Some(Tensor::from_slice(indices));
@@ -110,7 +110,7 @@ fn indices_of_a_packed_sequence_that_lead_nowhere_are_an_error() {
 }
 
 #[test]
-fn any_lengths_are_answered() {
+fn no_lengths_cause_a_panic() {
     let input = Tensor::ones([3, 2, 1], FLOAT_CPU);
     let lengths = [
         Tensor::from_slice(&[f32::NAN, 1.0]),
@@ -134,9 +134,9 @@ fn any_lengths_are_answered() {
     assert_eq!(unpad_sequence(&input, Lengths::Slice(&[9, -9]), false).unwrap()[0].size(), [3, 1]);
 }
 
-/// Layouts that libtorch's recurrent operations do not know.
+/// libtorch's recurrent operations do not support sparse tensors.
 #[test]
-fn a_sparse_tensor_is_answered() {
+fn a_sparse_tensor_causes_no_panic() {
     let _seeded = seeded(0);
     let sparse = |shape: &[i64]| Tensor::ones(shape, FLOAT_CPU).to_sparse_sparse_dim(shape.len() as i64);
     let x = sparse(&[3, 2, 3]);
@@ -152,7 +152,7 @@ fn a_sparse_tensor_is_answered() {
 }
 
 #[test]
-fn sizes_beyond_all_memory_are_an_error() {
+fn sizes_larger_than_the_memory_are_an_error() {
     for (input_size, hidden_size) in [(i64::MAX, 1), (1, i64::MAX), (i64::MAX, i64::MAX), (1 << 40, 1 << 20)] {
         let vs = VarStore::new(Device::Cpu);
         let error = GruConfig::new(input_size, hidden_size).build(vs.root()).unwrap_err();
@@ -163,9 +163,9 @@ fn sizes_beyond_all_memory_are_an_error() {
     assert!(pad_packed_sequence(&packed(), false, 0.0, Some(i64::MAX)).is_err());
 }
 
-/// An LSTM's state comes with two tensors, of any shape. (Python ends here: it does not check a packed LSTM's.)
+/// States of any shape and dtype. (Some of them crash Python, which does not check the state of a packed LSTM.)
 #[test]
-fn any_state_is_answered() {
+fn no_state_causes_a_panic() {
     let _seeded = seeded(0);
     let mut random = Random::new(0);
     let layers = layers();
@@ -185,7 +185,7 @@ fn any_state_is_answered() {
 }
 
 #[test]
-fn errors_are_values_that_tell_python_kinds_apart() {
+fn python_kind_is_the_class_of_pythons_exception() {
     let _seeded = seeded(0);
     let vs = VarStore::new(Device::Cpu);
     let rnn = Rnn::new(vs.root(), 3, 5).unwrap();
@@ -200,7 +200,7 @@ fn errors_are_values_that_tell_python_kinds_apart() {
 }
 
 #[test]
-fn a_state_detached_or_cloned_is_the_same_state() {
+fn detach_and_shallow_clone_share_memory() {
     let _seeded = seeded(0);
     let state = LstmState::from((
         Tensor::ones([1, 2, 3], FLOAT_CPU).set_requires_grad(true),

@@ -1,4 +1,4 @@
-//! The same numbers, to rounding.
+//! The fused backend's numbers equal the exact backend's up to rounding.
 
 use recurrent::Backend;
 use tch::Tensor;
@@ -12,23 +12,23 @@ fn build(spec: &Spec) -> (tch::nn::VarStore, Layer) {
     spec.build().unwrap()
 }
 
-/// Whether all bits are the same, but for the gradients of the parameters.
+/// Whether all bits are equal, except in the gradients of the parameters.
 fn same(a: &Results, b: &Results) -> bool {
     let all = |a: &[Tensor], b: &[Tensor]| a.iter().zip(b).all(|(a, b)| same_bits(a, b));
     all(&a.values, &b.values) && all(&a.inputs, &b.inputs)
 }
 
-/// All cells, layers, directions, biases, odd sizes and states: results and gradients are about as exact as libtorch's, and
-/// with two threads they have the bits of one (gradients of parameters: the same exactness).
+/// Combines all kinds, numbers of layers, directions, biases, sizes and states. With two threads the bits are the same as with one,
+/// except in the gradients of the parameters, which have the same accuracy.
 #[test]
-fn every_combination() {
+fn results_and_gradients_are_as_accurate_as_libtorchs() {
     let _guard = seeded(0);
     let mut worst = (0.0, String::new());
     let mut count = 0;
     for (class, nonlinearity) in MODES {
         for hidden_size in [1, 5, 63, 64, 65, 130] {
             for (batch, steps) in [1, 3, 100].into_iter().flat_map(|b| [1, 7, 28].map(|t| (b, t))) {
-                // The dearest sizes take a tenth of the options, each in its turn.
+                // The largest sizes run with a tenth of the options, each with another tenth.
                 let all = hidden_size * batch * steps < 30_000;
                 let turn = count;
                 for options in (0..16).filter(|i| all || (turn + i) % 10 == 0) {
@@ -55,7 +55,7 @@ fn every_combination() {
                     let threaded = problem.run(&layer);
                     tch::set_num_threads(1);
                     let case = format!("{spec:?}, {steps} steps, batch {batch}, state {with_state}");
-                    assert!(same(&fused, &threaded), "other bits with two threads: {case}");
+                    assert!(same(&fused, &threaded), "the bits differ with two threads: {case}");
                     let needed = fused.assert_accurate(&exact, &truth, &case);
                     threaded.assert_accurate(&exact, &truth, &case);
                     if needed > worst.0 {
@@ -68,9 +68,8 @@ fn every_combination() {
     println!("{count} combinations, errors up to {:.2} times libtorch's: {}", worst.0, worst.1);
 }
 
-/// NaN and infinity end up where libtorch has them.
 #[test]
-fn not_a_number_and_infinity() {
+fn nan_and_infinity_spread_as_in_libtorch() {
     let _guard = seeded(1);
     for (class, nonlinearity) in MODES {
         for (hidden_size, batch) in [(5, 40), (64, 3)] {
@@ -96,8 +95,8 @@ fn not_a_number_and_infinity() {
     }
 }
 
-/// NaN and infinity are at the places where libtorch has them in f32. The other numbers, as far as they are numbers in float64
-/// too, are about as exact as libtorch's.
+/// NaN and infinity are at the positions where libtorch has them in f32. The other numbers, if finite in float64 too, are as
+/// accurate as libtorch's.
 fn check_poisoned(spec: &Spec, layer: &mut Layer, problem: &Problem, what: &str) {
     let truth = problem.double().run(&in_float64(spec, layer));
     layer.set_backend(Backend::Exact).unwrap();
@@ -121,9 +120,9 @@ fn check_poisoned(spec: &Spec, layer: &mut Layer, problem: &Problem, what: &str)
     }
 }
 
-/// Dropout draws torch's numbers, and leaves the generator where torch leaves it.
+/// Also checks that the generator's state afterwards is the same.
 #[test]
-fn dropout() {
+fn dropout_draws_the_same_numbers() {
     let _guard = seeded(2);
     for (class, nonlinearity) in MODES {
         for (dropout, batch_first, hidden_size, bidirectional) in
@@ -148,10 +147,10 @@ fn dropout() {
             let (exact, after_exact) = run(&problem, &layer);
             layer.set_backend(Backend::Fused).unwrap();
             let (fused, after_fused) = run(&problem, &layer);
-            assert!(same_bits(&after_exact, &after_fused), "{spec:?}: the generator stands elsewhere");
+            assert!(same_bits(&after_exact, &after_fused), "{spec:?}: the generator's state differs");
             assert!(same_bits(&after_exact, &after_truth), "{spec:?}: float64 draws other numbers");
             if nonlinearity == Some("relu") {
-                // Nothing keeps its sums from zero here, where the gradients jump.
+                // Sums close to zero are not excluded here, so the gradients cannot be compared.
                 JUDGE.assert(&format!("{spec:?}"), &truth.values, &exact.values, &fused.values);
             } else {
                 fused.assert_accurate(&exact, &truth, &format!("{spec:?}"));
@@ -168,9 +167,9 @@ fn dropout() {
     }
 }
 
-/// Views with gaps, expanded tensors and a loss on one result alone.
+/// Views with gaps, expanded tensors, and losses that use only one result.
 #[test]
-fn any_strides() {
+fn inputs_and_losses_with_any_strides() {
     let _guard = seeded(3);
     let spec = Spec { num_layers: 2, batch_first: true, ..Spec::new("LSTM", 6, 17) };
     let (_vs, mut layer) = build(&spec);
@@ -194,7 +193,7 @@ fn any_strides() {
     ];
     let run = |layer: &Layer, input: &Tensor, loss: Loss| {
         let x = leaf(input);
-        // the same strides as the input's, and a gradient for what lies behind
+        // the strides of the input, with a gradient through them
         let y = layer.forward(&(&x * 1.0).as_strided(input.size(), x.stride(), None), None).unwrap();
         loss(&y).backward();
         let mut parameter = layer.parameter("weight_ih_l0");
@@ -202,7 +201,7 @@ fn any_strides() {
         parameter.zero_grad();
         Results { values: y, inputs: vec![x.grad()], parameters: vec![grad] }
     };
-    let as_it_is = |layer: &Layer, input: &Tensor| Results {
+    let without_gradient = |layer: &Layer, input: &Tensor| Results {
         values: tch::no_grad(|| layer.forward(input, None).unwrap()),
         inputs: vec![],
         parameters: vec![],
@@ -218,6 +217,6 @@ fn any_strides() {
         for (j, loss) in losses.iter().enumerate() {
             check(&|layer, input| run(layer, input, *loss), &format!("input {i}, loss {j}"));
         }
-        check(&as_it_is, &format!("input {i} as it is"));
+        check(&without_gradient, &format!("input {i} without gradient"));
     }
 }

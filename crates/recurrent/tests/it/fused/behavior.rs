@@ -1,4 +1,4 @@
-//! The same behaviour: errors, graphs, changes of the weights.
+//! The fused backend behaves like the exact one: errors, autograd graphs, changes of the weights.
 
 use recurrent::{Backend, Recurrent, pack_padded_sequence};
 use tch::{Kind, Tensor};
@@ -16,7 +16,7 @@ fn fused(spec: &Spec) -> (tch::nn::VarStore, Layer) {
 }
 
 #[test]
-fn names() {
+fn names_of_the_backends() {
     assert_eq!("fused".parse(), Ok(Backend::Fused));
     assert_eq!(("exact".parse(), Backend::default()), (Ok(Backend::Exact), Backend::Exact));
     assert_eq!((Backend::Exact.to_string(), Backend::Fused.to_string()), ("exact".to_owned(), "fused".to_owned()));
@@ -25,15 +25,15 @@ fn names() {
 }
 
 #[test]
-fn what_it_does_not_compute() {
+fn unsupported_layers_are_errors() {
     let _guard = seeded(0);
     let (_vs, mut layer) = Spec { proj_size: Some(2), ..Spec::new("LSTM", 3, 4) }.build().unwrap();
-    let words = "the fused backend has no projections, and proj_size is 2; Backend::Exact does it";
+    let words = "the fused backend has no projections, and proj_size is 2; use Backend::Exact";
     assert_error(layer.set_backend(Backend::Fused), "RuntimeError", words);
     assert_eq!(each!(&layer, layer => Recurrent::backend(layer)), Backend::Exact);
 
     let (_vs, mut layer) = Spec { dtype: "float64", ..Spec::new("GRU", 3, 4) }.build().unwrap();
-    let words = "the fused backend computes in Float, and the weights are of kind Double; Backend::Exact does it";
+    let words = "the fused backend computes in Float, and the weights are of kind Double; use Backend::Exact";
     assert_error(layer.set_backend(Backend::Fused), "RuntimeError", words);
 
     let (_vs, mut layer) = fused(&Spec::new("GRU", 3, 4));
@@ -43,9 +43,8 @@ fn what_it_does_not_compute() {
     assert_error(layer.forward(&x.to_kind(Kind::Double), None), "RuntimeError", words);
 }
 
-/// torch's checks come first, in torch's words.
 #[test]
-fn mistakes() {
+fn errors_are_those_of_the_exact_backend() {
     let _guard = seeded(0);
     let (_vs, layer) = fused(&Spec::new("LSTM", 3, 4));
     let (_vs, exact) = Spec::new("LSTM", 3, 4).build().unwrap();
@@ -69,9 +68,9 @@ fn mistakes() {
     assert_eq!(ours.map(|y| y[0].size()).ok(), theirs.map(|y| y[0].size()).ok());
 }
 
-/// Packed weights are made anew whenever a parameter changed, in whatever way.
+/// The packed copy of the weights is renewed after every kind of change.
 #[test]
-fn changed_weights() {
+fn changed_weights_are_used() {
     let _guard = seeded(1);
     for hidden_size in [8, 64] {
         let spec = Spec { num_layers: 2, ..Spec::new("GRU", 5, hidden_size) };
@@ -105,7 +104,7 @@ fn changed_weights() {
 }
 
 #[test]
-fn inference_mode() {
+fn inference_mode_gives_the_same_results() {
     let _guard = seeded(2);
     for backend in [Backend::Exact, Backend::Fused] {
         let build = || {
@@ -132,18 +131,18 @@ fn inference_mode() {
 }
 
 #[test]
-fn graphs() {
+fn autograd_graphs_work_as_in_libtorch() {
     let _guard = seeded(2);
     let spec = Spec { num_layers: 2, ..Spec::new("LSTM", 5, 12) };
     let (_vs, mut layer) = fused(&spec);
     let x = leaf(&uniform(&[4, 30, 5], Kind::Float));
 
-    // a retained graph, twice; then not once more
+    // backward twice through a retained graph; a third time is an error
     let loss = layer.forward(&x, None).unwrap()[0].square().sum(Kind::Float);
-    let walk = |keep| Tensor::f_run_backward(&[&loss], &[&x], keep, false);
-    let first = walk(true).unwrap().remove(0);
-    assert_same_bits(&walk(false).unwrap()[0], &first, "the second walk");
-    let again = walk(false).unwrap_err().to_string();
+    let backward = |keep| Tensor::f_run_backward(&[&loss], &[&x], keep, false);
+    let first = backward(true).unwrap().remove(0);
+    assert_same_bits(&backward(false).unwrap()[0], &first, "the second backward pass");
+    let again = backward(false).unwrap_err().to_string();
     assert!(again.contains("Trying to backward through the graph a second time"), "{again}");
 
     // second derivatives
@@ -159,11 +158,11 @@ fn graphs() {
     let error = loss.f_backward().unwrap_err().to_string();
     assert!(error.contains("modified by an inplace operation"), "{error}");
 
-    // nothing recorded
+    // without gradients nothing is recorded
     let y = tch::no_grad(|| layer.forward(&x, None).unwrap());
     assert!(y.iter().all(|y| !y.requires_grad()));
 
-    // only some weights learn, and the input does not
+    // only some weights require gradients, and the input does not
     for (name, parameter) in layer.named_parameters() {
         let mut parameter = parameter.set_requires_grad(name.ends_with("hh_l1"));
         parameter.zero_grad();
@@ -191,13 +190,13 @@ fn graphs() {
     let fused = gradients(&layer, &problem);
     layer.set_backend(Backend::Exact).unwrap();
     let exact = gradients(&layer, &problem);
-    JUDGE.assert("some weights learn", &truth, &exact, &fused);
+    JUDGE.assert("some weights require gradients", &truth, &exact, &fused);
     assert_eq!(fused.len(), 2);
 }
 
-/// Unbatched input; packed sequences and traces by libtorch's own operations, whatever the backend.
+/// Packed sequences and traces use libtorch's operations with both backends.
 #[test]
-fn other_forms() {
+fn unbatched_packed_and_traced_input() {
     let _guard = seeded(3);
     let spec = Spec { bidirectional: true, ..Spec::new("GRU", 5, 12) };
     let (_vs, mut layer) = spec.build().unwrap();
@@ -221,16 +220,19 @@ fn other_forms() {
 }
 
 #[test]
-fn what_makes_it_slow_is_among_the_warnings() {
+fn warnings_list_what_makes_it_slow() {
     let _guard = seeded(6);
     let (_vs, mut gru) = Spec { num_layers: 1, dropout: 0.5, ..Spec::new("GRU", 3, 4) }.build().unwrap();
     let warnings = |layer: &Layer| each!(layer, layer => layer.warnings());
-    let of_the_options = warnings(&gru);
-    assert!(of_the_options.len() == 1 && of_the_options[0].starts_with("dropout option adds"), "{of_the_options:?}");
+    let options_warnings = warnings(&gru);
+    assert!(
+        options_warnings.len() == 1 && options_warnings[0].starts_with("dropout option adds"),
+        "{options_warnings:?}"
+    );
 
     gru.set_backend(Backend::Fused).unwrap();
-    let of_the_build = torch_ext::fused_rnn::SLOW_BUILD.map(str::to_owned);
-    let before: Vec<String> = of_the_options.iter().cloned().chain(of_the_build).collect();
+    let build_warnings = torch_ext::fused_rnn::SLOW_BUILD.map(str::to_owned);
+    let before: Vec<String> = options_warnings.iter().cloned().chain(build_warnings).collect();
     assert_eq!(warnings(&gru), before);
     let packed = pack_padded_sequence(&uniform(&[4, 2, 3], Kind::Float), &[4, 2], false, true).unwrap();
     gru.forward_packed(&packed, None).unwrap();
@@ -240,5 +242,5 @@ fn what_makes_it_slow_is_among_the_warnings() {
 
     gru.set_backend(Backend::Exact).unwrap();
     gru.forward_packed(&packed, None).unwrap();
-    assert_eq!(warnings(&gru), of_the_options);
+    assert_eq!(warnings(&gru), options_warnings);
 }
