@@ -30,6 +30,6 @@ fn main() {
     }
     dist.file("csrc/dist.cpp").compile("torch_ext_dist");
     let files =
-        ["autograd", "optim", "parallel", "rng", "slices", "system", "walk"].map(|name| format!("csrc/{name}.cpp"));
+        ["autograd", "backward", "optim", "parallel", "rng", "slices", "system"].map(|name| format!("csrc/{name}.cpp"));
     shim.files(files).compile("torch_ext_shim");
 }
