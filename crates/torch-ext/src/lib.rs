@@ -43,3 +43,8 @@ mod state_dict;
 pub use error::{Error, Result, first_line};
 pub use libtorch_version as version;
 pub use state_dict::{Format, IncompatibleKeys, StateDict};
+
+/// The example of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -104,7 +104,7 @@ impl FusedRnn {
             )));
         }
         if hx.len() != states {
-            return Err(Error::Fused(format!("need {states} tensors of state, not {}", hx.len())));
+            return Err(Error::Fused(format!("need {states} state tensors, not {}", hx.len())));
         }
         Ok(())
     }
