@@ -4,24 +4,24 @@ use std::fmt;
 
 use pt_file::Value;
 use torch_ext::Result;
-use torch_ext::optim::{Optimizer, Rule, Stateful};
+use torch_ext::optim::{Optimizer, Rule, HasStateDict};
 
 /// Argument of [`Run::checkpoint`](crate::Run::checkpoint): `&optimizer` or `(&optimizer, &scheduler)`.
 pub struct OptimizerState<'a> {
-    optimizer: &'a dyn Stateful,
-    scheduler: Option<&'a dyn Stateful>,
+    optimizer: &'a dyn HasStateDict,
+    scheduler: Option<&'a dyn HasStateDict>,
 }
 
 /// Argument of [`Run::begin`](crate::Run::begin): `&mut optimizer` or `(&mut optimizer, &mut scheduler)`.
 pub struct OptimizerStateMut<'a> {
-    optimizer: &'a mut dyn Stateful,
-    scheduler: Option<&'a mut dyn Stateful>,
+    optimizer: &'a mut dyn HasStateDict,
+    scheduler: Option<&'a mut dyn HasStateDict>,
 }
 
 impl OptimizerState<'_> {
     /// Both state dicts; `None` for a missing scheduler.
     pub(crate) fn state_dicts(&self) -> Result<(Value, Value)> {
-        let scheduler = self.scheduler.map_or(Ok(Value::None), Stateful::state_dict)?;
+        let scheduler = self.scheduler.map_or(Ok(Value::None), HasStateDict::state_dict)?;
         Ok((self.optimizer.state_dict()?, scheduler))
     }
 }
@@ -40,7 +40,7 @@ impl<'a, R: Rule> From<&'a Optimizer<R>> for OptimizerState<'a> {
     }
 }
 
-impl<'a, R: Rule, S: Stateful> From<(&'a Optimizer<R>, &'a S)> for OptimizerState<'a> {
+impl<'a, R: Rule, S: HasStateDict> From<(&'a Optimizer<R>, &'a S)> for OptimizerState<'a> {
     fn from((optimizer, scheduler): (&'a Optimizer<R>, &'a S)) -> OptimizerState<'a> {
         OptimizerState { optimizer, scheduler: Some(scheduler) }
     }
@@ -52,7 +52,7 @@ impl<'a, R: Rule> From<&'a mut Optimizer<R>> for OptimizerStateMut<'a> {
     }
 }
 
-impl<'a, R: Rule, S: Stateful> From<(&'a mut Optimizer<R>, &'a mut S)> for OptimizerStateMut<'a> {
+impl<'a, R: Rule, S: HasStateDict> From<(&'a mut Optimizer<R>, &'a mut S)> for OptimizerStateMut<'a> {
     fn from((optimizer, scheduler): (&'a mut Optimizer<R>, &'a mut S)) -> OptimizerStateMut<'a> {
         OptimizerStateMut { optimizer, scheduler: Some(scheduler) }
     }
