@@ -171,7 +171,7 @@ mod tests {
         assert_eq!((rows.len(), rows[0].verdict.as_str()), (1, "equal"));
         let losses = losses(&comparison, &same, "epoch").unwrap();
         assert!(losses.len() == 3 && losses.iter().all(|(ours, theirs)| ours == theirs), "{losses:?}");
-        let text = |ours: &Recording| format!("{:?}", chart(&comparison, results).unwrap().scene());
+        let text = |ours: &Recording| format!("{:?}", chart(&comparison, ours).unwrap());
         assert!(text(&same).contains("here less notebook: 0 everywhere"));
         let other = ours(&[1.9430751, 0.1, 0.009441573]);
         assert!(text(&other).contains("\"here less notebook\""), "{}", text(&other));
