@@ -6,6 +6,7 @@ use lesson_kit::{ModelArg, Session};
 use serde::Serialize;
 
 use crate::LESSON;
+use crate::data::dates::next_weekday;
 use crate::data::{CLOSE, MinMaxScaler, Prices, Row, SEQ_LENGTH, ScaleOn, one_window};
 use crate::model::StockRnn;
 use crate::trained;
@@ -77,7 +78,7 @@ pub fn forecast(model: &StockRnn, scaler: &MinMaxScaler, prices: &Prices, days: 
     let mut date = prices.dates().last().copied();
     let last = Day { date: date.map(|date| date.to_string()), close: last_row[CLOSE] };
     let predicted = next_closes(model, scaler, prices.rows(), days)?.into_iter().map(|close| {
-        date = date.map(|date| date.next_weekday());
+        date = date.and_then(next_weekday);
         Day { date: date.map(|date| date.to_string()), close }
     });
     let predicted = predicted.collect();

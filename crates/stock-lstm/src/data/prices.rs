@@ -4,14 +4,17 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use csv::{ReaderBuilder, StringRecord, Trim};
+use jiff::civil::Date;
 
-use super::columns::Layout;
-use super::order::Dates;
-use super::{Date, Order, Row, SEQ_LENGTH};
+use super::columns::{Columns, Row};
+use super::dates::{Dates, Order};
 
-/// A series of days, the oldest first: a window of them at least.
+/// The number of days in a window, as on the slides. A series has at least this many days.
+pub const SEQ_LENGTH: usize = 7;
+
+/// The days of a price file, the oldest first; at least one window of them.
 #[derive(Debug)]
 pub struct Prices {
     rows: Vec<Row>,
@@ -20,22 +23,23 @@ pub struct Prices {
 }
 
 impl Prices {
-    /// Reads a CSV file in UTF-8; lines that start with `#` are comments.
+    /// Reads a CSV file in UTF-8. Lines that start with `#` are comments.
     ///
-    /// A header says in which columns Open, High, Low, Volume and Close stand; without one it is this order, with a
-    /// date before them or not. Dates decide which way time runs, and `undated` where there are none.
+    /// A header names the columns Open, High, Low, Volume and Close, and optionally Date. Without a header the columns have
+    /// this order, with or without a date before them. The dates decide the order of the lines; without dates it is
+    /// `undated`.
     ///
     /// # Errors
-    /// If the file cannot be read or a value not be used; the message names the file, the line and the column.
+    /// If the file cannot be read, has a wrong value or has too few days. The message names the file, line and column.
     pub fn read(path: &Path, undated: Order) -> Result<Prices> {
         let prices = || Prices::parse(utf8(&fs::read(path).map_err(unreadable)?)?, undated);
         prices().with_context(|| format!("--csv {}", path.display()))
     }
 
-    /// [`Prices::read`] for the text of a file.
+    /// Parses the text of a price file; see [`Prices::read`].
     ///
     /// # Errors
-    /// If a value cannot be used; the message names the line and the column.
+    /// If the text has a wrong value or too few days. The message names the line and column.
     pub fn parse(text: &str, undated: Order) -> Result<Prices> {
         let text = text.trim_start_matches('\u{feff}'); // the byte order mark that some spreadsheets write
         let mut reader = ReaderBuilder::new()
@@ -45,61 +49,61 @@ impl Prices {
             .trim(Trim::All)
             .from_reader(text.as_bytes());
         let mut lines = Lines::default();
-        let mut record = StringRecord::new();
-        while reader.read_record(&mut record)? {
-            lines.take(&record).with_context(|| format!("line {}", line_of(text, &record)))?;
+        for record in reader.records() {
+            let record = record?;
+            lines.push(&record).with_context(|| format!("line {}", line_number(text, &record)))?;
         }
         lines.into_prices(undated)
     }
 
-    /// The days, the oldest first.
+    /// The values of the days, the oldest day first.
     pub fn rows(&self) -> &[Row] {
         &self.rows
     }
 
-    /// The dates of these days; empty if the file has none.
+    /// The dates of the days, the oldest first; empty if the file has no dates.
     pub fn dates(&self) -> &[Date] {
         &self.dates
     }
 
-    /// Which way time runs in the file.
+    /// The order of the lines in the file.
     pub fn order(&self) -> Order {
         self.order
     }
 }
 
-/// What the lines so far have given.
+/// The lines read so far.
 #[derive(Default)]
 struct Lines {
-    layout: Option<Layout>,
+    columns: Option<Columns>,
     dates: Dates,
     rows: Vec<Row>,
 }
 
 impl Lines {
-    fn take(&mut self, record: &StringRecord) -> Result<()> {
+    fn push(&mut self, record: &StringRecord) -> Result<()> {
         if record.len() == 1 && record[0].is_empty() {
-            return Ok(()); // a line of blanks
+            return Ok(()); // a line of spaces
         }
-        let layout = match &self.layout {
-            Some(layout) => layout,
-            None => {
-                let first = self.layout.insert(Layout::of(record)?);
-                if first.header {
+        let columns = match &self.columns {
+            Some(columns) => columns,
+            None => match Columns::from_header(record)? {
+                Some(columns) => {
+                    self.columns = Some(columns);
                     return Ok(());
                 }
-                first
-            }
+                None => self.columns.insert(Columns::without_header(record)?),
+            },
         };
-        if let Some((column, date)) = layout.date(record)? {
+        if let Some((column, date)) = columns.date(record)? {
             self.dates.push(date).with_context(|| format!("column {column} (Date)"))?;
         }
-        self.rows.push(layout.row(record)?);
+        self.rows.push(columns.row(record)?);
         Ok(())
     }
 
     fn into_prices(self, undated: Order) -> Result<Prices> {
-        let Lines { layout: _, dates, mut rows } = self;
+        let Lines { columns: _, dates, mut rows } = self;
         ensure!(!rows.is_empty(), "the file has no prices");
         ensure!(rows.len() >= SEQ_LENGTH, "too few days: {}; a window has {SEQ_LENGTH}", rows.len());
         let order = dates.order().unwrap_or(undated);
@@ -112,10 +116,10 @@ impl Lines {
     }
 }
 
-/// The line on which a record stands, counted from 1.
+/// The number of a record's line, counted from 1 as an editor counts.
 ///
-/// csv counts a record from the end of the one before; the comments and empty lines in between are skipped here.
-fn line_of(text: &str, record: &StringRecord) -> u64 {
+/// The position that csv reports is the end of the record before; comments and empty lines can follow it.
+fn line_number(text: &str, record: &StringRecord) -> u64 {
     let Some(position) = record.position() else { return 0 };
     let rest = usize::try_from(position.byte()).ok().and_then(|byte| text.get(byte..)).unwrap_or_default();
     let skipped = rest.lines().take_while(|line| line.is_empty() || line.starts_with('#')).count();
@@ -124,205 +128,16 @@ fn line_of(text: &str, record: &StringRecord) -> u64 {
 
 fn unreadable(error: std::io::Error) -> anyhow::Error {
     let hint = match error.kind() {
-        ErrorKind::NotFound => "; the default, data/goog.csv, lies in the top folder of the repository: run from there",
+        ErrorKind::NotFound => "; the default, data/goog.csv, is in the top folder of the repository: run from there",
         _ => "",
     };
-    anyhow::anyhow!("cannot read this file: {error}{hint}")
+    anyhow!("cannot read this file: {error}{hint}")
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Ok(text),
-        Err(error) => {
-            let good = &bytes[..error.valid_up_to()];
-            let line = 1 + good.iter().filter(|&&byte| byte == b'\n').count();
-            bail!("line {line}: the text is not UTF-8 (byte {:#04x}); save it as UTF-8", bytes[good.len()])
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Days 1 to 9, a line each: day `n` has n, 2n, 3n, 4n, 5n.
-    fn lines() -> Vec<String> {
-        (1..=9).map(|n| format!("{n},{},{},{},{}", 2 * n, 3 * n, 4 * n, 5 * n)).collect()
-    }
-
-    /// The same with a date before each.
-    fn dated() -> Vec<String> {
-        lines().iter().zip(1..).map(|(line, day)| format!("2013-01-{day:02},{line}")).collect()
-    }
-
-    fn opens(text: &str, undated: Order) -> Vec<f64> {
-        let prices = Prices::parse(text, undated).map_err(|error| format!("{error:#}")).unwrap();
-        prices.rows().iter().map(|row| row[0]).collect()
-    }
-
-    /// The error for `lines` when `line`, counted from 0, is `wrong`.
-    fn error_with(mut lines: Vec<String>, line: usize, wrong: &str) -> String {
-        wrong.clone_into(&mut lines[line]);
-        error(&lines.join("\n"))
-    }
-
-    fn error(text: &str) -> String {
-        format!("{:#}", Prices::parse(text, Order::NewestFirst).unwrap_err())
-    }
-
-    const OLDEST_FIRST: [f64; 9] = [1., 2., 3., 4., 5., 6., 7., 8., 9.];
-    const NEWEST_FIRST: [f64; 9] = [9., 8., 7., 6., 5., 4., 3., 2., 1.];
-    const HEADER: &str = "Date,Open,High,Low,Volume,Close";
-
-    #[test]
-    fn without_dates_the_option_says_which_way_time_runs() {
-        assert_eq!(opens(&lines().join("\n"), Order::OldestFirst), OLDEST_FIRST);
-        assert_eq!(opens(&lines().join("\n"), Order::NewestFirst), NEWEST_FIRST);
-        assert!(Prices::parse(&lines().join("\n"), Order::NewestFirst).unwrap().dates().is_empty());
-    }
-
-    #[test]
-    fn dates_decide_with_and_without_a_header() {
-        for undated in [Order::OldestFirst, Order::NewestFirst] {
-            let (mut lines, header) = (dated(), HEADER.to_owned() + "\n");
-            assert_eq!(opens(&lines.join("\n"), undated), OLDEST_FIRST);
-            lines.reverse();
-            assert_eq!(opens(&lines.join("\n"), undated), OLDEST_FIRST);
-            assert_eq!(opens(&(header + &lines.join("\n")), undated), OLDEST_FIRST);
-            let prices = Prices::parse(&lines.join("\n"), undated).unwrap();
-            let dates: Vec<_> = prices.dates().iter().map(ToString::to_string).collect();
-            assert_eq!((prices.order(), dates.len()), (Order::NewestFirst, 9));
-            assert_eq!((dates[0].as_str(), dates[8].as_str()), ("2013-01-01", "2013-01-09"));
-        }
-    }
-
-    #[test]
-    fn a_header_gives_the_columns_in_any_order_case_and_company() {
-        let rows: String = (1..=9).map(|n| format!("x, {n}.5 ,,{n},\"{}\",{n}e2,-{n}\r\n", 10 * n)).collect();
-        let text = format!("\u{feff}# GOOG\r\n\r\nName, CLOSE ,,open,High,vOlume,low\r\n# a comment\r\n  \r\n{rows}");
-        let prices = Prices::parse(&text, Order::OldestFirst).unwrap();
-        assert_eq!(prices.rows()[2], [3.0, 30.0, -3.0, 300.0, 3.5]);
-    }
-
-    #[test]
-    fn bad_cells_are_named_by_line_and_column() {
-        for (wrong, message) in [
-            ("1,2,x,4,5", "line 3: column 3 (Low): \"x\" is not a number"),
-            ("1,2,3,4,", "line 3: column 5 (Close): the cell is empty"),
-            ("NaN,2,3,4,5", "line 3: column 1 (Open): \"NaN\" is not a finite number"),
-            ("1,inf,3,4,5", "line 3: column 2 (High): \"inf\" is not a finite number"),
-            ("1,2,3,1e999,5", "line 3: column 4 (Volume): \"1e999\" is not a finite number"),
-            ("1,2,3,4", "line 3: column 5 (Close) is missing: 4 cells where the first line has 5"),
-            ("1", "line 3: column 2 (High) is missing: 1 cell where the first line has 5"),
-            ("1,2,3,4,500,000", "line 3: 6 cells where the first line has 5"),
-        ] {
-            assert_eq!(error_with(lines(), 2, wrong), message);
-        }
-        let mut with_header = dated();
-        with_header.insert(0, "High,Date,Open,Low,Volume,Close,Change".to_owned());
-        for (wrong, message) in [
-            ("1,2013-01-01,-,4,5,6,7", "line 2: column 3 (Open): \"-\" is not a number"),
-            ("1", "line 2: column 2 (Date) is missing: 1 cell where the first line has 7"),
-        ] {
-            assert_eq!(error_with(with_header.clone(), 1, wrong), message);
-        }
-    }
-
-    #[test]
-    fn lines_are_counted_as_an_editor_counts_them() {
-        for end in ["\n", "\r\n"] {
-            let before = ["# one", "", HEADER, "2013-01-01,1,2,3,4,5", "# five", "", "", "   ", ""].join(end);
-            for after in [format!("{end}x"), format!("#{end}x,1{end}")] {
-                let message = error(&(before.clone() + &after));
-                assert!(message.starts_with("line 10: column 1 (Date): \"x\" is not a date"), "{message}");
-            }
-        }
-    }
-
-    #[test]
-    fn dates_must_be_dates_in_order() {
-        for (line, wrong, message) in [
-            (
-                0,
-                "2013-02-30,1,2,3,4,5",
-                "line 1: 6 cells; without a header a line is Open,High,Low,Volume,Close, or these \
-                                         with a date (2013-03-01) before them",
-            ),
-            (
-                4,
-                "5/1/13,1,2,3,4,5",
-                "line 5: column 1 (Date): \"5/1/13\" is not a date like 2013-03-01; or remove the \
-                                     column and give --order",
-            ),
-            (
-                4,
-                "2013-01-02,1,2,3,4,5",
-                "line 5: column 1 (Date): 2013-01-02 follows a newer date, but the lines before \
-                                         run from old to new",
-            ),
-            (4, "2013-01-04,1,2,3,4,5", "line 5: column 1 (Date): 2013-01-04 stands on the line before, too"),
-        ] {
-            assert_eq!(error_with(dated(), line, wrong), message);
-        }
-    }
-
-    #[test]
-    fn a_header_has_every_column_once() {
-        let with_header = |header: &str| error(&format!("{header}\n{}", lines().join("\n")));
-        assert_eq!(
-            with_header("Open,High,Low,Close"),
-            "line 1: the header \"Open,High,Low,Close\" has no column Volume (commas separate columns)"
-        );
-        assert_eq!(
-            with_header("Open,High,open,Low,Volume,Close"),
-            "line 1: the header has Open twice, as columns 1 and 3"
-        );
-        assert_eq!(
-            with_header("Date,Open,High,Low,Volume,Close,DATE"),
-            "line 1: the header has Date twice, as columns 1 and 7"
-        );
-        assert_eq!(with_header("a;b;c"), "line 1: the header \"a;b;c\" has no column Open (commas separate columns)");
-    }
-
-    #[test]
-    fn a_first_line_with_numbers_is_no_header() {
-        assert_eq!(error_with(lines(), 0, "x,2,3,4,5"), "line 1: column 1 (Open): \"x\" is not a number");
-        let message = error_with(lines(), 0, "1,2,3,4");
-        assert!(
-            message.starts_with("line 1: 4 cells; without a header a line is Open,High,Low,Volume,Close"),
-            "{message}"
-        );
-    }
-
-    #[test]
-    fn what_is_quoted_is_short() {
-        let message = error_with(lines(), 2, "1,2,\"3,4,5");
-        assert_eq!(
-            message,
-            "line 3: column 3 (Low): \"3,4,5\\n4,8,12,16,20\\n5,10,15,20,25\\n6,12,18\"... is not a number"
-        );
-    }
-
-    #[test]
-    fn seven_days_are_the_fewest() {
-        assert_eq!(error(&lines()[..6].join("\n")), "too few days: 6; a window has 7");
-        assert_eq!(opens(&lines()[..7].join("\n"), Order::OldestFirst).len(), 7);
-        for nothing in ["", "\n\n", "# a comment", HEADER] {
-            assert_eq!(error(nothing), "the file has no prices");
-        }
-    }
-
-    #[test]
-    fn a_file_that_cannot_be_read_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("stock.csv");
-        let read = || format!("{:#}", Prices::read(&file, Order::NewestFirst).unwrap_err());
-        assert!(read().starts_with(&format!("--csv {}: cannot read this file: ", file.display())), "{}", read());
-        assert!(read().contains("data/goog.csv"), "{}", read());
-        fs::write(&file, b"# \xC3\xA9t\xC3\xA9\n# \xE9t\xE9\n").unwrap();
-        let message = format!("--csv {}: line 2: the text is not UTF-8 (byte 0xe9); save it as UTF-8", file.display());
-        assert_eq!(read(), message);
-        fs::write(&file, "1,2,3,4,5\n").unwrap();
-        assert!(read().starts_with(&format!("--csv {}: too few days: 1; a", file.display())), "{}", read());
-    }
+    std::str::from_utf8(bytes).map_err(|error| {
+        let (good, bad) = bytes.split_at(error.valid_up_to());
+        let line = 1 + good.iter().filter(|&&byte| byte == b'\n').count();
+        anyhow!("line {line}: the text is not UTF-8 (byte {:#04x}); save it as UTF-8", bad[0])
+    })
 }

@@ -4,10 +4,13 @@
 mod backend;
 mod cli;
 mod cuda;
+mod data;
+mod dates;
 mod float64;
 mod gates;
 mod parity;
 mod predict;
+mod prices;
 mod run_folder;
 mod scale;
 mod support;
