@@ -1,26 +1,26 @@
-//! Word processing: from sentences to one-hot vectors.
+//! The data of the lesson: six sentences, their vocabulary, and one batch of one-hot vectors.
 
 use anyhow::Result;
 use tch::{Device, Kind, Tensor};
 
-/// The slide's sentences, spelling included.
+/// The sentences of the slide, in the slide's spelling.
 pub const SENTENCES: [&str; 6] =
     ["i like dog", "i love coffe", "i hate milk", "you like cat", "you love milk", "you hate coffe"];
 
-/// The words that the network reads before it says the next; the notebook's `n_step`.
+/// The number of words that the network reads before it predicts the next word; the slide's `n_step`.
 pub const N_STEP: usize = 2;
 
-/// The words that are known, each with its number.
+/// All words and their numbers, in order of first appearance; the notebook's `word_list` and `word_dict`.
 ///
-/// The notebook numbers them by way of `set()`, whose order changes from run to run; here it is the order in which
-/// they first appear, so that the same seed gives the same losses.
+/// The slide numbers the words in the order of a Python `set`, which changes from run to run. A fixed order is needed for
+/// equal losses from equal seeds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vocabulary {
     words: Vec<&'static str>,
 }
 
 impl Vocabulary {
-    /// The words of `sentences`, in order of first appearance.
+    /// Collects the words of the sentences.
     pub fn new(sentences: &[&'static str]) -> Vocabulary {
         let mut words = Vec::new();
         for word in sentences.iter().flat_map(|sentence| sentence.split_whitespace()) {
@@ -31,105 +31,63 @@ impl Vocabulary {
         Vocabulary { words }
     }
 
-    /// How many words there are; the notebook's `n_class`.
+    /// The number of words; the notebook's `n_class`.
     pub fn len(&self) -> usize {
         self.words.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no words.
     pub fn is_empty(&self) -> bool {
         self.words.is_empty()
     }
 
-    /// All of them, by number.
+    /// All words, in the order of their numbers.
     pub fn words(&self) -> &[&'static str] {
         &self.words
     }
 
-    /// The word of that number.
+    /// The word with this number.
     pub fn word(&self, number: usize) -> Option<&'static str> {
         self.words.get(number).copied()
     }
 
-    /// The number of a word.
+    /// The number of a word; `None` if the vocabulary does not have it.
     pub fn number(&self, word: &str) -> Option<usize> {
         self.words.iter().position(|known| *known == word)
     }
+
+    /// The numbers of the words, without the words that the vocabulary does not have.
+    fn encode<'a>(&self, words: impl Iterator<Item = &'a str>) -> Vec<i64> {
+        words.filter_map(|word| self.number(word)).map(|number| number as i64).collect()
+    }
 }
 
-/// All sentences as one batch: the first words of each, and the last one to be predicted.
+/// All sentences as one batch: the first words of each sentence, and the last word, which the network predicts.
 #[derive(Debug)]
 pub struct Batch {
-    /// One-hot vectors: (sentences, words but the last, vocabulary), here (6, 2, 9).
+    /// One-hot vectors of all words except the last: (sentences, words, vocabulary), here (6, 2, 9).
     pub input: Tensor,
-    /// The numbers of the last words: (sentences,), int64.
+    /// The numbers of the last words: (sentences,), int64, here (6,).
     pub target: Tensor,
 }
 
-/// The notebook's `make_batch`, for sentences of equally many words that are all in the vocabulary.
-///
-/// # Errors
-/// If libtorch refuses the tensors.
+/// The notebook's `make_batch`. All words must be in the vocabulary, and all sentences must have the same number of words.
 pub fn make_batch(sentences: &[&'static str], vocabulary: &Vocabulary, device: Device) -> Result<Batch> {
-    let mut input_words = Vec::new();
-    let mut target_words = Vec::new();
-    for sentence in sentences {
-        let mut numbers: Vec<i64> = sentence
-            .split_whitespace()
-            .filter_map(|word| vocabulary.number(word))
-            .map(|number| number as i64)
-            .collect();
-        target_words.extend(numbers.pop());
-        input_words.extend(numbers);
-    }
-    let input = one_hot(&input_words, sentences.len(), vocabulary, device)?;
-    let target = Tensor::from_slice(&target_words).f_to_device(device)?;
+    let words = sentences.iter().flat_map(|sentence| sentence.split_whitespace());
+    let numbers = Tensor::from_slice(&vocabulary.encode(words)).f_view([sentences.len() as i64, -1])?;
+    let steps = numbers.size()[1] - 1;
+    let input = one_hot(&numbers.f_narrow(1, 0, steps)?, vocabulary)?.f_to_device(device)?;
+    let target = numbers.f_select(1, steps)?.f_contiguous()?.f_to_device(device)?;
     Ok(Batch { input, target })
 }
 
-/// The numbers of the words of `sentences` sentences, one after the other, as one-hot vectors: (sentences, words,
-/// vocabulary).
-///
-/// # Errors
-/// If libtorch refuses the tensors.
-fn one_hot(numbers: &[i64], sentences: usize, vocabulary: &Vocabulary, device: Device) -> Result<Tensor> {
-    Ok(Tensor::from_slice(numbers)
-        .f_view([sentences as i64, -1])?
-        .f_one_hot(vocabulary.len() as i64)?
-        .f_to_kind(Kind::Float)?
-        .f_to_device(device)?)
-}
-
-/// One sentence of known words as a batch: (1, words, vocabulary).
-///
-/// # Errors
-/// If libtorch refuses the tensors.
+/// One sentence as a batch: (1, words, vocabulary). All words must be in the vocabulary.
 pub fn batch_of_one(words: &[&str], vocabulary: &Vocabulary, device: Device) -> Result<Tensor> {
-    let numbers: Vec<i64> = words.iter().filter_map(|word| vocabulary.number(word)).map(|it| it as i64).collect();
-    one_hot(&numbers, 1, vocabulary, device)
+    let numbers = Tensor::from_slice(&vocabulary.encode(words.iter().copied())).f_view([1, -1])?;
+    Ok(one_hot(&numbers, vocabulary)?.f_to_device(device)?)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nine_words_in_order_of_appearance() {
-        let vocabulary = Vocabulary::new(&SENTENCES);
-        let words: Vec<_> = (0..vocabulary.len()).filter_map(|number| vocabulary.word(number)).collect();
-        assert_eq!(words, ["i", "like", "dog", "love", "coffe", "hate", "milk", "you", "cat"]);
-        assert_eq!((vocabulary.number("milk"), vocabulary.number("tea"), vocabulary.word(9)), (Some(6), None, None));
-    }
-
-    #[test]
-    fn the_batch_is_one_hot() {
-        let vocabulary = Vocabulary::new(&SENTENCES);
-        let Batch { input, target } = make_batch(&SENTENCES, &vocabulary, Device::Cpu).unwrap();
-        assert_eq!((input.size(), input.kind()), (vec![6, 2, 9], Kind::Float));
-        // "you hate": the eighth word, then the sixth
-        let numbers = Vec::<i64>::try_from(input.get(5).argmax(-1, false)).unwrap();
-        assert_eq!(numbers, [7, 5]);
-        assert_eq!(input.sum(Kind::Float).double_value(&[]), 12.0);
-        assert_eq!(Vec::<i64>::try_from(target).unwrap(), [2, 4, 6, 8, 6, 4]);
-    }
+/// One-hot vectors, float32: (sentences, words) becomes (sentences, words, vocabulary).
+fn one_hot(numbers: &Tensor, vocabulary: &Vocabulary) -> Result<Tensor> {
+    Ok(numbers.f_one_hot(vocabulary.len() as i64)?.f_to_kind(Kind::Float)?)
 }

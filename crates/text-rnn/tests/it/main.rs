@@ -6,6 +6,7 @@ mod backend;
 mod cli;
 mod compare;
 mod cuda;
+mod data;
 mod documentation;
 mod float64;
 mod gates;
