@@ -1,4 +1,4 @@
-//! MNIST: its four files, and batches for the network.
+//! The data of the lesson: the MNIST files and the batches that the network reads.
 
 use std::path::{Path, PathBuf};
 
@@ -7,50 +7,50 @@ use tch::{Device, Kind, Tensor};
 
 use crate::idx;
 
-/// Rows of an image, and pixels of a row: the notebook's `sequence_length` and `input_size`.
+/// The number of rows of an image and of pixels in a row: the notebook's `sequence_length` and `input_size`.
 pub const SIDE: usize = 28;
-/// The digits 0 to 9: the notebook's `num_classes`.
+/// The number of digits, 0 to 9: the notebook's `num_classes`.
 pub const CLASSES: usize = 10;
 
-/// The digits to learn from, and those that are kept for the test.
+/// The MNIST database: digits for training and for test.
 #[derive(Debug)]
 pub struct Mnist {
-    /// 60,000 in the original.
+    /// 60,000 digits.
     pub train: Digits,
-    /// 10,000 in the original, by other writers.
+    /// 10,000 digits from other writers.
     pub test: Digits,
 }
 
 impl Mnist {
-    /// Reads the four idx files in `folder`, each plain or as `.gz`.
+    /// Reads the four IDX files in `folder`, each plain or as `.gz`.
     ///
     /// # Errors
-    /// If a file is missing or damaged, or images and labels do not belong together; the error says what fetches MNIST.
+    /// If a file is missing or damaged, or the numbers of images and labels differ. The message names the download script.
     pub fn read(folder: &Path) -> Result<Mnist> {
         Ok(Mnist { train: Digits::read(folder, "train")?, test: Digits::read_test(folder)? })
     }
 }
 
-/// Images of handwritten digits, and which digits they are.
+/// Images of handwritten digits and their labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Digits {
-    /// Image after image, row by row; 0 is paper and 255 is ink.
+    /// (images, 28, 28), row by row; 0 is paper and 255 is ink.
     pixels: Vec<u8>,
-    /// As many as there are images; each below [`CLASSES`].
+    /// One label for each image, less than [`CLASSES`].
     labels: Vec<u8>,
 }
 
 impl Digits {
-    /// The digits that are kept for the test; the files of the others need not be there.
+    /// Reads the test digits only. The files of the training digits can be missing.
     ///
     /// # Errors
-    /// As [`Mnist::read`].
+    /// The conditions of [`Mnist::read`].
     pub fn read_test(folder: &Path) -> Result<Digits> {
         Digits::read(folder, "t10k")
     }
 
     fn read(folder: &Path, name: &str) -> Result<Digits> {
-        let advice = "cannot read MNIST (scripts/fetch-data.sh fetches it into data/mnist)";
+        let advice = "cannot read MNIST (run scripts/fetch-data.sh, which downloads it to data/mnist)";
         Digits::read_both_files(folder, name).context(advice)
     }
 
@@ -67,22 +67,22 @@ impl Digits {
         Ok(digits)
     }
 
-    /// How many there are.
+    /// The number of digits.
     pub fn len(&self) -> usize {
         self.labels.len()
     }
 
-    /// Whether there are none; [`Mnist::read`] gives at least one.
+    /// Whether there are no digits. [`Mnist::read`] returns at least one.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
 
-    /// The pixels of an image, row by row; `None` after the last.
+    /// The pixels of an image, row by row; `None` after the last image.
     pub fn image(&self, index: usize) -> Option<&[u8]> {
         self.pixels.chunks_exact(SIDE * SIDE).nth(index)
     }
 
-    /// Which digits they are, in order.
+    /// The digit on each image.
     pub fn labels(&self) -> &[u8] {
         &self.labels
     }
@@ -96,14 +96,14 @@ fn find(folder: &Path, name: &str) -> Result<PathBuf> {
     } else if packed.exists() {
         Ok(packed)
     } else {
-        bail!("{}: there is no such file, nor its .gz", plain.display())
+        bail!("{}: neither this file nor its .gz exists", plain.display())
     }
 }
 
-/// Digits as tensors on a device: `TensorDataset(images, labels)`.
+/// Digits as tensors on a device. Equivalent of `torch.utils.data.TensorDataset(images, labels)`.
 #[derive(Debug)]
 pub struct TensorDataset {
-    /// (images, 28, 28), uint8: a quarter of what float32 would take.
+    /// (images, 28, 28), uint8: a quarter of the memory of float32.
     images: Tensor,
     /// (images,), int64.
     labels: Tensor,
@@ -113,7 +113,7 @@ impl TensorDataset {
     /// Copies `digits` to `device`.
     ///
     /// # Errors
-    /// If there is no memory for them.
+    /// If the device has too little memory.
     pub fn new(digits: &Digits, device: Device) -> Result<TensorDataset> {
         let side = SIDE as i64;
         let images = Tensor::f_from_slice(&digits.pixels)?.f_view([-1, side, side])?.f_to_device(device)?;
@@ -121,18 +121,17 @@ impl TensorDataset {
         Ok(TensorDataset { images, labels })
     }
 
-    /// How many there are.
+    /// The number of digits.
     pub fn len(&self) -> i64 {
         self.labels.size()[0]
     }
 
-    /// Whether there are none.
+    /// Whether there are no digits.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Images and labels at `indices`, (batch,): inputs of (batch, 28 steps, 28 pixels), float32 in 0 to 1, and targets
-    /// of (batch,).
+    /// The batch at `indices`, (batch,): inputs, (batch, 28 steps, 28 pixels), float32 from 0 to 1, and targets, (batch,).
     ///
     /// # Errors
     /// If an index is out of range.

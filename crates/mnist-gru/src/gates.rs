@@ -61,7 +61,7 @@ impl GatesArgs {
         let session = &Session::start(train)?;
         let input = self.input.read(data)?;
         let model = trained::load(&self.draw.read(&LESSON, session)?, session.device())?;
-        session.note(&input.how);
+        session.note(&input.description);
         let prediction = predict(&model, &input, session)?;
         let layers = layers(&model, &input, session)?;
         if !train.no_plots {

@@ -1,6 +1,6 @@
-//! The idx format of MNIST's files: a magic number, the length of every dimension, then the elements.
+//! Reads the IDX format of the MNIST files: a magic number, the length of every dimension, then the elements.
 //!
-//! All numbers are big-endian and of four bytes. The magic number is two zero bytes, the type of the elements (8: an
+//! All numbers are big-endian and have four bytes. The magic number has two zero bytes, the type of the elements (8:
 //! unsigned byte) and the number of dimensions. Source: "The IDX file format" on the page of the MNIST database
 //! (LeCun, Cortes, Burges).
 
@@ -11,19 +11,18 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use flate2::bufread::MultiGzDecoder;
 
-/// What a gzip file begins with; an idx file begins with two zeros.
+/// The first bytes of a gzip file. An IDX file starts with two zero bytes.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
-/// The type of the elements, in its place in the magic number.
+/// The element type in the magic number.
 const UNSIGNED_BYTES: u32 = 0x0800;
 
-/// The elements of an idx file of shape `(N, item..)`, N being what the file holds: `item` is `[28, 28]` for images and
-/// empty for labels. Plain or gzip, whatever its name is.
+/// The elements of an IDX file of shape `(N, item..)` with any N: `item` is `[28, 28]` for images and empty for labels.
 ///
-/// The header is only believed once it has been checked: memory is taken for what is in the file, never for what the
-/// header claims.
+/// The content decides whether the file is plain or gzip, not the name. Memory is allocated for the bytes in the file, not
+/// for the size in the header, which can be wrong.
 ///
 /// # Errors
-/// If the file cannot be read, is of another type or shape, is empty, or is not as long as its header says.
+/// If the file cannot be read, has another type or shape, is empty, or its length differs from its header.
 pub fn read(path: &Path, item: &[u32]) -> Result<Vec<u8>> {
     read_file(path, item).with_context(|| path.display().to_string())
 }
@@ -39,7 +38,7 @@ fn read_file(path: &Path, item: &[u32]) -> Result<Vec<u8>> {
     }
 }
 
-/// How long the contents are is known beforehand.
+/// The length of a plain file is known before it is read.
 fn read_plain(mut file: impl Read, length: u64, item: &[u32]) -> Result<Vec<u8>> {
     let shortest = Header::length(1 + item.len());
     ensure!(length >= shortest, "expected a header of {shortest} bytes, found a file of {length} bytes");
@@ -47,12 +46,12 @@ fn read_plain(mut file: impl Read, length: u64, item: &[u32]) -> Result<Vec<u8>>
     let whole = shortest.saturating_add(header.elements);
     ensure!(length == whole, "{header}, {whole} bytes in all; found {length} bytes");
     let mut elements = Vec::new();
-    let room = usize::try_from(header.elements).context("more than this machine can address")?;
-    elements.try_reserve_exact(room).with_context(|| format!("no memory for {room} bytes"))?;
+    let size = usize::try_from(header.elements).context("the file is larger than the address space")?;
+    elements.try_reserve_exact(size).with_context(|| format!("not enough memory for {size} bytes"))?;
     header.read_elements(file, elements)
 }
 
-/// How long the contents are is known when they have been unpacked: memory grows with what comes.
+/// The length of the content is unknown until it is unpacked, so the memory grows while it is read.
 fn read_gzip(mut file: impl Read, item: &[u32]) -> Result<Vec<u8>> {
     let header = Header::read(&mut file, item)?;
     header.read_elements(file, Vec::new())
@@ -83,23 +82,23 @@ impl Header {
         );
         let elements = dimensions.iter().try_fold(1u64, |product, &length| product.checked_mul(length.into()));
         match elements {
-            Some(0) => bail!("the header says {}: there is nothing in it", product(&dimensions)),
+            Some(0) => bail!("the header has the shape {}: the file has no elements", product(&dimensions)),
             Some(elements) => Ok(Header { dimensions, elements }),
-            None => bail!("the header says {}: no file is that long", product(&dimensions)),
+            None => bail!("the header has the shape {}: no file can be that long", product(&dimensions)),
         }
     }
 
-    /// In bytes, of a header with this number of dimensions.
+    /// The length in bytes of a header with this number of dimensions.
     fn length(dimensions: usize) -> u64 {
         4 * (1 + dimensions as u64)
     }
 
-    /// Reads what comes after the header, to the end of the file.
+    /// Reads the elements after the header, to the end of the file.
     fn read_elements(&self, file: impl Read, mut elements: Vec<u8>) -> Result<Vec<u8>> {
-        // One byte more, to see whether there are too many; this also takes gzip to its checksum.
+        // One more byte shows whether the file is too long. It also makes gzip check its checksum.
         file.take(self.elements.saturating_add(1)).read_to_end(&mut elements)?;
         let found = elements.len() as u64;
-        ensure!(found <= self.elements, "{self}; there are more bytes than that");
+        ensure!(found <= self.elements, "{self}; the file has more bytes");
         ensure!(found == self.elements, "{self}; found {found} of these {} bytes", self.elements);
         Ok(elements)
     }
@@ -107,7 +106,7 @@ impl Header {
 
 impl std::fmt::Display for Header {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "the header says {}", product(&self.dimensions))
+        write!(f, "the header has the shape {}", product(&self.dimensions))
     }
 }
 

@@ -1,27 +1,27 @@
-//! A picture of a digit, from a file to brightness: PNG or JPEG, grey or colour, with or without transparency.
+//! Reads a picture of a digit: PNG or JPEG, grey or colour, with or without transparency.
 
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use image::{DynamicImage, ImageDecoder, ImageReader};
+use image::{DynamicImage, ImageDecoder, ImageReader, Luma};
 
 use crate::data::SIDE;
-use crate::normalise::{Brightness, normalise};
+use crate::normalise::{GreyImage, normalise};
 
-/// A digit as the network sees it.
+/// A picture in the format that the network reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reading {
-    /// 28 rows of 28; 0 is paper and 255 is ink, as in MNIST.
+pub struct DigitImage {
+    /// (28, 28), row by row; 0 is paper and 255 is ink, as in MNIST.
     pub pixels: Vec<u8>,
-    /// How the picture was understood, in a line.
-    pub how: String,
+    /// One line about the picture and its conversion.
+    pub description: String,
 }
 
-/// Reads the picture in `path` and makes of it what MNIST would have made of it.
+/// Reads a picture and converts it to the format of MNIST.
 ///
 /// # Errors
-/// If it is no picture that can be decoded, or nothing is drawn on it.
-pub fn read(path: &Path) -> Result<Reading> {
+/// If the file cannot be decoded, or the picture is blank.
+pub fn read(path: &Path) -> Result<DigitImage> {
     let file = || path.display().to_string();
     ensure!(path.exists(), "{}: there is no such file", file());
     let image = decode(path).with_context(|| format!("{}: cannot be read as a PNG or JPEG image", file()))?;
@@ -29,8 +29,8 @@ pub fn read(path: &Path) -> Result<Reading> {
     let color = if image.color().has_color() { "colour" } else { "grey" };
     let digit = normalise(&brightness(&image)).with_context(file)?;
     let on = if digit.dark_on_light { "dark on light" } else { "light on dark" };
-    let (ink, scaled) = (digit.ink, digit.scaled);
-    let how = format!(
+    let (ink, scaled) = (digit.ink_size, digit.scaled_size);
+    let description = format!(
         "{}: {width} x {height}, {color}, {on}; the {} x {} pixels with ink as {} x {}, centre of mass in the middle of \
          {SIDE} x {SIDE}",
         file(),
@@ -39,10 +39,10 @@ pub fn read(path: &Path) -> Result<Reading> {
         scaled.0,
         scaled.1
     );
-    Ok(Reading { pixels: digit.pixels, how })
+    Ok(DigitImage { pixels: digit.pixels, description })
 }
 
-/// The format follows from the content, whatever the name says; a camera's turn is undone.
+/// Decodes a picture. The content decides the format, not the name, and the orientation of the camera is applied.
 fn decode(path: &Path) -> Result<DynamicImage> {
     let mut decoder = ImageReader::open(path)?.with_guessed_format()?.into_decoder()?;
     let orientation = decoder.orientation()?;
@@ -51,9 +51,8 @@ fn decode(path: &Path) -> Result<DynamicImage> {
     Ok(image)
 }
 
-/// How bright each pixel is. What is transparent shows the paper behind it: white behind a dark drawing, black behind a
-/// bright one.
-fn brightness(image: &DynamicImage) -> Brightness {
+/// The brightness of each pixel. Transparent pixels become paper: white behind a dark drawing, black behind a light one.
+fn brightness(image: &DynamicImage) -> GreyImage {
     let pixels = image.to_luma_alpha32f();
     let (mut bright, mut opaque) = (0.0, 0.0);
     for pixel in pixels.pixels() {
@@ -62,6 +61,8 @@ fn brightness(image: &DynamicImage) -> Brightness {
         opaque += f64::from(alpha);
     }
     let paper = if 2.0 * bright > opaque { 0.0 } else { 1.0 };
-    let values = pixels.pixels().map(|pixel| pixel.0[1] * pixel.0[0] + (1.0 - pixel.0[1]) * paper).collect();
-    Brightness { width: image.width() as usize, values }
+    GreyImage::from_fn(image.width(), image.height(), |x, y| {
+        let [luma, alpha] = pixels.get_pixel(x, y).0;
+        Luma([alpha * luma + (1.0 - alpha) * paper])
+    })
 }

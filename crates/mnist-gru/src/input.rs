@@ -1,4 +1,4 @@
-//! The digit that `predict` and `gates` are about: an image file, or one of the test digits.
+//! The input of `predict` and `gates`: an image file, or one of the test digits.
 
 use std::path::{Path, PathBuf};
 
@@ -8,9 +8,9 @@ use lesson_kit::exit::UsageError;
 use tch::{Device, Kind, Tensor};
 
 use crate::data::{Digits, SIDE};
-use crate::image;
+use crate::image::{self, DigitImage};
 
-/// Which digit.
+/// The options that choose the digit.
 #[derive(Args, Debug, Clone)]
 #[group(required = true, multiple = false)]
 pub struct InputArgs {
@@ -23,29 +23,29 @@ pub struct InputArgs {
     index: Option<usize>,
 }
 
-/// A digit that the network has not yet seen.
+/// A digit for the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Input {
-    /// 28 rows of 28; 0 is paper and 255 is ink.
+    /// (28, 28), row by row; 0 is paper and 255 is ink.
     pub pixels: Vec<u8>,
-    /// The file, or which test digit.
+    /// The file, or the number of the test digit.
     pub name: String,
-    /// Which digit it is, if that is known.
+    /// The true digit; `None` for an image file.
     pub label: Option<u8>,
-    /// How it was read, in a line.
-    pub how: String,
+    /// One line about the digit and its conversion.
+    pub description: String,
 }
 
 impl InputArgs {
-    /// Reads the digit; `data` is the folder of MNIST.
+    /// Reads the digit. `data` is the folder of MNIST.
     ///
     /// # Errors
-    /// If a file cannot be read; [`UsageError`] for an index beyond the test digits.
+    /// If a file cannot be read. [`UsageError`] if there is no test digit with this index.
     pub fn read(&self, data: &Path) -> Result<Input> {
         match (&self.image, self.index) {
             (Some(path), _) => {
-                let image::Reading { pixels, how } = image::read(path)?;
-                Ok(Input { pixels, name: path.display().to_string(), label: None, how })
+                let DigitImage { pixels, description } = image::read(path)?;
+                Ok(Input { pixels, name: path.display().to_string(), label: None, description })
             }
             (None, index) => test_digit(&Digits::read_test(data)?, index.context("neither --image nor --index")?),
         }
@@ -61,27 +61,27 @@ fn test_digit(test: &Digits, index: usize) -> Result<Input> {
         return Err(UsageError(format!("--index {index}: the test digits are 0 to {}", test.len() - 1)).into());
     };
     let name = format!("test digit {index}");
-    let how = format!("{name} of {}, labelled {label}", test.len());
-    Ok(Input { pixels: pixels.to_vec(), name, label: Some(label), how })
+    let description = format!("{name} of {}, labelled {label}", test.len());
+    Ok(Input { pixels: pixels.to_vec(), name, label: Some(label), description })
 }
 
 impl Input {
-    /// A batch of this one digit: (1, 28 steps, 28 pixels), float32 in 0 to 1.
+    /// This digit as a batch: (1, 28 steps, 28 pixels), float32 from 0 to 1.
     ///
     /// # Errors
-    /// If there is no memory for it.
+    /// If the device has too little memory.
     pub fn batch(&self, device: Device) -> Result<Tensor> {
         let side = SIDE as i64;
         let pixels = Tensor::from_slice(&self.pixels).f_view([1, side, side])?.f_to_device(device)?;
         Ok(pixels.f_to_kind(Kind::Float)?.f_div_scalar(255.0)?)
     }
 
-    /// The 28 x 28 in characters, two for each pixel, since letters are taller than wide.
+    /// The digit as text. Each pixel is two characters wide, because a character is about twice as high as wide.
     pub fn drawing(&self) -> String {
         const SHADES: [&str; 5] = ["  ", "░░", "▒▒", "▓▓", "██"];
         let shade = |pixel: &u8| SHADES[(usize::from(*pixel) * (SHADES.len() - 1) + 127) / 255];
-        let rule = "─".repeat(2 * SIDE);
+        let line = "─".repeat(2 * SIDE);
         let row = |row: &[u8]| format!("│{}│\n", row.iter().map(shade).collect::<String>());
-        format!("┌{rule}┐\n{}└{rule}┘", self.pixels.chunks(SIDE).map(row).collect::<String>())
+        format!("┌{line}┐\n{}└{line}┘", self.pixels.chunks(SIDE).map(row).collect::<String>())
     }
 }

@@ -46,7 +46,7 @@ impl PredictArgs {
         let input = self.input.read(data)?;
         let mut model = trained::load(&self.model.read(&LESSON)?, session.device())?;
         model.set_backend(session.backend())?;
-        session.note(&input.how);
+        session.note(&input.description);
         session.note(input.drawing());
         let prediction = predict(&model, &input, session)?;
         session.say(format_args!("{} -> {}\n", prediction.input, prediction.predicted))?;
@@ -69,7 +69,7 @@ pub fn predict(model: &MnistNn, input: &Input, session: &Session) -> Result<Pred
     let predicted = likeliest.context("the network knows no digits")?.0;
     Ok(Prediction {
         input: input.name.clone(),
-        read_as: input.how.clone(),
+        read_as: input.description.clone(),
         label: input.label,
         predicted,
         probabilities,

@@ -172,8 +172,8 @@ fn without_mnist_it_says_how_to_get_it_and_leaves_nothing() {
     assert_eq!(run.status.code(), Some(1));
     assert_eq!(
         text(&run.stderr),
-        "error: cannot read MNIST (scripts/fetch-data.sh fetches it into data/mnist): \
-         data/train-images-idx3-ubyte: there is no such file, nor its .gz\n"
+        "error: cannot read MNIST (run scripts/fetch-data.sh, which downloads it to data/mnist): \
+         data/train-images-idx3-ubyte: neither this file nor its .gz exists\n"
     );
     assert!(!home.path().join("run").exists());
 }

@@ -7,6 +7,7 @@ mod cli;
 mod cuda;
 mod files;
 mod float64;
+mod normalise;
 mod parity;
 mod predict;
 #[cfg(unix)]

@@ -111,7 +111,7 @@ fn one_drawing_in_every_form_is_one_digit() {
         let path = home.path().join(name);
         picture.save_with_format(&path, image::ImageFormat::Png).unwrap();
         let read = mnist_gru::image::read(&path).unwrap();
-        assert!(read.how.contains(&format!("{name}: 120 x 90, {how}; ")), "{}", read.how);
+        assert!(read.description.contains(&format!("{name}: 120 x 90, {how}; ")), "{}", read.description);
         let grey = mnist_gru::image::read(&home.path().join("grey")).unwrap();
         let worst = read.pixels.iter().zip(&grey.pixels).map(|(one, other)| one.abs_diff(*other)).max();
         assert!(worst <= Some(1), "{name}: {worst:?}");
@@ -132,7 +132,7 @@ fn a_photograph_is_turned_as_the_camera_says() {
     let mut encoder = JpegEncoder::new(fs::File::create(&path).unwrap());
     encoder.set_exif_metadata(exif).unwrap();
     encoder.write_image(&lying, 100, 60, image::ExtendedColorType::L8).unwrap();
-    let how = mnist_gru::image::read(&path).unwrap().how;
+    let how = mnist_gru::image::read(&path).unwrap().description;
     assert!(how.contains("60 x 100, grey, dark on light; ") && how.contains(" as 3 x 20, "), "{how}");
 }
 
@@ -147,8 +147,8 @@ fn what_is_no_digit_is_refused_by_name() {
     fs::write(at("cut.png"), &whole[..whole.len() / 2]).unwrap();
     fs::write(at("text.png"), "a digit, honestly").unwrap();
     for (name, why) in [
-        ("blank.png", "the image is of one brightness all over: there is no digit on it"),
-        ("clear.png", "the image is of one brightness all over: there is no digit on it"),
+        ("blank.png", "the image has the same brightness everywhere: there is no digit on it"),
+        ("clear.png", "the image has the same brightness everywhere: there is no digit on it"),
         ("cut.png", "cannot be read as a PNG or JPEG image: "),
         ("text.png", "cannot be read as a PNG or JPEG image: "),
         ("nowhere.png", "there is no such file"),
