@@ -11,7 +11,7 @@ use serde::Serialize;
 use tch::nn::VarStore;
 use tch::{Device, Tensor};
 
-use crate::corpus::{self, Corpus, Vocabulary, batchify, pieces};
+use crate::data::{Corpus, DEFAULT_CORPUS, Vocabulary, batchify, pieces};
 use crate::evaluate::{columns, evaluate};
 use crate::explain::explain;
 use crate::model::{Cell, LanguageModel, Sizes};
@@ -218,7 +218,7 @@ impl Cli {
     }
 
     fn corpus(&self) -> &Path {
-        self.corpus.as_deref().unwrap_or(Path::new(corpus::DEFAULT))
+        self.corpus.as_deref().unwrap_or(Path::new(DEFAULT_CORPUS))
     }
 
     fn unit(&self) -> Unit {

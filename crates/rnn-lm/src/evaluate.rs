@@ -7,7 +7,7 @@ use lesson_kit::{cross_entropy, processes, read_together};
 use serde::Serialize;
 use tch::{Device, Reduction, Tensor};
 
-use crate::corpus::{Corpus, Vocabulary, batchify, pieces};
+use crate::data::{Corpus, Vocabulary, batchify, pieces};
 use crate::model::{LanguageModel, State};
 
 /// Columns in which a text is scored; fewer where it is short. Fixed, as the next, so that the score of a model does not

@@ -2,18 +2,17 @@
 //! word of its vocabulary is to come next.
 //!
 //! For a corpus x1, .., xT the loss is the mean cross-entropy over all steps, `L = -1/T Σ log ŷ_t[x_(t+1)]`, and the
-//! perplexity is `e^L`. Step by step: [`tokens`] cuts a text into words, [`corpus`] numbers them and lays them out in
+//! perplexity is `e^L`. Step by step: [`tokens`] cuts a text into words, [`data`] numbers them and lays them out in
 //! columns, [`model`] is the network, [`train`] the training loop with truncated back-propagation through time,
 //! [`evaluate`] the perplexity on text that it has not seen, and [`predict`] has it go on with a sentence.
 #![forbid(unsafe_code)]
 
 pub mod cli;
-pub mod corpus;
+pub mod data;
 pub mod evaluate;
 pub mod explain;
 pub mod model;
 pub mod predict;
-pub mod random;
 pub mod tokens;
 pub mod train;
 pub mod trained;

@@ -7,10 +7,9 @@ use lesson_kit::{ModelArg, Session, bars};
 use serde::Serialize;
 use tch::{Kind, Tensor};
 
-use crate::corpus::{UNKNOWN, Vocabulary};
+use crate::data::{UNKNOWN, Vocabulary};
 use crate::evaluate::read;
 use crate::model::LanguageModel;
-use crate::random::SplitMix64;
 use crate::{LESSON, trained};
 
 /// How many words are listed without `--top-k`.
@@ -128,13 +127,13 @@ impl PredictArgs {
         prompt: &[String],
         length: u32,
     ) -> Result<String> {
-        let mut random = SplitMix64::new(self.seed);
+        let mut random = fastrand::Rng::with_seed(self.seed);
         let mut words: Vec<&str> = prompt.iter().map(String::as_str).collect();
         let (mut scores, mut state) = read(model, &vocabulary.encode(prompt), None)?;
         for _ in 0..length {
             let _ = scores.f_get(0)?.f_fill_(f64::NEG_INFINITY)?;
             let (weights, numbers) = self.weights(&scores)?;
-            let number = random.choose(&weights).map(|index| numbers[index]).context("no word can be drawn")?;
+            let number = draw(&weights, &mut random).map(|index| numbers[index]).context("no word can be drawn")?;
             words
                 .push(usize::try_from(number).ok().and_then(|number| vocabulary.word(number)).context("no such word")?);
             (scores, state) = read(model, &[number], Some(&state))?;
@@ -149,6 +148,16 @@ impl PredictArgs {
         let weights = scores.f_to_kind(Kind::Double)?.f_div_scalar(self.temperature)?.f_softmax(0, None)?;
         Ok((Vec::try_from(&weights)?, Vec::try_from(&numbers)?))
     }
+}
+
+/// Draws an index with a probability proportional to its weight; `None` if no weight is above 0.
+fn draw(weights: &[f64], random: &mut fastrand::Rng) -> Option<usize> {
+    let mut rest = random.f64() * weights.iter().sum::<f64>();
+    let drawn = weights.iter().position(|weight| {
+        rest -= weight;
+        rest < 0.0
+    });
+    drawn.or_else(|| weights.iter().rposition(|&weight| weight > 0.0)) // rounding can leave a rest
 }
 
 /// What may follow a prompt.
@@ -184,4 +193,20 @@ pub fn next_words(
     let listed = named.into_iter().take(count);
     let listed = listed.map(|(number, share)| (show(vocabulary.word(number).unwrap_or(UNKNOWN)), share)).collect();
     Ok(NextWords { listed, left_out, would_be_listed: place.is_some_and(|place| place < count) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_is_drawn_as_often_as_its_weight_says() {
+        let mut random = fastrand::Rng::with_seed(0);
+        let mut counts = [0; 3];
+        for _ in 0..10_000 {
+            counts[draw(&[1.0, 0.0, 3.0], &mut random).unwrap()] += 1;
+        }
+        assert!(counts[1] == 0 && (2300..2700).contains(&counts[0]), "{counts:?}");
+        assert_eq!(draw(&[0.0, 0.0], &mut random), None);
+    }
 }

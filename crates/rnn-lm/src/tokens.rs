@@ -1,19 +1,19 @@
-//! From text to tokens and back: words in lower case with the punctuation between them, or single characters.
+//! Splits text into tokens and joins tokens to text. Tokens are words in lower case and punctuation marks, or characters.
 //!
 //! `The students opened their books, didn't they?` becomes
-//! `the students opened their books , didn't they ?`, as the lecture writes its example.
+//! `the students opened their books , didn't they ?`, as in the lecture's example.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What a token is.
+/// The unit of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Unit {
-    /// A word in lower case, or a punctuation mark. White space separates and is gone.
+    /// A word in lower case, or a punctuation mark. White space separates words and is dropped.
     Word,
-    /// A character as it stands, white space included.
+    /// A character, unchanged. White space is a token too.
     Char,
 }
 
@@ -27,10 +27,10 @@ impl fmt::Display for Unit {
 }
 
 impl Unit {
-    /// Cuts `text` into tokens.
+    /// Splits a text into tokens.
     ///
-    /// A word is a run of letters, digits and `_`, with single hyphens and apostrophes inside it; every other character
-    /// that is not white space is a token by itself. In Python: `re.findall(r"\w+(?:['’-]\w+)*|[^\w\s]", text.lower())`.
+    /// A word is a sequence of letters, digits and `_`, with single hyphens and apostrophes inside it. Every other character
+    /// that is not white space is one token. In Python: `re.findall(r"\w+(?:['’-]\w+)*|[^\w\s]", text.lower())`.
     pub fn split(self, text: &str) -> Vec<String> {
         match self {
             Unit::Word => words(&text.to_lowercase()),
@@ -38,13 +38,13 @@ impl Unit {
         }
     }
 
-    /// Puts tokens together as text that people read: no space before a comma, none after an opening bracket.
+    /// Joins tokens to a text. There is no space before a comma or after an opening bracket.
     pub fn join<'a>(self, tokens: impl IntoIterator<Item = &'a str>) -> String {
         let mut text = String::new();
         for token in tokens {
-            let tight = token.starts_with([',', '.', ';', ':', '!', '?', ')', ']', '”', '’', '—'])
+            let without_space = token.starts_with([',', '.', ';', ':', '!', '?', ')', ']', '”', '’', '—'])
                 || text.ends_with(['(', '[', '“', '‘', '—']);
-            if self == Unit::Word && !text.is_empty() && !tight {
+            if self == Unit::Word && !text.is_empty() && !without_space {
                 text.push(' ');
             }
             text += token;
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_cut_as_in_python() {
+    fn words_are_split_as_in_python() {
         // python3 -c "import re; print(re.findall(r\"\w+(?:['’-]\w+)*|[^\w\s]\", \"As the proctor...\".lower()))"
         for (text, tokens) in [
             ("As the proctor started the clock,\nthe students", "as|the|proctor|started|the|clock|,|the|students"),
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn joined_words_read_well() {
+    fn joined_words_have_the_usual_spaces() {
         let join = |text: &str| Unit::Word.join(text.split_whitespace());
         assert_eq!(
             join("“ call me ishmael ( or not ) , ” he said ; yes !"),

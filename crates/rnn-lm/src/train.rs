@@ -7,7 +7,7 @@ use tch::{Reduction, Tensor};
 use torch_ext::autograd::backward;
 use torch_ext::optim::{Adam, AdamOptions, Exponential, ExponentialLr, clip_grad_norm_};
 
-use crate::corpus::{Vocabulary, pieces};
+use crate::data::{Vocabulary, pieces};
 use crate::evaluate::{mean_by_step, mean_loss};
 use crate::model::{LanguageModel, State};
 use crate::trained;

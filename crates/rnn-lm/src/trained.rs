@@ -9,7 +9,7 @@ use tch::nn::VarStore;
 use tch::{Device, Tensor};
 
 use crate::LESSON;
-use crate::corpus::Vocabulary;
+use crate::data::Vocabulary;
 use crate::model::{Cell, LanguageModel, Sizes};
 
 /// The file in the run folder that says which word has which number.

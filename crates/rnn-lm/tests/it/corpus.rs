@@ -1,12 +1,13 @@
-//! Texts that are as they should be, and texts that are not.
+//! Corpora, their vocabularies and batches, and the message for every corpus that cannot be used.
 
-use rnn_lm::corpus::{Corpus, UNKNOWN};
+use rnn_lm::data::{Corpus, UNKNOWN, batchify, pieces};
 use rnn_lm::tokens::Unit;
+use tch::{Device, Tensor};
 
 use crate::support::{english, home, korean, rnn_lm, text, train};
 
 #[test]
-fn the_parts_are_in_order_and_the_vocabulary_is_that_of_the_first() {
+fn the_parts_are_in_order_and_the_vocabulary_comes_from_the_training_part() {
     let home = home("b a b c b a d d e e");
     let corpus = Corpus::read(&home.path().join("corpus.txt"), Unit::Word).unwrap();
     assert_eq!(
@@ -19,8 +20,23 @@ fn the_parts_are_in_order_and_the_vocabulary_is_that_of_the_first() {
     assert_eq!(vocabulary.encode(&["d", "e", "b"].map(str::to_owned)), [3, 0, 1]);
 }
 
-/// What a corpus of these bytes makes the program say.
-fn refused(bytes: impl AsRef<[u8]>, options: &str) -> String {
+#[test]
+fn the_columns_and_pieces_are_those_of_pytorchs_word_language_model() {
+    // data = torch.arange(26); data[:24].view(4, 6).t().contiguous(), the alphabet in the comment of PyTorch's example
+    let columns = batchify(&(0..26).collect::<Vec<_>>(), 4, Device::Cpu).unwrap();
+    assert_eq!(columns.size(), [6, 4]);
+    assert_eq!(Vec::<i64>::try_from(columns.get(1)).unwrap(), [1, 7, 13, 19]);
+
+    let pieces = pieces(&columns, 3).unwrap();
+    let numbers = |tensor: &Tensor| Vec::<i64>::try_from(tensor.reshape([-1])).unwrap();
+    assert_eq!(pieces.len(), 2);
+    assert_eq!(numbers(&pieces[1].0), [3, 9, 15, 21, 4, 10, 16, 22]);
+    assert_eq!(numbers(&pieces[1].1), [4, 10, 16, 22, 5, 11, 17, 23]);
+    assert!(batchify(&[1, 2, 3], 2, Device::Cpu).is_err());
+}
+
+/// The error message for a corpus of these bytes.
+fn error(bytes: impl AsRef<[u8]>, options: &str) -> String {
     let home = home(bytes);
     let output = train(home.path(), options);
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
@@ -29,32 +45,32 @@ fn refused(bytes: impl AsRef<[u8]>, options: &str) -> String {
 }
 
 #[test]
-fn a_corpus_that_cannot_be_used_is_refused_in_so_many_words() {
+fn a_corpus_that_cannot_be_used_is_an_error() {
     let mut bytes = "고래 a".as_bytes().to_vec();
     bytes.extend([0xff, b'b']);
-    let message = refused(&bytes, "");
+    let message = error(&bytes, "");
     assert!(
-        message.starts_with("error: corpus.txt is not UTF-8: the byte at offset 8 is no part of a character"),
+        message.starts_with("error: corpus.txt is not UTF-8: the byte at offset 8 is not part of a UTF-8 character"),
         "{message}"
     );
-    assert_eq!(refused("", ""), "error: corpus.txt is empty: a corpus has text");
-    assert_eq!(refused(" \n\t ", ""), "error: corpus.txt is empty: a corpus has text");
-    let message = refused("whale ".repeat(1000), "");
+    assert_eq!(error("", ""), "error: corpus.txt is empty: a corpus needs text");
+    assert_eq!(error(" \n\t ", ""), "error: corpus.txt is empty: a corpus needs text");
+    let message = error("whale ".repeat(1000), "");
     assert!(message.starts_with("error: a vocabulary of 1: the training part has 1 different words"), "{message}");
-    let message = refused("all of these words are different", "");
+    let message = error("all of these words are different", "");
     assert!(message.contains("a vocabulary of 0") && message.contains("--min-count"), "{message}");
-    let message = refused("a b ".repeat(8), "--batch-size 100");
+    let message = error("a b ".repeat(8), "--batch-size 100");
     assert!(message.contains("--batch-size") && message.contains("12 tokens are too few"), "{message}");
 }
 
 #[test]
-fn a_corpus_that_is_not_there_is_named_with_what_fetches_it() {
+fn a_missing_corpus_is_an_error_that_names_it_and_the_download_script() {
     let home = home("");
     let output = rnn_lm(home.path(), "--out|run");
     assert_eq!(
         text(&output.stderr),
-        "error: cannot read the corpus data/moby-dick/moby-dick.txt (scripts/fetch-data.sh fetches Moby Dick into it): No \
-         such file or directory (os error 2)\n"
+        "error: cannot read the corpus data/moby-dick/moby-dick.txt (run scripts/fetch-data.sh, which \
+         downloads Moby Dick to this file): No such file or directory (os error 2)\n"
     );
     let output = rnn_lm(home.path(), "--corpus|nowhere.txt");
     assert_eq!(

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use lesson_kit::cross_entropy;
-use rnn_lm::corpus::{Corpus, Vocabulary, batchify, pieces};
+use rnn_lm::data::{Corpus, Vocabulary, batchify, pieces};
 use rnn_lm::evaluate::columns;
 use rnn_lm::model::{Cell, LanguageModel, Sizes, State};
 use rnn_lm::tokens::Unit;

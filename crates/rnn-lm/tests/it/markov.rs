@@ -1,32 +1,35 @@
-//! A language of which the entropy is known: text drawn from a Markov chain.
+//! A language with a known entropy: text drawn from a Markov chain.
 
-use rnn_lm::random::SplitMix64;
-
-/// Words `w0`, `w1`, ..: what follows a word depends on that word alone.
+/// Words `w0`, `w1`, ..: the probability of the next word depends only on the last word.
 pub struct Markov {
-    /// `transitions[i][j]`: how likely word j is to follow word i.
+    /// `transitions[i][j]`: the probability that word j follows word i.
     transitions: Vec<Vec<f64>>,
 }
 
 impl Markov {
-    /// A chain of `words` words, with transitions that `seed` draws: a few of them likely, most of them not.
+    /// A chain of `words` words with random transitions: a few are likely, most are not.
     pub fn new(words: usize, seed: u64) -> Markov {
-        let mut random = SplitMix64::new(seed);
+        let mut random = fastrand::Rng::with_seed(seed);
         let mut row = || {
-            let weights: Vec<f64> = (0..words).map(|_| random.uniform().powi(6)).collect();
+            let weights: Vec<f64> = (0..words).map(|_| random.f64().powi(6)).collect();
             let sum: f64 = weights.iter().sum();
             weights.into_iter().map(|weight| weight / sum).collect()
         };
         Markov { transitions: (0..words).map(|_| row()).collect() }
     }
 
-    /// `length` words of it.
+    /// Draws a text of `length` words.
     pub fn text(&self, length: usize, seed: u64) -> String {
-        let mut random = SplitMix64::new(seed);
+        let mut random = fastrand::Rng::with_seed(seed);
         let mut word = 0;
         let mut text = String::new();
         for _ in 0..length {
-            word = random.choose(&self.transitions[word]).unwrap();
+            let mut rest = random.f64();
+            let reached = |probability: &f64| {
+                rest -= probability;
+                rest < 0.0
+            };
+            word = self.transitions[word].iter().position(reached).unwrap_or(self.transitions.len() - 1);
             text += &format!("w{word} ");
         }
         text
@@ -40,7 +43,7 @@ impl Markov {
         self.stationary().iter().zip(&self.transitions).map(|(share, row)| share * entropy(row)).sum()
     }
 
-    /// How often each word is met, by iteration from any distribution.
+    /// The share of each word in a long text, by iteration from the uniform distribution.
     fn stationary(&self) -> Vec<f64> {
         let words = self.transitions.len();
         let mut shares = vec![1.0 / words as f64; words];

@@ -4,7 +4,7 @@
 
 use lesson_kit::compare::{Comparison, Results};
 use rnn_lm::LESSON;
-use rnn_lm::corpus::{Corpus, DEFAULT};
+use rnn_lm::data::{Corpus, DEFAULT_CORPUS};
 use rnn_lm::model::{Cell, LanguageModel, Sizes};
 use rnn_lm::tokens::Unit;
 use tch::Device;
@@ -32,7 +32,7 @@ fn live_the_bits_are_equal() {
 /// Names of the recorded quantities that a model of this kind, before its training, has: to the bit, or close on another CPU.
 fn recorded(cell: Cell) -> Vec<String> {
     let comparison = Comparison::recorded(&LESSON, &workspace().join("notebooks-ref")).unwrap();
-    let corpus = Corpus::read(&workspace().join(DEFAULT), Unit::Word).unwrap();
+    let corpus = Corpus::read(&workspace().join(DEFAULT_CORPUS), Unit::Word).unwrap();
     let words = corpus.vocabulary(5).unwrap().len() as i64;
     let sizes = Sizes { words, hidden: LESSON.defaults.hidden_size, layers: LESSON.defaults.num_layers };
     let _turn = seeded(comparison.seed());

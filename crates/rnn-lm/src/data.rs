@@ -1,5 +1,10 @@
-//! The corpus: a text in three parts, its vocabulary, and the columns in which a network reads it.
+//! The data of the lesson: a corpus in three parts, its vocabulary, and the batches that the network reads.
+//!
+//! [`Corpus`] reads a text, [`Vocabulary`] turns its words into numbers, [`batchify`] arranges the numbers in columns, and
+//! [`pieces`] cuts the columns into batches for truncated back-propagation through time. The last two are functions of the
+//! notebook.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
@@ -10,13 +15,13 @@ use tch::{Device, Tensor};
 
 use crate::tokens::Unit;
 
-/// The corpus that is read without `--corpus`.
-pub const DEFAULT: &str = "data/moby-dick/moby-dick.txt";
+/// The default of `--corpus`.
+pub const DEFAULT_CORPUS: &str = "data/moby-dick/moby-dick.txt";
 
-/// What stands for every word that the vocabulary lacks; its number is 0.
+/// The token for every word that is not in the vocabulary. Its number is 0.
 pub const UNKNOWN: &str = "<unk>";
 
-/// A text cut into tokens, and these into 80 % to learn from, 10 % for validation and 10 % for the test, in their order.
+/// The tokens of a text, split in their order: 80 % for training, 10 % for validation, 10 % for test.
 #[derive(Debug)]
 pub struct Corpus {
     unit: Unit,
@@ -24,59 +29,60 @@ pub struct Corpus {
 }
 
 impl Corpus {
-    /// Reads a UTF-8 text.
+    /// Reads a text file in UTF-8 and splits it into tokens of this unit.
     ///
     /// # Errors
-    /// If the file cannot be read, is not UTF-8 (the error has the offset of the first wrong byte) or has no tokens.
+    /// If the file cannot be read, has no tokens, or is not UTF-8. The message has the offset of the first wrong byte.
     pub fn read(path: &Path, unit: Unit) -> Result<Corpus> {
         let name = path.display();
         let bytes = fs::read(path).with_context(|| {
+            let is_default = path == Path::new(DEFAULT_CORPUS);
             let remedy =
-                if path == Path::new(DEFAULT) { " (scripts/fetch-data.sh fetches Moby Dick into it)" } else { "" };
+                if is_default { " (run scripts/fetch-data.sh, which downloads Moby Dick to this file)" } else { "" };
             format!("cannot read the corpus {name}{remedy}")
         })?;
         let text = match std::str::from_utf8(&bytes) {
-            Ok(text) => text.trim_start_matches('\u{feff}'), // the mark that some editors begin a file with
+            Ok(text) => text.trim_start_matches('\u{feff}'), // the byte order mark that some editors write
             Err(error) => bail!(
-                "{name} is not UTF-8: the byte at offset {} is no part of a character; convert the file, for example with \
-                 `iconv -f cp949 -t utf-8`",
+                "{name} is not UTF-8: the byte at offset {} is not part of a UTF-8 character; convert the file, for example \
+                 with `iconv -f cp949 -t utf-8`",
                 error.valid_up_to()
             ),
         };
         let tokens = unit.split(text);
-        ensure!(!tokens.is_empty(), "{name} is empty: a corpus has text");
+        ensure!(!tokens.is_empty(), "{name} is empty: a corpus needs text");
         Ok(Corpus { unit, tokens })
     }
 
-    /// How many tokens there are.
+    /// The number of tokens.
     pub fn len(&self) -> usize {
         self.tokens.len()
     }
 
-    /// Whether there are none; [`Corpus::read`] gives at least one.
+    /// Whether there are no tokens. [`Corpus::read`] returns at least one.
     pub fn is_empty(&self) -> bool {
         self.tokens.is_empty()
     }
 
-    /// The part to learn from.
+    /// The training part.
     pub fn train(&self) -> &[String] {
         &self.tokens[..self.len() * 8 / 10]
     }
 
-    /// The part that says which epoch was the best.
+    /// The validation part. It decides which epoch is the best.
     pub fn valid(&self) -> &[String] {
         &self.tokens[self.len() * 8 / 10..self.len() * 9 / 10]
     }
 
-    /// The part that nothing depends on.
+    /// The test part. It decides nothing.
     pub fn test(&self) -> &[String] {
         &self.tokens[self.len() * 9 / 10..]
     }
 
-    /// The words of the training part that stand there at least `min_count` times.
+    /// The vocabulary: the words that occur at least `min_count` times in the training part.
     ///
     /// # Errors
-    /// If these are fewer than two: there would be nothing to predict.
+    /// If there are fewer than two such words, since there is then nothing to predict.
     pub fn vocabulary(&self, min_count: usize) -> Result<Vocabulary> {
         let mut counts: HashMap<&str, usize> = HashMap::new();
         let mut words: Vec<&str> = Vec::new(); // in the order of their first appearance
@@ -89,19 +95,18 @@ impl Corpus {
         }
         let (unit, different) = (self.unit, words.len());
         words.retain(|word| counts[word] >= min_count);
-        words.sort_by_key(|word| std::cmp::Reverse(counts[word])); // stable: of equally frequent words the earlier first
+        words.sort_by_key(|word| Reverse(counts[word])); // a stable sort: equally frequent words keep their order
         ensure!(
             words.len() > 1,
-            "a vocabulary of {}: the training part has {different} different {unit}s, of which {} at least {min_count} \
-             times (--min-count); there is nothing to predict with fewer than two",
-            words.len(),
-            words.len(),
+            "a vocabulary of {count}: the training part has {different} different {unit}s, and {count} of them occur at \
+             least {min_count} times (--min-count); a prediction needs at least two",
+            count = words.len(),
         );
         Ok(Vocabulary::new(unit, std::iter::once(UNKNOWN).chain(words).map(str::to_owned).collect()))
     }
 }
 
-/// The words that a network knows, by their numbers: [`UNKNOWN`], then from the most frequent to the rarest.
+/// The words of a network and their numbers: [`UNKNOWN`], then the others from the most to the least frequent.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(from = "Saved")]
 pub struct Vocabulary {
@@ -111,7 +116,7 @@ pub struct Vocabulary {
     numbers: HashMap<String, i64>,
 }
 
-/// A vocabulary as it stands in its file.
+/// A vocabulary as `vocabulary.json` stores it.
 #[derive(Deserialize)]
 struct Saved {
     unit: Unit,
@@ -130,42 +135,43 @@ impl Vocabulary {
         Vocabulary { unit, words, numbers }
     }
 
-    /// What its words are.
+    /// The unit of its tokens.
     pub fn unit(&self) -> Unit {
         self.unit
     }
 
-    /// How many words it has, [`UNKNOWN`] included.
+    /// The number of words, with [`UNKNOWN`].
     pub fn len(&self) -> usize {
         self.words.len()
     }
 
-    /// Whether it has none; [`Corpus::vocabulary`] gives at least three.
+    /// Whether there are no words. [`Corpus::vocabulary`] returns at least three.
     pub fn is_empty(&self) -> bool {
         self.words.is_empty()
     }
 
-    /// The word of a number; `None` if there is none.
+    /// The word with this number.
     pub fn word(&self, number: usize) -> Option<&str> {
         self.words.get(number).map(String::as_str)
     }
 
-    /// The number of a word, 0 if it is not known.
+    /// The number of a word; 0 if the vocabulary does not have it.
     pub fn number(&self, word: &str) -> i64 {
         self.numbers.get(word).copied().unwrap_or(0)
     }
 
-    /// The numbers of `tokens`.
+    /// The numbers of the tokens.
     pub fn encode(&self, tokens: &[String]) -> Vec<i64> {
         tokens.iter().map(|token| self.number(token)).collect()
     }
 }
 
-/// Lays a text out in `columns` that are read side by side, (steps, columns): each is a piece of the text, read downwards.
-/// What does not fill a row is left out.
+/// Splits a text into `columns` parts of equal length and puts them side by side: (steps, columns).
+///
+/// The network reads all columns in parallel, from top to bottom. The last tokens, which do not fill a row, are left out.
 ///
 /// # Errors
-/// If there are fewer than two rows: a step needs a word and the one after it.
+/// If there are fewer than two rows, since a step needs a word and the next word.
 pub fn batchify(numbers: &[i64], columns: i64, device: Device) -> Result<Tensor> {
     let steps = numbers.len() as i64 / columns.max(1);
     ensure!(steps > 1, "{} tokens are too few for {columns} columns of at least two", numbers.len());
@@ -173,11 +179,12 @@ pub fn batchify(numbers: &[i64], columns: i64, device: Device) -> Result<Tensor>
     Ok(numbers.f_view([columns, steps])?.f_t_()?.f_contiguous()?.f_to_device(device)?)
 }
 
-/// Cuts columns into pieces of up to `bptt` steps that follow each other: the words, (steps, columns), and after each of
-/// them the next one, (steps * columns,).
+/// Cuts columns into consecutive pieces of `bptt` steps; the last piece can be shorter.
+///
+/// Each piece is a batch: the words, (steps, columns), and the word after each of them, (steps * columns,).
 ///
 /// # Errors
-/// If libtorch refuses.
+/// If `bptt` is negative.
 pub fn pieces(columns: &Tensor, bptt: i64) -> Result<Vec<(Tensor, Tensor)>> {
     let last = columns.size()[0] - 1;
     let begins = (0..last).step_by(usize::try_from(bptt).context("--bptt")?.max(1));
@@ -187,24 +194,4 @@ pub fn pieces(columns: &Tensor, bptt: i64) -> Result<Vec<(Tensor, Tensor)>> {
         Ok((columns.f_narrow(0, begin, steps)?, targets))
     };
     begins.map(piece).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn columns_and_pieces_are_those_of_the_word_language_model() {
-        // data = torch.arange(26); data[:24].view(4, 6).t().contiguous(), the alphabet of the example's comment
-        let columns = batchify(&(0..26).collect::<Vec<_>>(), 4, Device::Cpu).unwrap();
-        assert_eq!(columns.size(), [6, 4]);
-        assert_eq!(Vec::<i64>::try_from(columns.get(1)).unwrap(), [1, 7, 13, 19]);
-
-        let pieces = pieces(&columns, 3).unwrap();
-        let numbers = |tensor: &Tensor| Vec::<i64>::try_from(tensor.reshape([-1])).unwrap();
-        assert_eq!(pieces.len(), 2);
-        assert_eq!(numbers(&pieces[1].0), [3, 9, 15, 21, 4, 10, 16, 22]);
-        assert_eq!(numbers(&pieces[1].1), [4, 10, 16, 22, 5, 11, 17, 23]);
-        assert!(batchify(&[1, 2, 3], 2, Device::Cpu).is_err());
-    }
 }
