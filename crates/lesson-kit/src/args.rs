@@ -209,7 +209,9 @@ pub(crate) fn contradiction(matches: &ArgMatches, device: DeviceChoice, backend:
     match (device, backend) {
         (DeviceChoice::Cuda(_), Backend::Fused) => {
             let device = if cuda { "--cuda".to_owned() } else { format!("--device {device}") };
-            Some(format!("--backend fused computes on the CPU and contradicts {device}; use --device cpu or --backend exact"))
+            Some(format!(
+                "--backend fused computes on the CPU and contradicts {device}; use --device cpu or --backend exact"
+            ))
         }
         (DeviceChoice::Auto | DeviceChoice::Cpu, _) if cuda && is_typed(matches, "device") => {
             Some(format!("--cuda contradicts --device {device}; give one of them"))

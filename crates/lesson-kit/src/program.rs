@@ -93,7 +93,8 @@ impl Program {
         let checkpoint = run::read_checkpoint(&run_args.out, self.lesson.name, &self.workers)?;
         let stored = &checkpoint.config;
         let typed = |key: &str| args::is_typed(matches, key) || key == "device" && args::is_typed(matches, "cuda");
-        *options = merge(options, stored, typed).with_context(|| run_args.out.join(run::CHECKPOINT).display().to_string())?;
+        *options =
+            merge(options, stored, typed).with_context(|| run_args.out.join(run::CHECKPOINT).display().to_string())?;
         if let Some(threads) = stored["threads"].as_i64().filter(|_| !typed("threads")) {
             run_args.threads = i32::try_from(threads).ok();
         }
@@ -260,7 +261,10 @@ mod tests {
     #[test]
     fn interruption_and_usage_have_their_own_codes() {
         let interrupted = anyhow::Error::new(exit::Interrupted("kept model.pt".into()));
-        assert_eq!((exit::code(&interrupted), report(&interrupted, false, None)), (130, "interrupted: kept model.pt".into()));
+        assert_eq!(
+            (exit::code(&interrupted), report(&interrupted, false, None)),
+            (130, "interrupted: kept model.pt".into())
+        );
         assert_eq!(exit::code(&anyhow::Error::new(exit::UsageError("no such word".into()))), 2);
     }
 }

@@ -246,10 +246,7 @@ mod tests {
         assert_eq!(verdict(Some(&ours(&[1.0f32])), &theirs), "OFF: float32 [1] here, float32 [2] there");
         assert_eq!(verdict(Some(&ours(&[1.0f64, 2.0])), &theirs), "OFF: float64 [2] here, float32 [2] there");
         let broken = Recorded { stride: 2, ..floats(&[1.0, 2.0]) };
-        assert_eq!(
-            verdict(Some(&ours(&[1.0f32, 2.5])), &broken),
-            "OFF: the record is broken: elements are missing"
-        );
+        assert_eq!(verdict(Some(&ours(&[1.0f32, 2.5])), &broken), "OFF: the record is broken: elements are missing");
         let sampled = Recorded { values: vec![Number::from_f64(1.0).unwrap()], ..floats(&[1.0, 2.0]) };
         let row = compare(&sampled, Some(&ours(&[1.0f32, 2.5])), Demand::Bits);
         assert_eq!(row.verdict, "OFF: in elements that the record leaves out, or in the sign of a zero");

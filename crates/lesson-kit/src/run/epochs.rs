@@ -131,7 +131,11 @@ mod tests {
         assert!(open.next().is_some() && complete.by_ref().count() == 3);
         raise(SIGTERM).unwrap();
 
-        assert_eq!((complete.next(), control.is_cut_short()), (None, false), "an epoch with all its batches is complete");
+        assert_eq!(
+            (complete.next(), control.is_cut_short()),
+            (None, false),
+            "an epoch with all its batches is complete"
+        );
         assert_eq!((open.next(), control.is_cut_short()), (None, true));
         assert!(control.stop_if_requested());
         assert_eq!(Epochs::new(3..=5, control).next(), None);

@@ -159,7 +159,8 @@ impl RunFolder {
             None => self.files().iter().try_for_each(|name| remove(&self.file(name)))?,
         }
         remove(&self.file(SUMMARY))?;
-        let file = OpenOptions::new().create(true).append(true).open(&metrics).with_context(|| cannot_write(&metrics))?;
+        let file =
+            OpenOptions::new().create(true).append(true).open(&metrics).with_context(|| cannot_write(&metrics))?;
         if let State::Prepared(config) = std::mem::replace(&mut self.state, State::Claimed(file)) {
             config.publish().with_context(|| cannot_write(&self.file(CONFIG)))?;
         }

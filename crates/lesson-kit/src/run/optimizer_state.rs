@@ -4,7 +4,7 @@ use std::fmt;
 
 use pt_file::Value;
 use torch_ext::Result;
-use torch_ext::optim::{Optimizer, Rule, HasStateDict};
+use torch_ext::optim::{HasStateDict, Optimizer, Rule};
 
 /// Argument of [`Run::checkpoint`](crate::Run::checkpoint): `&optimizer` or `(&optimizer, &scheduler)`.
 pub struct OptimizerState<'a> {

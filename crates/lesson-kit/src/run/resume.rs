@@ -174,7 +174,10 @@ mod tests {
         assert!(check_options(&cuda, &cpu, Path::new("run")).is_ok());
         assert_eq!(device_note(&cpu, &cpu), None);
         let line = device_note(&cuda, &cpu).unwrap();
-        assert!(line.starts_with("--resume: the run began on cuda:0 and continues on cpu: its numbers agree"), "{line}");
+        assert!(
+            line.starts_with("--resume: the run began on cuda:0 and continues on cpu: its numbers agree"),
+            "{line}"
+        );
         assert!(line.contains("the next loss within 5e-5 (relative;"), "{line}");
         let dropping = json!({"device": "cuda:0", "dropout": 0.2});
         assert!(device_note(&cpu, &dropping).unwrap().contains("dropout draws its masks"));

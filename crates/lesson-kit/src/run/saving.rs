@@ -100,7 +100,9 @@ impl Run {
         if due == Due::Now {
             self.clock.stop_at(train_seconds); // waiting for the disk is not training
             if !self.checkpoints.snapshots.are_finite()? {
-                return Err(self.diverged(format_args!("the step of epoch {epoch} left a parameter that is NaN or infinite")));
+                return Err(
+                    self.diverged(format_args!("the step of epoch {epoch} left a parameter that is NaN or infinite"))
+                );
             }
         }
         if due == Due::No {

@@ -47,7 +47,8 @@ fn the_defaults_are_the_lessons() {
 
 #[test]
 fn short_and_long_options_are_taken_and_the_last_one_wins() {
-    let Cli { options, run, batch } = cli("-e 3 -b 7 --lr 1e-3 --seed -4 -o runs/a -v --limit 2 --threads 1 -e 9").unwrap();
+    let Cli { options, run, batch } =
+        cli("-e 3 -b 7 --lr 1e-3 --seed -4 -o runs/a -v --limit 2 --threads 1 -e 9").unwrap();
     assert_eq!((options.epochs, options.lr, options.seed, run.threads), (9, 1e-3, -4, Some(1)));
     assert_eq!((batch.batch_size, batch.limit, run.verbose), (7, Some(2), true));
     assert_eq!(run.out, std::path::Path::new("runs/a"));

@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 
-use lesson_kit::loader::ShuffledBatches;
-use lesson_kit::{Defaults, cross_entropy};
+use lesson_kit::Defaults;
 use mnist_gru::LESSON;
 use mnist_gru::data::{Mnist, TensorDataset};
 use mnist_gru::model::MnistNn;
 use tch::nn::VarStore;
 use tch::{Device, Kind, Reduction, Tensor};
 use test_support::workspace;
+use torch_ext::data::ShuffledBatches;
+use torch_ext::nn::cross_entropy;
 use torch_ext::optim::{Adam, AdamOptions};
 
 use crate::support::seeded;

@@ -6,15 +6,16 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use lesson_kit::compare::{Comparison, Results};
-use lesson_kit::loader::ShuffledBatches;
+use lesson_kit::Recording;
 use mnist_gru::LESSON;
 use mnist_gru::model::MnistNn;
+use parity::{Comparison, tolerances};
 use serde_json::Value;
 use tch::nn::VarStore;
 use tch::{Device, Tensor};
 use test_support::lesson::{assert_accurate_losses, assert_equal_bits, compare_live};
 use test_support::workspace;
+use torch_ext::data::ShuffledBatches;
 
 use crate::BINARY;
 use crate::float64::Training;
@@ -37,20 +38,23 @@ fn live_the_bits_are_equal() {
 /// is equal to the record, or close to it on another CPU.
 fn recorded(extra: usize) -> Vec<String> {
     let comparison = Comparison::recorded(&LESSON, &workspace().join("notebooks-ref")).unwrap();
+    let comparison = comparison.with_tolerances(&tolerances::MNIST_GRU);
     let _turn = crate::support::seeded(comparison.seed());
     let vs = VarStore::new(Device::Cpu);
     let model = MnistNn::new(&vs.root(), LESSON.defaults.hidden_size, LESSON.defaults.num_layers).unwrap();
-    let mut results = Results::new();
-    results.weights("initial weights", &model.named_parameters()).unwrap();
+    let mut recording = Recording::default();
+    for (name, tensor) in model.named_parameters() {
+        recording.add("initial weights", &name, &tensor).unwrap();
+    }
     for _ in 0..extra {
         torch_ext::rng::draw_i64().unwrap();
     }
     let loader = ShuffledBatches::new(60_000, 100).unwrap();
     for epoch in 1..=2 {
         let batches: Vec<Tensor> = loader.epoch().unwrap().collect();
-        results.add("batch order", &format!("epoch {epoch}"), &Tensor::cat(&batches, 0)).unwrap();
+        recording.add("batch order", &format!("epoch {epoch}"), &Tensor::cat(&batches, 0)).unwrap();
     }
-    let rows = comparison.rows(&results);
+    let rows = comparison.rows(&recording);
     rows.iter().filter(|row| row.ok).map(|row| format!("{}/{}", row.group, row.name)).collect()
 }
 

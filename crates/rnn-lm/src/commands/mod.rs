@@ -125,9 +125,7 @@ impl CommandLine for Cli {
         match self.command.take() {
             None if self.run.explain => self.explain(program),
             None => self.train(program),
-            Some(Command::Predict(args)) => {
-                args.run(&Session::start(program, &self.run, self.options.hyper.backend)?)
-            }
+            Some(Command::Predict(args)) => args.run(&Session::start(program, &self.run, self.options.hyper.backend)?),
             Some(Command::Eval(args)) => self.eval(program, &args.model(&program.lesson)?),
             Some(Command::Compare(args)) => {
                 if self.options.corpus.is_some() {
@@ -160,8 +158,7 @@ impl CommandLine for Cli {
         let mut model = LanguageModel::new(&vs.root(), options.cell, self.sizes(&vocabulary), options.dropout)?;
         model.set_backend(options.hyper.backend)?;
         let Options { lr_decay, clip, bptt, .. } = options;
-        let train_options =
-            TrainOptions { lr: options.hyper.lr, lr_decay, clip, bptt, limit: options.batches.limit };
+        let train_options = TrainOptions { lr: options.hyper.lr, lr_decay, clip, bptt, limit: options.batches.limit };
         train(&mut run, &mut model, &columns, &vocabulary, &train_options)?;
 
         let scores = eval::evaluate(&mut model, &corpus, &vocabulary, run.session().workers())?;

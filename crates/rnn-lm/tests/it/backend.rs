@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Output;
 
-use rnn_lm::model::Cell;
+use rnn_lm::model::LayerKind;
 use serde_json::Value;
 use test_support::lesson::{assert_accurate_fused_losses, assert_exact_resume, equal_to_four_digits};
 
@@ -20,7 +20,7 @@ fn trains(home: &Path) -> impl Fn(&[&str]) -> Output {
 fn the_first_fused_losses_are_as_accurate_as_exact_ones() {
     let home = home(english());
     let corpus = home.path().join("corpus.txt");
-    for (name, cell) in [("rnn", Cell::Rnn), ("lstm", Cell::Lstm), ("gru", Cell::Gru)] {
+    for (name, cell) in [("rnn", LayerKind::Rnn), ("lstm", LayerKind::Lstm), ("gru", LayerKind::Gru)] {
         let training = Training { cell, layers: 2, dropout: 0.2, batch_size: 4 };
         let options = ["--cell", name, "--num-layers", "2", "--epochs", "1", "--limit", "20"];
         assert_accurate_fused_losses(&trains(home.path()), &options, &training.first_losses(&corpus, 20));

@@ -2,20 +2,21 @@
 
 use std::path::Path;
 
-use lesson_kit::cross_entropy;
+use recurrent::AnyState;
+use rnn_lm::commands::eval::columns;
 use rnn_lm::data::{Corpus, Vocabulary, batchify, pieces};
-use rnn_lm::evaluate::columns;
-use rnn_lm::model::{Cell, LanguageModel, Sizes, State};
+use rnn_lm::model::{LanguageModel, LayerKind, Sizes};
 use rnn_lm::tokens::Unit;
 use tch::nn::VarStore;
 use tch::{Device, Kind, Reduction, Tensor};
+use torch_ext::nn::cross_entropy;
 use torch_ext::optim::{Adam, AdamOptions, clip_grad_norm_};
 
 use crate::support::seeded;
 
 /// A training with a hidden size of 16, pieces of 10 steps, a learning rate of 0.02 and the lesson's other defaults.
 pub struct Training {
-    pub cell: Cell,
+    pub cell: LayerKind,
     pub layers: i64,
     pub dropout: f64,
     pub batch_size: i64,
@@ -75,7 +76,7 @@ impl Run {
     fn epoch(&mut self, lr: f64, count: usize) -> Vec<f64> {
         self.model.train();
         self.optimizer.param_groups_mut()[0].options.lr = lr;
-        let mut state: Option<State> = None;
+        let mut state: Option<AnyState> = None;
         let step = |(words, targets): (Tensor, Tensor)| {
             let (scores, after) = self.model.forward(&words, state.as_ref()).unwrap();
             state = Some(after.detach());

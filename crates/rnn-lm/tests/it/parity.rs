@@ -2,10 +2,11 @@
 //!
 //! scripts/setup.sh has fetched the book; where it is missing, these tests fail and say how to get it.
 
-use lesson_kit::compare::{Comparison, Results};
+use lesson_kit::Recording;
+use parity::{Comparison, tolerances};
 use rnn_lm::LESSON;
 use rnn_lm::data::{Corpus, DEFAULT_CORPUS};
-use rnn_lm::model::{Cell, LanguageModel, Sizes};
+use rnn_lm::model::{LanguageModel, LayerKind, Sizes};
 use rnn_lm::tokens::Unit;
 use tch::Device;
 use tch::nn::VarStore;
@@ -31,24 +32,27 @@ fn live_the_bits_are_equal() {
 }
 
 /// Names of the recorded quantities that a model of this kind, before its training, has: to the bit, or close on another CPU.
-fn recorded(cell: Cell) -> Vec<String> {
+fn recorded(cell: LayerKind) -> Vec<String> {
     let comparison = Comparison::recorded(&LESSON, &workspace().join("notebooks-ref")).unwrap();
+    let comparison = comparison.with_tolerances(&tolerances::RNN_LM);
     let corpus = Corpus::read(&workspace().join(DEFAULT_CORPUS), Unit::Word).unwrap();
     let words = corpus.vocabulary(5).unwrap().len() as i64;
     let sizes = Sizes { words, hidden: LESSON.defaults.hidden_size, layers: LESSON.defaults.num_layers };
     let _turn = seeded(comparison.seed());
     let vs = VarStore::new(Device::Cpu);
     let model = LanguageModel::new(&vs.root(), cell, sizes, 0.0).unwrap();
-    let mut results = Results::new();
-    results.weights("initial weights", &model.named_parameters()).unwrap();
-    let rows = comparison.rows(&results);
+    let mut recording = Recording::default();
+    for (name, tensor) in model.named_parameters() {
+        recording.add("initial weights", &name, &tensor).unwrap();
+    }
+    let rows = comparison.rows(&recording);
     rows.iter().filter(|row| row.ok).map(|row| row.name.clone()).collect()
 }
 
 #[test]
 #[cfg_attr(not(recorded_libtorch), ignore = "compares with numbers recorded with libtorch 2.13.0")]
 fn the_initial_weights_are_the_recorded_ones_and_another_layer_is_noticed() {
-    let names = recorded(Cell::Lstm);
+    let names = recorded(LayerKind::Lstm);
     assert_eq!(names.len(), 7, "{names:?}");
-    assert_eq!(recorded(Cell::Gru), ["embedding.weight"], "which is drawn first");
+    assert_eq!(recorded(LayerKind::Gru), ["embedding.weight"], "which is drawn first");
 }

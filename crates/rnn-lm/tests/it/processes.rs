@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use rnn_lm::model::Cell;
+use rnn_lm::model::LayerKind;
 use serde_json::Value;
 use test_support::lesson::assert_accurate_losses;
 
@@ -60,7 +60,7 @@ fn two_three_and_one_find_the_same() {
         .output();
     assert!(alone.unwrap().status.success());
     let alone = epochs(home, "alone");
-    let training = Training { cell: Cell::Lstm, layers: 1, dropout: 0.0, batch_size: 12 };
+    let training = Training { cell: LayerKind::Lstm, layers: 1, dropout: 0.0, batch_size: 12 };
     let truth = training.epochs(&home.join("corpus.txt"), 2);
     for world in [1, 2, 3] {
         let said = run(home, world, &format!("{OPTIONS} --dropout 0 --epochs 2 --out {world}"));

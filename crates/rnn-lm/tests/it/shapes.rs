@@ -1,6 +1,6 @@
 //! Shapes, names and the mistakes of a caller.
 
-use rnn_lm::model::{Cell, LanguageModel, Sizes};
+use rnn_lm::model::{LanguageModel, LayerKind, Sizes};
 use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
 
@@ -12,7 +12,7 @@ const SIZES: Sizes = Sizes { words: 9, hidden: 4, layers: 2 };
 fn scores_come_for_every_word_of_the_vocabulary_at_every_step() {
     let _turn = seeded(0);
     let words = Tensor::zeros([5, 3], (Kind::Int64, Device::Cpu));
-    for cell in [Cell::Rnn, Cell::Lstm, Cell::Gru] {
+    for cell in [LayerKind::Rnn, LayerKind::Lstm, LayerKind::Gru] {
         let vs = VarStore::new(Device::Cpu);
         let model = LanguageModel::new(&vs.root(), cell, SIZES, 0.5).unwrap();
         let (scores, state) = model.forward(&words, None).unwrap();
@@ -28,7 +28,7 @@ fn scores_come_for_every_word_of_the_vocabulary_at_every_step() {
 fn names_are_torch_s() {
     let _turn = seeded(0);
     let vs = VarStore::new(Device::Cpu);
-    let model = LanguageModel::new(&vs.root(), Cell::Lstm, Sizes { layers: 1, ..SIZES }, 0.0).unwrap();
+    let model = LanguageModel::new(&vs.root(), LayerKind::Lstm, Sizes { layers: 1, ..SIZES }, 0.0).unwrap();
     let named: Vec<_> = model.named_parameters().into_iter().map(|(name, tensor)| (name, tensor.size())).collect();
     let expected = [
         ("embedding.weight", vec![9, 4]),
@@ -41,6 +41,7 @@ fn names_are_torch_s() {
     ];
     assert_eq!(named, expected.map(|(name, shape)| (name.to_owned(), shape)));
     assert!(
-        LanguageModel::new(&VarStore::new(Device::Cpu).root(), Cell::Rnn, Sizes { words: 0, ..SIZES }, 0.0).is_err()
+        LanguageModel::new(&VarStore::new(Device::Cpu).root(), LayerKind::Rnn, Sizes { words: 0, ..SIZES }, 0.0)
+            .is_err()
     );
 }

@@ -87,7 +87,10 @@ impl Evaluation for Scores {
             self.verdict(),
         ];
         lines.extend(self.share_of_rises.map(|share| {
-            format!("The close rose on {:.1} % of the test days: predicting \"up\" every day has that accuracy.", 100.0 * share)
+            format!(
+                "The close rose on {:.1} % of the test days: predicting \"up\" every day has that accuracy.",
+                100.0 * share
+            )
         }));
         lines
     }
@@ -109,7 +112,9 @@ impl Scores {
         let (name, best) = if naive[1].1.mse < naive[0].1.mse { naive[1] } else { naive[0] };
         match 100.0 * (self.test.rmse() / best.rmse() - 1.0) {
             percent if percent < 0.0 => format!("The LSTM's RMSE is {:.1} % below that of {name}.", -percent),
-            percent => format!("The LSTM's RMSE is {percent:.1} % above that of {name}: it is not useful as a forecast."),
+            percent => {
+                format!("The LSTM's RMSE is {percent:.1} % above that of {name}: it is not useful as a forecast.")
+            }
         }
     }
 }

@@ -107,7 +107,7 @@ fn a_file_that_cannot_be_used_fails_with_its_place() {
     let run = || stock_lstm(&out, &["--csv", csv.to_str().unwrap()]);
     let missing = run();
     assert_eq!(missing.status.code(), Some(1));
-    assert!(text(&missing.stderr).contains("the default, data/goog.csv, lies in"), "{}", text(&missing.stderr));
+    assert!(text(&missing.stderr).contains("the default, data/goog.csv, is in"), "{}", text(&missing.stderr));
     fs::write(&csv, "# mine\nDate,Open,High,Low,Volume,Close\n2013-01-02,1,2,3,many,5\n").unwrap();
     let bad = run();
     assert_eq!(bad.status.code(), Some(1));

@@ -4,10 +4,10 @@ use recurrent::LstmState;
 use stock_lstm::LESSON;
 use stock_lstm::data::{COLUMNS, Dataset, Order, Prices, ScaleOn};
 use stock_lstm::model::StockRnn;
-use stock_lstm::train::mse_loss;
 use tch::nn::VarStore;
-use tch::{Device, Kind};
+use tch::{Device, Kind, Reduction};
 use test_support::workspace;
+use torch_ext::nn::mse_loss;
 use torch_ext::optim::{Adam, AdamOptions};
 
 use crate::support::seeded;
@@ -30,7 +30,7 @@ pub fn losses(seed: i64) -> Vec<f64> {
     let state = model.zero_state(windows.count()).unwrap();
     let state = LstmState { h: state.h.to_kind(Kind::Double), c: state.c.to_kind(Kind::Double) };
     let step = |_| {
-        let loss = mse_loss(&model.forward(&state, &x).unwrap(), &y).unwrap();
+        let loss = mse_loss(&model.forward(&state, &x).unwrap(), &y, Reduction::Mean).unwrap();
         optimizer.zero_grad().unwrap();
         loss.backward();
         optimizer.step().unwrap();

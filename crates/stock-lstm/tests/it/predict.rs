@@ -54,8 +54,8 @@ fn the_first_close_is_the_networks_answer_to_the_last_window() {
     let scaler = ScaleOn::All.fit(&prices).unwrap();
     let data = Dataset::new(&prices, &scaler, tch::Device::Cpu).unwrap();
     let saved = lesson_kit::SavedModel::read(model.as_ref(), &stock_lstm::LESSON).unwrap();
-    let network = stock_lstm::trained::load(&saved, tch::Device::Cpu).unwrap();
-    let scored = stock_lstm::evaluate::predict(&network, &data).unwrap().get(-1).double_value(&[0]);
+    let network = stock_lstm::model::StockRnn::load(&saved, tch::Device::Cpu).unwrap();
+    let scored = stock_lstm::commands::eval::predict(&network, &data).unwrap().get(-1).double_value(&[0]);
     let scored = scaler.inverse(CLOSE, scored);
     // Rounding, of one window or of all at once, moves it by less than 1e-4 of the range of the closes, which is 371 dollars.
     assert!((said - scored).abs() < 371.0 * 1e-4, "{said} and {scored}");

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use lesson_kit::compare::{Comparison, Results, Row};
-use lesson_kit::cross_entropy;
+use lesson_kit::{Evaluation, Recording};
+use parity::{Comparison, Row, tolerances};
 use serde_json::Value;
 use tch::nn::VarStore;
 use tch::{Device, Reduction, Tensor};
@@ -14,6 +14,7 @@ use test_support::workspace;
 use text_rnn::LESSON;
 use text_rnn::data::{SENTENCES, Vocabulary, make_batch};
 use text_rnn::model::TextRnn;
+use torch_ext::nn::cross_entropy;
 use torch_ext::optim::{Adam, AdamOptions};
 
 use crate::BINARY;
@@ -110,6 +111,7 @@ fn what_would_make_it_meaningless_is_an_error() {
 fn table(spoil: impl FnOnce(&TextRnn), eps: f64) -> Vec<Row> {
     let defaults = &LESSON.defaults;
     let comparison = Comparison::recorded(&LESSON, &workspace().join("notebooks-ref")).unwrap();
+    let comparison = comparison.with_tolerances(&tolerances::TEXT_RNN);
     tch::set_num_threads(comparison.threads());
     let _turn = seeded(comparison.seed());
     let vocabulary = Vocabulary::new(&SENTENCES);
@@ -118,8 +120,9 @@ fn table(spoil: impl FnOnce(&TextRnn), eps: f64) -> Vec<Row> {
     let model = TextRnn::new(&vs.root(), 9, defaults.hidden_size, defaults.num_layers).unwrap();
     spoil(&model);
     let parameters = model.named_parameters();
-    let mut results = Results::new();
-    results.weights("initial weights", &parameters).unwrap();
+    let mut recording = Recording::default();
+    let mut record = |group: &str, name: &str, values: &Tensor| recording.add(group, name, values).unwrap();
+    parameters.iter().for_each(|(name, tensor)| record("initial weights", name, tensor));
     let options = AdamOptions { lr: defaults.lr, eps, ..AdamOptions::default() };
     let mut optimizer = Adam::new(parameters.iter().map(|(_, tensor)| tensor), options).unwrap();
     let losses: Vec<f32> = (0..defaults.epochs)
@@ -132,10 +135,11 @@ fn table(spoil: impl FnOnce(&TextRnn), eps: f64) -> Vec<Row> {
             f32::try_from(&loss).unwrap()
         })
         .collect();
-    results.add("losses", "epoch", &Tensor::from_slice(&losses)).unwrap();
-    results.weights("final weights", &parameters).unwrap();
-    text_rnn::evaluate::evaluate(&model, &SENTENCES, &batch, &vocabulary).unwrap().compared(&mut results).unwrap();
-    comparison.rows(&results)
+    record("losses", "epoch", &Tensor::from_slice(&losses));
+    parameters.iter().for_each(|(name, tensor)| record("final weights", name, tensor));
+    let scores = text_rnn::commands::eval::evaluate(&model, &SENTENCES, &batch, &vocabulary).unwrap();
+    scores.tensors().unwrap().iter().for_each(|(group, name, values)| record(group, name, values));
+    comparison.rows(&recording)
 }
 
 fn off(rows: &[Row]) -> Vec<String> {

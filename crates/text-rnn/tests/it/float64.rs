@@ -1,11 +1,11 @@
 //! The training of this lesson in float64, by which the f32 losses are judged.
 
-use lesson_kit::cross_entropy;
 use tch::nn::VarStore;
 use tch::{Device, Kind, Reduction, Tensor};
 use text_rnn::LESSON;
 use text_rnn::data::{SENTENCES, Vocabulary, make_batch};
 use text_rnn::model::TextRnn;
+use torch_ext::nn::cross_entropy;
 use torch_ext::optim::{Adam, AdamOptions};
 
 use crate::support::seeded;
