@@ -4,9 +4,10 @@ set -euo pipefail
 
 usage="Usage: scripts/bench-processes.sh [REPEATS [PROFILE]]
 
-Trains mnist-gru and rnn-lm for a part of an epoch, with either backend: one process with two threads, two processes with one,
-four with one; in turn, REPEATS times [3]. Prints medians of summary.json's train_seconds per step, and last what an
-all_reduce takes by itself. PROFILE is cargo's: release or dev [release]. The machine should have nothing else to do. Needs scripts/setup.sh --full."
+Trains mnist-gru and rnn-lm for a part of an epoch, with both backends: with one process of two threads, with two processes of
+one thread, and with four; in turn, REPEATS times [3]. Prints the median time per step (train_seconds of summary.json), and at the
+end the time of a single all_reduce. PROFILE is cargo's profile: release or dev [release]. The machine should be idle. Needs
+scripts/setup.sh --full."
 
 main() {
     case ${1-} in -h | --help) printf '%s\n' "$usage" && exit ;; esac
@@ -14,7 +15,7 @@ main() {
     local repeats=${1-3} profile=${2-release} programs lesson steps backend processes repeat
     programs=target/${profile/#dev/debug}
     cargo build --quiet "--profile=$profile" -p mnist-gru -p rnn-lm -p torch-ext --bins --example all_reduce
-    work=$(mktemp -d) # not local: the trap outlives main
+    work=$(mktemp -d) # not local: the trap runs after main
     trap 'rm -rf "$work"' EXIT
     uptime
     for ((repeat = 0; repeat < repeats; repeat++)); do
@@ -24,7 +25,7 @@ main() {
             done
         done
     done
-    printf '%-10s %-6s %-22s %s\n' lesson backend processes 'ms a step (median, least .. most; of rnn-lm with its validation)'
+    printf '%-10s %-6s %-22s %s\n' lesson backend processes 'ms per step (median, lowest .. highest; rnn-lm with its validation)'
     for lesson in mnist-gru rnn-lm; do
         for backend in exact fused; do
             for processes in 1 2 4; do

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Times this workspace beside PyTorch, turn by turn, on this machine. `scripts/bench.sh --help` has the options.
+# Compares the speed of this workspace with PyTorch's on this machine. `scripts/bench.sh --help` lists the options.
 set -euo pipefail
 cd -- "$(CDPATH='' dirname -- "${BASH_SOURCE[0]}")/.."
 python=.venv/bin/python
 [ -x "$python" ] || python=python3
-export PYTHONDONTWRITEBYTECODE=1 # nothing is written but into --out
+export PYTHONDONTWRITEBYTECODE=1 # files are written only into --out
 exec "$python" scripts/bench/bench.py "$@"

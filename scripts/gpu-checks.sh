@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# All checks of a bundle on a GPU machine that is lent for minutes. See --help.
+# Runs all checks of a bundle on a GPU machine within a few minutes. See --help.
 set -euo pipefail
 
 usage="Usage: scripts/gpu-checks.sh OUT [OPTIONS OF run-gpu-checks.sh]
 
-Runs the bundle in target/bundle, which scripts/bundle.sh has made and which was copied here with this folder, and puts what it
-found into the folder OUT: report.txt, which grows while the checks run, and logs.tar.gz. The checks are train, cuda, time, graph
-and sanitize, each limited to 150 seconds, with 3 rounds of timing; later options win:
+Runs the bundle in target/bundle, which scripts/bundle.sh made and which was copied here with this folder. Writes the results to
+the folder OUT: report.txt, which grows while the checks run, and logs.tar.gz. The checks are train, cuda, time, graph and
+sanitize, each for at most 150 seconds, with 3 rounds of timing. Later options override these:
 
-  scripts/gpu-checks.sh OUT --only cuda                   # one part again
+  scripts/gpu-checks.sh OUT --only cuda                   # repeat one part
   scripts/gpu-checks.sh OUT --device cpu --rounds 1       # a rehearsal without a GPU
 
-scripts/gpu-diagnose.sh is for what fails."
+If a check fails, use scripts/gpu-diagnose.sh."
 
 main() {
     case ${1-} in

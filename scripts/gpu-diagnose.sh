@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# What to look at when scripts/gpu-checks.sh fails on a GPU machine. See --help.
+# Shows details when scripts/gpu-checks.sh fails on a GPU machine. See --help.
 set -euo pipefail
 
 usage="Usage: scripts/gpu-diagnose.sh loader
        scripts/gpu-diagnose.sh test BINARY TEST
        scripts/gpu-diagnose.sh tf32
 
-In target/bundle, after scripts/gpu-checks.sh has run there:
+Works in target/bundle, after scripts/gpu-checks.sh has run there.
 
-  loader            which libraries a lesson finds and which it does not: ldd, and the dynamic linker's LD_DEBUG=libs
-  test BINARY TEST  one failing test alone, with CUDA_LAUNCH_BLOCKING=1: test recurrent-it cuda::a_layer_moves_between_the_devices
-  tf32              three epochs of stock-lstm on the CPU, and on the GPU with and without TF32: the losses side by side"
+  loader            shows which libraries a lesson finds and which are missing: ldd, and LD_DEBUG=libs of the dynamic linker
+  test BINARY TEST  runs one test with CUDA_LAUNCH_BLOCKING=1: test recurrent-it cuda::a_layer_moves_between_the_devices
+  tf32              trains stock-lstm for three epochs on the CPU, and on the GPU with and without TF32; prints the losses"
 
 main() {
     case ${1-} in
@@ -27,7 +27,7 @@ loader() {
     ldd bin/stock-lstm | grep -v linux-vdso
     LD_DEBUG=libs bin/stock-lstm doctor --device cuda 2> logs/loader.txt || true
     grep -E 'error|cannot|calling init.*(torch_cuda|cuda\.so|cudnn)' logs/loader.txt | tail -40 || true
-    printf 'all of it: %s/logs/loader.txt\n' "$PWD"
+    printf 'the complete output is in %s/logs/loader.txt\n' "$PWD"
 }
 
 test() {
@@ -46,7 +46,7 @@ tf32() {
     done
 }
 
-# lesson NAME OPTIONS: three epochs into runs/NAME.
+# lesson NAME OPTIONS: trains three epochs into runs/NAME.
 lesson() {
     local name=$1
     shift

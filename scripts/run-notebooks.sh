@@ -4,11 +4,11 @@ set -euo pipefail
 
 usage="Usage: scripts/run-notebooks.sh [LESSON ..]
 
-Executes notebooks-ref/*.ipynb through Jupyter, in place, and rewrites notebooks-ref/expected/LESSON.json. LESSON is text-rnn,
-stock-lstm, mnist-gru or rnn-lm; without one, all of them: about six minutes.
+Executes notebooks-ref/*.ipynb in Jupyter, in place, and rewrites notebooks-ref/expected/LESSON.json. LESSON is text-rnn,
+stock-lstm, mnist-gru or rnn-lm. Without LESSON all notebooks run; this takes about six minutes.
 
-Each notebook runs twice, as a plain program (notebooks-ref/run.py, which makes the JSON) and in Jupyter. Both have to print
-the same, digests of every quantity included; otherwise neither file of that lesson is changed."
+Each notebook runs twice: as a program (notebooks-ref/run.py, which makes the JSON) and in Jupyter. Both must print the same text,
+including a digest of every quantity. Otherwise neither file of that lesson is changed."
 
 main() {
     case ${1-} in -h | --help) printf '%s\n' "$usage" && exit ;; esac
@@ -24,11 +24,11 @@ main() {
     check_python
     temporary=$(mktemp -d)
     trap 'rm -rf "$temporary"' EXIT
-    # The user's own settings of Jupyter, IPython and Matplotlib have no say in what the notebooks look like.
+    # The user's settings of Jupyter, IPython and Matplotlib must not change the notebooks.
     export IPYTHONDIR=$temporary/ipython JUPYTER_CONFIG_DIR=$temporary/jupyter JUPYTER_DATA_DIR=$temporary/jupyter
     export JUPYTER_PREFER_ENV_PATH=1 MPLCONFIGDIR=$temporary/matplotlib
     unset MPLBACKEND PYTHONPATH
-    python -c 'import matplotlib.font_manager' 2> /dev/null # makes its cache, which it would announce in the first plot
+    python -c 'import matplotlib.font_manager' 2> /dev/null # makes Matplotlib's font cache, otherwise the first plot prints a message
 
     mkdir -p notebooks-ref/expected
     for notebook in "${notebooks[@]}"; do
@@ -56,7 +56,7 @@ run_notebook() {
     printf '%s: Jupyter\n' "$lesson"
     python notebooks-ref/execute.py "$1" "$folder"
     cp "$folder/reference.json" "notebooks-ref/expected/$lesson.json"
-    printf '%s: the same losses and digests in both; %s and expected/%s.json are written\n' "$lesson" "$1" "$lesson"
+    printf '%s: both printed the same losses and digests; wrote %s and expected/%s.json\n' "$lesson" "$1" "$lesson"
 }
 
 die() {

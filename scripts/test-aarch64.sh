@@ -4,8 +4,8 @@ set -euo pipefail
 
 usage="Usage: scripts/test-aarch64.sh [TEST FILTER]
 
-Cross-compiles rnn-kernels and pt-file for aarch64-unknown-linux-gnu and runs their tests under qemu-aarch64, the NEON and the portable
-kernels both. Takes about 10 minutes on two cores. Needs, on Debian:
+Cross-compiles rnn-kernels and pt-file for aarch64-unknown-linux-gnu and runs their tests under qemu-aarch64, with the NEON kernels and
+with the portable ones. Takes about 10 minutes on two cores. Needs, on Debian:
 
   apt-get install qemu-user gcc-aarch64-linux-gnu
   rustup target add aarch64-unknown-linux-gnu"
@@ -18,11 +18,11 @@ main() {
         command -v "$tool" > /dev/null || die "$tool is missing: apt-get install qemu-user gcc-aarch64-linux-gnu"
     done
     rustup target list --installed | grep -qx "$target" || die "the target is missing: rustup target add $target"
-    # The workspace's C++ compiler wrapper is for libtorch, which these crates do without.
+    # The workspace's wrapper of the C++ compiler checks libtorch, which these crates do not use.
     export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc CXX=c++ \
         CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER='qemu-aarch64 -L /usr/aarch64-linux-gnu'
-    # Left out of pt-file: tests that start an aarch64 program, which this kernel cannot run; one that measures memory, which
-    # would be the emulator's; and one that writes 4 GiB.
+    # pt-file's tests without those that start an aarch64 program, which this kernel cannot run; one that measures memory, which
+    # would measure the emulator; and one that writes 4 GiB.
     cargo test --target "$target" -p pt-file --lib --tests -- \
         --skip cli:: --skip hostile::memory --skip a_file_beyond_4_gib "$@"
     cargo test --target "$target" -p rnn-kernels --lib --tests -- "$@"

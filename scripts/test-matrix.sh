@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# Runs the test suite as other CPUs would. See --help.
+# Runs the test suite as other CPUs would run it. See --help.
 set -euo pipefail
 
 usage="Usage: scripts/test-matrix.sh [SETTING ..] [-- ARGUMENTS OF cargo test]
 
-Runs 'cargo test --workspace --tests' under each setting, all of them if none is named, and ends with a table:
+Runs 'cargo test --workspace --tests' with each SETTING, or with all of them, and prints a table at the end:
 
   default    this CPU's own instruction set, all its cores
-  avx2       libtorch, MKL, oneDNN and the kernels held to AVX2
-  portable   libtorch without vector instructions, the kernels in plain Rust
-  one-core   bound to one core
-  threads    OMP_NUM_THREADS=8, on two cores
+  avx2       libtorch, MKL, oneDNN and the kernels use AVX2 only
+  portable   libtorch without vector instructions, the kernels in portable Rust
+  one-core   on one core
+  threads    OMP_NUM_THREADS=8 on two cores
 
-Tests that compare with PyTorch are ignored without Python's torch in .venv (scripts/setup.sh --full). A setting takes about a
-quarter of an hour on two cores. What is built is built once.
+Tests that compare with PyTorch are ignored without Python's torch in .venv (scripts/setup.sh --full). One setting takes about 15
+minutes on two cores. The tests are built only once.
 
   scripts/test-matrix.sh portable -- -p recurrent -p rnn-kernels"
 

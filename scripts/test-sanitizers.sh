@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Runs the crates with unsafe code under Miri and the address sanitizer. See --help.
+# Runs tests under Miri and the address sanitizer. See --help.
 set -euo pipefail
 
 usage="Usage: scripts/test-sanitizers.sh [PART ..]
 
-Runs tests under tools that find memory errors. Parts, all of them if none is named:
+Runs tests under tools that find memory errors. Each PART, or all of them:
 
-  miri      pt-file, and rnn-kernels with the portable kernels, in Miri; each test for at most MIRI_SECONDS (600)
+  miri      pt-file, and rnn-kernels with the portable kernels, in Miri; each crate for at most MIRI_SECONDS (600)
   kernels   rnn-kernels under the address sanitizer, once for each instruction set of this CPU
-  shim      torch-ext, whose C++ is compiled with the address sanitizer too; the tests of process groups are left out
+  shim      torch-ext, with its C++ compiled for the address sanitizer too, without the tests of process groups
 
 Needs the nightly toolchain: rustup toolchain install nightly --component miri,rust-src"
 
@@ -32,7 +32,7 @@ main() {
 miri() {
     # Isolation off: the tests read the environment and the clock.
     export MIRIFLAGS='-Zmiri-disable-isolation' CXX=c++
-    # pt-file writes files with system calls that Miri does not have: what parses bytes is in these modules.
+    # Only the unit tests of pt-file: writing files needs system calls that Miri does not support. These modules parse bytes.
     timed cargo +nightly miri test --target-dir target/miri -p pt-file --lib
     timed cargo +nightly miri test --target-dir target/miri -p rnn-kernels --lib --test it
 }
@@ -47,8 +47,8 @@ kernels() {
 }
 
 shim() {
-    # libtorch itself is not instrumented: its allocations are checked at the border alone, and it leaks what it keeps for ever.
-    # Neither mimalloc nor Python is in the process: both have allocators of their own.
+    # libtorch itself is not instrumented: only calls to and from it are checked. It never frees some memory, so leaks are not
+    # reported. Neither mimalloc nor Python is in the process, because both have their own allocators.
     ASAN_OPTIONS=detect_leaks=0:detect_odr_violation=0 RUSTFLAGS=-Zsanitizer=address CXXFLAGS=-fsanitize=address \
         cargo +nightly test --target-dir target/asan --target $target -p torch-ext --lib --tests -- --skip dist::
 }

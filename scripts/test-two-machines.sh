@@ -1,25 +1,26 @@
 #!/usr/bin/env bash
-# Trains on two machines that this one plays, and cuts the cable between them. See --help.
+# Trains on two simulated machines, and cuts the cable between them. See --help.
 set -euo pipefail
 
 usage="Usage: sudo scripts/test-two-machines.sh [PROGRAM]
 
-Makes two network namespaces joined by a cable (a veth pair), has torchrun --nnodes=2 train mnist-gru in both, and checks that
+Makes two network namespaces, which act as machines, and connects them by a cable (a veth pair). Trains mnist-gru in both with
+torchrun --nnodes=2, and checks that
 
-  1. they train together, and only rank 0's machine has files of the run;
-  2. when the cable is cut within an epoch, both end with an error within the timeout and 5 seconds;
-  3. with the cable back, --resume ends with the bits of the run that nothing disturbed;
-  4. under --rdzv-backend=c10d, when a process of one machine is killed, torchrun --max-restarts starts those of both anew, and they
-     end with the same bits.
+  1. they train together, and only the machine of rank 0 has files of the run;
+  2. if the cable is cut within an epoch, both end with an error within the timeout plus 5 seconds;
+  3. after the cable is connected again, --resume ends with the bits of the undisturbed run;
+  4. with --rdzv-backend=c10d, if a process of one machine is killed, torchrun --max-restarts restarts the processes of both, and
+     they end with the same bits.
 
-Everything that it makes is removed at the end, also after Ctrl-C. Needs root, for the namespaces (iproute2), and what
-scripts/setup.sh --full installs. PROGRAM is the mnist-gru to run [default: target/release/mnist-gru, else target/debug's]."
+Everything is removed at the end, also after Ctrl-C. Needs root, for the namespaces (iproute2), and scripts/setup.sh --full.
+PROGRAM is the mnist-gru to run [default: target/release/mnist-gru, otherwise target/debug/mnist-gru]."
 
-timeout=5 # of a collective, in seconds
+timeout=5 # seconds, of a collective operation
 port=29517
 addresses=(10.213.77.1 10.213.77.2)
 namespaces=("rnn-a-$$" "rnn-b-$$")
-cables=("rnna$$" "rnnb$$") # at most 15 letters
+cables=("rnna$$" "rnnb$$") # at most 15 characters
 
 main() {
     case ${1-} in -h | --help) printf '%s\n' "$usage" && exit ;; esac
@@ -51,16 +52,16 @@ main() {
     sleep 0.4
     ip -n "${namespaces[1]}" link set "${cables[1]}" down
     local cut=$SECONDS
-    if wait_for_both; then fail "the run ended well without a cable"; fi
+    if wait_for_both; then fail "the run succeeded without a cable"; fi
     local took=$((SECONDS - cut))
     for rank in 0 1; do
         grep -h "^error: rank $rank of 2: " "$work/part-$rank.log" || fail "no error of rank $rank: $work/part-$rank.log"
     done
-    say "both torchruns had ended after $took s (timeout $timeout s)"
+    say "both torchruns ended after $took s (timeout $timeout s)"
     [ "$took" -le $((timeout + 5)) ] || fail "that is too long"
-    [ ! -e "$work/part-0/summary.json" ] || fail "the run was over before the cable was cut"
+    [ ! -e "$work/part-0/summary.json" ] || fail "the run had finished before the cable was cut"
 
-    say "3. the cable is back"
+    say "3. the cable is connected again"
     ip -n "${namespaces[1]}" link set "${cables[1]}" up
     start part --resume
     wait_for_both || fail "--resume failed: $(tail -n 3 "$work"/part-*.log)"
@@ -68,7 +69,7 @@ main() {
 
     local victim
     for victim in 0 1; do
-        say "4. a process of machine $victim is killed, and torchrun starts both anew"
+        say "4. a process of machine $victim is killed, and torchrun restarts both"
         start_elastic "killed-$victim"
         until [ -s "$work/killed-$victim/checkpoint.pt" ]; do
             kill -0 "${torchruns[0]}" 2> /dev/null || fail "ended early: $(tail -n 3 "$work/killed-$victim"-*.log)"
@@ -76,12 +77,12 @@ main() {
         done
         kill -KILL "$(lesson_on "$victim")" || fail "found no process to kill"
         wait_for_both || fail "the restart failed: $(tail -n 5 "$work/killed-$victim"-*.log)"
-        grep -qh 'torchrun has started the processes anew' "$work/killed-$victim"-*.log || fail "nothing was started anew"
+        grep -qh 'torchrun has restarted the processes' "$work/killed-$victim"-*.log || fail "nothing was restarted"
         same_bits "killed-$victim"
     done
 }
 
-# Starts torchrun on both machines: the run folder's name, more options.
+# start RUN OPTIONS: starts torchrun on both machines, with run folders named after RUN.
 start() {
     local run=$1 node
     shift
@@ -92,7 +93,7 @@ start() {
     done
 }
 
-# The same with the rendezvous that may restart both; it says itself which one has rank 0, and so they share the folder.
+# The same with the rendezvous that can restart both. It chooses the machine of rank 0, so both use the same folder.
 start_elastic() {
     local run=$1 node
     torchruns=()
@@ -103,7 +104,7 @@ start_elastic() {
     done
 }
 
-# In the background, on a machine: the run's name, torchrun's options, the program and its first options.
+# torchrun_on MACHINE RUN ..: starts torchrun in the background. The rest: torchrun's options, the program and its first options.
 torchrun_on() {
     local node=$1 run=$2
     shift 2
@@ -113,7 +114,7 @@ torchrun_on() {
     torchruns+=($!)
 }
 
-# The lesson's process on a machine.
+# The id of the lesson's process on a machine.
 lesson_on() {
     local process
     for process in $(ip netns pids "${namespaces[$1]}"); do
@@ -124,12 +125,12 @@ lesson_on() {
 same_bits() {
     local file
     for file in metrics.jsonl model.pt best.pt; do
-        cmp "$work/whole-0/$file" "$work/$1/$file" || fail "$file is another one than that of the undisturbed run"
+        cmp "$work/whole-0/$file" "$work/$1/$file" || fail "$file differs from that of the undisturbed run"
     done
-    say "metrics.jsonl, model.pt and best.pt are those of the undisturbed run"
+    say "metrics.jsonl, model.pt and best.pt equal those of the undisturbed run"
 }
 
-# Whether both ended well.
+# Whether both succeeded.
 wait_for_both() {
     local status=0 process
     for process in "${torchruns[@]}"; do wait "$process" || status=1; done
@@ -154,7 +155,7 @@ clean_up() {
         kill "$process" 2> /dev/null && wait "$process" || true # torchrun ends its processes
     done
     for namespace in "${namespaces[@]}"; do
-        ip netns delete "$namespace" 2> /dev/null || true # its cable goes with it
+        ip netns delete "$namespace" 2> /dev/null || true # this also removes its cable
     done
     rm -rf "$work"
 }

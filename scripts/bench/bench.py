@@ -1,9 +1,10 @@
-"""Times this workspace beside PyTorch eager on this machine: whole lessons, their dev builds, single calls, and a sweep over sizes.
+"""Compares the speed of this workspace with PyTorch eager on this machine: whole lessons, their dev builds, single calls, and a
+sweep over sizes.
 
-All configurations take turns, round after round, so that each meets the same machine; one computes at a time, in processes that
-live for one round. A figure is the median over the rounds, with the lowest and the highest beside it. Tables go to stdout and, with
-their raw numbers and the sweep's plot, into --out; nothing else is written. The full run takes about an hour; keep the machine idle
-meanwhile.
+All configurations take turns, round after round, so that all run under the same conditions. One computes at a time, in processes
+that live for one round. A figure is the median over the rounds, followed by the lowest and the highest. The tables are printed and,
+with their raw numbers and the plot of the sweep, written to --out; no other file is written. The full run takes about an hour. Keep
+the machine idle during the run.
 """
 
 import argparse
@@ -58,16 +59,16 @@ def parse_options():
         prog="scripts/bench.sh", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--out", type=Path, metavar="DIR", default=Path("models/bench"), help="[models/bench]")
-    parser.add_argument("--rounds", type=positive, metavar="N", default=5, help="turns of every configuration [5]")
+    parser.add_argument("--rounds", type=positive, metavar="N", default=5, help="rounds of every configuration [5]")
     parser.add_argument(
         "--threads", type=counts, metavar='"N .."', default=[1, 2], help='thread counts, one after the other ["1 2"]'
     )
-    parser.add_argument("--only", choices=SECTIONS, help="this section alone")
-    parser.add_argument("--peers", action="store_true", help="lesson 3's training step in JAX, TensorFlow, candle and burn too")
+    parser.add_argument("--only", choices=SECTIONS, help="run only this section")
+    parser.add_argument("--peers", action="store_true", help="also time lesson 3's training step in JAX, TensorFlow, candle and burn")
     parser.add_argument(
         "--peer-python", metavar="FILE", default=common.PYTHON, help=f"the Python that has JAX and TensorFlow [{common.PYTHON}]"
     )
-    parser.add_argument("--quick", action="store_true", help="two rounds of a few small cases, to see whether it works")
+    parser.add_argument("--quick", action="store_true", help="two rounds of a few small cases, to check that everything runs")
     options = parser.parse_args()
     if options.quick:
         options.rounds = min(options.rounds, 2)
@@ -89,7 +90,7 @@ def counts(text):
     return [positive(part) for part in text.split()]
 
 
-positive.__name__ = counts.__name__ = "positive number"  # argparse's "invalid .. value"
+positive.__name__ = counts.__name__ = "positive number"  # for argparse's message "invalid .. value"
 
 
 def find_torch():
@@ -116,7 +117,7 @@ def build(sections):
 
 def say_load(when, cores):
     if cores is not None and cores > machine.BUSY:
-        common.progress(f"warning: {when}: other programs kept {cores:.1f} cores busy; the times are not to be trusted")
+        common.progress(f"warning: {when}: other programs kept {cores:.1f} cores busy; the times are not reliable")
     return cores
 
 
@@ -124,4 +125,4 @@ if __name__ == "__main__":
     try:
         main()
     except KeyboardInterrupt:
-        sys.exit(130)  # what was measured is in --out
+        sys.exit(130)  # --out has the measurements so far

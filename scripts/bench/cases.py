@@ -9,7 +9,7 @@ import turns
 MNIST = {"cell": "gru", "input_size": 28, "hidden_size": 128, "num_layers": 2, "length": 28, "classes": 10}
 
 CELLS = ("rnn", "lstm", "gru")
-TASKS = {"forward": "forward", "backward": "training"}  # and what the report calls them
+TASKS = {"forward": "forward", "backward": "training"}  # with their names in the report
 SWEEP = {"hidden": (16, 32, 64, 128, 256, 512), "batch": (1, 4, 16, 64, 256), "length": (7, 28, 200)}
 QUICK = {"hidden": (16, 128), "batch": (1, 64), "length": (7, 28)}
 
@@ -41,15 +41,15 @@ def measure_peers(options, out, peers):
 
 
 def measure(works, options, path, budget, peers=()):
-    """Appends a row for each turn. Every round has processes of its own: how fast one computes depends a little on where its
-    memory happens to lie.
+    """Appends a row for each turn. Every round starts new processes, because the speed of a process depends a little on the
+    addresses of its memory.
     """
     with common.table(path, WORK + TIMES) as table:
         for threads in options.threads:
             longest = [0.0] * len(works)
             for round_ in range(1, options.rounds + 1):
                 workers = turns.start(threads, peers)
-                turns.alternate(workers, works[0], threads, budget=0, short=False)  # none still starts while another is timed
+                turns.alternate(workers, works[0], threads, budget=0, short=False)  # so that none is still starting while another is timed
                 for number, work in enumerate(works):
                     if round_ > 2 and longest[number] > LONG:
                         continue

@@ -1,4 +1,4 @@
-"""What the parts of bench.py share."""
+"""Constants and functions that the parts of bench.py share."""
 
 import csv
 import os
@@ -27,7 +27,7 @@ class Table:
         self.rows.writeheader()
 
     def write(self, **row):
-        """On the disk at once: a run that is stopped leaves what it has measured."""
+        """Writes the row at once, so that a run that is stopped keeps its measurements."""
         self.rows.writerow(row)
         self.file.flush()
 

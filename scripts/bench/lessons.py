@@ -1,4 +1,4 @@
-"""Whole programs: each lesson as a binary of this workspace and as its notebook's program."""
+"""Times whole programs: each lesson as a binary of this workspace and as its notebook's program."""
 
 import csv
 import itertools
@@ -10,11 +10,11 @@ import time
 
 import common
 
-# What both sides are called with. The parts of the long lessons are long enough to be in a steady state.
+# The options of both sides. The long lessons run in part, long enough to reach a steady state.
 LESSONS = ["text-rnn", "stock-lstm", "mnist-gru --epochs 1 --limit 200", "rnn-lm --epochs 1 --limit 100"]
 QUICK = ["text-rnn", "mnist-gru --epochs 1 --limit 10"]
 
-# `cargo run` without --release is what README says: it must not be slower. The first two are long enough to be timed.
+# README.md uses `cargo run` without --release, so a dev build must not be slower. The first two are long enough to be timed.
 PROFILED = ["text-rnn --epochs 5000", "stock-lstm", "mnist-gru --epochs 1 --limit 100"]
 PROFILES = ("dev", "release")
 
@@ -50,7 +50,7 @@ def run(program, config, runs, profile="release"):
         printed, seconds, memory = timed([common.PYTHON, "scripts/bench/notebook.py", notebook, *arguments])
         loop = float(printed.split()[-1])
     else:
-        # Nothing is checkpointed on the way, and neither side draws.
+        # No checkpoints during training; neither side draws plots.
         ours = [f"--out={folder}", "--overwrite", "--no-plots", "--quiet", "--checkpoint-every=1000000"]
         _, seconds, memory = timed([common.binary(lesson, profile), *arguments, f"--backend={config}", *ours])
         loop = json.loads((folder / "summary.json").read_text())["train_seconds"]
@@ -58,9 +58,9 @@ def run(program, config, runs, profile="release"):
 
 
 def timed(command):
-    """What a program printed, its seconds from start to end, and the largest memory that it held, in MB.
+    """The output of a program, its seconds from start to end, and its largest memory, in MB.
 
-    Linux counts what the parent held as the child's: this program stays small, and imports no torch.
+    Linux counts the parent's memory as the child's. So this program stays small and does not import torch.
     """
     begun = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -70,12 +70,12 @@ def timed(command):
     process.returncode = os.waitstatus_to_exitcode(status)
     process.stdout.close()
     if process.returncode != 0:
-        sys.exit(f"bench.py: {' '.join(map(str, command))} ended with {process.returncode}:\n{printed}")
+        sys.exit(f"bench.py: {' '.join(map(str, command))} failed with exit code {process.returncode}:\n{printed}")
     return printed, seconds, usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
 
 
 def summary(out):
-    """The figures of each program, thread count and configuration: of each quantity (median, lowest, highest)."""
+    """{(program, threads, config): {quantity: (median, lowest, highest)}}"""
     with open(out / "lessons.csv", newline="") as file:
         return common.grouped(csv.DictReader(file), ("program", "threads", "config"), ("loop_s", "process_s", "memory_mb"))
 

@@ -1,4 +1,4 @@
-"""What has to be known about a machine before its times mean anything."""
+"""Describes the machine, and measures how busy other programs keep it."""
 
 import json
 import os
@@ -10,9 +10,9 @@ from pathlib import Path
 
 import common
 
-BUSY = 0.1  # cores in use by others, above which times are not to be trusted
+BUSY = 0.1  # if others use more cores than this, the times are not reliable
 
-# What changes the speed of either side, where it is set.
+# Environment variables that change the speed of either side.
 VARIABLES = ("RNN_KERNELS", "ATEN_CPU_CAPABILITY", "OMP_", "GOMP_", "MKL_", "DNNL_", "ONEDNN_", "LD_PRELOAD", "LIBTORCH")
 
 TORCH = """
@@ -25,7 +25,7 @@ print(json.dumps([cpu_model(), torch.__version__, platform.python_version(), tor
 
 
 def describe(command):
-    """Sentences for the head of the report, by name."""
+    """The head of the report: {name: text}."""
     cpu, version, python, capability, onednn, mkl = json.loads(output(common.PYTHON, "-c", TORCH))
     variables = [f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith(VARIABLES)]
     libraries = " and ".join(name for name, there in [("MKL", mkl), ("oneDNN", onednn)] if there)
@@ -46,20 +46,20 @@ def output(*command):
 
 
 class Load:
-    """How many cores others keep busy, from its start on."""
+    """How many cores other programs have kept busy since this object was made."""
 
     def __init__(self):
         self.begun = time.monotonic()
         self.before = self.others()
 
     def cores(self):
-        """None where the system does not say."""
+        """None if the system does not provide the numbers."""
         now = self.others()
         return None if now is None else max(0.0, (now - self.before) / (time.monotonic() - self.begun))
 
     @staticmethod
     def others():
-        """CPU seconds of the whole machine, less those of this program and of those that it has started and that have ended."""
+        """CPU seconds of the whole machine, minus those of this program and of its child processes that have ended."""
         try:
             user, nice, system, _idle, _wait, irq, softirq, steal = map(int, Path("/proc/stat").read_text().split()[1:9])
         except OSError:

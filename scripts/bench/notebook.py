@@ -1,8 +1,8 @@
-"""Runs a reference notebook as a program, and prints on its last line how many seconds the training took.
+"""Runs a reference notebook as a program. The last line of the output is the training time in seconds.
 
     .venv/bin/python scripts/bench/notebook.py NOTEBOOK --threads N [--epochs N] [--limit N]
 
-The code cells run in order, but for the plots and for the last cell, which only gathers what a comparison wants.
+The code cells run in order, except the plots and the last cell, which only collects the quantities for a comparison.
 """
 
 import argparse
@@ -24,7 +24,7 @@ def main():
     options = vars(parser.parse_args())
     notebook = options.pop("notebook").resolve()
     replaced = {name: value for name, value in options.items() if value is not None}
-    os.chdir(notebook.parent)  # where Jupyter runs it
+    os.chdir(notebook.parent)  # Jupyter's working directory
     namespace = {"__name__": "__main__"}
     for source, tags in run.code_cells(notebook)[:-1]:
         if "plot" in tags:

@@ -1,4 +1,4 @@
-"""Draws a sweep: `plot.py DIR` reads DIR/sweep.csv and writes a picture for each backend and thread count into DIR."""
+"""Draws a sweep: `plot.py DIR` reads DIR/sweep.csv and writes one picture per backend and thread count to DIR."""
 
 import sys
 from pathlib import Path
@@ -12,7 +12,7 @@ from matplotlib.colors import LogNorm
 import cases
 import common
 
-WIDEST = 10  # times faster or slower: the ends of the colours
+WIDEST = 10  # times faster or slower: the ends of the color scale
 
 
 def main():
@@ -45,7 +45,7 @@ def draw(panels):
 
 
 def heat_map(axis, ratios):
-    """Rows: the hidden size. Columns: the length, and within it the batch."""
+    """Draws one panel. Rows: hidden sizes. Columns: lengths, and within each length the batch sizes."""
     rows = sorted({hidden for hidden, _ in ratios})
     columns = sorted({column for _, column in ratios})
     values = [[ratios[row, column] for column in columns] for row in rows]

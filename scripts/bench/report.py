@@ -1,4 +1,4 @@
-"""The Markdown of what bench.py has measured."""
+"""The results of bench.py as Markdown."""
 
 import cases
 import common
@@ -19,14 +19,14 @@ def markdown(about, out, sections):
 def loads(cores, average):
     shares = [f"{name} {busy:.2f}" for name, busy in cores.items() if busy is not None]
     after = " ".join(f"{number:.2f}" for number in average)
-    return f"cores that other programs kept busy: {', '.join(shares) or 'not known'}; load average at the end {after}"
+    return f"cores that other programs kept busy: {', '.join(shares) or 'unknown'}; load average at the end {after}"
 
 
 def lesson_tables(out):
     groups = lessons.summary(out)
     keys = list(dict.fromkeys((program, threads) for program, threads, _ in groups))
     tables = [
-        ("Training loop, its first step included, in ms", "loop_s", 1e3, True),
+        ("Training loop, including its first step, in ms", "loop_s", 1e3, True),
         ("Whole program, from start to end, in ms", "process_s", 1e3, True),
         ("Largest memory, in MB", "memory_mb", 1, False),
     ]
@@ -47,7 +47,7 @@ def profile_table(out):
         ratio = dev[0] / release[0]
         verdict = "ok" if ratio <= DEV_LIMIT else f"above {DEV_LIMIT}"
         rows.append([f"`{program}`", config, figure(dev, 1e3), figure(release, 1e3), f"{ratio:.2f}", verdict])
-    yield f"Training loop of a dev build and of a release build, 1 thread, in ms; dev may take {DEV_LIMIT} times as long at most"
+    yield f"Training loop of a dev build and of a release build, 1 thread, in ms; dev may take at most {DEV_LIMIT} times as long"
     yield table(["program", "backend", "dev", "release", "dev / release", ""], rows)
 
 
@@ -55,13 +55,13 @@ def inference_table(out):
     rows = []
     for (_cell, _task, _hidden, batch, _length, threads), times in cases.read(out / "inference.csv").items():
         rows.append([batch, threads, *compared(times, 1e3)])
-    yield "Inference of lesson 3's network (GRU(28, 128), 2 layers, 28 steps, and the linear map), in ms a call, all under " \
+    yield "Inference of lesson 3's network (GRU(28, 128), 2 layers, 28 steps, and the linear layer), in ms per call, all under " \
         "`inference_mode`"
     yield table(["batch", "threads", *heads(common.CONFIGS)], rows)
 
 
 def sweep_table(out):
-    """How fast over the whole sweep, by cell and task, and where it is slowest."""
+    """The ratios over the whole sweep, by cell and task, and the case with the lowest one."""
     groups = {}
     for (cell, task, *sizes, threads), times in cases.read(out / "sweep.csv").items():
         for config in common.BACKENDS:
@@ -77,7 +77,7 @@ def sweep_table(out):
         rows.append([cell.upper(), cases.TASKS[task], threads, config, f"{middle:.1f}x", f"{ratios[-1][0]:.1f}x", f"{lowest:.2f}x", where,
                      f"{slower} of {len(ratios)}"])
     yield "Sweep: how many times faster than PyTorch"
-    yield table(["cell", "task", "threads", "backend", "median", "highest", "lowest", "there", "slower"], rows)
+    yield table(["cell", "task", "threads", "backend", "median", "highest", "lowest", "where", "slower"], rows)
 
 
 def peer_table(out):
@@ -88,7 +88,7 @@ def peer_table(out):
             rows.append([NAMES.get(config, config), threads, figure((median, lowest, highest), 1e3),
                          f"{batch / median:,.0f}", f"{pytorch / median:.2f}x"])
     yield "Lesson 3's training step (batch 100, 28 steps, GRU(28, 128), 2 layers, cross-entropy, Adam), in ms"
-    yield table(["library", "threads", "ms a step", "samples a second", "beside PyTorch"], rows)
+    yield table(["library", "threads", "ms per step", "samples per second", "PyTorch's time / this time"], rows)
 
 
 def heads(configs, ratios=True):
@@ -97,7 +97,7 @@ def heads(configs, ratios=True):
 
 
 def compared(times, unit, ratios=True):
-    """The figures of each configuration, and how many times faster than PyTorch it is."""
+    """The figures of each configuration, and how many times faster than PyTorch each backend is."""
     figures = [figure(times[config], unit) for config in common.CONFIGS]
     pytorch = times[common.PYTORCH][0]
     return figures + [f"{pytorch / times[backend][0]:.2f}x" for backend in common.BACKENDS] if ratios else figures
@@ -109,7 +109,7 @@ def figure(times, unit):
 
 
 def digits(number):
-    """Three of them, as far as they stand behind the point."""
+    """The number with three digits, or all digits before the decimal point."""
     return f"{number:.{max(0, 3 - len(str(int(number))) if number >= 1 else 3)}f}"
 
 

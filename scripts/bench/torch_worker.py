@@ -1,6 +1,6 @@
-"""PyTorch's side of bench.py: `torch_worker.py THREADS` times torch.nn's layers.
+"""Worker process of bench.py for PyTorch: `torch_worker.py THREADS` times torch.nn's layers.
 
-The protocol is that of crates/recurrent/examples/bench.rs: a request a line on stdin, an answer a line on stdout.
+The protocol is that of crates/recurrent/examples/bench.rs: one request per line on stdin, one answer per line on stdout.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ def main():
     for line in sys.stdin:
         request = json.loads(line)
         if bench is None or bench.work != request["work"]:
-            bench = None  # before the next one takes memory
+            bench = None  # frees memory before the next one allocates
             bench = Bench(request["work"])
         seconds = bench.time(request["untimed"], request["budget"])
         print(json.dumps({"seconds": seconds, "value": bench.value}), flush=True)
@@ -69,7 +69,7 @@ class Bench:
 
     def time_call(self):
         if self.task == "backward":
-            self.optimizer.zero_grad()  # a step does so itself
+            self.optimizer.zero_grad()  # the task `step` does this itself
         begun = time.perf_counter()
         self.call()
         return time.perf_counter() - begun

@@ -1,4 +1,4 @@
-"""Persistent programs that take turns: each times the same work while the others wait."""
+"""Worker processes that take turns: one times the work while the others wait."""
 
 import json
 import os
@@ -9,16 +9,16 @@ import time
 
 import common
 
-# libgomp's threads spin for some 10 ms after their work before they sleep; until then they would take the next program's core.
+# The threads of libgomp spin-wait for about 10 ms after their work. During that time they would use a core of the next program.
 PAUSE = 0.05
 
 
 class Worker:
-    """A program that reads requests and writes answers, line by line."""
+    """A process that reads requests and writes answers, line by line."""
 
     def __init__(self, name, command, threads):
         self.name = name
-        environment = {**os.environ, "RAYON_NUM_THREADS": str(threads)}  # what candle and burn go by
+        environment = {**os.environ, "RAYON_NUM_THREADS": str(threads)}  # candle and burn read it
         self.process = subprocess.Popen(
             [*command, str(threads)], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -28,7 +28,7 @@ class Worker:
         print(json.dumps(request), file=self.process.stdin, flush=True)
         answer = self.process.stdout.readline()
         if not answer:
-            sys.exit(f"bench.py: {self.name} ended at {request}")
+            sys.exit(f"bench.py: {self.name} ended during the request {request}")
         return json.loads(answer)
 
     def close(self):
@@ -37,7 +37,7 @@ class Worker:
 
 
 def start(threads, peers=()):
-    """PyTorch, every backend of this workspace, and `peers`: pairs of a name and a command without its thread count."""
+    """Starts workers for PyTorch, each backend of this workspace, and `peers`: pairs of a name and a command without the thread count."""
     programs = [
         (common.PYTORCH, [common.PYTHON, "scripts/bench/torch_worker.py"]),
         *((backend, [common.binary("examples/bench"), backend]) for backend in common.BACKENDS),
@@ -47,7 +47,7 @@ def start(threads, peers=()):
 
 
 def alternate(workers, work, threads, budget, short):
-    """Times `work` by each worker in turn: {worker: median of its calls}. A `short` call is made once more before the clock starts."""
+    """Times `work` with each worker in turn: {worker: median of its calls}. For `short` calls, one untimed call is made first."""
     medians, values = {}, {}
     for worker in workers:
         answer = worker.ask(work, untimed=int(short), budget=budget)
@@ -60,7 +60,7 @@ def alternate(workers, work, threads, budget, short):
 
 
 def check(work, values):
-    """All draw the same numbers, and so compute the same but for the last bits."""
+    """Checks the results: all workers draw the same numbers, so their results are equal except for the last bits."""
     reference = values[common.PYTORCH]
     for name in common.BACKENDS:
         if not abs(values[name] - reference) <= 1e-5 * max(1, abs(reference)):

@@ -1,6 +1,6 @@
-"""Puts what a bundle holds into its folder: `collect.py MESSAGES TORCH OUT`, which scripts/bundle.sh calls.
+"""Collects the files of a bundle: `collect.py MESSAGES TORCH OUT`. scripts/bundle.sh calls it.
 
-MESSAGES is what `cargo test --no-run --message-format=json-render-diagnostics` printed, TORCH the folder of the libtorch.
+MESSAGES is the output of `cargo test --no-run --message-format=json-render-diagnostics`, TORCH the folder of the libtorch.
 """
 
 import gzip
@@ -12,17 +12,20 @@ import sys
 import time
 from pathlib import Path
 
-LIMIT = 48  # MB; the folder has to fit into an upload of 64 MB beside the sources
-# What mimalloc defines in place of the C library.
+LIMIT = 48  # MB; the folder and the sources together must fit into an upload of 64 MB
+# Functions that mimalloc defines instead of the C library.
 ALLOCATOR = {"malloc", "calloc", "realloc", "free", "posix_memalign", "aligned_alloc", "memalign", "malloc_usable_size", "strdup"}
-# Its tests are of the compiler that builds: they want the sources.
+# Packages without tests in the bundle: these tests run the compiler and need the sources.
 LEFT_OUT = {"libtorch-version"}
-EXAMPLES = {"toy"}  # what a test starts
-# What tests, lessons and notebooks read, beside MNIST, which is packed.
+EXAMPLES = {"toy"}  # examples that a test starts
+# Files that tests, lessons and notebooks read, besides MNIST, which is compressed.
 FILES = [
     "data/README.md",
     "data/goog.csv",
     "data/moby-dick/moby-dick.txt",
+    "docs/course.md",
+    "docs/guide.ko.md",
+    "docs/lessons.md",
     "notebooks-ref",
     "crates/recurrent/fixtures",
     "crates/pt-file/tests/it/exchange.py",
@@ -55,7 +58,7 @@ def main():
 
 
 def executables(messages):
-    """What cargo built: programs, by their place in the bundle, and tests."""
+    """The executables that cargo built: programs, by their path in the bundle, and tests."""
     programs, tests = {}, []
     for line in messages.read_text().splitlines():
         message = json.loads(line)
@@ -82,7 +85,7 @@ def executables(messages):
 
 
 def install(built, path, needs):
-    """Packs an executable without its symbols, and adds to `needs` the newest versions of what it asks the system for."""
+    """Compresses an executable without its symbols. Adds the newest library versions that it needs to `needs`."""
     path.parent.mkdir(exist_ok=True)
     subprocess.run(["strip", "-o", path, built], check=True)
     symbols = subprocess.run(["objdump", "-T", path], check=True, stdout=subprocess.PIPE, text=True).stdout
@@ -94,8 +97,8 @@ def install(built, path, needs):
 
 
 def check_allocator(built, symbols):
-    """A library that is loaded later, such as CUDA's, must find all of an allocator in the program or nothing of it: memory that
-    one malloc gave must not reach the free of another.
+    """Checks that the program exports all functions of an allocator, or none. Otherwise a library that is loaded later, such as
+    CUDA's, could pass memory from one malloc to the free of another.
     """
     defined = {line.split()[-1] for line in symbols.splitlines() if " .text" in line} & ALLOCATOR
     if defined not in (set(), ALLOCATOR):
@@ -111,7 +114,7 @@ def copy(source, target):
 
 
 def pack(source, target):
-    """For checks/machine.py to unpack."""
+    """Compresses a file. checks/machine.py decompresses it."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with open(source, "rb") as file, gzip.open(f"{target}.gz", "wb", compresslevel=9) as packed:
         shutil.copyfileobj(file, packed)
@@ -129,7 +132,7 @@ def report(out, programs, tests, needs):
     print(f"{len(programs)} programs and {len(tests)} test binaries, {size:.1f} MB in all; they need",
           ", ".join(f"{library} {version}" for library, version in sorted(needs.items())))
     if size > LIMIT:
-        sys.exit(f"collect.py: a bundle has to stay under {LIMIT} MB")
+        sys.exit(f"collect.py: a bundle must be smaller than {LIMIT} MB")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Lesson 3's training step in JAX: one compiled function, the scan over the steps unrolled, which is its fastest form."""
+"""Lesson 3's training step in JAX: one compiled function with the scan over the steps unrolled. This is its fastest form."""
 
 import os
 import sys
 
-# XLA takes as many threads as there are cores that it may use.
+# XLA uses one thread for each core that the process may use.
 os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(sys.argv[1])])
 
 import jax  # noqa: E402

@@ -1,4 +1,4 @@
-"""The line protocol of scripts/bench, for a program that knows the one training step that it is asked for."""
+"""The line protocol of scripts/bench, for a program that times one training step only."""
 
 import json
 import sys
@@ -6,7 +6,7 @@ import time
 
 
 def serve(step):
-    """Answers requests with the times of `step`, which returns when all is computed."""
+    """Answers requests with the times of `step`, which must return only when everything is computed."""
     step()  # compiles
     for line in sys.stdin:
         request = json.loads(line)

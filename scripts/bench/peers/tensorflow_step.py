@@ -1,9 +1,9 @@
-"""Lesson 3's training step in TensorFlow: Keras's GRU, unrolled and compiled by XLA, which is its fastest form."""
+"""Lesson 3's training step in TensorFlow: Keras's GRU, unrolled and compiled by XLA. This is its fastest form."""
 
 import os
 import sys
 
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # its greetings
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # no start-up messages
 
 import tensorflow as tf  # noqa: E402
 from serve import serve  # noqa: E402

@@ -1,9 +1,9 @@
-"""Trains as a notebook does, in PyTorch eager on a device, and prints the seconds of the training and its losses.
+"""Trains like a notebook, in PyTorch eager on a device. Prints the seconds of the training and the losses.
 
     python checks/eager.py NOTEBOOK --device cuda --threads 1 --epochs 2 --limit 100
 
-The notebook's cells run as they stand up to the training. Then the model and the data move to the device, once, and for what
-the training asks of torch.zeros and of its loader, that is the device.
+The notebook's cells run unchanged up to the training. Then the model and the data are copied to the device, once. In the
+training cells torch.zeros and the loader use that device.
 """
 
 import argparse
@@ -29,10 +29,10 @@ def main():
     options = vars(parser.parse_args())
     notebook, device = options.pop("notebook").absolute(), options.pop("device")
     cells = run.code_cells(notebook)
-    os.chdir(notebook.parent)  # where Jupyter runs it
+    os.chdir(notebook.parent)  # Jupyter's working directory
     place = next(index for index, (_, tags) in enumerate(cells) if "training" in tags)
     stopwatch = Stopwatch(device)
-    sys.modules["stopwatch"] = stopwatch  # for the cells around the training
+    sys.modules["stopwatch"] = stopwatch  # the cells around the training import it
     before, after = "import stopwatch; stopwatch.begin(globals())", "stopwatch.end()"
     cells = [*cells[:place], (before, []), cells[place], (after, [])]
     namespace, _ = run.execute(cells, {name: value for name, value in options.items() if value is not None}, None)
@@ -63,7 +63,7 @@ class Stopwatch:
 
 
 class ZerosOn:
-    """The module torch, but for zeros(), which are on the device."""
+    """The module torch, except that zeros() are on the device."""
 
     def __init__(self, device):
         self.zeros = functools.partial(torch.zeros, device=device)
@@ -73,7 +73,7 @@ class ZerosOn:
 
 
 class Resident:
-    """A DataLoader's batches in its order, taken from data that lie on the device: DataLoader itself gathers each on the CPU."""
+    """A DataLoader's batches in its order, selected from data on the device. DataLoader itself collects each batch on the CPU."""
 
     def __init__(self, loader, device):
         self.loader = loader
@@ -84,7 +84,7 @@ class Resident:
         return len(self.loader)
 
     def __iter__(self):
-        torch.empty((), dtype=torch.int64).random_()  # which a DataLoader draws before its sampler draws the order's seed
+        torch.empty((), dtype=torch.int64).random_()  # a DataLoader draws this before its sampler draws the seed of the order
         order = torch.tensor(list(self.loader.sampler)).to(self.device)
         for indices in order.split(self.loader.batch_size):
             yield tuple(tensor[indices] for tensor in self.tensors)

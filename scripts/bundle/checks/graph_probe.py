@@ -5,14 +5,14 @@
 A step is: forward, loss, zero_grad, backward, Adam. The rows of the table:
 
     eager           torch.optim.Adam with its defaults, as in the notebooks
-    eager, reading  the same, and the loss is read after every step, as in the notebooks
+    eager, reading  the same, with the loss read after every step, as in the notebooks
     fused Adam      eager with Adam(fused=True, capturable=True)
-    compile         forward and loss under torch.compile
-    graph           the whole step captured with torch.cuda.graph and replayed
-    graph, reading  the same, and the loss is read after every replay
+    compile         forward and loss with torch.compile
+    graph           the whole step, captured with torch.cuda.graph and replayed
+    graph, reading  the same, with the loss read after every replay
 
-Below each table: how much of a step the host needs for cuDNN's forward and backward, from torch.profiler, and how far the
-losses of the replayed graph are from those of eager steps that begin with the same parameters.
+Below each table: the host's time for cuDNN's forward and backward in a step, from torch.profiler; and how far the losses of the
+replayed graph are from those of eager steps that begin with the same parameters.
 """
 
 import argparse
@@ -38,7 +38,7 @@ def main():
 
 
 class Unbatched(nn.Module):
-    """text-rnn's and stock-lstm's network: a recurrent layer, and a linear map of its last output."""
+    """The network of text-rnn and stock-lstm: a recurrent layer, and a linear map of its last output."""
 
     def __init__(self, layer, output_size):
         super().__init__()
@@ -52,7 +52,7 @@ class Unbatched(nn.Module):
 
 
 class Digits(nn.Module):
-    """mnist-gru's network."""
+    """The network of mnist-gru."""
 
     def __init__(self):
         super().__init__()
@@ -88,7 +88,7 @@ class Training:
         self.model = copy.deepcopy(self.model)
         for module in self.model.modules():
             if isinstance(module, nn.RNNBase):
-                module.flatten_parameters()  # a copy's weights are no longer one piece of memory
+                module.flatten_parameters()  # the weights of a copy are not in one piece of memory
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=0.01, **adam)
         self.loss = lambda x, y: self.criterion(self.model(x), y)
 
@@ -115,7 +115,7 @@ def compiled(problem):
 
 
 def graph(problem):
-    """The recipe of torch.cuda.graph: steps on a side stream first, so that nothing is allocated or chosen while it captures."""
+    """As the documentation of torch.cuda.graph recommends: first some steps on a side stream, so that capturing allocates nothing."""
     training = Training(problem, fused=True, capturable=True)
     begin = copy.deepcopy((training.model.state_dict(), training.optimizer.state_dict()))
     side = torch.cuda.Stream()
@@ -128,7 +128,7 @@ def graph(problem):
     training.optimizer.zero_grad(set_to_none=True)
     with torch.cuda.graph(captured):
         loss = training.step()
-    # Back to the first parameters, in place: the graph has their addresses.
+    # Restores the first parameters in place, because the graph has their addresses.
     with torch.no_grad():
         for name, value in training.model.state_dict().items():
             value.copy_(begin[0][name])
@@ -160,14 +160,14 @@ def probe(name, make, options):
         variants |= {"fused Adam": fused_adam, "graph": graph, "graph, reading": reading(graph)}
     if not options.no_compile:
         variants["compile"] = compiled
-    print(f"{name}: {options.steps} steps, median of {options.rounds} interleaved rounds, us a step", flush=True)
+    print(f"{name}: {options.steps} steps, median of {options.rounds} interleaved rounds, us per step", flush=True)
     steps, failed = {}, {}
     for variant, made in variants.items():
         try:
             steps[variant] = made(problem)
             for _ in range(5):
                 steps[variant]()
-        except Exception as error:  # what one variant cannot do is a result too
+        except Exception as error:  # a variant that fails is a result too
             failed[variant] = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
             steps.pop(variant, None)
     times = {variant: [] for variant in steps}
@@ -189,7 +189,7 @@ def probe(name, make, options):
         if "graph" in steps:
             apart = agreement(problem)
             text = ", ".join(f"{apart[step - 1]:.1e} after {step}" for step in (1, 5, 20))
-            print(f"  losses of replays beside eager, relative difference: {text} steps")
+            print(f"  losses of replays compared with eager, relative difference: {text} steps")
     print(json.dumps({"network": name, "device": str(options.device), "us": medians, "failed": failed}), flush=True)
 
 
@@ -208,7 +208,7 @@ def synchronize(device):
 
 
 def host_time(problem, eager_us):
-    """What the host does in a step. The profiler slows it down: the shares count, beside the step's own time under it."""
+    """The host's work in a step. The profiler makes a step slower, so compare only with the step's time under the profiler."""
     from torch.profiler import ProfilerActivity, profile
 
     step, count = eager(problem), 50
@@ -223,16 +223,16 @@ def host_time(problem, eager_us):
         whole = (time.perf_counter() - begun) / count * 1e6
     events = {event.key: event for event in profiled.key_averages()}
     kernels = sum(event.self_device_time_total for event in events.values()) / count
-    yield f"the GPU's kernels take {kernels:.0f} us of a step; under the profiler a step takes {whole:.0f} us"
+    yield f"the GPU's kernels take {kernels:.0f} us per step; under the profiler a step takes {whole:.0f} us"
     for key in ["aten::_cudnn_rnn", "aten::_cudnn_rnn_backward", "cudaLaunchKernel", "cudaLaunchKernelExC", "cudaMemsetAsync"]:
         if key in events:
             event = events[key]
-            yield (f"{key:26} {event.count / count:6.1f} calls a step, host {event.cpu_time_total / count:7.1f} us a step"
+            yield (f"{key:26} {event.count / count:6.1f} calls per step, host {event.cpu_time_total / count:7.1f} us per step"
                    f" (its own {event.self_cpu_time_total / count:.1f}), {event.cpu_time_total / count / whole:.0%} of it")
 
 
 def agreement(problem):
-    """Relative differences of the losses, step by step: TF32 and the two Adams round differently, and training amplifies it."""
+    """Relative differences of the losses, step by step. The two variants of Adam round differently, and training amplifies this."""
     one, other = eager(problem), graph(problem)
     return [abs(other().item() / one().item() - 1) for _ in range(20)]
 

@@ -1,4 +1,4 @@
-"""The three lessons: trained on the device, and timed beside their notebooks' programs there."""
+"""Checks of the three lessons: training on the device, and timing in turns with the notebooks' programs."""
 
 import itertools
 import json
@@ -7,7 +7,7 @@ import sys
 
 LESSONS = ["text-rnn", "stock-lstm", "mnist-gru"]
 
-# Long enough for the first steps, which load and choose kernels, to weigh little.
+# Long enough that the first steps, which load and choose kernels, matter little.
 TIMED = {
     "text-rnn": ["--epochs=2000"],
     "stock-lstm": ["--epochs=2000"],
@@ -15,12 +15,12 @@ TIMED = {
 }
 TIMED_ON_CPU = {**TIMED, "mnist-gru": ["--epochs=1", "--limit=200"]}
 
-# How far our first loss may be from PyTorch's: cuDNN rounds to TF32.
+# The largest relative difference between our first loss and PyTorch's: cuDNN rounds to TF32.
 FIRST_LOSS = 2e-3
 
 
 def train(runner, lesson):
-    """Trains by the lesson's defaults: it has learnt something if the loss is a tenth lower at the end."""
+    """Trains with the lesson's defaults. The check passes if the loss is 10 % lower at the end."""
     result, losses, seconds = ours(runner, f"{lesson} trains", lesson, [])
     if result.ok:
         result.text = f"loss {losses[0]:.6f} .. {losses[-1]:.6f}, {seconds:.2f} s in the loop"
@@ -29,7 +29,7 @@ def train(runner, lesson):
 
 
 def time(runner, rounds, report):
-    """Times the loop of every lesson and of its notebook in turns. On a GPU ours has to be as fast; a CPU's ratio is only told."""
+    """Times the loops of every lesson and of its notebook in turns. On a GPU ours must be as fast; on a CPU the ratio is only printed."""
     timed, demanded = (TIMED_ON_CPU, None) if runner.device == "cpu" else (TIMED, 1.0)
     for lesson in LESSONS:
         seconds = {"ours": [], "PyTorch": []}
@@ -58,7 +58,7 @@ def time(runner, rounds, report):
 def ours(runner, name, lesson, options):
     """The check, the losses of all batches or epochs, and the seconds of the loop."""
     folder = runner.bundle / "runs" / lesson
-    # Nothing is checkpointed on the way, and neither side draws.
+    # No checkpoints during training; neither side draws plots.
     common = [f"--device={runner.device}", f"--out={folder}", "--overwrite", "--no-plots", "--quiet", "--checkpoint-every=1000000"]
     result = runner.run(name, [runner.bundle / "bin" / lesson, *common, *options])
     if not result.ok:
@@ -69,7 +69,7 @@ def ours(runner, name, lesson, options):
 
 
 def pytorch(runner, name, lesson, options):
-    """The same of the notebook's program."""
+    """The same for the notebook's program."""
     program = [sys.executable, runner.bundle / "checks/eager.py", runner.bundle / "notebooks-ref" / f"{lesson.replace('-', '_')}.ipynb"]
     result = runner.run(name, [*program, f"--device={runner.device}", *options])
     if not result.ok:

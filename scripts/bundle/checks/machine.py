@@ -1,4 +1,4 @@
-"""What this machine has, whether that will do, and what the programs of the bundle need of it."""
+"""Probes this machine, checks that the bundle can run on it, and prepares the bundle."""
 
 import gzip
 import json
@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-# In a process of its own: whoever starts the checks keeps neither torch nor a GPU's context in memory.
+# Runs in a process of its own, so that the process of the checks keeps neither torch nor a GPU context in memory.
 PROBE = """
 import json, os, sys
 found = {"torch": None, "numpy": None, "devices": [], "gpu_error": None}
@@ -28,7 +28,7 @@ else:
         for index in range(torch.cuda.device_count()):
             it = torch.cuda.get_device_properties(index)
             found["devices"].append(f"{it.name}, {it.total_memory / 2**30:.1f} GiB, compute capability {it.major}.{it.minor}")
-    except Exception as error:  # GPUs are counted even if the driver is too old for this torch
+    except Exception as error:  # the count succeeds even if the driver is too old for this torch
         found["gpu_error"] = str(error).strip().partition("\\n")[0].rstrip(".")
     try:
         import numpy
@@ -54,11 +54,11 @@ def probe():
 
 
 def problem(found, manifest):
-    """Why nothing of this bundle can run here, with the remedy; None if all is well."""
+    """Why this bundle cannot run here, with the remedy; None if it can."""
     wanted = manifest["torch"]
-    other = "name the Python that has it by --python PATH or PYTHON=PATH"
+    other = "name the Python that has it with --python PATH or PYTHON=PATH"
     if not found["torch"]:
-        return f"{sys.executable} has no torch that loads ({found['error']}). This bundle is built for torch {wanted}: {other}"
+        return f"{sys.executable} cannot import torch ({found['error']}). This bundle is built for torch {wanted}: {other}"
     if found["torch"].split("+")[0] != wanted:
         return (f"{sys.executable} has torch {found['torch']}, and this bundle is built for {wanted}: {other}, or build one with "
                 f"scripts/bundle.sh --torch {found['torch'].split('+')[0]}")
@@ -67,26 +67,26 @@ def problem(found, manifest):
     kind, version = platform.libc_ver()
     needed = manifest["needs"]["GLIBC"]
     if kind == "glibc" and numbers(version) < numbers(needed):
-        return f"this machine has glibc {version}, and this bundle needs {needed}: build one on a system that is as old"
+        return f"this machine has glibc {version}, and this bundle needs {needed}: build a bundle on a system that is as old"
     return None
 
 
 def missing_gpu(found, manifest, device):
-    """Why the checks cannot use the GPU `device`, with the remedy; None if torch sees it. `doctor` can run all the same."""
+    """Why the checks cannot use the GPU `device`, with the remedy; None if torch finds it. `doctor` can still run."""
     if device == "cpu":
         return None
-    remedy = "--device cpu runs what needs no GPU"
+    remedy = "--device cpu runs the checks without a GPU"
     if not found["cuda"]:
         return (f"--device {device}: torch {found['torch']} of {sys.executable} is a build without CUDA: install a CUDA build of "
-                f"torch {manifest['torch']}, or name the Python that has one by --python PATH; {remedy}")
+                f"torch {manifest['torch']}, or name the Python that has one with --python PATH; {remedy}")
     if gpu(found, device) is None:
-        why = found["gpu_error"] or "doctor and nvidia-smi say more"
-        return f"--device {device}: torch sees {len(found['devices'])} GPUs here ({why}); {remedy}"
+        why = found["gpu_error"] or "doctor and nvidia-smi show more"
+        return f"--device {device}: torch finds {len(found['devices'])} GPUs here ({why}); {remedy}"
     return None
 
 
 def gpu(found, device):
-    """What torch says of the GPU `device`; None if it does not see it."""
+    """torch's description of the GPU `device`; None if torch does not find it."""
     return dict(enumerate(found["devices"])).get(int(device.partition(":")[2] or 0))
 
 
@@ -95,11 +95,11 @@ def numbers(version):
 
 
 def prepare(bundle, found):
-    """Unpacks what is packed, and gives the bundle what it cannot carry: this machine's libtorch and Python."""
+    """Decompresses the bundle's files, and links this machine's libtorch and Python into it."""
     link = bundle / "libtorch"
     link.unlink(missing_ok=True)
     link.symlink_to(Path(found["folder"]) / "lib")
-    # Where the tests and the lessons look for Python.
+    # The tests and the lessons search for Python here.
     programs = bundle / ".venv/bin"
     shutil.rmtree(programs, ignore_errors=True)
     programs.mkdir(parents=True)
@@ -115,10 +115,10 @@ def prepare(bundle, found):
 
 
 def describe(found, manifest, device):
-    """Pairs of a name and a sentence, for the head of the report."""
+    """The head of the report: pairs of a name and a text."""
     return [
         ("date", time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())),
-        ("device", "the CPU" if device == "cpu" else gpu(found, device) or f"{device}, which torch does not see"),
+        ("device", "the CPU" if device == "cpu" else gpu(found, device) or f"{device}, which torch does not find"),
         ("driver", driver()),
         ("torch", f"{found['torch']}, CUDA {found['cuda']}, cuDNN {found['cudnn']}"),
         ("Python", f"{platform.python_version()}, NumPy {found['numpy'] or 'missing'}, {sys.executable}"),
@@ -134,7 +134,7 @@ def driver():
         said = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=60).stdout
         return said.split()[0] if said.split() else "none"
     except (OSError, subprocess.TimeoutExpired):
-        return "nvidia-smi does not say"
+        return "unknown to nvidia-smi"
 
 
 def cpu():

@@ -1,4 +1,4 @@
-"""The checks of a bundle: what run-gpu-checks.sh starts once it has found a Python. Its --help has the options."""
+"""Runs the checks of a bundle. run-gpu-checks.sh starts it; its --help lists the options."""
 
 import argparse
 import json
@@ -17,7 +17,7 @@ PARTS = ["tests", "cuda", "train", "time", "graph", "sanitize"]
 
 
 def main():
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # not without ending what runs
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the exit runs the `finally` that ends the check
     options = parse_options()
     manifest = json.loads((BUNDLE / "bundle.json").read_text())
     found = machine.probe()
@@ -32,19 +32,19 @@ def main():
         doctor(runner, report, missing)
         if missing:
             report.failed("GPU", missing)
-            report.add("", "nothing else was run")
+            report.add("", "no other check ran")
         else:
             run(options, manifest, found, runner, report)
     except OSError as error:
-        fail(f"{error.filename}: {error.strerror}: copy this folder to a place that can be written to, with its permissions")
-    print(f"\n{options.report} holds all of this; what each check printed is in {BUNDLE / 'logs'}")
+        fail(f"{error.filename}: {error.strerror}: copy this folder, with its permissions, to a place where you can write")
+    print(f"\nThe report is {options.report}; the output of each check is in {BUNDLE / 'logs'}")
     if missing:
         sys.exit(2)
     sys.exit(0 if report.passed() else 1)
 
 
 def doctor(runner, report, missing):
-    """The steps towards the device. Where they do not lead to it, all that doctor says is in the report."""
+    """Checks each step to the device. If one fails, the report contains the whole output of doctor."""
     result = runner.run("doctor", [BUNDLE / "bin/text-rnn", "doctor", "--device", runner.device])
     if missing or not result.ok:
         result.notes = result.printed.splitlines()
@@ -53,8 +53,8 @@ def doctor(runner, report, missing):
 
 def run(options, manifest, found, runner, report):
     if not found["numpy"]:
-        report.failed("NumPy", "this Python has none, and the notebooks want it: pip install numpy")
-    # What matters most comes first: a report that is cut off has it.
+        report.failed("NumPy", "this Python has no NumPy, which the notebooks need: pip install numpy")
+    # The most important checks come first, for a report that is cut off.
     if "train" in options.only:
         for lesson in lessons.LESSONS:
             report.check(lessons.train(runner, lesson))
@@ -87,7 +87,7 @@ def parse_options():
 def device(text):
     kind, _, index = text.partition(":")
     if text != "cpu" and (kind != "cuda" or text.endswith(":") or (index and not index.isdecimal())):
-        raise argparse.ArgumentTypeError(f"{text!r} is neither cpu nor cuda nor cuda:N")
+        raise argparse.ArgumentTypeError(f"{text!r} is not cpu, cuda or cuda:N")
     return text
 
 
@@ -95,13 +95,13 @@ def parts(text):
     chosen = text.split(",")
     for part in chosen:
         if part not in PARTS:
-            raise argparse.ArgumentTypeError(f"{part!r} is none of {', '.join(PARTS)}")
+            raise argparse.ArgumentTypeError(f"{part!r} is not one of {', '.join(PARTS)}")
     return chosen
 
 
 def positive(text):
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)
 
 

@@ -1,4 +1,4 @@
-"""Runs one check as a process that cannot outlast its time."""
+"""Runs each check as a process with a time limit."""
 
 import os
 import re
@@ -15,7 +15,7 @@ class Result:
     ok: bool
     seconds: float
     text: str  # one line
-    notes: list = field(default_factory=list)  # what failed, and why tests were ignored
+    notes: list = field(default_factory=list)  # failed tests, and why tests were ignored
     printed: str = ""
     passed: int = 0  # tests
 
@@ -31,14 +31,14 @@ class Runner:
         without_gpus = {"CUDA_VISIBLE_DEVICES": ""}
         if device == "cpu":
             self.environment |= without_gpus
-        # Tests run side by side: OpenMP's threads sleep while they wait.
+        # Several tests run at the same time, so OpenMP threads must not spin-wait.
         self.cuda_tests_environment = {**self.environment, "WORKSPACE_ROOT": str(bundle), "OMP_WAIT_POLICY": "passive"}
         self.cpu_tests_environment = {**self.cuda_tests_environment, **without_gpus}
         if device == "cpu":
             self.cuda_tests_environment["CUDA_TESTS_REHEARSE_ON_CPU"] = "1"  # the CPU takes the GPU's place
 
     def run(self, name, command, folder=None, environment=None):
-        """Runs a command to its end or for `timeout` seconds; what it printed is in logs/NAME.txt."""
+        """Runs a command for at most `timeout` seconds. Its output is in logs/NAME.txt."""
         log = self.logs / f"{name.replace(' ', '-')}.txt"
         begun = time.monotonic()
         with open(log, "w") as output:
@@ -49,13 +49,13 @@ class Runner:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # with all that it starts
+                start_new_session=True,  # so that `end` reaches the processes that it starts
             )
             try:
                 code = process.wait(self.timeout)
-                text = "" if code == 0 else f"ended with {code}"
+                text = "" if code == 0 else f"exit code {code}"
             except subprocess.TimeoutExpired:
-                code, text = None, f"did not end within {self.timeout} s"
+                code, text = None, f"was ended after {self.timeout} s"
             finally:
                 end(process)
         printed = log.read_text(errors="replace")
@@ -65,13 +65,13 @@ class Runner:
         return result
 
     def cpu_tests(self, test):
-        """All tests of a binary without a GPU: their numbers are those of a CPU, and a lesson that may choose takes a GPU."""
+        """All tests of a binary, with the GPUs hidden: the expected numbers are those of a CPU, and `--device auto` would use a GPU."""
         return judged(self.run_test(test, test["name"], [], self.cpu_tests_environment))
 
     def cuda_tests(self, tests):
-        """The tests that need a GPU, of all binaries: ignored tests with `cuda` in their path. A binary that has none is left out.
+        """The tests that need a GPU, of all binaries: ignored tests with `cuda` in their path. Skips binaries without such tests.
 
-        They run at the same time: each test waits for a process of its own most of the time.
+        Several binaries run at the same time, because each test mostly waits for a process of its own.
         """
         with ThreadPoolExecutor(max_workers=max(1, (os.cpu_count() or 1) // 4)) as pool:
             yield from filter(None, pool.map(self.cuda_test, tests))
@@ -81,15 +81,15 @@ class Runner:
         return None if result.ok and not result.passed else result
 
     def run_test(self, test, name, arguments, environment):
-        """Runs a test binary where cargo would: in the folder of its crate."""
+        """Runs a test binary in the folder of its crate, as cargo does."""
         return self.run(name, [self.bundle / test["file"], *arguments], self.bundle / test["folder"], environment)
 
 
 def judged(result):
-    """Adds what the test harness said."""
+    """Adds the results that the test harness printed."""
     summaries = re.findall(r"(\d+) passed; (\d+) failed; (\d+) ignored", result.printed)
     if summaries:
-        counts = summaries[-1]  # earlier ones are those of processes that tests have started
+        counts = summaries[-1]  # earlier ones are from processes that tests started
         result.passed = int(counts[0])
         said = "{} passed, {} failed, {} ignored".format(*counts)
         result.text = "; ".join(filter(None, [said, result.text]))
@@ -102,7 +102,7 @@ def judged(result):
 
 
 def end(process):
-    """Ends a process and what it has started and left."""
+    """Ends a process and all processes that it started."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:

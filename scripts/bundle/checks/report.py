@@ -1,4 +1,4 @@
-"""The report: printed as it grows, and in a file that is whole at every moment."""
+"""The report: each line is printed, and the file is written again after each line."""
 
 import statistics
 
@@ -24,7 +24,7 @@ class Report:
         )
 
     def judged(self, name, ok, text):
-        """A check that took no time of its own."""
+        """Reports a check that took no time."""
         self.ok &= ok
         self.add(f"{'ok' if ok else 'FAILED':6}  {name:22} {'':8}  {text}")
 
@@ -32,7 +32,7 @@ class Report:
         self.judged(name, False, text)
 
     def timed(self, lesson, options, seconds, demanded):
-        """The seconds of each side, and how many times as fast ours is: of their medians. `demanded` is the least, or None."""
+        """Reports the seconds of both sides, and the ratio of their medians. `demanded` is the smallest accepted ratio, or None."""
         medians = {side: statistics.median(values) for side, values in seconds.items()}
         spreads = [
             f"{side} {medians[side]:.3f} s ({min(values):.3f} .. {max(values):.3f})" for side, values in seconds.items()
@@ -41,11 +41,11 @@ class Report:
         ok = demanded is None or ratio >= demanded
         self.ok &= ok
         word = "-" if demanded is None else "ok" if ok else "FAILED"
-        # Three digits: what fails by little must not read as 1.00.
+        # Three digits, so that a ratio slightly below 1 is not printed as 1.00.
         text = f"{', '.join(spreads)}; {options}, median of {len(seconds['ours'])}"
         self.add(f"{word:6}  {'time ' + lesson:22} {ratio:6.3f} x  {text}")
         if not ok:
-            self.add(f"          our loop is slower than PyTorch's: on a GPU it has to be {demanded:.1f} times as fast or more")
+            self.add(f"          our loop is slower than PyTorch's: on a GPU it must be at least {demanded:.1f} times as fast")
 
     def passed(self):
         self.add("", "all checks passed" if self.ok else "SOME CHECKS FAILED")

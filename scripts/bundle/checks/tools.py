@@ -1,4 +1,4 @@
-"""Checks with other tools: what CUDA graphs would give, and NVIDIA's memory checker."""
+"""Checks with other tools: the speed of CUDA graphs in PyTorch, and NVIDIA's memory checker."""
 
 import shutil
 import sys
@@ -7,7 +7,7 @@ SANITIZER = "compute-sanitizer"
 
 
 def graph_probe(runner, rounds):
-    """graph_probe.py's tables, in the report as they are. On a CPU it is only shown that it runs."""
+    """Adds the tables of graph_probe.py to the report. On a CPU it only checks that the program runs."""
     command = [sys.executable, runner.bundle / "checks/graph_probe.py", f"--device={runner.device}", f"--rounds={rounds}"]
     if runner.device == "cpu":
         command += ["--no-compile", "--steps=5"]
@@ -18,14 +18,14 @@ def graph_probe(runner, rounds):
 
 
 def sanitize(runner):
-    """Two epochs of a lesson under compute-sanitizer's memcheck; without a GPU, or where it is not installed, without it."""
+    """Two epochs of a lesson under compute-sanitizer's memcheck, or without it if there is no GPU or it is not installed."""
     folder = runner.bundle / "runs/sanitize"
     command = [runner.bundle / "bin/stock-lstm", "--epochs=2", f"--device={runner.device}", f"--out={folder}"]
     command += ["--overwrite", "--no-plots", "--quiet"]
     tool = shutil.which(SANITIZER)
     checked = bool(tool) and runner.device != "cpu"
     if checked:
-        # An error of the tool's is another exit code than the program's own.
+        # The tool's errors get an exit code that the program does not use.
         command = [tool, "--tool=memcheck", "--error-exitcode=99", "--report-api-errors=no", *command]
     result = runner.run("sanitize", command)
     if result.ok:
