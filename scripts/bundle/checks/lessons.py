@@ -74,5 +74,5 @@ def pytorch(runner, name, lesson, options):
     result = runner.run(name, [*program, f"--device={runner.device}", *options])
     if not result.ok:
         return result, [], math.nan
-    said = json.loads(result.printed.splitlines()[-1])
-    return result, said["losses"], said["seconds"]
+    output = json.loads(result.printed.splitlines()[-1])
+    return result, output["losses"], output["seconds"]

@@ -131,8 +131,8 @@ def describe(found, manifest, device):
 def driver():
     try:
         command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
-        said = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=60).stdout
-        return said.split()[0] if said.split() else "none"
+        output = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=60).stdout
+        return output.split()[0] if output.split() else "none"
     except (OSError, subprocess.TimeoutExpired):
         return "unknown to nvidia-smi"
 

@@ -91,8 +91,8 @@ def judged(result):
     if summaries:
         counts = summaries[-1]  # earlier ones are from processes that tests started
         result.passed = int(counts[0])
-        said = "{} passed, {} failed, {} ignored".format(*counts)
-        result.text = "; ".join(filter(None, [said, result.text]))
+        counted = "{} passed, {} failed, {} ignored".format(*counts)
+        result.text = "; ".join(filter(None, [counted, result.text]))
     elif result.ok:
         result.ok, result.text = False, "ran no tests"
     failed = [f"failed: {test}" for test in re.findall(r"^test (.*) \.\.\. FAILED$", result.printed, re.M)]
