@@ -134,7 +134,6 @@ mod tests {
     use super::*;
     use crate::compare::Reference;
     use crate::compare::reference::sha256;
-    use crate::plot::Plot;
     use crate::{Defaults, Lesson};
 
     const LESSON: Lesson = Lesson {
@@ -173,7 +172,7 @@ mod tests {
         assert_eq!((rows.len(), rows[0].verdict.as_str()), (1, "equal"));
         let losses = losses(&comparison, &same, "epoch").unwrap();
         assert!(losses.len() == 3 && losses.iter().all(|(ours, theirs)| ours == theirs), "{losses:?}");
-        let text = |results: &Results| format!("{:?}", chart(&comparison, results).unwrap().scene());
+        let text = |results: &Results| format!("{:?}", chart(&comparison, results).unwrap());
         assert!(text(&same).contains("here less notebook: 0 everywhere"));
         let other = ours(&[1.9430751, 0.1, 0.009441573]);
         assert!(text(&other).contains("\"here less notebook\""), "{}", text(&other));
