@@ -132,14 +132,8 @@ mod tests {
     use lesson_kit::{Defaults, Lesson};
 
     use super::*;
-<<<<<<< HEAD:crates/parity/src/report.rs
     use crate::reference::{Reference, sha256};
     use crate::tolerances::Tolerances;
-=======
-    use crate::compare::Reference;
-    use crate::compare::reference::sha256;
-    use crate::{Defaults, Lesson};
->>>>>>> wt-plots:crates/lesson-kit/src/compare/report.rs
 
     const LESSON: Lesson = Lesson {
         name: "some-lesson",
@@ -177,11 +171,7 @@ mod tests {
         assert_eq!((rows.len(), rows[0].verdict.as_str()), (1, "equal"));
         let losses = losses(&comparison, &same, "epoch").unwrap();
         assert!(losses.len() == 3 && losses.iter().all(|(ours, theirs)| ours == theirs), "{losses:?}");
-<<<<<<< HEAD:crates/parity/src/report.rs
         let text = |ours: &Recording| format!("{:?}", chart(&comparison, ours).unwrap());
-=======
-        let text = |results: &Results| format!("{:?}", chart(&comparison, results).unwrap());
->>>>>>> wt-plots:crates/lesson-kit/src/compare/report.rs
         assert!(text(&same).contains("here less notebook: 0 everywhere"));
         let other = ours(&[1.9430751, 0.1, 0.009441573]);
         assert!(text(&other).contains("\"here less notebook\""), "{}", text(&other));

@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::sync::Once;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use image::{RgbImage, imageops};
 use plotters::backend::{BitMapBackend, DrawingBackend, SVGBackend};
 use plotters::coord::Shift;
@@ -16,8 +16,7 @@ use plotters::style::colors::colormaps::{ColorMap, DerivedColorMap};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontStyle, IntoFont, RGBColor, TextStyle, WHITE, register_font};
 use plotters_backend::{BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingErrorKind};
-
-use crate::atomic;
+use pt_file::atomic;
 
 /// A part of a picture. Coordinates start at its upper left corner.
 pub type Area<B> = DrawingArea<B, Shift>;
@@ -108,9 +107,10 @@ pub trait Plot {
 /// # Errors
 /// If a file cannot be written.
 pub fn save(plot: &impl Plot, stem: &Path) -> Result<()> {
-    let svg = svg(plot)?;
-    atomic::write(&stem.with_added_extension("svg"), svg.as_bytes())?;
-    atomic::write_path_with(&stem.with_added_extension("png"), |path| png(plot, path))
+    let [svg_file, png_file] = ["svg", "png"].map(|extension| stem.with_added_extension(extension));
+    let cannot_write = |file: &Path| format!("cannot write {}", file.display());
+    atomic::write(&svg_file, svg(plot)?.as_bytes()).with_context(|| cannot_write(&svg_file))?;
+    atomic::write_at_path(&png_file, |path| png(plot, path)).with_context(|| cannot_write(&png_file))
 }
 
 /// The picture as an SVG document.

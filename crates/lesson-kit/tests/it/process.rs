@@ -165,9 +165,8 @@ mod signals {
             assert_eq!(code, Some(130), "{stderr}");
             let last = stderr.lines().last().unwrap();
             let epochs = toy.losses().len();
-            let expected = format!(
-                "interrupted: after epoch {epochs} of 100000; models/toy is saved, and --resume continues it"
-            );
+            let expected =
+                format!("interrupted: after epoch {epochs} of 100000; models/toy is saved, and --resume continues it");
             assert_eq!(last, expected);
             assert!(names_files(&toy.file("")) && !toy.file("summary.json").exists());
             assert_eq!(toy.run("").0, 1, "it counts as unfinished");
