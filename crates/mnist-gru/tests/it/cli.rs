@@ -47,7 +47,7 @@ fn a_run_fills_its_folder_and_prints_the_slides_lines() {
     let run = mnist_gru(home.path(), "--hidden-size 8");
     let (stdout, stderr) = (text(&run.stdout), text(&run.stderr));
     assert_eq!(run.status.code(), Some(0), "{stderr}");
-    assert!(stderr.contains("230 digits to learn from, 50 for the test"), "{stderr}");
+    assert!(stderr.contains("230 training digits, 50 test digits"), "{stderr}");
     let lines: Vec<_> = stdout.lines().collect();
     assert!(lines[0].starts_with("Epoch: 0000 Loss = 2.") && lines[1].starts_with("Epoch: 0001 Loss = 2."), "{stdout}");
     assert_eq!(lines[2], "OPTIMIZATION FINISHED");

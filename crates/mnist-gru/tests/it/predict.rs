@@ -199,7 +199,7 @@ fn without_a_model_the_command_that_trains_is_named() {
 fn gates_are_drawn_and_given_as_numbers() {
     let home = home();
     let output = mnist_gru(home.path(), "gates --index 2 --out pictures");
-    assert_eq!(text(&output.stdout), "pictures/gates.png\npictures/gates.svg\n", "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout), "pictures/gates.png and pictures/gates.svg\n", "{}", text(&output.stderr));
     let svg = fs::read_to_string(home.path().join("pictures/gates.svg")).unwrap();
     for label in ["test digit 2", "true ", "said ", "row of the image", "hidden unit", "layer 0, x: the row", "layer 1"]
     {

@@ -221,7 +221,7 @@ fn what_a_group_cannot_do_is_an_error_that_says_so() {
             let said = String::from_utf8(output.stderr).unwrap();
             let said = said.lines().last().unwrap_or_default();
             assert!(!output.status.success() && said.starts_with("error: "), "{said}");
-            assert!(said.contains(what) || said.contains("rank 1 of 2: rank 0 cannot go on, and says why"), "{said}");
+            assert!(said.contains(what) || said.contains("rank 1 of 2: rank 0 has failed; its message says why"), "{said}");
         }
         assert!(begun.elapsed() < Duration::from_secs(20), "{args}");
     }
@@ -315,7 +315,7 @@ fn live_kills_at_random_are_survived_without_a_bit_lost() {
     let ended = torchrun.wait().unwrap();
     let log = fs::read_to_string(&log).unwrap();
     assert!(ended.success(), "{log}");
-    assert!(log.contains("torchrun has started the processes anew ("), "{log}");
+    assert!(log.contains("torchrun has restarted the processes ("), "{log}");
     let files = |run: &str| {
         let mut names: Vec<_> = fs::read_dir(home.join(run)).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         names.sort();

@@ -65,7 +65,7 @@ fn an_epoch_that_was_cut_short_is_gone_on_with() {
         assert_eq!(code, Some(130), "{last}");
         // Before and after training a signal ends the process at once and in silence.
         assert!(
-            !last.starts_with("interrupted") || last.ends_with("run keeps all of it, and --resume goes on"),
+            !last.starts_with("interrupted") || last.ends_with("run is saved, and --resume continues it"),
             "{last}"
         );
         within += usize::from(last.contains("batches"));

@@ -55,6 +55,6 @@ fn every_command_takes_a_run_folder() {
     assert!(!home.join("models/mnist-gru/gates.png").exists());
 
     let output = mnist_gru(home, "predict --index 1 --model run");
-    let message = "error: run: this is a folder, and FILE names a model; --out run reads the model in it\n";
+    let message = "error: run: this is a folder, but FILE must be a model; --out run reads the model in it\n";
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(1), message));
 }

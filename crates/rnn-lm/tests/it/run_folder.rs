@@ -15,12 +15,12 @@ fn every_command_takes_a_run_folder() {
         assert_eq!(said("--out|run"), said("--model|run/model.pt"), "{command}");
     }
     for (arguments, message) in [
-        ("predict|the|--model|run", "run: this is a folder, and FILE names a model; --out run reads the model in it"),
+        ("predict|the|--model|run", "run: this is a folder, but FILE must be a model; --out run reads the model in it"),
         (
             "predict|the|--out|run/model.pt",
-            "--out run/model.pt: this is a file, and --out names a run folder; --model run/model.pt reads that model",
+            "--out run/model.pt: this is a file, but --out must be a run folder; --model run/model.pt reads that model",
         ),
-        ("eval|run", "run: this is a folder, and FILE names a model; --out run reads the model in it"),
+        ("eval|run", "run: this is a folder, but FILE must be a model; --out run reads the model in it"),
     ] {
         let output = rnn_lm(home.path(), arguments);
         assert_eq!((output.status.code(), text(&output.stderr)), (Some(1), format!("error: {message}\n").as_str()));

@@ -40,6 +40,6 @@ fn it_is_left_out_unless_asked_for() {
     assert_eq!(without["words"][0], with["words"][1], "probabilities are those among all words");
 
     let help = rnn_lm(home.path(), "predict|--help");
-    assert!(text(&help.stdout).contains("left out of the list, unless --unk is given"), "{}", text(&help.stdout));
+    assert!(text(&help.stdout).contains("left out of the list,\nunless --unk is given"), "{}", text(&help.stdout));
     assert_eq!(rnn_lm(home.path(), "predict|we|--unk|--length|2").status.code(), Some(2));
 }

@@ -19,7 +19,7 @@ fn the_next_closes_have_dates_if_the_file_has() {
     let dates: Vec<_> = lines[2..8].iter().map(|line| line.split_whitespace().next().unwrap()).collect();
     // A Friday came before; .venv/bin/python -c "import numpy as np; print(np.busday_offset('2013-03-01', range(1, 7)))"
     assert_eq!(dates, ["2013-03-04", "2013-03-05", "2013-03-06", "2013-03-07", "2013-03-08", "2013-03-11"]);
-    assert!(said.contains("errors compound") && said.contains("next weekdays"), "{said}");
+    assert!(said.contains("errors add up") && said.contains("next weekdays"), "{said}");
 
     let output = stock_lstm(&["predict", "--days", "6", "--model", &model, "--json"]);
     let forecast: Value = serde_json::from_slice(&output.stdout).unwrap();

@@ -11,7 +11,7 @@ fn the_training_part_alone_can_set_the_scale() {
     let trained = stock_lstm(&["--scale-on", "train", "--epochs", "3", "--out", out]);
     let said = text(&trained.stdout);
     let line = "Scaled on the 514 training days alone, closes 436.07 to 668.28: the notebook scales on all 732, 436.07 to \
-                806.85, which lets the future's prices into training\n";
+                806.85, so that its training uses prices of the future\n";
     assert!(said.contains(line), "{said}{}", text(&trained.stderr));
     // The naive forecasts in dollars do not depend on the scale.
     assert!(said.contains("     85.50      9.25      6.52          -"), "{said}");

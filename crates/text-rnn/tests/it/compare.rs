@@ -81,7 +81,7 @@ fn what_would_make_it_meaningless_is_an_error() {
         message.starts_with("error: FOLDER/text_rnn.ipynb has changed since its numbers were recorded"),
         "{message}"
     );
-    assert!(message.ends_with("scripts/run-notebooks.sh makes them anew"), "{message}");
+    assert!(message.ends_with("scripts/run-notebooks.sh creates them again"), "{message}");
 
     let json = |from: &'static str, to: &'static str| {
         move |name: &str, text: String| if name.ends_with("json") { text.replacen(from, to, 1) } else { text }
@@ -94,7 +94,7 @@ fn what_would_make_it_meaningless_is_an_error() {
     let (code, message) = compare_with(notebooks(json("\"lesson\": \"text-rnn\"", "\"lesson\": \"mnist-gru\"")).path());
     assert_eq!((code, message.as_str()), (Some(1), "error: these are the numbers of mnist-gru, not of text-rnn"));
     let (code, message) = compare_with(notebooks(json("\"format\": 1", "\"format\": 2")).path());
-    assert!(code == Some(1) && message.contains("has format 2, and 1 is read here"), "{message}");
+    assert!(code == Some(1) && message.contains("has format 2, and this program reads format 1"), "{message}");
     // A quantity that one side lacks is off.
     for change in [json("\"name\":\"perplexity\"", "\"name\":\"surprise\""), json("\"logits\"", "\"scores\"")] {
         assert_eq!(compare_with(notebooks(change).path()), (Some(3), "error: 2 of 18 quantities are off".to_owned()));

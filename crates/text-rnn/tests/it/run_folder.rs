@@ -42,9 +42,9 @@ fn a_file_for_a_folder_and_the_reverse_are_errors_that_help() {
     let empty = folder.path().join("empty");
     fs::create_dir(&empty).unwrap();
     let (empty, nowhere) = (empty.to_str().unwrap(), format!("{out}/nowhere"));
-    let is_folder = format!("{out}: this is a folder, and FILE names a model; --out {out} reads the model in it");
+    let is_folder = format!("{out}: this is a folder, but FILE must be a model; --out {out} reads the model in it");
     let is_file =
-        format!("--out {model}: this is a file, and --out names a run folder; --model {model} reads that model");
+        format!("--out {model}: this is a file, but --out must be a run folder; --model {model} reads that model");
     let train = "cargo run -p text-rnn -- --out";
     for (args, message) in [
         (["eval", out].as_slice(), &is_folder),
