@@ -7,11 +7,11 @@
 //!
 //! ```
 //! use tch::{Kind, Tensor};
-//! use torch_ext::fused_rnn::{Cell, Config, FusedRnn};
+//! use torch_ext::fused_rnn::{CellKind, Config, FusedRnn};
 //!
 //! # fn main() -> torch_ext::Result<()> {
 //! let config =
-//!     Config { cell: Cell::Gru, input_size: 3, hidden_size: 5, num_layers: 1, bias: true, bidirectional: false };
+//!     Config { cell: CellKind::Gru, input_size: 3, hidden_size: 5, num_layers: 1, bias: true, bidirectional: false };
 //! let gru = FusedRnn::new(config)?;
 //! let uniform = |(rows, columns)| Tensor::rand([rows as i64, columns as i64], tch::kind::FLOAT_CPU).set_requires_grad(true);
 //! let parameters: Vec<Tensor> = config.parameter_shapes().into_iter().map(uniform).collect();
@@ -30,8 +30,8 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub use rnn_kernels::{Cell, Config, SLOW_BUILD};
-use rnn_kernels::{Input, InputGradients, Network, Output, OutputGradients, Parallel, Sequence, Tape, Weights};
+pub use rnn_kernels::{CellKind, Config, SLOW_BUILD};
+use rnn_kernels::{Input, InputGradients, Network, Output, OutputGradients, PackedWeights, Sequence, Tape, ThreadPool};
 use tch::{Device, Kind, Tensor};
 
 use crate::autograd::{self, Backward};
@@ -48,7 +48,7 @@ pub struct FusedRnn {
 /// Packed weights, and the addresses and versions of the parameters that they were made from.
 struct Packed {
     made_from: Vec<(usize, u32)>,
-    weights: Arc<Weights>,
+    weights: Arc<PackedWeights>,
 }
 
 impl fmt::Debug for FusedRnn {
@@ -104,9 +104,9 @@ impl FusedRnn {
                     states: hx.len(),
                 };
                 let name = match self.config().cell {
-                    Cell::RnnTanh | Cell::RnnRelu => "RNN",
-                    Cell::Lstm => "LSTM",
-                    Cell::Gru => "GRU",
+                    CellKind::RnnTanh | CellKind::RnnRelu => "RNN",
+                    CellKind::Lstm => "LSTM",
+                    CellKind::Gru => "GRU",
                 };
                 autograd::record(name, &inputs, outputs, move |backward| walk.run(backward))?
             }
@@ -169,7 +169,7 @@ impl FusedRnn {
             c_n: c_n.as_mut().map(Fresh::as_mut_slice).transpose()?,
         };
         let tape = if recording {
-            Some(self.network.forward_saving(&weights, &input, out, &pool)?)
+            Some(self.network.forward_with_tape(&weights, &input, out, &pool)?)
         } else {
             self.network.forward(&weights, &input, out, &pool)?;
             None
@@ -179,7 +179,7 @@ impl FusedRnn {
     }
 
     /// The packed weights: those of the last call, unless the parameters have changed since.
-    fn weights(&self, parameters: &[Tensor], batch: usize, pool: &Pool) -> Result<Arc<Weights>> {
+    fn weights(&self, parameters: &[Tensor], batch: usize, pool: &Pool) -> Result<Arc<PackedWeights>> {
         let identity = |weight: &Tensor| Some((weight.data_ptr() as usize, autograd::version(weight)?));
         let now: Option<Vec<_>> = parameters.iter().map(identity).collect(); // None: a tensor without a version
         let mut packed = self.packed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -291,7 +291,7 @@ impl Pool {
     }
 }
 
-impl Parallel for Pool {
+impl ThreadPool for Pool {
     fn threads(&self) -> usize {
         parallel::num_threads()
     }
@@ -396,5 +396,5 @@ fn sizes(tensor: &Tensor, batch_first: bool) -> (usize, usize) {
 fn sequence(tensor: &Tensor, batch_first: bool) -> Result<Sequence<'_>> {
     let strides = tensor.stride();
     let (step, batch) = if batch_first { (strides[1], strides[0]) } else { (strides[0], strides[1]) };
-    Ok(Sequence { data: read(tensor)?, step: step as usize, batch: batch as usize })
+    Ok(Sequence { data: read(tensor)?, step_stride: step as usize, batch_stride: batch as usize })
 }
