@@ -31,7 +31,7 @@ loader() {
 }
 
 test() {
-    CUDA_LAUNCH_BLOCKING=1 RUST_BACKTRACE=1 REQUIRE_CUDA=1 WORKSPACE_ROOT=$PWD "tests/$1" --exact "$2" --nocapture
+    CUDA_LAUNCH_BLOCKING=1 RUST_BACKTRACE=1 WORKSPACE_ROOT=$PWD "tests/$1" --exact "$2" --include-ignored --nocapture
 }
 
 tf32() {

@@ -10,10 +10,10 @@ failed (on a GPU also if a lesson's loop is slower than PyTorch's), and 2 if not
 of a GPU.
 
   --python PATH    the Python that has torch, instead of \$PYTHON or the first python3
-  --device DEVICE  cuda, the default, cuda:N, or cpu for a machine without a GPU: then tests that want one say 'skipped'
+  --device DEVICE  cuda, the default, cuda:N, or cpu for a machine without a GPU: then the CPU takes its place
   --only PARTS     some of these, separated by commas; doctor always runs
                    train     text-rnn, stock-lstm and mnist-gru with their defaults: the loss has to fall
-                   cuda      the tests that want a GPU
+                   cuda      the tests that need a GPU
                    time      the lessons' loops beside PyTorch eager on the same device
                    graph     what CUDA graphs would give: PyTorch's own, for the three networks
                    sanitize  two epochs under NVIDIA's compute-sanitizer

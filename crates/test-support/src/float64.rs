@@ -29,15 +29,15 @@ pub struct Float64Judge {
     pub ulps: f64,
 }
 
-/// For f32 results of a GPU, beside the CPU's. cuDNN and cuBLAS add up in another order and use other polynomials than the CPU's
-/// libraries. TF32, which rounds factors to 2^-11, has an error of thousands of ULP.
-pub const GPU: Float64Judge = Float64Judge { factor: 16.0, ulps: 256.0 };
-
 /// libtorch's own f32 error may be this share of the largest value. A larger one shows that the float64 computation is of
 /// something else, and a test that compares with it would accept everything.
 const LARGEST_TORCH_ERROR: f64 = 1e-3;
 
 impl Float64Judge {
+    /// For f32 results of a GPU beside the CPU's. cuDNN and cuBLAS add in another order and use other polynomials than the
+    /// CPU's libraries. TF32 rounds factors to 2^-11: its error would be thousands of ULP.
+    pub const GPU: Float64Judge = Float64Judge { factor: 16.0, ulps: 256.0 };
+
     /// Judges tensors of one kind (all results, or all gradients): `ours` and `torch` are f32, `truth` is float64. An error is
     /// the largest of the kind: in a single small tensor libtorch's can be 0 by chance.
     ///

@@ -1,18 +1,17 @@
-//! Where a test finds what it does not carry itself: the workspace's files, and the programs that are tested.
+//! Where tests find files of the workspace and the programs under test.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
-/// Names the folder of a bundle (`scripts/bundle.sh`), in which the workspace's files lie as they do here and its programs
-/// in `bin`. What Cargo wrote into the tests holds on the machine that built them, and a bundle is run on others.
-const BUNDLE: &str = "WORKSPACE_ROOT";
-
-/// The top folder of the workspace, or of the bundle.
+/// The top folder of the workspace.
+///
+/// `WORKSPACE_ROOT` overrides the folder that Cargo compiled into the test. A bundle (`scripts/bundle.sh`) sets it: it runs on
+/// other machines, and has the same files, and the programs in `bin`.
 pub fn workspace() -> PathBuf {
     bundle().unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
 }
 
-/// The path of a program of this workspace: `built`, which is `env!("CARGO_BIN_EXE_NAME")`, or its place in the bundle.
+/// The path of a program of this workspace. `built` is `env!("CARGO_BIN_EXE_NAME")`; a bundle has the program in `bin`.
 ///
 /// # Panics
 /// If `built` has no file name.
@@ -24,5 +23,5 @@ pub fn program(built: &str) -> String {
 }
 
 fn bundle() -> Option<PathBuf> {
-    env::var_os(BUNDLE).map(PathBuf::from)
+    env::var_os("WORKSPACE_ROOT").map(PathBuf::from)
 }

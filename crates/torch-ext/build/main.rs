@@ -15,6 +15,7 @@ fn main() {
         return;
     };
     println!("cargo::metadata=libtorch_lib={}", lib.display());
+    println!("cargo::metadata=libtorch_version={}", libtorch_version::WANTED);
     rpath::main();
     let include = lib.parent().unwrap_or(Path::new("")).join("include");
     let mut shim = cc::Build::new();

@@ -28,7 +28,7 @@ def main():
     try:
         machine.prepare(BUNDLE, found)
         report = Report(options.report, machine.describe(found, manifest, options.device))
-        runner = processes.Runner(BUNDLE, options.device, with_numpy=bool(found["numpy"]), timeout=options.timeout)
+        runner = processes.Runner(BUNDLE, options.device, options.timeout)
         doctor(runner, report, missing)
         if missing:
             report.failed("GPU", missing)

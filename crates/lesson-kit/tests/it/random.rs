@@ -26,6 +26,7 @@ fn lists(batches: impl Iterator<Item = Tensor>) -> Vec<Vec<i64>> {
 
 /// Makes layers after seeds as Python does on this machine, to the bit, and the number that is drawn next.
 #[test]
+#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
 fn linear_is_pythons_to_the_bit() {
     let program = "
 import torch
@@ -36,7 +37,7 @@ for seed, inputs, outputs in [(0, 3, 2), (7, 128, 10)]:
     for t in (l.weight, l.bias, l(x), torch.rand(1)):
         print(*(v & 0xffffffff for v in t.detach().flatten().view(torch.int32).tolist()))
 ";
-    let Some(printed) = test_support::run("lesson-kit random", program, &[]) else { return };
+    let printed = test_support::run_python(program, &[]);
     let mut lines = printed.lines();
     for (seed, inputs, outputs) in [(0, 3, 2), (7, 128, 10)] {
         let _turn = seeded(seed);

@@ -6,9 +6,8 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use test_support::backend::{assert_goes_on, same_digits};
-use test_support::lesson::assert_fused_losses;
-use test_support::{compare_live, workspace};
+use test_support::lesson::{assert_accurate_fused_losses, assert_exact_resume, compare_live, equal_to_four_digits};
+use test_support::workspace;
 
 use crate::BINARY;
 use crate::float64::Training;
@@ -36,14 +35,14 @@ fn home() -> TempDir {
 #[test]
 fn the_first_fused_losses_are_as_accurate_as_exact_ones() {
     let lesson = |options: &[&str]| mnist_gru(&workspace(), &options.join(" "));
-    assert_fused_losses(&lesson, &["--limit", "20", "--epochs", "1"], &Training::of_mnist().first_losses(20));
+    assert_accurate_fused_losses(&lesson, &["--limit", "20", "--epochs", "1"], &Training::of_mnist().first_losses(20));
 }
 
 #[test]
 fn a_run_that_goes_on_has_the_bits_of_one_that_never_stopped() {
     let home = home();
     let lesson = |options: &[&str]| mnist_gru(home.path(), &format!("--data data {}", options.join(" ")));
-    assert_goes_on(&lesson, &["--hidden-size", "17"], "1", "3");
+    assert_exact_resume(&lesson, &["--hidden-size", "17"], "1", "3");
 }
 
 #[test]
@@ -58,21 +57,22 @@ fn what_it_trained_is_asked_under_either_backend() {
         })
     };
     let [exact, fused] = asked("eval run/model.pt");
-    assert!(same_digits(&exact["test_loss"], &fused["test_loss"]), "{exact} {fused}");
+    assert!(equal_to_four_digits(&exact["test_loss"], &fused["test_loss"]), "{exact} {fused}");
     // Rounding decides between two digits that are equally likely: one of the 50 may be said otherwise.
     let counts = |scores: &Value| -> Vec<Vec<i64>> { serde_json::from_value(scores["confusion"].clone()).unwrap() };
     let (exact, fused) = (counts(&exact).concat(), counts(&fused).concat());
     assert!(exact.iter().zip(&fused).map(|(a, b)| (a - b).abs()).sum::<i64>() <= 2, "{exact:?} {fused:?}");
     let [exact, fused] = asked("predict --index 7 --model run/model.pt");
     assert_eq!(exact["predicted"], fused["predicted"]);
-    assert!((0..10).all(|digit| same_digits(&exact["probabilities"][digit], &fused["probabilities"][digit])));
+    assert!((0..10).all(|digit| equal_to_four_digits(&exact["probabilities"][digit], &fused["probabilities"][digit])));
 }
 
 /// The comparison goes through all of MNIST's test digits.
 #[test]
+#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
 fn a_comparison_asks_for_the_digits_of_the_first_losses() {
     let options = ["--backend=fused", "--seed=3", "--limit=25", "--epochs=1"];
-    let Some(report) = compare_live("mnist-gru", &BINARY, &options) else { return };
+    let report = compare_live(&BINARY, &options);
     assert_eq!((&report["ok"], &report["backend"]), (&true.into(), &"fused".into()), "{report:#}");
     let verdict = |group: &str, name: &str| {
         let mut rows = report["rows"].as_array().unwrap().iter();

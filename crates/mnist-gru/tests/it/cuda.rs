@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use test_support::lesson::{assert_moves, assert_trains};
+use test_support::lesson::{assert_resumes_on_other_device, assert_same_losses_on_device};
 
 use crate::BINARY;
 use crate::support::write_mnist;
@@ -21,17 +21,19 @@ fn mnist_gru(home: &Path) -> impl Fn(&[&str]) -> Output {
 const OPTIONS: [&str; 4] = ["--batch-size", "20", "--hidden-size", "32"];
 
 #[test]
+#[ignore = "needs a GPU: cargo test cuda -- --ignored"]
 fn a_run_has_the_cpus_losses() {
-    test_support::alone("cuda::a_run_has_the_cpus_losses", |device| {
+    test_support::on_gpu(|device| {
         let home = tempfile::tempdir().unwrap();
-        assert_trains(&mnist_gru(home.path()), device, &[&OPTIONS[..], &["--epochs", "2"]].concat());
+        assert_same_losses_on_device(&mnist_gru(home.path()), device, &[&OPTIONS[..], &["--epochs", "2"]].concat());
     });
 }
 
 #[test]
+#[ignore = "needs a GPU: cargo test cuda -- --ignored"]
 fn a_run_goes_on_elsewhere() {
-    test_support::alone("cuda::a_run_goes_on_elsewhere", |device| {
+    test_support::on_gpu(|device| {
         let home = tempfile::tempdir().unwrap();
-        assert_moves(&mnist_gru(home.path()), device, &OPTIONS, 1, 2);
+        assert_resumes_on_other_device(&mnist_gru(home.path()), device, &OPTIONS, 1, 2);
     });
 }

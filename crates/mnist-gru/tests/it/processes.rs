@@ -84,13 +84,13 @@ fn two_under_torchrun(mut torchrun: Command, program: &[&str], args: &[&str]) {
 
 /// Two epochs: their orders differ.
 #[test]
+#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
 fn live_two_processes_have_the_bits_of_pytorchs_distributed_data_parallel() {
     let home = tempfile::tempdir().unwrap();
     let [ours, theirs] = ["ours", "theirs"].map(|name| home.path().join(name));
     for (out, program) in [(&ours, &["--no-python", &BINARY][..]), (&theirs, &["notebooks-ref/ddp_mnist_gru.py"])] {
-        let Some(torchrun) = torchrun("processes") else { return };
         let out = format!("--out={}", out.display());
-        two_under_torchrun(torchrun, program, &["--seed=7", "--epochs=2", "--limit=15", &out]);
+        two_under_torchrun(torchrun(), program, &["--seed=7", "--epochs=2", "--limit=15", &out]);
     }
     let theirs_losses = fs::read_to_string(theirs.join("losses.json")).unwrap();
     assert_eq!(batch_losses(&ours), serde_json::from_str::<Vec<f32>>(&theirs_losses).unwrap());
@@ -263,6 +263,7 @@ fn workers(torchrun: &Child) -> Vec<String> {
 
 /// `KILLS=20 cargo test -p mnist-gru live_kills` for the long one.
 #[test]
+#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
 fn live_kills_at_random_are_survived_without_a_bit_lost() {
     let kills: u32 = std::env::var("KILLS").map_or(3, |text| text.parse().unwrap());
     let home = home();
@@ -273,7 +274,7 @@ fn live_kills_at_random_are_survived_without_a_bit_lost() {
     );
     run(home, 2, &format!("{args} --out whole"));
 
-    let Some(mut torchrun) = torchrun("kills") else { return };
+    let mut torchrun = torchrun();
     let restarts = format!("--max-restarts={kills}");
     torchrun
         .args(["--no-python", "--standalone", "--nproc-per-node=2", &restarts, &BINARY])

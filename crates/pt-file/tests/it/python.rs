@@ -12,13 +12,17 @@ use crate::samples::{checkpoint, dtypes, shared, state_dict, values, write_large
 /// The script checks our files, writes its own, and waits until we have read and written them again.
 /// All in one process, since `import torch` takes its time.
 #[test]
+#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
 fn torch_and_we_read_each_other() {
-    let Some(python) = test_support::python("PyTorch's files") else { return };
     let folder = tempfile::tempdir().unwrap();
     write_samples(folder.path());
     let script = test_support::workspace().join("crates/pt-file/tests/it/exchange.py");
-    let child =
-        Command::new(&python).arg(script).arg(folder.path()).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let child = Command::new(test_support::python())
+        .arg(script)
+        .arg(folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn();
     let mut child = child.unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap());
     if next_line(&mut lines) == "written" {

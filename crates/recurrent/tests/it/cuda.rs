@@ -3,7 +3,7 @@
 use recurrent::pack_padded_sequence;
 use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
-use test_support::{GPU, alone, assert_close};
+use test_support::{Float64Judge, assert_close, on_gpu};
 use torch_ext::StateDict;
 
 use crate::each;
@@ -133,13 +133,14 @@ fn compare(there: &Named, cpu: &Named, truth: &Named, what: &str) {
             chosen.map(|(_, tensor)| tensor.shallow_clone()).collect()
         };
         let what = format!("{what}: {}", if gradients { "gradients" } else { "results" });
-        GPU.assert(&what, &part(truth), &part(cpu), &part(there));
+        Float64Judge::GPU.assert(&what, &part(truth), &part(cpu), &part(there));
     }
 }
 
 #[test]
+#[ignore = "needs a GPU: cargo test cuda -- --ignored"]
 fn sequences_and_gradients_are_the_cpus() {
-    alone("cuda::sequences_and_gradients_are_the_cpus", |device| {
+    on_gpu(|device| {
         for dtype in DTYPES {
             for spec in specs(dtype) {
                 let (cpu, there) = both(&spec, device);
@@ -156,8 +157,9 @@ fn sequences_and_gradients_are_the_cpus() {
 }
 
 #[test]
+#[ignore = "needs a GPU: cargo test cuda -- --ignored"]
 fn packed_sequences_and_gradients_are_the_cpus() {
-    alone("cuda::packed_sequences_and_gradients_are_the_cpus", |device| {
+    on_gpu(|device| {
         for dtype in DTYPES {
             for spec in specs(dtype) {
                 let (cpu, there) = both(&spec, device);
@@ -181,8 +183,9 @@ fn packed_sequences_and_gradients_are_the_cpus() {
 
 /// Written on one device and read on the other, by us and by Python, a layer is what it was.
 #[test]
+#[ignore = "needs a GPU: cargo test cuda -- --ignored"]
 fn a_layer_moves_between_the_devices() {
-    alone("cuda::a_layer_moves_between_the_devices", |device| {
+    on_gpu(|device| {
         let spec = Spec { num_layers: 2, bidirectional: true, ..Spec::new("LSTM", 5, 7) };
         let (cpu, there) = both(&spec, device);
         let folder = tempfile::tempdir().unwrap();
@@ -197,7 +200,7 @@ state = torch.load(sys.argv[1], weights_only=True)
 torch.nn.LSTM(5, 7, 2, bidirectional=True).load_state_dict(state)
 assert all(tensor.device.type == 'cpu' for tensor in state.values())
 ";
-        test_support::run("a GPU's layer", program, &[path.to_str().unwrap()]);
+        test_support::run_python(program, &[path.to_str().unwrap()]);
 
         // `to` takes the layer along, and lays it out for cuDNN: else libtorch complains, and the test fails.
         let problem = Problem::new(&spec);
@@ -213,8 +216,9 @@ assert all(tensor.device.type == 'cpu' for tensor in state.values())
 
 /// Zeros instead of a state, evaluation mode, and the trace, whose operations are not cuDNN's.
 #[test]
+#[ignore = "needs a GPU: cargo test cuda -- --ignored"]
 fn without_a_state_in_evaluation_and_traced_it_is_the_same() {
-    alone("cuda::without_a_state_in_evaluation_and_traced_it_is_the_same", |device| {
+    on_gpu(|device| {
         for spec in specs("float32") {
             let (mut cpu, mut there) = both(&spec, device);
             let x = Problem::new(&spec).x;
@@ -225,10 +229,10 @@ fn without_a_state_in_evaluation_and_traced_it_is_the_same() {
             let expected = cpu.forward(&x, None).unwrap();
             let x = x.to_device(device);
             let traced = each!(&there, layer => layer.trace(&x, None).unwrap().output);
-            GPU.assert(&format!("traced, {spec:?}"), &truth[..1], &expected[..1], &[traced]);
+            Float64Judge::GPU.assert(&format!("traced, {spec:?}"), &truth[..1], &expected[..1], &[traced]);
             let there = there.forward(&x, None).unwrap();
             assert!(there.iter().all(|there| there.kind() == Kind::Float));
-            GPU.assert(&format!("in evaluation, {spec:?}"), &truth, &expected, &there);
+            Float64Judge::GPU.assert(&format!("in evaluation, {spec:?}"), &truth, &expected, &there);
         }
     });
 }

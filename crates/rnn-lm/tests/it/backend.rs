@@ -5,8 +5,7 @@ use std::process::Output;
 
 use rnn_lm::model::Cell;
 use serde_json::Value;
-use test_support::backend::{assert_goes_on, same_digits};
-use test_support::lesson::assert_fused_losses;
+use test_support::lesson::{assert_accurate_fused_losses, assert_exact_resume, equal_to_four_digits};
 
 use crate::float64::Training;
 use crate::support::{english, home, rnn_lm, text, train};
@@ -24,13 +23,13 @@ fn the_first_fused_losses_are_as_accurate_as_exact_ones() {
     for (name, cell) in [("rnn", Cell::Rnn), ("lstm", Cell::Lstm), ("gru", Cell::Gru)] {
         let training = Training { cell, layers: 2, dropout: 0.2, batch_size: 4 };
         let options = ["--cell", name, "--num-layers", "2", "--epochs", "1", "--limit", "20"];
-        assert_fused_losses(&trains(home.path()), &options, &training.first_losses(&corpus, 20));
+        assert_accurate_fused_losses(&trains(home.path()), &options, &training.first_losses(&corpus, 20));
     }
 }
 
 #[test]
 fn a_run_that_goes_on_has_the_bits_of_one_that_never_stopped() {
-    assert_goes_on(&trains(home(english()).path()), &[], "1", "3");
+    assert_exact_resume(&trains(home(english()).path()), &[], "1", "3");
 }
 
 #[test]
@@ -45,8 +44,11 @@ fn what_it_trained_is_asked_under_either_backend() {
         })
     };
     let [exact, fused] = asked("eval|run/model.pt");
-    assert!(same_digits(&exact["test_perplexity"], &fused["test_perplexity"]), "{exact} {fused}");
+    assert!(equal_to_four_digits(&exact["test_perplexity"], &fused["test_perplexity"]), "{exact} {fused}");
     let [exact, fused] = asked("predict|the white|--model|run/model.pt");
     assert_eq!(exact["words"][0]["word"], fused["words"][0]["word"]);
-    assert!(same_digits(&exact["words"][0]["probability"], &fused["words"][0]["probability"]), "{exact} {fused}");
+    assert!(
+        equal_to_four_digits(&exact["words"][0]["probability"], &fused["words"][0]["probability"]),
+        "{exact} {fused}"
+    );
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Output;
 
-use test_support::lesson::{assert_moves, assert_trains};
+use test_support::lesson::{assert_resumes_on_other_device, assert_same_losses_on_device};
 
 use crate::support::{english, home, rnn_lm};
 
@@ -16,20 +16,22 @@ const OPTIONS: [&str; 10] =
     ["--dropout", "0", "--hidden-size", "16", "--batch-size", "4", "--bptt", "10", "--limit", "20"];
 
 #[test]
+#[ignore = "needs a GPU: cargo test cuda -- --ignored"]
 fn a_run_has_the_cpus_losses() {
-    test_support::alone("cuda::a_run_has_the_cpus_losses", |device| {
+    test_support::on_gpu(|device| {
         let home = home(english());
         for cell in ["rnn", "lstm", "gru"] {
             let options = [&OPTIONS[..], &["--num-layers", "2", "--epochs", "2", "--cell", cell]].concat();
-            assert_trains(&lesson(home.path()), device, &options);
+            assert_same_losses_on_device(&lesson(home.path()), device, &options);
         }
     });
 }
 
 #[test]
+#[ignore = "needs a GPU: cargo test cuda -- --ignored"]
 fn a_run_goes_on_elsewhere() {
-    test_support::alone("cuda::a_run_goes_on_elsewhere", |device| {
+    test_support::on_gpu(|device| {
         let home = home(english());
-        assert_moves(&lesson(home.path()), device, &OPTIONS, 1, 2);
+        assert_resumes_on_other_device(&lesson(home.path()), device, &OPTIONS, 1, 2);
     });
 }

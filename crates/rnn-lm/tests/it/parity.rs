@@ -9,8 +9,8 @@ use rnn_lm::model::{Cell, LanguageModel, Sizes};
 use rnn_lm::tokens::Unit;
 use tch::Device;
 use tch::nn::VarStore;
-use test_support::{assert_equal_bits, compare_live, record_fits, workspace};
-use torch_ext::version::WANTED;
+use test_support::lesson::{assert_equal_bits, compare_live};
+use test_support::workspace;
 
 use crate::BINARY;
 use crate::support::seeded;
@@ -19,12 +19,13 @@ const QUANTITIES: usize = 21;
 
 /// The second epoch shows the schedule, the state that begins anew, and the choice of the best one.
 #[test]
+#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
 fn live_the_bits_are_equal() {
     for args in [
         ["--seed=0", "--threads=1", "--limit=12", "--epochs=1"],
         ["--seed=41", "--threads=2", "--limit=6", "--epochs=2"],
     ] {
-        let Some(report) = compare_live("rnn-lm", &BINARY, &args) else { return };
+        let report = compare_live(&BINARY, &args);
         assert_equal_bits(&report, QUANTITIES);
     }
 }
@@ -45,10 +46,8 @@ fn recorded(cell: Cell) -> Vec<String> {
 }
 
 #[test]
+#[cfg_attr(not(recorded_libtorch), ignore = "compares with numbers recorded with libtorch 2.13.0")]
 fn the_initial_weights_are_the_recorded_ones_and_another_layer_is_noticed() {
-    if !record_fits("rnn-lm", WANTED) {
-        return;
-    }
     let names = recorded(Cell::Lstm);
     assert_eq!(names.len(), 7, "{names:?}");
     assert_eq!(recorded(Cell::Gru), ["embedding.weight"], "which is drawn first");

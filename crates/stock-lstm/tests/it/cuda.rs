@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use test_support::lesson::{assert_moves, assert_trains};
+use test_support::lesson::{assert_resumes_on_other_device, assert_same_losses_on_device};
 use test_support::workspace;
 
 use crate::BINARY;
@@ -14,13 +14,15 @@ fn stock_lstm(options: &[&str]) -> Output {
 }
 
 #[test]
+#[ignore = "needs a GPU: cargo test cuda -- --ignored"]
 fn a_run_has_the_cpus_losses() {
-    test_support::alone("cuda::a_run_has_the_cpus_losses", |device| {
-        assert_trains(&stock_lstm, device, &["--epochs", "20"]);
+    test_support::on_gpu(|device| {
+        assert_same_losses_on_device(&stock_lstm, device, &["--epochs", "20"]);
     });
 }
 
 #[test]
+#[ignore = "needs a GPU: cargo test cuda -- --ignored"]
 fn a_run_goes_on_elsewhere() {
-    test_support::alone("cuda::a_run_goes_on_elsewhere", |device| assert_moves(&stock_lstm, device, &[], 20, 30));
+    test_support::on_gpu(|device| assert_resumes_on_other_device(&stock_lstm, device, &[], 20, 30));
 }

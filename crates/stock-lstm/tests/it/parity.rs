@@ -4,16 +4,14 @@ use std::process::Command;
 
 use serde_json::Value;
 use stock_lstm::data::{Order, Prices, ScaleOn};
-use test_support::{assert_equal_bits, compare_live, record_fits, run, workspace};
-use torch_ext::version::WANTED;
+use test_support::lesson::{assert_equal_bits, compare_live};
+use test_support::{run_python, workspace};
 
 use crate::BINARY;
 
 #[test]
+#[cfg_attr(not(recorded_libtorch), ignore = "compares with numbers recorded with libtorch 2.13.0")]
 fn the_recorded_numbers_are_ours() {
-    if !record_fits("stock-lstm", WANTED) {
-        return;
-    }
     let out = tempfile::tempdir().unwrap();
     let args = ["compare", "--quiet", "--json", "--out", out.path().to_str().unwrap()];
     let output = Command::new(&*BINARY).args(args).current_dir(workspace()).output().unwrap();
@@ -23,16 +21,18 @@ fn the_recorded_numbers_are_ours() {
 }
 
 #[test]
+#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
 fn live_the_bits_are_equal() {
     for args in [["--seed=0", "--threads=1"], ["--seed=0", "--threads=2"], ["--seed=41", "--threads=2"]] {
-        let Some(report) = compare_live("stock-lstm", &BINARY, &args) else { return };
+        let report = compare_live(&BINARY, &args);
         assert_equal_bits(&report, 16);
     }
 }
 
 #[test]
+#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
 fn every_scaled_price_equals_numpys_to_the_bit() {
-    let Some(printed) = run("scaling", NOTEBOOKS_SCALED_PRICES, &[]) else { return };
+    let printed = run_python(NOTEBOOKS_SCALED_PRICES, &[]);
     let numpy: Value = serde_json::from_str(printed.lines().last().unwrap()).unwrap();
     let prices = Prices::read(&workspace().join("data/goog.csv"), Order::OldestFirst).unwrap();
     let scaler = ScaleOn::All.fit(&prices).unwrap();

@@ -3,10 +3,10 @@
 use std::process::Output;
 
 use serde_json::Value;
-use test_support::backend::{assert_compared_by_digits, assert_goes_on, same_digits};
-use test_support::lesson::assert_fused_losses;
-use test_support::{assert_equal_bits, compare_live, record_fits};
-use torch_ext::version::WANTED;
+use test_support::lesson::{
+    assert_accurate_fused_losses, assert_compared_with_tolerance, assert_equal_bits, assert_exact_resume, compare_live,
+    equal_to_four_digits,
+};
 
 use crate::support::{text, text_rnn};
 use crate::{BINARY, float64};
@@ -19,13 +19,13 @@ fn one_thread(options: &[&str]) -> Output {
 #[test]
 fn fused_losses_are_as_accurate_as_exact_ones() {
     for seed in [0, 1] {
-        assert_fused_losses(&one_thread, &["--seed", &seed.to_string()], &float64::losses(seed));
+        assert_accurate_fused_losses(&one_thread, &["--seed", &seed.to_string()], &float64::losses(seed));
     }
 }
 
 #[test]
 fn a_run_that_goes_on_has_the_bits_of_one_that_never_stopped() {
-    assert_goes_on(&one_thread, &[], "50", "120");
+    assert_exact_resume(&one_thread, &[], "50", "120");
 }
 
 #[test]
@@ -42,32 +42,40 @@ fn what_it_trained_is_asked_under_either_backend() {
     };
     let [exact, fused] = asked(&["eval", &file]);
     assert_eq!(exact["predictions"], fused["predictions"]);
-    assert!(same_digits(&exact["perplexity"], &fused["perplexity"]), "{exact} {fused}");
+    assert!(equal_to_four_digits(&exact["perplexity"], &fused["perplexity"]), "{exact} {fused}");
     let [exact, fused] = asked(&["predict", "you love", "--model", &file]);
     assert_eq!((&exact["predicted"], &fused["predicted"]), (&"milk".into(), &"milk".into()));
+}
+
+#[test]
+#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
+fn python_scores_a_fused_model_alike() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().to_str().unwrap();
+    assert!(one_thread(&["--quiet", "--backend", "fused", "--out", out]).status.success());
     for name in ["model.pt", "checkpoint.pt"] {
-        let Some(report) = compare_live("text-rnn", &BINARY, &[&format!("--checkpoint={out}/{name}")]) else { return };
-        assert_equal_bits(&report, 4); // Python reads it and says what we say
+        let report = compare_live(&BINARY, &[&format!("--checkpoint={out}/{name}")]);
+        assert_equal_bits(&report, 4);
     }
 }
 
 #[test]
-fn a_comparison_asks_for_digits_and_not_for_bits() {
-    if !record_fits("text-rnn", WANTED) {
-        return;
-    }
+#[cfg_attr(not(recorded_libtorch), ignore = "compares with numbers recorded with libtorch 2.13.0")]
+fn a_recorded_comparison_asks_for_digits_and_not_for_bits() {
     let out = tempfile::tempdir().unwrap();
     let output = text_rnn(&["compare", "--backend", "fused", "-q", "--json", "--out", out.path().to_str().unwrap()]);
     let recorded: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{recorded}");
-    let live = compare_live("text-rnn", &BINARY, &["--backend=fused", "--seed=5", "--threads=2"]);
-    for report in live.iter().chain([&recorded]) {
-        assert_compared_by_digits(report);
-    }
-    if let Some(live) = live {
-        let each = |row: &Value| row["verdict"].as_str().unwrap().ends_with(" each");
-        assert!(live["rows"].as_array().unwrap().iter().any(each), "{live:#}");
-    }
+    assert_compared_with_tolerance(&recorded);
+}
+
+#[test]
+#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
+fn a_live_comparison_asks_for_digits_and_not_for_bits() {
+    let live = compare_live(&BINARY, &["--backend=fused", "--seed=5", "--threads=2"]);
+    assert_compared_with_tolerance(&live);
+    let each = |row: &Value| row["verdict"].as_str().unwrap().ends_with(" each");
+    assert!(live["rows"].as_array().unwrap().iter().any(each), "{live:#}");
 }
 
 #[test]

@@ -9,12 +9,12 @@ use lesson_kit::cross_entropy;
 use serde_json::Value;
 use tch::nn::VarStore;
 use tch::{Device, Reduction, Tensor};
-use test_support::{assert_equal_bits, compare_live, record_fits, workspace};
+use test_support::lesson::{assert_equal_bits, compare_live};
+use test_support::workspace;
 use text_rnn::LESSON;
 use text_rnn::data::{SENTENCES, Vocabulary, make_batch};
 use text_rnn::model::TextRnn;
 use torch_ext::optim::{Adam, AdamOptions};
-use torch_ext::version::WANTED;
 
 use crate::BINARY;
 use crate::support::seeded;
@@ -48,10 +48,8 @@ fn compare_with(folder: &Path) -> (Option<i32>, String) {
 }
 
 #[test]
+#[cfg_attr(not(recorded_libtorch), ignore = "compares with numbers recorded with libtorch 2.13.0")]
 fn the_recorded_numbers_are_ours() {
-    if !record_fits("text-rnn", WANTED) {
-        return;
-    }
     let out = tempfile::tempdir().unwrap();
     let output = text_rnn(&["compare", "--quiet", "--json", "--out", out.path().to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
@@ -66,10 +64,8 @@ fn the_recorded_numbers_are_ours() {
 }
 
 #[test]
+#[cfg_attr(not(recorded_libtorch), ignore = "compares with numbers recorded with libtorch 2.13.0")]
 fn what_would_make_it_meaningless_is_an_error() {
-    if !record_fits("text-rnn", WANTED) {
-        return;
-    }
     let same = |_: &str, text: String| text;
     assert_eq!(compare_with(notebooks(same).path()), (Some(0), String::new()));
     let edited =
@@ -149,10 +145,8 @@ fn off(rows: &[Row]) -> Vec<String> {
 /// Both faults change what follows from them by far more than the tolerances for another CPU, and so by far more than rounding:
 /// which rows are off is the same on every CPU.
 #[test]
+#[cfg_attr(not(recorded_libtorch), ignore = "compares with numbers recorded with libtorch 2.13.0")]
 fn a_wrong_program_is_off_in_the_right_row() {
-    if !record_fits("text-rnn", WANTED) {
-        return;
-    }
     assert_eq!(off(&table(|_| {}, 1e-8)), [""; 0], "the right one is not");
 
     let spoil = |model: &TextRnn| {
@@ -169,23 +163,36 @@ fn a_wrong_program_is_off_in_the_right_row() {
 }
 
 #[test]
+#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
 fn live_the_bits_are_equal() {
     for args in [["--seed=0", "--threads=1"], ["--seed=0", "--threads=2"], ["--seed=41", "--threads=2"]] {
-        let Some(report) = compare_live("text-rnn", &BINARY, &args) else { return };
+        let report = compare_live(&BINARY, &args);
         assert_equal_bits(&report, 17);
     }
 }
 
 #[test]
+#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
 fn weights_trained_here_are_scored_alike_there() {
     let out = tempfile::tempdir().unwrap();
     let out = out.path().to_str().unwrap();
     assert!(text_rnn(&["--quiet", "--epochs", "50", "--out", out]).status.success());
     for name in ["model.pt", "checkpoint.pt"] {
         let checkpoint = format!("--checkpoint={out}/{name}");
-        let Some(report) = compare_live("text-rnn", &BINARY, &[&checkpoint]) else { return };
+        let report = compare_live(&BINARY, &[&checkpoint]);
         assert_equal_bits(&report, 4);
     }
+}
+
+#[test]
+#[cfg_attr(not(recorded_libtorch), ignore = "compares with numbers recorded with libtorch 2.13.0")]
+fn a_checkpoint_of_another_size_is_an_error() {
+    let out = tempfile::tempdir().unwrap();
+    let out = out.path().to_str().unwrap();
+    assert!(text_rnn(&["--quiet", "--epochs", "1", "--hidden-size", "7", "--out", out]).status.success());
+    let output = text_rnn(&["compare", "--quiet", "--checkpoint", &format!("{out}/model.pt")]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("is not as the notebook trained it"), "{}", stderr(&output));
 }
 
 #[test]
@@ -202,11 +209,6 @@ fn eval_says_what_training_said() {
     let output = text_rnn(&["eval", "--json", &format!("{out}/best.pt")]);
     assert!(serde_json::from_slice::<Value>(&output.stdout).unwrap()["perplexity"].is_number());
 
-    if record_fits("text-rnn", WANTED) {
-        let output = text_rnn(&["compare", "--quiet", "--checkpoint", &format!("{out}/model.pt")]);
-        assert_eq!(output.status.code(), Some(1));
-        assert!(stderr(&output).contains("is not as the notebook trained it"), "{}", stderr(&output));
-    }
     let output = text_rnn(&["eval", "nowhere.pt"]);
     assert_eq!(stderr(&output), "error: nowhere.pt: there is no such file; cargo run -p text-rnn trains a model\n");
     let output = text_rnn(&["--seed", "3", "compare"]);

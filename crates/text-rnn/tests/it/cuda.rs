@@ -1,17 +1,19 @@
 //! On a GPU, beside the CPU.
 
-use test_support::lesson::{assert_moves, assert_trains};
+use test_support::lesson::{assert_resumes_on_other_device, assert_same_losses_on_device};
 
 use crate::support::on_any_device;
 
 #[test]
+#[ignore = "needs a GPU: cargo test cuda -- --ignored"]
 fn a_run_has_the_cpus_losses() {
-    test_support::alone("cuda::a_run_has_the_cpus_losses", |device| {
-        assert_trains(&on_any_device, device, &["--epochs", "20"]);
+    test_support::on_gpu(|device| {
+        assert_same_losses_on_device(&on_any_device, device, &["--epochs", "20"]);
     });
 }
 
 #[test]
+#[ignore = "needs a GPU: cargo test cuda -- --ignored"]
 fn a_run_goes_on_elsewhere() {
-    test_support::alone("cuda::a_run_goes_on_elsewhere", |device| assert_moves(&on_any_device, device, &[], 20, 30));
+    test_support::on_gpu(|device| assert_resumes_on_other_device(&on_any_device, device, &[], 20, 30));
 }

@@ -43,6 +43,7 @@ fn a_killed_run_goes_on_to_the_same_bits() {
 
 /// PyTorch goes on from our checkpoint, and ends where we end.
 #[test]
+#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
 fn python_goes_on_with_a_checkpoint_to_the_same_bits() {
     let folder = tempfile::tempdir().unwrap();
     for (name, epochs) in [("half", "250"), ("whole", "500")] {
@@ -65,5 +66,5 @@ ours = namespace["model"].state_dict()
 assert list(ours) == list(whole) and ours._metadata == whole._metadata
 assert all(torch.equal(ours[name], whole[name]) for name in ours)
 "#;
-    test_support::run("text-rnn resume", program, &[folder.path().to_str().unwrap()]);
+    test_support::run_python(program, &[folder.path().to_str().unwrap()]);
 }

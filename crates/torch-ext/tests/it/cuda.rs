@@ -1,7 +1,7 @@
 //! On a GPU, beside the CPU.
 
 use tch::{Device, Kind, Tensor};
-use test_support::{GPU, alone};
+use test_support::{Float64Judge, on_gpu};
 use torch_ext::StateDict;
 use torch_ext::optim::{Adam, AdamOptions, Optimizer, RmsPropOptions, Rule, SgdOptions, clip_grad_norm_};
 
@@ -33,12 +33,13 @@ fn trained<R: Rule>(device: Device, kind: Kind, options: &R) -> Vec<Tensor> {
 fn assert_same<R: Rule>(device: Device, options: &R, cpu: &R) {
     let truth = trained(Device::Cpu, Kind::Double, cpu);
     let (cpu, there) = (trained(Device::Cpu, Kind::Float, cpu), trained(device, Kind::Float, options));
-    GPU.assert(&format!("parameters after {options:?}"), &truth, &cpu, &there);
+    Float64Judge::GPU.assert(&format!("parameters after {options:?}"), &truth, &cpu, &there);
 }
 
 #[test]
+#[ignore = "needs a GPU: cargo test cuda -- --ignored"]
 fn optimizers_and_clipping_go_the_cpus_way() {
-    alone("cuda::optimizers_and_clipping_go_the_cpus_way", |device| {
+    on_gpu(|device| {
         let adam = AdamOptions { lr: 0.01, ..AdamOptions::default() };
         let decay = AdamOptions { weight_decay: 0.1, amsgrad: true, ..adam.clone() };
         let adam_w = AdamOptions { weight_decay: 0.1, decoupled_weight_decay: true, ..adam.clone() };
@@ -56,8 +57,9 @@ fn optimizers_and_clipping_go_the_cpus_way() {
 
 /// Python's default on either device has `fused: None` in its `state_dict`, and goes on from it on the other.
 #[test]
+#[ignore = "needs a GPU: cargo test cuda -- --ignored"]
 fn what_a_gpu_computes_fused_is_saved_as_it_was_asked_for() {
-    alone("cuda::what_a_gpu_computes_fused_is_saved_as_it_was_asked_for", |device| {
+    on_gpu(|device| {
         let param = Tensor::ones([3], (Kind::Float, device)).set_requires_grad(true);
         let mut adam = Adam::new([&param], AdamOptions::default()).unwrap();
         param.square().sum(Kind::Float).backward();
@@ -74,8 +76,9 @@ fn what_a_gpu_computes_fused_is_saved_as_it_was_asked_for() {
 }
 
 #[test]
+#[ignore = "needs a GPU: cargo test cuda -- --ignored"]
 fn files_hold_what_the_gpu_held() {
-    alone("cuda::files_hold_what_the_gpu_held", |device| {
+    on_gpu(|device| {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.pt");
         let cpu = Tensor::arange(6, (Kind::Float, Device::Cpu)).reshape([2, 3]);
@@ -88,8 +91,6 @@ fn files_hold_what_the_gpu_held() {
         read.load_into("Model", [("w", &back)], true).unwrap();
         assert_eq!((back.device(), back.to_device(Device::Cpu)), (device, cpu));
         let program = "import sys, torch; print(torch.load(sys.argv[1], weights_only=True)['w'].device)";
-        if let Some(said) = test_support::run("a GPU's files", program, &[path.to_str().unwrap()]) {
-            assert_eq!(said.trim(), "cpu");
-        }
+        assert_eq!(test_support::run_python(program, &[path.to_str().unwrap()]).trim(), "cpu");
     });
 }

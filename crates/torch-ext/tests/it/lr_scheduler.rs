@@ -110,6 +110,7 @@ fn hex(lrs: &[f64]) -> Vec<String> {
 }
 
 #[test]
+#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
 fn schedules_and_their_states_equal_pytorchs() {
     let folder = tempfile::tempdir().unwrap();
     let mut ours = Vec::new();
@@ -121,7 +122,7 @@ fn schedules_and_their_states_equal_pytorchs() {
         ours.push(lrs);
     }
     let program = format!("{PRELUDE}{PROGRAM}");
-    let Some(python) = test_support::run("schedulers", &program, &[folder.path().to_str().unwrap()]) else { return };
+    let python = test_support::run_python(&program, &[folder.path().to_str().unwrap()]);
     let python: Vec<&str> = python.lines().collect();
     for (n, lrs) in ours.iter().enumerate() {
         assert_eq!(hex(lrs), python[40 * n..40 * (n + 1)], "schedule {n}");

@@ -29,6 +29,7 @@ fn run<R: Rule>(options: R) -> Vec<String> {
 }
 
 #[test]
+#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
 fn five_hundred_steps_equal_pytorch_to_the_bit() {
     tch::set_num_threads(1);
     let adam = |change: fn(&mut AdamOptions)| {
@@ -85,7 +86,7 @@ fn five_hundred_steps_equal_pytorch_to_the_bit() {
         ),
     ];
     let lines: Vec<&str> = cases.iter().map(|(line, _)| *line).collect();
-    let Some(python) = test_support::run("optimizers", &format!("{PRELUDE}{PROGRAM}"), &lines) else { return };
+    let python = test_support::run_python(&format!("{PRELUDE}{PROGRAM}"), &lines);
     let ours: Vec<&String> = cases.iter().flat_map(|(_, lines)| lines).collect();
     assert_eq!(python.lines().count(), ours.len());
     for (i, (python, ours)) in python.lines().zip(ours).enumerate() {
@@ -148,11 +149,12 @@ fn bits_of_sizes(threads: i32) -> Vec<String> {
 }
 
 #[test]
+#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
 fn adam_equals_pytorch_at_every_size() {
     let ours: Vec<String> = [1, 2].into_iter().flat_map(bits_of_sizes).collect();
     let sizes = SIZES.map(|n| n.to_string());
     let args = sizes.each_ref().map(String::as_str);
-    let Some(python) = test_support::run("Adam's sizes", &format!("{PRELUDE}{SIZES_PROGRAM}"), &args) else { return };
+    let python = test_support::run_python(&format!("{PRELUDE}{SIZES_PROGRAM}"), &args);
     assert_eq!(python.lines().count(), ours.len());
     for (i, (ours, python)) in ours.iter().zip(python.lines()).enumerate() {
         let differing = ours.split(' ').zip(python.split(' ')).enumerate().find(|(_, (ours, python))| ours != python);

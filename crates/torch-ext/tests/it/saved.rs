@@ -75,12 +75,13 @@ fn go_on<R: Rule>(n: usize, folder: &Path, options: R) -> [String; 2] {
 }
 
 #[test]
+#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
 fn each_side_goes_on_where_the_other_stopped() {
     tch::set_num_threads(1);
     let folder = tempfile::tempdir().unwrap();
     let args = |what| [&[what, folder.path().to_str().unwrap()], &LINES[..]].concat();
     let program = format!("{PRELUDE}{PROGRAM}");
-    let Some(made) = test_support::run("optimizer states", &program, &args("make")) else { return };
+    let made = test_support::run_python(&program, &args("make"));
 
     let adam = AdamOptions { lr: 0.01, ..AdamOptions::default() };
     let decayed = AdamOptions { weight_decay: 0.1, amsgrad: true, betas: (0.8, 0.99), ..adam.clone() };
@@ -100,7 +101,7 @@ fn each_side_goes_on_where_the_other_stopped() {
         go_on(7, folder.path(), AdamOptions { fused: true, ..adam }),
         go_on(8, folder.path(), AdamOptions { fused: true, amsgrad: true, ..adam_w }),
     ];
-    let checked = test_support::run("optimizer states", &program, &args("check")).unwrap();
+    let checked = test_support::run_python(&program, &args("check"));
     for (n, python) in made.lines().enumerate() {
         assert_eq!(ours[n][0], python, "{}: Rust alone", LINES[n]);
         assert_eq!(ours[n][1], python, "{}: Rust from Python's state", LINES[n]);
@@ -122,6 +123,7 @@ for fused in (None, True, False):
 ";
 
 #[test]
+#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
 fn the_state_serves_the_fused_optimizer_and_the_plain_one() {
     let params = [weights(37), weights(5)];
     let mut state = None;
@@ -139,7 +141,7 @@ fn the_state_serves_the_fused_optimizer_and_the_plain_one() {
         state = Some(saved);
         ours.push(bits(&params));
     }
-    let Some(python) = test_support::run("switched optimizers", &format!("{PRELUDE}{SWITCHED}"), &[]) else { return };
+    let python = test_support::run_python(&format!("{PRELUDE}{SWITCHED}"), &[]);
     assert_eq!(ours, python.lines().collect::<Vec<_>>());
 }
 

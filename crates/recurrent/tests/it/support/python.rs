@@ -23,17 +23,14 @@ impl Reply {
     }
 }
 
-/// Runs `program` behind the prelude with `question`; `None` where there is no Python torch.
-pub fn ask(test: &str, program: &str, question: &impl Serialize) -> Option<Reply> {
+/// Runs `program` behind the prelude with `question`.
+pub fn ask(program: &str, question: &impl Serialize) -> Reply {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     fs::write(path("question.json"), serde_json::to_vec(question).unwrap()).unwrap();
-    let printed = test_support::run(
-        test,
-        &format!("{PRELUDE}\n{program}"),
-        &[&path("question.json"), &path("reply.safetensors")],
-    )?;
-    let value = serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{test}: {error} in {printed}"));
+    let args = [path("question.json"), path("reply.safetensors")];
+    let printed = test_support::run_python(&format!("{PRELUDE}\n{program}"), &[&args[0], &args[1]]);
+    let value = serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{error} in {printed}"));
     let tensors = Tensor::read_safetensors(path("reply.safetensors")).unwrap().into_iter().collect();
-    Some(Reply { value, tensors })
+    Reply { value, tensors }
 }
