@@ -1,5 +1,5 @@
-//! `cargo bench -p rnn-kernels`: the lessons' networks, forward and back, on one thread; and the tiles beside other
-//! libraries' matrix products. (Beside PyTorch: scripts/bench.sh.)
+//! Benchmarks on one thread: the networks of the lessons, forward and backward; and the matrix products, compared with
+//! other libraries. Run them with `cargo bench -p rnn-kernels`. `scripts/bench.sh` compares the networks with PyTorch.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -8,7 +8,7 @@ use rnn_kernels::{
     CellKind, Config, Input, InputGradients, InstructionSet, Network, Output, OutputGradients, Sequence, Serial,
 };
 
-/// Name, network, steps and batch.
+/// Name, configuration, number of steps and batch size.
 fn networks() -> [(&'static str, Config, usize, usize); 4] {
     let config = |cell, input_size, hidden_size, num_layers| Config {
         cell,
@@ -71,7 +71,7 @@ fn steps(criterion: &mut Criterion) {
     }
 }
 
-/// The products of a step of mnist-gru, forward and backward, and of all its steps at once.
+/// The matrix products of one step of mnist-gru, forward and backward, and of all steps together.
 fn products(criterion: &mut Criterion) {
     for (rows, columns, depth) in [(100, 384, 128), (50, 384, 128), (100, 128, 384), (2800, 384, 128)] {
         let mut group = criterion.benchmark_group(format!("{rows} x {columns} x {depth}"));
@@ -85,7 +85,7 @@ fn products(criterion: &mut Criterion) {
         let (m, n, k) = (rows as isize, columns as isize, depth as isize);
         group.bench_function("matrixmultiply", |bencher| {
             bencher.iter(|| {
-                // SAFETY: the sizes are those of the slices.
+                // SAFETY: the slices have the sizes and strides that are passed.
                 unsafe {
                     let (a, b, c) = (a.as_ptr(), b.as_ptr(), c.as_mut_ptr());
                     matrixmultiply::sgemm(rows, depth, columns, 1.0, a, k, 1, b, n, 1, 0.0, c, n, 1);

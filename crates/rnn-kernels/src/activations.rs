@@ -5,9 +5,7 @@ use crate::error::Result;
 use crate::io::ForwardIo;
 use crate::plan::{Layout, Plan, Shard};
 use crate::pointers::{MatrixPtr, SequencePtr};
-
-/// Rows of gates that are projected at a time if no backward pass follows.
-const PROJECTED_ROWS: usize = 256;
+use crate::tuning::PROJECTED_ROWS;
 
 /// The activations of a forward pass.
 pub(crate) struct Activations {

@@ -46,7 +46,7 @@ pub struct Input<'a> {
     pub x: Sequence<'a>,
     /// The initial hidden state, (state_rows, batch, hidden_size). `None` is zeros.
     pub h_0: Option<&'a [f32]>,
-    /// The initial cell state of LSTM, with the same shape. `None` is zeros.
+    /// The initial cell state of LSTM, with the same shape. `None` is zeros. Other cells ignore it.
     pub c_0: Option<&'a [f32]>,
     /// Dropout masks: what the output of each layer but the last is multiplied by, (steps, batch, output_size) each.
     /// Empty without dropout.
@@ -60,7 +60,7 @@ pub struct Output<'a> {
     pub output: &'a mut [f32],
     /// The last hidden state, (state_rows, batch, hidden_size).
     pub h_n: &'a mut [f32],
-    /// The last cell state of LSTM, with the same shape.
+    /// The last cell state of LSTM, with the same shape. Other cells ignore it.
     pub c_n: Option<&'a mut [f32]>,
 }
 
@@ -71,7 +71,7 @@ pub struct OutputGradients<'a> {
     pub output: Option<Sequence<'a>>,
     /// (state_rows, batch, hidden_size)
     pub h_n: Option<&'a [f32]>,
-    /// LSTM: the same shape.
+    /// LSTM: the same shape. Other cells ignore it.
     pub c_n: Option<&'a [f32]>,
 }
 
@@ -83,7 +83,7 @@ pub struct InputGradients<'a> {
     pub x: Option<&'a mut [f32]>,
     /// (state_rows, batch, hidden_size)
     pub h_0: Option<&'a mut [f32]>,
-    /// LSTM: the same shape.
+    /// LSTM: the same shape. Other cells ignore it.
     pub c_0: Option<&'a mut [f32]>,
     /// In torch's order. Empty if none are needed.
     pub parameters: Vec<Option<&'a mut [f32]>>,

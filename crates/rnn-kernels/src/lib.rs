@@ -53,7 +53,7 @@
 //! | `kernels` | the code that is compiled once for each instruction set: `cells` (**the equations of RNN, LSTM and GRU**), `gemm` (the micro-kernel), `dot_products`, `math` (exp, sigmoid, tanh), `simd` |
 //! | `io`, `parameters` | the caller's slices: checks of their lengths, conversion to pointers |
 //! | `buffer_pool`, `pointers`, `threads` | workspace memory, pointers with strides, the caller's [`ThreadPool`] |
-//! | `config`, `error` | [`Config`], [`CellKind`], [`Error`] |
+//! | `config`, `error`, `tuning` | [`Config`], [`CellKind`], [`Error`]; thresholds and block sizes |
 //!
 //! # Why it is fast
 //! - One call runs a whole sequence. Shards of the batch run through all steps and layers without synchronisation. The
@@ -126,6 +126,7 @@ mod pointers;
 mod products;
 mod schedule;
 mod threads;
+mod tuning;
 mod weight_gradients;
 
 /// The example of the README.

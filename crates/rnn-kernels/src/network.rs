@@ -15,6 +15,7 @@ use crate::products::feature_major::{self, FeatureMajor};
 use crate::products::sample_major::{self, SampleMajor};
 use crate::schedule::run_shards;
 use crate::threads::{Serial, ThreadPool, for_each_once, map};
+use crate::tuning::MIN_SHARED_WEIGHTS;
 use crate::weight_gradients::WeightGradients;
 
 /// A stack of recurrent layers: `torch.nn.RNN`, `LSTM` or `GRU` without the parameters.
@@ -260,9 +261,7 @@ fn pack_all<T: Send + Sync>(
 
 /// The pool for work on each layer and direction, or one thread if there is too little work.
 fn pool_for_weights<'a>(plan: &Plan, pool: &'a dyn ThreadPool) -> &'a dyn ThreadPool {
-    /// Numbers in W_hh from which on a second thread is faster.
-    const MIN_WEIGHTS: usize = 4096;
     let config = plan.config;
-    let several = config.state_rows() > 1 && config.hidden_size * config.hidden_size >= MIN_WEIGHTS;
+    let several = config.state_rows() > 1 && config.hidden_size * config.hidden_size >= MIN_SHARED_WEIGHTS;
     if several { pool } else { &Serial }
 }

@@ -14,6 +14,7 @@ use crate::buffer_pool::Buffer;
 use crate::config::Config;
 use crate::kernels::instruction_set::Kernels;
 use crate::pointers::SequencePtr;
+use crate::tuning::MAX_FEATURE_MAJOR_HIDDEN_SIZE;
 
 /// The memory layout of sequences in the workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,9 +22,6 @@ pub(crate) enum Layout {
     SampleMajor,
     FeatureMajor,
 }
-
-/// The largest hidden size for which feature-major is faster.
-const MAX_FEATURE_MAJOR_HIDDEN_SIZE: usize = 32;
 
 impl Layout {
     /// The faster layout.

@@ -2,38 +2,7 @@
 
 use crate::plan::{Layout, Panels, Plan, Shard};
 use crate::threads::{ThreadPool, for_each_once};
-
-/// Numbers in W_hh from which on threads without a sequence of their own share the columns of each step.
-const MIN_TEAM_WEIGHTS: usize = 100_000;
-
-/// Where W_hh is larger than a core's cache and a thread has fewer samples than this, threads share the columns of each
-/// step: then the cache of each core holds that thread's part of W_hh.
-const MIN_SAMPLES_PER_THREAD: usize = 16;
-
-/// Largest shard in the sample-major layout, in samples: the data of its steps stays in the cache.
-const MAX_SHARD: usize = 64;
-
-/// The same if the weights of a layer do not stay in the cache: with more samples the weights are loaded less often.
-const MAX_SHARD_LARGE_WEIGHTS: usize = 128;
-
-/// Numbers of a layer's weights that stay in the second-level cache: 1 MiB.
-const CACHED_WEIGHTS: usize = 1 << 18;
-
-/// Smallest number of shards in the feature-major layout, if each has a whole vector. It is a constant because the
-/// shards decide the bits of the sums over the batch, and these must not depend on the number of threads.
-const MIN_SHARDS: usize = 2;
-
-/// Steps times samples of d gates that are added to the gradients of the parameters at a time.
-const CHUNK_ROWS: usize = 144;
-
-/// Numbers of a layer's weight gradients that a thread keeps in its cache, in addition to a chunk: 1 MiB.
-const CACHED_GRADIENTS: usize = 1 << 18;
-
-/// The least work for a thread, in multiply-adds. It takes a few times as long as starting the thread.
-const MIN_THREAD_WORK: usize = 250_000;
-
-/// The cost of a sigmoid or tanh, in multiply-adds.
-const NONLINEARITY_COST: usize = 10;
+use crate::tuning::*;
 
 impl Plan {
     /// Splits the batch. Sample-major: the same number of shards for each thread. Feature-major: shards as wide as a
@@ -47,7 +16,7 @@ impl Plan {
                 ((per_thread * threads).clamp(1, self.batch), None)
             }
             Layout::FeatureMajor => {
-                let size = self.padded(self.batch.div_ceil(MIN_SHARDS)).min(self.kernels.panel_width);
+                let size = self.padded(self.batch.div_ceil(MIN_FEATURE_MAJOR_SHARDS)).min(self.kernels.panel_width);
                 (self.batch.div_ceil(size), Some(size))
             }
         };

@@ -6,6 +6,7 @@
 //! number of threads.
 
 use super::simd::Simd;
+use crate::tuning::GEMM_DEPTH_BLOCK;
 
 /// One product `A B` of the sum. A has `depth` columns, B has `depth` rows and is as wide as the panel.
 #[derive(Clone, Copy)]
@@ -46,9 +47,6 @@ pub(crate) struct PanelProduct<'a> {
     pub init: Init,
 }
 
-/// Cache blocking: the depth of a block. The first-level cache holds the block of B while the rows of A are read.
-const DEPTH_BLOCK: usize = 128;
-
 /// Computes a panel.
 ///
 /// # Safety
@@ -60,14 +58,14 @@ const DEPTH_BLOCK: usize = 128;
 pub(crate) unsafe fn panel_product<S: Simd>(product: &PanelProduct<'_>) {
     let depth: usize = product.terms.iter().map(|term| term.depth).sum();
     let at_end = matches!(product.init, Init::AccumulateAtEnd);
-    if depth < 2 * DEPTH_BLOCK || product.rows <= S::TILE_ROWS[0] || at_end {
+    if depth < 2 * GEMM_DEPTH_BLOCK || product.rows <= S::TILE_ROWS[0] || at_end {
         // SAFETY: the caller's guarantees, passed on.
         unsafe { unblocked::<S>(product) };
         return;
     }
     let mut init = product.init;
     for term in product.terms {
-        let blocks = term.depth.div_ceil(DEPTH_BLOCK);
+        let blocks = term.depth.div_ceil(GEMM_DEPTH_BLOCK);
         for i in 0..blocks {
             let first = term.depth * i / blocks;
             let terms = &[Term {

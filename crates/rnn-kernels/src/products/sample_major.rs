@@ -8,9 +8,7 @@ use crate::kernels::gemm::{Init, PanelProduct, Term};
 use crate::parameters::Parameters;
 use crate::plan::{Features, Panels, Plan, Shard};
 use crate::pointers::{MatrixPtr, SequencePtr};
-
-/// Rows that are multiplied by all panels before the next rows are: the second-level cache holds them.
-const ROW_BLOCK: usize = 128;
+use crate::tuning::ROW_BLOCK;
 
 pub(crate) struct SampleMajor;
 

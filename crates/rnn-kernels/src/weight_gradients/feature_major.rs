@@ -3,10 +3,7 @@
 use super::tasks::{Task, Weight, WeightGradients};
 use crate::kernels::dot_products::{DotProducts, Segments};
 use crate::pointers::SequencePtr;
-
-/// Cache blocking: the sums read blocks of this many numbers (64 KiB). Within a block, the rows of a tile
-/// stay in the first-level cache.
-const GROUP: usize = 1 << 14;
+use crate::tuning::GRADIENT_GROUP;
 
 impl WeightGradients<'_> {
     /// All terms of the sums of a task, with d gates from their first row on.
@@ -89,10 +86,10 @@ impl WeightGradients<'_> {
     }
 }
 
-/// Cuts segments into groups of at most [`GROUP`] numbers, where every step has `rows` rows.
+/// Cuts segments into groups of at most [`GRADIENT_GROUP`] numbers, where every step has `rows` rows.
 fn groups(segments: &[Segments], rows: usize) -> Vec<Vec<Segments>> {
     let mut groups = vec![Vec::new()];
-    let mut capacity = GROUP;
+    let mut capacity = GRADIENT_GROUP;
     for part in segments {
         let mut rest = *part;
         while rest.steps > 0 {
@@ -105,7 +102,7 @@ fn groups(segments: &[Segments], rows: usize) -> Vec<Vec<Segments>> {
                 rest.steps -= steps;
             } else {
                 groups.push(Vec::new());
-                capacity = GROUP.max(rows * rest.width);
+                capacity = GRADIENT_GROUP.max(rows * rest.width);
             }
         }
     }

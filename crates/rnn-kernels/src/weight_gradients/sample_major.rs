@@ -2,16 +2,14 @@
 
 use std::ops::Range;
 
-use super::tasks::{BLOCK_ROWS, RowBlock, TASK_ROWS, Task, Weight, WeightGradients};
+use super::tasks::{RowBlock, Task, Weight, WeightGradients};
 use crate::activations::TimeOrder;
 use crate::buffer_pool::Buffer;
 use crate::error::Result;
 use crate::kernels::gemm::{Init, PanelProduct, Term};
 use crate::plan::Shard;
 use crate::pointers::{MatrixPtr, SequencePtr};
-
-/// Cache blocking: the depth (steps times samples) of a block of the sums. The first-level cache holds its rows.
-const DEPTH_BLOCK: usize = 128;
+use crate::tuning::{BLOCK_ROWS, GRADIENT_DEPTH_BLOCK, TASK_ROWS};
 
 /// The operands of a part of the sum: `depth` rows of d gates and `depth` rows of the weight's input.
 #[derive(Clone, Copy)]
@@ -175,8 +173,8 @@ impl WeightGradients<'_> {
         let d_gates = plan.sequence(buffer, plan.gate_features(), buffer_steps, &batch);
         let mut init = Init::Zero;
         for all in self.operands(task, &batch, 0..plan.steps, d_gates) {
-            for first in (0..all.depth).step_by(DEPTH_BLOCK) {
-                let depth = DEPTH_BLOCK.min(all.depth - first);
+            for first in (0..all.depth).step_by(GRADIENT_DEPTH_BLOCK) {
+                let depth = GRADIENT_DEPTH_BLOCK.min(all.depth - first);
                 let part = Operands { d_gates: all.d_gates.skip_rows(first), input: all.input.skip_rows(first), depth };
                 // SAFETY: the workspace holds the accumulator of any task. The rest is the caller's guarantee.
                 unsafe { self.accumulate(task, &[part], sums, init) };

@@ -6,13 +6,7 @@ use crate::activations::Activations;
 use crate::gradient_buffers::GradientBuffers;
 use crate::io::WeightTarget;
 use crate::plan::{Features, Plan};
-
-/// Rows of a weight that one task computes, over all gates: enough to use what is loaded into the cache several times,
-/// few enough to divide a weight among threads.
-pub(super) const TASK_ROWS: usize = 192;
-
-/// The most rows of one gate that are computed together: a multiple of every vector length.
-pub(super) const BLOCK_ROWS: usize = 64;
+use crate::tuning::{BLOCK_ROWS, TASK_ROWS};
 
 /// The computation of the weight gradients of a backward pass.
 pub(crate) struct WeightGradients<'a> {
