@@ -42,6 +42,7 @@
 //!
 //! | module | contents |
 //! |---|---|
+//! | `bench_gemm` | a matrix product for `cargo bench` |
 //! | `network` | the public entry points: [`Network`], [`PackedWeights`], [`Tape`] |
 //! | `forward`, `backward` | the loops over layers, directions and time steps |
 //! | `weight_gradients` | the gradients of the parameters, for each memory layout |

@@ -1,4 +1,5 @@
-//! Compares the kernels with the equations in f64, for every instruction set of this CPU.
+//! Compares the kernels with the equations in f64, for every instruction set of this CPU, or only for the one that the
+//! environment variable `RNN_KERNELS` names.
 //!
 //! Miri executes a program 1000 times slower. So under Miri:
 //!
@@ -16,6 +17,14 @@ use crate::problem::{Problem, Solution};
 use crate::reference::Number;
 
 const CELLS: [CellKind; 4] = [CellKind::RnnTanh, CellKind::RnnRelu, CellKind::Lstm, CellKind::Gru];
+
+/// The instruction sets to test.
+fn instruction_sets() -> Vec<InstructionSet> {
+    match std::env::var_os("RNN_KERNELS") {
+        Some(name) if !name.is_empty() => vec![InstructionSet::chosen().unwrap()],
+        _ => InstructionSet::available().collect(),
+    }
+}
 
 /// A pool that starts a thread for each task.
 struct Threads(usize);
@@ -202,7 +211,7 @@ fn every_cell_and_size_is_as_accurate_as_the_equations_in_f32() {
     for (i, (config, steps, batch)) in problems().into_iter().enumerate() {
         let problem = Problem::random(config, steps, batch, config.num_layers > 1, i as u64 + 1);
         let (truth, single) = (problem.solve::<f64>(), problem.solve::<f32>());
-        for set in InstructionSet::available() {
+        for set in instruction_sets() {
             let threads = run(&problem, set, &Threads(2));
             worst = worst.max(check(&problem, &threads, &truth, &single, set));
             let alone = run(&problem, set, &Serial);
@@ -222,7 +231,7 @@ fn a_team_of_threads_gives_the_same_bits_as_one_thread() {
         let config = Config { cell, input_size: 3, hidden_size: 330, num_layers: 1, bias: true, bidirectional: true };
         let problem = Problem::random(config, 5, batch, false, 1);
         let (truth, single) = (problem.solve::<f64>(), problem.solve::<f32>());
-        for set in InstructionSet::available() {
+        for set in instruction_sets() {
             let alone = run(&problem, set, &Serial);
             check(&problem, &alone, &truth, &single, set);
             assert_eq!(alone, run(&problem, set, &Threads(3)), "{cell:?}");
@@ -238,7 +247,7 @@ fn long_sequences_are_as_accurate_as_the_equations_in_f32() {
         let config = Config { cell, input_size: 17, hidden_size: 32, num_layers: 1, bias: true, bidirectional: true };
         let problem = Problem::random(config, 50, 70, false, 2);
         let (truth, single) = (problem.solve::<f64>(), problem.solve::<f32>());
-        for set in InstructionSet::available() {
+        for set in instruction_sets() {
             let alone = run(&problem, set, &Serial);
             check(&problem, &alone, &truth, &single, set);
             assert_eq!(alone, run(&problem, set, &Threads(2)), "{cell:?}");
@@ -254,7 +263,7 @@ fn sigmoid_and_tanh_are_accurate_for_every_argument() {
     let config =
         |cell| Config { cell, input_size: 1, hidden_size: 1, num_layers: 1, bias: false, bidirectional: false };
     let xs: Vec<f32> = (-40_000..40_000).map(|i| i as f32 / 400.0).chain([1e-30, -1e-6, 1e4, -1e4]).collect();
-    for set in InstructionSet::available() {
+    for set in instruction_sets() {
         let output = |cell: CellKind, weight_ih: &[f32]| {
             let zeros = vec![0.0; weight_ih.len()];
             let network = Network::with_instruction_set(config(cell), set).unwrap();
