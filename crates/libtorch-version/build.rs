@@ -1,4 +1,4 @@
-//! Stops the build with one clear message when LIBTORCH is missing or of the wrong version.
+//! Stops the build with one message if LIBTORCH is missing or has the wrong version.
 
 #[path = "src/check.rs"]
 #[allow(dead_code)]
@@ -9,7 +9,7 @@ use std::{env, fs, path::Path};
 fn main() {
     println!("cargo::rerun-if-env-changed=LIBTORCH");
     println!("cargo::rerun-if-changed=src/check.rs");
-    // The lock of the workspace: what it has no word on, a program elsewhere that uses this crate, is of the newest pair.
+    // The workspace's lock file. A program elsewhere that uses this crate has no such file and gets the newest pair.
     let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.lock");
     println!("cargo::rerun-if-changed={lock}");
     let wanted = match fs::read_to_string(lock).map_or(Ok(check::PAIRS[0].1), |lock| check::wanted(&lock)) {
@@ -20,14 +20,14 @@ fn main() {
         }
     };
     println!("cargo::rustc-env=LIBTORCH_WANTED={wanted}");
-    // Whoever sets LIBTORCH_USE_PYTORCH has torch-sys ask Python, version included.
+    // With LIBTORCH_USE_PYTORCH torch-sys uses Python's torch, and checks its version itself.
     println!("cargo::rerun-if-env-changed=LIBTORCH_USE_PYTORCH");
     if env::var_os("LIBTORCH_USE_PYTORCH").is_some() {
         return;
     }
     let libtorch = env::var_os("LIBTORCH").unwrap_or_else(|| ".libtorch".into());
     for file in ["version.py", "build-version"].map(|name| Path::new(&libtorch).join(name)) {
-        // Cargo takes a file that does not exist for one that has changed, at every build.
+        // Cargo would run this script at every build for a file that does not exist.
         if file.exists() {
             println!("cargo::rerun-if-changed={}", file.display());
         }

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use anyhow::{Result, bail, ensure};
 use serde_json::{Map, Value as Json};
-use torch_ext::{cpu, cuda, loaded, version};
+use torch_ext::{cpu, cuda, libtorch, version};
 
 use crate::{TrainArgs, device, print_result};
 
@@ -19,8 +19,8 @@ pub fn doctor(args: &TrainArgs) -> Result<()> {
     if let Some(threads) = args.threads {
         tch::set_num_threads(threads);
     }
-    let release = loaded::version()?.unwrap_or_else(|| "of an unknown version".to_owned());
-    found.push(("libtorch", format!("{release}, in {}", loaded::folder()?.display())));
+    let release = libtorch::version()?.unwrap_or_else(|| "of an unknown version".to_owned());
+    found.push(("libtorch", format!("{release}, in {}", libtorch::folder()?.display())));
     found.push(("CPU", [cpu::capability()?, cpu::model_name()].join(" ").trim_end().to_owned()));
     found.push(("threads", tch::get_num_threads().to_string()));
     found.extend(cuda.steps().iter().map(|step| (step.name, step.found.clone())));

@@ -4,24 +4,24 @@ use std::fmt;
 
 use pt_file::Value;
 use torch_ext::Result;
-use torch_ext::optim::{Optimizer, Rule, Stateful};
+use torch_ext::optim::{HasStateDict, Optimizer, Rule};
 
 /// What [`Run::checkpoint`](crate::Run::checkpoint) saves: `&optimizer` or `(&optimizer, &scheduler)`.
 pub struct Learner<'a> {
-    optimizer: &'a dyn Stateful,
-    scheduler: Option<&'a dyn Stateful>,
+    optimizer: &'a dyn HasStateDict,
+    scheduler: Option<&'a dyn HasStateDict>,
 }
 
 /// What [`Run::begin`](crate::Run::begin) restores: `&mut optimizer` or `(&mut optimizer, &mut scheduler)`.
 pub struct LearnerMut<'a> {
-    optimizer: &'a mut dyn Stateful,
-    scheduler: Option<&'a mut dyn Stateful>,
+    optimizer: &'a mut dyn HasStateDict,
+    scheduler: Option<&'a mut dyn HasStateDict>,
 }
 
 impl Learner<'_> {
     /// The states of both; `None` for a schedule that is not there.
     pub(crate) fn state_dicts(&self) -> Result<(Value, Value)> {
-        let scheduler = self.scheduler.map_or(Ok(Value::None), Stateful::state_dict)?;
+        let scheduler = self.scheduler.map_or(Ok(Value::None), HasStateDict::state_dict)?;
         Ok((self.optimizer.state_dict()?, scheduler))
     }
 }
@@ -40,7 +40,7 @@ impl<'a, R: Rule> From<&'a Optimizer<R>> for Learner<'a> {
     }
 }
 
-impl<'a, R: Rule, S: Stateful> From<(&'a Optimizer<R>, &'a S)> for Learner<'a> {
+impl<'a, R: Rule, S: HasStateDict> From<(&'a Optimizer<R>, &'a S)> for Learner<'a> {
     fn from((optimizer, scheduler): (&'a Optimizer<R>, &'a S)) -> Learner<'a> {
         Learner { optimizer, scheduler: Some(scheduler) }
     }
@@ -52,7 +52,7 @@ impl<'a, R: Rule> From<&'a mut Optimizer<R>> for LearnerMut<'a> {
     }
 }
 
-impl<'a, R: Rule, S: Stateful> From<(&'a mut Optimizer<R>, &'a mut S)> for LearnerMut<'a> {
+impl<'a, R: Rule, S: HasStateDict> From<(&'a mut Optimizer<R>, &'a mut S)> for LearnerMut<'a> {
     fn from((optimizer, scheduler): (&'a mut Optimizer<R>, &'a mut S)) -> LearnerMut<'a> {
         LearnerMut { optimizer, scheduler: Some(scheduler) }
     }

@@ -1,22 +1,22 @@
-//! Which libtorch belongs to a tch, and which one lies in a folder.
+//! The libtorch version that a tch version needs, and the version in a folder.
 
 use std::fs;
 use std::path::Path;
 
-/// Versions of tch and torch-sys, and the libtorch release that each binds; `checked-c++` reads this line too.
+/// Versions of tch and torch-sys, and the libtorch version that each needs. `checked-c++` and scripts read this line too.
 pub const PAIRS: [(&str, &str); 2] = [("0.26", "2.13.0"), ("0.24", "2.11.0")];
 
-/// The libtorch release for the torch-sys that `lock`, the text of a `Cargo.lock`, names.
+/// The libtorch version for the torch-sys in `lock`, the text of a `Cargo.lock`.
 ///
 /// # Errors
-/// A message if it names none, or one that is not among [`PAIRS`].
+/// A message if there is no torch-sys, or if its version is not in [`PAIRS`].
 pub fn wanted(lock: &str) -> Result<&'static str, String> {
     let package = lock.split("[[package]]").find(|package| field(package, "name") == Some("torch-sys"));
-    let version = package.and_then(|package| field(package, "version")).ok_or("Cargo.lock names no torch-sys")?;
+    let version = package.and_then(|package| field(package, "version")).ok_or("Cargo.lock has no torch-sys")?;
     let pair = PAIRS.iter().find(|(tch, _)| version.strip_prefix(tch).is_some_and(|rest| rest.starts_with('.')));
     let known = || PAIRS.map(|(tch, _)| tch).join(" and ");
     pair.map(|(_, libtorch)| *libtorch)
-        .ok_or_else(|| format!("Cargo.lock has torch-sys {version}; this works with {}", known()))
+        .ok_or_else(|| format!("Cargo.lock has torch-sys {version}; the supported versions are {}", known()))
 }
 
 /// The value of a line `key = "value"`.
@@ -27,7 +27,7 @@ fn field<'a>(package: &'a str, key: &str) -> Option<&'a str> {
 
 /// The version of the libtorch in `libtorch`, without a local part such as `+cu130`.
 ///
-/// Reads `version.py` (a Python wheel) or `build-version` (a libtorch archive); `None` if neither is there.
+/// Reads `version.py` (a Python wheel) or `build-version` (a libtorch archive). `None` if neither exists.
 pub fn found(libtorch: &Path) -> Option<String> {
     let wheel = || {
         let text = fs::read_to_string(libtorch.join("version.py")).ok()?;
@@ -42,7 +42,7 @@ pub fn found(libtorch: &Path) -> Option<String> {
 /// Checks that `libtorch` holds version `wanted`.
 ///
 /// # Errors
-/// A message for the person who builds: what was found where, what is wanted, and what to type.
+/// A message for the user: what was found where, what is needed, and what to type.
 pub fn check(libtorch: &Path, wanted: &str) -> Result<(), String> {
     let place = libtorch.display();
     let remedy = format!(

@@ -1,17 +1,21 @@
-//! The libtorch version that this workspace is built against, and the check that a folder holds it.
+//! Checks the version of libtorch before anything is compiled against it.
 //!
-//! Each version of tch binds one libtorch exactly ([`PAIRS`]); the one in `Cargo.lock` says which. With another libtorch
-//! the build either fails in hundreds of lines of C++ or, worse, succeeds and crashes later, and torch-sys does not notice:
-//! it looks for a `build-version` file, which the Python wheel does not have. Two things look instead: the C++ compiler that
-//! `.cargo/config.toml` names (`checked-c++`), before torch-sys is compiled; and this crate's build script, whatever
-//! compiler is used.
+//! Each version of tch needs exactly one version of libtorch ([`PAIRS`]); `Cargo.lock` has the version of tch. With another
+//! libtorch the build fails with hundreds of lines of C++ errors, or it succeeds and the program crashes later. torch-sys does
+//! not detect this: it reads a `build-version` file, which the Python wheel does not have.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `check` | the versions, and the check of a folder |
+//! | `build.rs` | runs the check in every build, with any compiler |
+//! | `checked-c++` | runs the check before torch-sys is compiled: the C++ compiler that `.cargo/config.toml` names |
 #![forbid(unsafe_code)]
 
 mod check;
 
 pub use check::{PAIRS, check, found, wanted};
 
-/// The libtorch release that this build is made for.
+/// The libtorch version that this build needs.
 pub const WANTED: &str = env!("LIBTORCH_WANTED");
 
 #[cfg(test)]
@@ -28,7 +32,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_a_wheel_and_an_archive() {
+    fn found_reads_a_wheel_and_an_archive() {
         let wheel = folder("version.py", "from typing import Optional\n__version__ = '2.13.0+cu130'\ndebug = False\n");
         assert_eq!(found(wheel.path()).as_deref(), Some("2.13.0"));
         assert_eq!(check(wheel.path(), "2.13.0"), Ok(()));
@@ -37,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_version_is_named_with_the_remedy() {
+    fn the_message_about_a_wrong_version_has_both_versions_and_the_remedy() {
         let dir = folder("version.py", "__version__ = '2.15.0'\n");
         let message = check(dir.path(), "2.13.0").unwrap_err();
         for part in ["2.15.0", "2.13.0", "scripts/setup.sh", dir.path().to_str().unwrap()] {
@@ -46,14 +50,14 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_or_empty_folder_is_named() {
+    fn the_message_about_a_missing_or_empty_folder_names_the_problem() {
         let dir = tempfile::tempdir().unwrap();
         assert!(check(dir.path(), "2.13.0").unwrap_err().contains("neither version.py nor build-version"));
         assert!(check(&dir.path().join("gone"), "2.13.0").unwrap_err().contains("does not exist"));
     }
 
     #[test]
-    fn the_lock_says_which_libtorch_is_wanted() {
+    fn the_wanted_version_comes_from_the_lock_file() {
         let lock = |version: &str| {
             let other = "[[package]]\nname = \"tch\"\nversion = \"9.9.9\"\n";
             format!("version = 4\n\n{other}\n[[package]]\nname = \"torch-sys\"\nversion = \"{version}\"\n")
@@ -62,12 +66,12 @@ mod tests {
         assert_eq!(wanted(&lock("0.24.1")), Ok("2.11.0"));
         assert_eq!(
             wanted(&lock("0.25.0")).unwrap_err(),
-            "Cargo.lock has torch-sys 0.25.0; this works with 0.26 and 0.24"
+            "Cargo.lock has torch-sys 0.25.0; the supported versions are 0.26 and 0.24"
         );
-        assert_eq!(wanted("[[package]]\nname = \"tch\"\n").unwrap_err(), "Cargo.lock names no torch-sys");
+        assert_eq!(wanted("[[package]]\nname = \"tch\"\n").unwrap_err(), "Cargo.lock has no torch-sys");
     }
 
-    /// The compiler that .cargo/config.toml names, asked by torch-sys to compile a file of its own (or not).
+    /// Calls the compiler that .cargo/config.toml names, as the build script of torch-sys does.
     fn checked_compiler(libtorch: &Path, arguments: &[&str]) -> (bool, String) {
         let (torch_sys, _) = PAIRS.iter().find(|(_, libtorch)| *libtorch == WANTED).unwrap();
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/checked-c++");
@@ -82,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn the_compiler_of_torch_sys_refuses_another_libtorch() {
+    fn the_compiler_stops_torch_sys_with_a_wrong_libtorch() {
         let wrong = folder("version.py", "__version__ = '2.12.1+cpu'\n");
         let (compiled, message) = checked_compiler(wrong.path(), &["-c", "libtch/torch_api.cpp"]);
         assert!(!compiled);
@@ -96,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn the_compiler_takes_the_right_libtorch_and_everything_else() {
+    fn the_compiler_passes_all_other_calls() {
         for version in [format!("__version__ = '{WANTED}+cu130'\n"), format!("__version__ = \"{WANTED}\"\n")] {
             let right = folder("version.py", &version);
             assert_eq!(checked_compiler(right.path(), &["--version", "libtch/torch_api.cpp"]), (true, String::new()));

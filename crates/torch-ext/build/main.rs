@@ -1,4 +1,4 @@
-//! Compiles the C++ shim and tells dependents where libtorch lies (see rpath.rs).
+//! Compiles the C++ shim, and passes libtorch's folder to the build scripts of dependent packages (see rpath.rs).
 
 mod nccl;
 #[path = "rpath.rs"]
@@ -11,7 +11,7 @@ fn main() {
     println!("cargo::rerun-if-changed=csrc");
     println!("cargo::rerun-if-changed=build");
     let Some(lib) = env::var_os("DEP_TCH_LIBTORCH_LIB").map(PathBuf::from) else {
-        println!("cargo::error=torch-sys did not say where libtorch is; is it still a direct dependency of torch-ext?");
+        println!("cargo::error=torch-sys set no DEP_TCH_LIBTORCH_LIB; is it still a direct dependency of torch-ext?");
         return;
     };
     println!("cargo::metadata=libtorch_lib={}", lib.display());
@@ -31,6 +31,6 @@ fn main() {
     }
     dist.file("csrc/dist.cpp").compile("torch_ext_dist");
     let files =
-        ["autograd", "optim", "parallel", "rng", "slices", "system", "walk"].map(|name| format!("csrc/{name}.cpp"));
+        ["autograd", "backward", "optim", "parallel", "rng", "slices", "system"].map(|name| format!("csrc/{name}.cpp"));
     shim.files(files).compile("torch_ext_shim");
 }

@@ -1,21 +1,21 @@
-//! The feature `nccl`: where its headers are.
+//! The feature `nccl`: the headers it needs, and how to install them.
 //!
-//! Python's torch brings NCCL's and most of CUDA's headers (`scripts/setup.sh --full`). Two more packages of headers,
-//! `nvidia-cuda-crt` and `nvidia-cuda-cccl`, it does not bring: they lie beside the others, or in the folders that
-//! `NCCL_BUILD_INCLUDE` lists, separated as `PATH` is.
+//! Python's torch (`scripts/setup.sh --full`) has the headers of NCCL and most of CUDA's. Two more packages of headers are
+//! needed: `nvidia-cuda-crt` and `nvidia-cuda-cccl`. They are installed beside the others, or in the folders that
+//! `NCCL_BUILD_INCLUDE` lists, separated as in `PATH`.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
-/// Adds NCCL to the build and to the program; false, with an error of cargo's, where a header is missing.
+/// Adds NCCL to the build. Returns false, after printing an error for cargo, if a header is missing.
 pub fn add(dist: &mut cc::Build, libtorch_lib: &Path) -> bool {
     println!("cargo::rerun-if-env-changed=NCCL_BUILD_INCLUDE");
     let nvidia = libtorch_lib.join("../../nvidia");
-    let more = env::var_os("NCCL_BUILD_INCLUDE").unwrap_or_default();
+    let extra = env::var_os("NCCL_BUILD_INCLUDE").unwrap_or_default();
     let folders: Vec<PathBuf> = ["nccl/include", "cu13/include", "cu13/include/cccl"]
         .into_iter()
         .map(|folder| nvidia.join(folder))
-        .chain(env::split_paths(&more))
+        .chain(env::split_paths(&extra))
         .collect();
     let headers = [
         ("nccl.h", "scripts/setup.sh --full installs it"),
@@ -26,7 +26,7 @@ pub fn add(dist: &mut cc::Build, libtorch_lib: &Path) -> bool {
     for (header, remedy) in headers {
         if !folders.iter().any(|folder| folder.join(header).exists()) {
             println!(
-                "cargo::error=feature nccl: no {header} in {folders:?}: {remedy}, or name its folder in NCCL_BUILD_INCLUDE"
+                "cargo::error=feature nccl: no {header} in {folders:?}: {remedy}, or add its folder to NCCL_BUILD_INCLUDE"
             );
             return false;
         }

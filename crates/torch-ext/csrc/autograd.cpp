@@ -1,4 +1,4 @@
-// An operation that was computed outside autograd, as a node of autograd's graph: its backward is a Rust closure.
+// A node of autograd's graph for an operation that was computed outside autograd: its backward is a Rust closure.
 #include <c10/core/InferenceMode.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/functions/basic_ops.h>
@@ -24,8 +24,8 @@ namespace {
 using namespace torch::autograd;
 
 extern "C" {
-// Calls a closure. grads[i] is null where no gradient flowed into output i; needed[i] says whether input i's gradient is
-// asked for. Writes a new tensor or null for every input; returns null, or a message that the caller frees.
+// Calls a closure. grads[i] is null if output i has no gradient; needed[i] is true if input i's gradient is needed. Writes a
+// new tensor or null for every input. Returns null, or a message that the caller frees.
 using Call = char* (*)(const void* closure, const at::Tensor* const* grads, size_t outputs, const bool* needed,
                        size_t inputs, at::Tensor** input_grads);
 using Drop = void (*)(void* closure);
@@ -37,7 +37,7 @@ template <class... Parts>
   throw std::runtime_error(c10::str(parts...));
 }
 
-// A node as this libtorch holds nodes: in an intrusive_ptr, or up to 2.11 in a shared_ptr.
+// Makes a node in the pointer type of this libtorch: intrusive_ptr, or shared_ptr up to 2.11.
 template <class T, class... Args>
 auto make_node(Args&&... args) {
   if constexpr (std::is_base_of_v<c10::intrusive_ptr_target, T>) {
@@ -48,7 +48,7 @@ auto make_node(Args&&... args) {
 }
 
 struct RustBackward final : Node {
-  // Saves the inputs, so that autograd notices when one is changed in place before the backward.
+  // Saves the inputs, so that autograd detects an in-place change before the backward.
   RustBackward(edge_list&& edges, std::string name, at::Tensor* const* inputs, std::shared_ptr<void> closure, Call call)
       : Node(std::move(edges)), name_(std::move(name)), closure_(std::move(closure)), call_(call) {
     saved_.reserve(num_outputs());
@@ -58,7 +58,7 @@ struct RustBackward final : Node {
   std::string name() const override { return name_; }
 
   void release_variables() override {
-    std::shared_ptr<void> closure;  // dropped after the lock: what it holds may be the last reference to other nodes
+    std::shared_ptr<void> closure;  // dropped after the lock is released: it may hold the last reference to other nodes
     std::vector<SavedVariable> saved;
     const std::lock_guard lock(running_);
     closure.swap(closure_);
@@ -80,7 +80,7 @@ struct RustBackward final : Node {
     }
     call(closure.get(), grads, input_grads);
     for (size_t i = 0; i < inputs.size(); ++i) check(i, inputs[i], input_grads[i]);
-    if (GradMode::is_enabled()) refuse_second_derivatives(grads, input_grads);
+    if (GradMode::is_enabled()) forbid_second_derivatives(grads, input_grads);
     return input_grads;
   }
 
@@ -104,9 +104,9 @@ struct RustBackward final : Node {
     }
   }
 
-  // The engine would broadcast and cast where it can; a closure that needs that has a mistake.
+  // Stricter than the engine, which would broadcast and cast: a closure that needs this has a mistake.
   void check(size_t i, const at::Tensor& input, at::Tensor& grad) const {
-    if (!should_compute_output(i)) grad.reset();  // as in torch: nobody asked
+    if (!should_compute_output(i)) grad.reset();  // not needed, ignored as in torch
     if (!grad.defined()) return;
     if (grad.sizes() != input.sizes()) {
       fail(name_, ": the gradient of input ", i, " has shape ", grad.sizes(), ", but the input has shape ", input.sizes());
@@ -117,8 +117,9 @@ struct RustBackward final : Node {
     }
   }
 
-  // create_graph=True: the gradients depend on the inputs and on the outputs' gradients, but nobody knows how.
-  void refuse_second_derivatives(const variable_list& grads, variable_list& input_grads) const {
+  // create_graph=True: the gradients depend on the inputs and on the outputs' gradients, but have no derivative here. Adds a
+  // node that throws if someone differentiates them.
+  void forbid_second_derivatives(const variable_list& grads, variable_list& input_grads) const {
     edge_list edges = next_edges();
     for (const at::Tensor& grad : grads) {
       if (grad.defined()) edges.push_back(impl::gradient_edge(grad));
@@ -129,7 +130,7 @@ struct RustBackward final : Node {
         std::move(edges));
     for (at::Tensor& grad : input_grads) {
       if (!grad.defined()) continue;
-      grad = grad.detach();  // the closure may have returned a tensor that it or others keep
+      grad = grad.detach();  // the closure may have returned a tensor that is used elsewhere
       set_history(grad, error);
     }
   }
@@ -138,11 +139,11 @@ struct RustBackward final : Node {
   std::shared_ptr<void> closure_;  // null once released
   const Call call_;
   std::vector<SavedVariable> saved_;
-  // One thread at a time calls the closure. Recursive: the closure may itself start a backward that comes back here.
+  // Only one thread at a time calls the closure. Recursive, because the closure may start a backward that reaches this node.
   std::recursive_mutex running_;
 };
 
-void check_fresh(const std::string& name, at::Tensor* const* inputs, size_t n_inputs, at::Tensor* const* outputs, size_t i) {
+void check_output(const std::string& name, at::Tensor* const* inputs, size_t n_inputs, at::Tensor* const* outputs, size_t i) {
   if (outputs[i]->requires_grad()) {
     fail(name, ": output ", i, " is in autograd's graph already; compute the outputs under no_grad");
   }
@@ -157,28 +158,28 @@ void check_fresh(const std::string& name, at::Tensor* const* inputs, size_t n_in
 
 extern "C" {
 
-// Whether torch would record an operation on these inputs.
+// Whether autograd would record an operation on these inputs.
 bool te_is_recording(const at::Tensor* const* inputs, size_t n) {
   return GradMode::is_enabled() &&
          std::any_of(inputs, inputs + n, [](const at::Tensor* input) { return input->requires_grad(); });
 }
 
-// c10::InferenceMode on this thread until it is left, in the reverse order of entering
+// c10::InferenceMode on this thread, from enter to leave. Nested modes are left in reverse order.
 c10::InferenceMode* te_inference_mode_enter() { return new c10::InferenceMode(true); }
 void te_inference_mode_leave(c10::InferenceMode* mode) { delete mode; }
 
-// tensor._version, or -1 for a tensor that has none (made in inference mode, or undefined)
+// tensor._version, or -1 for a tensor without one (made in inference mode, or undefined)
 int64_t te_version(const at::Tensor* tensor) {
   return tensor->defined() && !tensor->is_inference() ? tensor->_version() : -1;
 }
 
-// Makes `outputs` the results of a node whose backward is `closure`; owns the closure from here on.
+// Makes `outputs` the results of a node whose backward is `closure`. Takes ownership of the closure, also if it fails.
 char* te_record(const char* name, size_t name_length, at::Tensor* const* inputs, size_t n_inputs,
                 at::Tensor* const* outputs, size_t n_outputs, void* closure, Call call, Drop drop) {
   return guard([&] {
     std::shared_ptr<void> owned(closure, drop);
     std::string title(name, name_length);
-    for (size_t i = 0; i < n_outputs; ++i) check_fresh(title, inputs, n_inputs, outputs, i);
+    for (size_t i = 0; i < n_outputs; ++i) check_output(title, inputs, n_inputs, outputs, i);
     edge_list edges;
     edges.reserve(n_inputs);
     for (size_t i = 0; i < n_inputs; ++i) edges.push_back(inputs[i]->defined() ? impl::gradient_edge(*inputs[i]) : Edge());

@@ -22,16 +22,16 @@ namespace {
 using Milliseconds = std::chrono::milliseconds;
 
 struct Group {
-  c10::intrusive_ptr<c10d::Store> store;  // of the job, whatever its attempt
+  c10::intrusive_ptr<c10d::Store> store;  // the job's, shared by all attempts
   c10::intrusive_ptr<c10d::Backend> backend;
 };
 
-// Meets the others at the store; the number of this attempt, from 1.
+// Rendezvous at the store. Returns the number of this attempt, from 1.
 //
-// torchrun counts restarts on each machine by itself, and not those of a machine whose processes were well: the counts need not
-// agree. So rank 0 begins an attempt, the others report for it, and when all have, it is on. A process that is reported already has read
-// the number of an attempt that is over, and waits for the next.
-int64_t meet(c10d::Store& store, const std::string& name, int rank, int world, Milliseconds timeout) {
+// torchrun counts restarts on each machine separately, and only if a process of that machine failed, so its counts may differ.
+// Here rank 0 begins an attempt, the other ranks report for it, and rank 0 starts it after all have reported. A rank whose
+// report is already there has read the number of an old attempt, and waits for the next number.
+int64_t rendezvous(c10d::Store& store, const std::string& name, int rank, int world, Milliseconds timeout) {
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   const std::string attempts = "/torch-ext/" + name + "/attempts";
   int64_t attempt = rank == 0 ? store.add(attempts, 1) : 0;
@@ -41,17 +41,17 @@ int64_t meet(c10d::Store& store, const std::string& name, int rank, int world, M
   bool reported = false;
   for (Milliseconds pause(10);; pause = std::min(2 * pause, Milliseconds(200))) {
     if (rank == 0) {
-      if (store.add(key("here"), 0) == world - 1) {
-        store.set(key("on"), std::string("1"));
+      if (store.add(key("reported"), 0) == world - 1) {
+        store.set(key("started"), std::string("1"));
         return attempt;
       }
     } else {
       if (const int64_t latest = store.add(attempts, 0); latest != attempt) {
         attempt = latest;
         reported = store.add(key(std::to_string(rank)), 1) == 1;
-        if (reported) store.add(key("here"), 1);
+        if (reported) store.add(key("reported"), 1);
       }
-      if (reported && store.check({key("on")})) return attempt;
+      if (reported && store.check({key("started")})) return attempt;
     }
     if (std::chrono::steady_clock::now() >= deadline) break;
     std::this_thread::sleep_for(pause);
@@ -60,7 +60,7 @@ int64_t meet(c10d::Store& store, const std::string& name, int rank, int world, M
   for (int other = 1; other < world && missing.size() < 60; other++) {
     if (other != rank && !store.check({key(std::to_string(other))})) missing += ", " + std::to_string(other);
   }
-  throw std::runtime_error("timed out; of these ranks nothing was heard: " + (missing.empty() ? "0" : missing.substr(2)));
+  throw std::runtime_error("timed out; these ranks did not report: " + (missing.empty() ? "0" : missing.substr(2)));
 }
 
 c10::intrusive_ptr<c10d::Backend> with_gloo(
@@ -76,7 +76,8 @@ c10::intrusive_ptr<c10d::Backend> with_gloo(
 #ifdef USE_C10D_NCCL
 c10::intrusive_ptr<c10d::Backend> with_nccl(
     const c10::intrusive_ptr<c10d::Store>& store, int rank, int world, Milliseconds timeout, int device) {
-  // wait() waits for the GPU, and fails; by default it returns at once, and a thread of c10d's ends the process later.
+  // wait() then blocks until the GPU is done, and throws on failure. By default it returns at once, and on failure a thread of
+  // c10d ends the process later.
   setenv("TORCH_NCCL_BLOCKING_WAIT", "1", /*overwrite=*/0);
   auto options = c10d::ProcessGroupNCCL::Options::create();
   options->timeout = timeout;
@@ -92,10 +93,10 @@ extern "C" {
 
 // `Join` in ffi.rs.
 struct Join {
-  const char* host;       // of the store
+  const char* host;       // the store's
   uint16_t port;
   int listen_fd;          // a listening socket if this process is the store's server, else -1
-  const char* name;       // of the group, for its own keys
+  const char* name;       // the group's, part of its keys
   int rank;
   int world;
   int64_t timeout_ms;
@@ -105,12 +106,12 @@ struct Join {
   int cuda;               // NCCL: the device; -1 for gloo
 };
 
-// Meets and connects the processes; `attempt` is 1 for the first time in this job, then 2, ..
+// Connects the processes. `attempt` is 1 for the first time in this job, then 2, ..
 char* te_dist_join(const Join* join, Group** group, int64_t* attempt) {
   return guard([&] {
     const Milliseconds timeout(join->timeout_ms);
-    // c10d logs each attempt to connect, with its C++ stack; what the last one fails with is our error. TORCH_CPP_LOG_LEVEL
-    // shows them.
+    // c10d logs every failed try to connect, with its C++ stack. The error of the last one is enough. The environment variable
+    // TORCH_CPP_LOG_LEVEL turns the log on.
     if (std::getenv("TORCH_CPP_LOG_LEVEL")) {
       c10::initLogging();
     } else {
@@ -121,12 +122,12 @@ char* te_dist_join(const Join* join, Group** group, int64_t* attempt) {
     options.port = join->port;
     options.isServer = join->listen_fd >= 0;
     if (options.isServer) options.masterListenFd = join->listen_fd;
-    options.waitWorkers = false;  // the group waits for them
+    options.waitWorkers = false;  // rendezvous() waits for them
     options.multiTenant = true;
     options.timeout = Milliseconds(join->store_timeout_ms);
     auto made = std::make_unique<Group>();
     made->store = c10::make_intrusive<c10d::TCPStore>(join->host, options);
-    *attempt = meet(*made->store, join->name, join->rank, join->world, timeout);
+    *attempt = rendezvous(*made->store, join->name, join->rank, join->world, timeout);
     const std::string prefix = std::string("/torch-ext/") + join->name + "/attempt_" + std::to_string(*attempt);
     auto own = c10::make_intrusive<c10d::PrefixStore>(prefix, made->store);
     if (join->cuda < 0) {
@@ -149,16 +150,16 @@ char* te_dist_leave(Group* group) {
   });
 }
 
-// A key of the job; it outlives this attempt if the store does.
-char* te_dist_set(Group* group, const char* key, const char* value) {
+// Sets a key of the job. It survives this attempt if the store does.
+char* te_dist_store_set(Group* group, const char* key, const char* value) {
   return guard([&] { group->store->set(key, std::string(value)); });
 }
 
-char* te_dist_has(Group* group, const char* key, bool* has) {
-  return guard([&] { *has = group->store->check({key}); });
+char* te_dist_store_check(Group* group, const char* key, bool* exists) {
+  return guard([&] { *exists = group->store->check({key}); });
 }
 
-// The collectives start, and are waited for with te_dist_wait.
+// The collective operations start here; te_dist_wait waits for their end.
 
 char* te_dist_all_reduce_sum(Group* group, const at::Tensor* tensor, c10d::Work** work) {
   return guard([&] {
@@ -194,7 +195,7 @@ bool te_dist_is_completed(c10d::Work* work) {
   return work->isCompleted();
 }
 
-// Waits, and frees the work whatever becomes of it.
+// Waits, and frees the work, also on failure.
 char* te_dist_wait(c10d::Work* work) {
   return guard([&] {
     auto owned = c10::intrusive_ptr<c10d::Work>::reclaim(work);
@@ -202,8 +203,8 @@ char* te_dist_wait(c10d::Work* work) {
   });
 }
 
-// Frees a work that nobody waits for; what it does goes on, on tensors that it holds itself.
-void te_dist_forget(c10d::Work* work) {
+// Frees a work without waiting. The operation continues on tensors that c10d keeps alive.
+void te_dist_release_work(c10d::Work* work) {
   auto owned = c10::intrusive_ptr<c10d::Work>::reclaim(work);
 }
 }

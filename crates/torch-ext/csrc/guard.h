@@ -1,4 +1,4 @@
-// How C++ meets Rust: an exception becomes a string that the caller owns, success becomes nullptr.
+// Runs f without letting an exception reach Rust: returns nullptr on success, else a message that the caller frees.
 #pragma once
 #include <cstring>
 #include <exception>

@@ -1,5 +1,5 @@
-// What torch.optim needs and tch's bindings lack: the in-place operations with `alpha=` and `value=`, norms, grad = None, and
-// Adam for many parameters in one call.
+// Operations of torch.optim that tch lacks: in-place operations with `alpha=` and `value=`, norms, grad = None, and Adam for
+// many parameters in one call.
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/_fused_adam.h>
 #include <ATen/ops/_fused_adamw.h>
@@ -20,17 +20,17 @@
 
 namespace {
 
-// What adam/exact.rs knows of a parameter, and what it asks for: `AdamSlot` in ffi.rs.
-struct AdamSlot {
+// A parameter and its state: `AdamTensors` in ffi.rs. te_adam_find_data reads the first three fields and writes the others.
+struct AdamTensors {
   const at::Tensor* param;
-  const at::Tensor* exp_avg; // null where there is no state yet
+  const at::Tensor* exp_avg; // null if there is no state yet
   const at::Tensor* exp_avg_sq;
-  int32_t grad; // 0: there is none; 1: what follows is filled in; 2: not for a plain loop
+  int32_t grad; // 0: no gradient; 1: the fields below are set; 2: there is one, but a plain loop cannot be used
   int64_t numel;
   float* values[4]; // of the parameter, its gradient, exp_avg, exp_avg_sq
 };
 
-// Whether the elements are numel() floats on the CPU, one after the other, that mean what they say.
+// Whether the tensor's memory is numel() contiguous floats on the CPU that are its values.
 bool is_plain(const at::Tensor& t) {
   return t.layout() == at::kStrided && t.is_cpu() && t.scalar_type() == at::kFloat && t.is_contiguous() && !t.is_neg() &&
       !t._is_zerotensor();
@@ -41,36 +41,36 @@ bool overlap(const float* a, const float* b, int64_t numel) {
   return before(a, b + numel) && before(b, a + numel);
 }
 
-void fill(AdamSlot& slot) {
-  const at::Tensor& grad = slot.param->grad();
-  slot.grad = grad.defined() ? 2 : 0;
-  if (!grad.defined() || slot.exp_avg == nullptr) {
+void find_data(AdamTensors& t) {
+  const at::Tensor& grad = t.param->grad();
+  t.grad = grad.defined() ? 2 : 0;
+  if (!grad.defined() || t.exp_avg == nullptr) {
     return;
   }
-  const at::Tensor* tensors[4] = {slot.param, &grad, slot.exp_avg, slot.exp_avg_sq};
-  for (const at::Tensor* t : tensors) {
-    if (!is_plain(*t) || t->sizes() != slot.param->sizes()) {
+  const at::Tensor* tensors[4] = {t.param, &grad, t.exp_avg, t.exp_avg_sq};
+  for (const at::Tensor* tensor : tensors) {
+    if (!is_plain(*tensor) || tensor->sizes() != t.param->sizes()) {
       return;
     }
   }
-  slot.numel = slot.param->numel();
+  t.numel = t.param->numel();
   for (int i = 0; i < 4; i++) {
-    slot.values[i] = static_cast<float*>(tensors[i]->mutable_data_ptr());
+    t.values[i] = static_cast<float*>(tensors[i]->mutable_data_ptr());
     for (int j = 0; j < i; j++) {
-      if (overlap(slot.values[i], slot.values[j], slot.numel)) {
+      if (overlap(t.values[i], t.values[j], t.numel)) {
         return;
       }
     }
   }
-  // An operation in place counts the versions up: autograd refuses to go back through a value that is no longer there.
-  for (const at::Tensor* t : {slot.param, slot.exp_avg, slot.exp_avg_sq}) {
-    t->unsafeGetTensorImpl()->bump_version();
+  // As every in-place operation: autograd then detects that a saved value has been overwritten.
+  for (const at::Tensor* tensor : {t.param, t.exp_avg, t.exp_avg_sq}) {
+    tensor->unsafeGetTensorImpl()->bump_version();
   }
-  slot.grad = 1;
+  t.grad = 1;
 }
 
-// A parameter of a fused step: `FusedAdamSlot` in ffi.rs.
-struct FusedAdamSlot {
+// A parameter of a fused step: `FusedAdamTensors` in ffi.rs.
+struct FusedAdamTensors {
   const at::Tensor* param;
   const at::Tensor* grad;
   const at::Tensor* exp_avg;
@@ -85,24 +85,24 @@ struct FusedAdamOptions {
   bool amsgrad, maximize, decoupled_weight_decay;
 };
 
-// The lists that one call of the operation takes: parameters of one device and dtype.
+// The arguments of one call of the operation: parameters of one device and dtype.
 struct FusedAdamLists {
   std::vector<at::Tensor> params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs, steps;
 
-  void push(const FusedAdamSlot& slot) {
-    // Only read, so parameters with the same count share one tensor.
-    if (steps.empty() || step != slot.step) {
-      step = slot.step;
-      steps.push_back(at::full({}, step, slot.param->options().dtype(at::kFloat).requires_grad(false)));
+  void push(const FusedAdamTensors& t) {
+    // The kernel only reads the steps, so parameters with the same count share one tensor.
+    if (steps.empty() || step != t.step) {
+      step = t.step;
+      steps.push_back(at::full({}, step, t.param->options().dtype(at::kFloat).requires_grad(false)));
     } else {
       steps.push_back(steps.back());
     }
-    params.push_back(*slot.param);
-    grads.push_back(*slot.grad);
-    exp_avgs.push_back(*slot.exp_avg);
-    exp_avg_sqs.push_back(*slot.exp_avg_sq);
-    if (slot.max_exp_avg_sq != nullptr) {
-      max_exp_avg_sqs.push_back(*slot.max_exp_avg_sq);
+    params.push_back(*t.param);
+    grads.push_back(*t.grad);
+    exp_avgs.push_back(*t.exp_avg);
+    exp_avg_sqs.push_back(*t.exp_avg_sq);
+    if (t.max_exp_avg_sq != nullptr) {
+      max_exp_avg_sqs.push_back(*t.max_exp_avg_sq);
     }
   }
 
@@ -149,31 +149,31 @@ char* te_set_grad(at::Tensor* self, const at::Tensor* grad) {
   return guard([&] { self->mutable_grad() = *grad; });
 }
 
-// Looks at each parameter's gradient and finds the memory of those that a plain loop may update in place, which counts as
-// done: their versions go up.
-char* te_adam_slots(AdamSlot* slots, size_t n) {
+// Finds the memory of each parameter that a plain loop can update in place. The caller will do so: the versions are increased
+// here.
+char* te_adam_find_data(AdamTensors* tensors, size_t n) {
   return guard([&] {
     for (size_t i = 0; i < n; i++) {
-      fill(slots[i]);
+      find_data(tensors[i]);
     }
   });
 }
 
-// numbers = torch.sqrt(numbers)
-char* te_sqrt(float* numbers, int64_t n) {
+// values = torch.sqrt(values). Calls the kernel below libtorch's thread-local settings, so any thread may call it.
+char* te_sqrt(float* values, int64_t n) {
   return guard([&] {
-    at::Tensor t = at::from_blob(numbers, {n}, at::kFloat);
+    at::Tensor t = at::from_blob(values, {n}, at::kFloat);
     at::cpu::sqrt_(t);
   });
 }
 
 // torch._fused_adam_ or torch._fused_adamw_, once for each device and dtype
-char* te_fused_adam(const FusedAdamSlot* slots, size_t n, const FusedAdamOptions* o) {
+char* te_fused_adam(const FusedAdamTensors* tensors, size_t n, const FusedAdamOptions* o) {
   return guard([&] {
     std::map<std::tuple<c10::DeviceType, c10::DeviceIndex, c10::ScalarType>, FusedAdamLists> groups;
     for (size_t i = 0; i < n; i++) {
-      const at::Tensor& param = *slots[i].param;
-      groups[{param.device().type(), param.device().index(), param.scalar_type()}].push(slots[i]);
+      const at::Tensor& param = *tensors[i].param;
+      groups[{param.device().type(), param.device().index(), param.scalar_type()}].push(tensors[i]);
     }
     for (auto& [_, l] : groups) {
       auto step = o->decoupled_weight_decay ? at::_ops::_fused_adamw_::call : at::_ops::_fused_adam_::call;
@@ -181,10 +181,10 @@ char* te_fused_adam(const FusedAdamSlot* slots, size_t n, const FusedAdamOptions
           l.params, l.grads, l.exp_avgs, l.exp_avg_sqs, l.max_exp_avg_sqs, l.steps, o->lr, o->beta1, o->beta2,
           o->weight_decay, o->eps, o->amsgrad, o->maximize, std::nullopt, std::nullopt);
     }
-    // The kernels do not count the parameters' versions up (nor do they in Python: the gradients of whoever steps between
-    // forward and backward are silently wrong there).
+    // The kernels do not increase the parameters' versions. (In Python a step between forward and backward therefore gives
+    // wrong gradients without an error.)
     for (size_t i = 0; i < n; i++) {
-      slots[i].param->unsafeGetTensorImpl()->bump_version();
+      tensors[i].param->unsafeGetTensorImpl()->bump_version();
     }
   });
 }

@@ -1,9 +1,8 @@
-// Work on libtorch's own thread pool.
+// Rust code on libtorch's own thread pool.
 //
-// at::parallel_for is a template: it is parallel only where it is compiled with the flags of libtorch's own pool (-fopenmp
-// on Linux), is silently serial elsewhere, and would bring an OpenMP runtime of its own where the flag names another one.
-// TensorIterator::for_each calls it inside libtorch, whatever the pool there: the work is handed out as the "elements" of
-// a tensor of `tasks` bytes, and an element's address is its number.
+// at::parallel_for is a template. It is parallel only if it is compiled with the flags of libtorch's pool (-fopenmp on Linux),
+// and serial otherwise. The flag may also link a second OpenMP runtime. TensorIterator::for_each calls it inside libtorch,
+// for every pool. Here each task is one element of a tensor of `tasks` bytes, and the element's offset is the task's number.
 #include <ATen/Parallel.h>
 #include <ATen/TensorIterator.h>
 #include <ATen/ops/empty.h>
@@ -12,16 +11,16 @@
 
 extern "C" {
 
-// at::get_num_threads(), or 1 where the work would be serial: within a parallel region
+// at::get_num_threads(), or 1 inside a parallel region, where the work would be serial
 size_t te_num_threads() {
   return at::in_parallel_region() ? 1 : at::get_num_threads();
 }
 
-// Calls run(job, begin, end) for ranges that make up 0..tasks, each thread one range; `run` does not throw.
+// Calls run(job, begin, end) for ranges that cover 0..tasks, one range on each thread. `run` does not throw.
 char* te_parallel_for(size_t tasks, void (*run)(const void* job, size_t begin, size_t end), const void* job) {
   return guard([&] {
-    // Kept for the next call, which is twice as quick with it. No other call of this thread comes between: within `run`,
-    // this thread is in a parallel region, and Rust does not call here from there.
+    // Kept for the next call, which then takes half the time. There is no nested call on this thread: `run` is in a parallel
+    // region, and Rust does not call this function from there.
     thread_local at::TensorIterator iterator;
     if (iterator.ntensors() == 0 || static_cast<size_t>(iterator.numel()) != tasks) {
       const auto count = static_cast<int64_t>(tasks);

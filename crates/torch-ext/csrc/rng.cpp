@@ -1,4 +1,4 @@
-// Generators: the default CPU generator's state, and generators of one's own for randperm.
+// The state of the default CPU generator, and randperm with a generator of its own.
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/randperm.h>

@@ -1,16 +1,16 @@
-// Where a tensor keeps its numbers, in one call.
+// The memory of an f32 tensor, in one call.
 #include <ATen/core/Tensor.h>
 
 extern "C" {
 
-// What the shim says of a dense f32 tensor on the CPU: its numbers, from the first to the last with any gaps between.
+// The memory of a dense f32 tensor on the CPU, from the first element to the last, including gaps between elements.
 struct F32Data {
   float* data;
   size_t length;
   bool contiguous;
 };
 
-// False for any other tensor: an undefined one, or one whose numbers are not what its memory says.
+// False for any other tensor: undefined, of another type or device, or one whose memory does not hold its values.
 bool te_f32_data(const at::Tensor* tensor, F32Data* out) {
   if (!tensor->defined() || tensor->scalar_type() != at::kFloat || !tensor->device().is_cpu() ||
       tensor->layout() != at::kStrided || tensor->is_neg() || tensor->_is_zerotensor()) {

@@ -1,4 +1,4 @@
-// Where libtorch lies, which instructions its kernels use here, and how exact those on a GPU have to be.
+// libtorch's folder, its kernels' instruction set, and the precision of f32 on GPUs.
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
@@ -15,12 +15,12 @@ char* te_cpu_capability(char** capability) {
   return guard([&] { *capability = strdup(at::get_cpu_capability().c_str()); });
 }
 
-// The file that libtorch's functions come from: a string that the caller frees
+// The library file of libtorch's functions: a string that the caller frees
 char* te_libtorch_file(char** file) {
   return guard([&] {
     Dl_info info;
     if (dladdr(reinterpret_cast<void*>(&at::get_num_threads), &info) == 0 || info.dli_fname == nullptr) {
-      throw std::runtime_error("the system does not say where libtorch lies");
+      throw std::runtime_error("dladdr does not know the file of libtorch");
     }
     *file = strdup(info.dli_fname);
   });

@@ -1,4 +1,4 @@
-//! What a step pays for the others: the time of an `all_reduce` by size, between the processes that torchrun starts.
+//! Measures `all_reduce` between the processes that torchrun starts: the cost of communication in a training step, by size.
 //!
 //! ```text
 //! cargo build --release -p torch-ext --example all_reduce
@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 use tch::Tensor;
 use torch_ext::dist::{CommunicationBackend, Launch, ProcessGroup};
 
-/// Elements of a tensor: one; the gradients of mnist-gru; 1, 4 and 16 MiB.
+/// Numbers of elements: one; the gradients of mnist-gru; 1, 4 and 16 MiB.
 const SIZES: [i64; 5] = [1, 161_036, 1 << 18, 1 << 20, 1 << 22];
 const REPEATS: usize = 200;
 
 fn main() -> torch_ext::Result<()> {
     let Some(launch) = Launch::from_env()? else {
         eprintln!(
-            "start me with torchrun: torchrun --no-python --standalone --nproc-per-node=2 {}",
+            "run this program with torchrun: torchrun --no-python --standalone --nproc-per-node=2 {}",
             env!("CARGO_CRATE_NAME")
         );
         return Ok(());

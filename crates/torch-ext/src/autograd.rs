@@ -1,14 +1,14 @@
-//! Operations of one's own in autograd's graph: computed in Rust, differentiated by a Rust closure.
+//! Operations with a backward of your own, a faster `backward`, and inference mode.
 //!
-//! What Python does with a subclass of `torch.autograd.Function`: the forward runs where and how you like, outside
-//! autograd; [`record`] then hangs its outputs into the graph, and the backward walk calls your closure with the outputs'
-//! gradients. To the rest of the program the outputs are tensors like any other.
+//! [`record`] does what a subclass of `torch.autograd.Function` does in Python. You compute the outputs outside autograd, and
+//! `record` adds the operation to autograd's graph. The backward pass then calls your closure with the gradients of the
+//! outputs.
 //!
 //! ```
 //! use tch::{Kind, Tensor, no_grad};
 //! use torch_ext::autograd;
 //!
-//! /// x * x, with a backward that knows its derivative: 2 x * dL/dy.
+//! /// x * x, with a backward that computes 2 * x * dL/dy.
 //! fn square(x: &Tensor) -> torch_ext::Result<Tensor> {
 //!     let y = no_grad(|| x.f_mul(x))?;
 //!     let saved = x.shallow_clone();
@@ -27,19 +27,19 @@
 //! ```
 //!
 //! # What the closure may hold
-//! Inputs, as they are (`shallow_clone`): an in-place change of an input between forward and backward is torch's own error
-//! ("one of the variables needed for gradient computation has been modified by an inplace operation"). An **output** only
-//! as `detach()`: the output holds the node, the node holds the closure, and a closure that held the output would keep all
-//! three for ever. Changes of an output go unnoticed; where they matter, compare its [`version`].
+//! - Inputs, by `shallow_clone`. An in-place change of an input between forward and backward is torch's own error ("one of the
+//!   variables needed for gradient computation has been modified by an inplace operation").
+//! - Outputs only by `detach()`. The output holds the graph node and the node holds the closure, so a closure that holds the
+//!   output is a reference cycle and is never freed. In-place changes of an output are not detected; compare its [`version`].
 //!
-//! # The walk
-//! The closure runs without gradient mode, on whichever thread walks the graph, one thread at a time. With
-//! `retain_graph` it runs again in the next walk; otherwise it is dropped, with all that it holds, as soon as it has run,
-//! and a second walk is torch's own error ("Trying to backward through the graph a second time ..").
+//! # When the closure runs
+//! It runs without gradient mode, on the thread that runs the backward pass. Two threads never run it at the same time.
+//! Without `retain_graph` it is dropped as soon as it has run. A second backward pass is then torch's own error ("Trying to
+//! backward through the graph a second time ..").
 //!
-//! An `Err` of the closure ends the walk and arrives, word for word, in the `Err` of [`backward`] or `f_run_backward`; so
-//! does a panic, with its message. Second derivatives do not exist: under `create_graph` the gradients are right, and
-//! differentiating them is an error.
+//! If the closure returns an `Err` or panics, the backward pass stops, and [`backward`] or `f_run_backward` returns the
+//! message. There are no second derivatives: under `create_graph` the gradients are right, but differentiating them is an
+//! error.
 
 use std::ffi::{c_char, c_void};
 use std::fmt;
@@ -51,23 +51,24 @@ use torch_sys::C_tensor;
 use crate::error::Error;
 use crate::ffi;
 
-/// What a backward closure may fail with: its text is the error of the walk.
+/// The error of a backward closure; its text becomes the error of the backward pass.
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Whether torch would record an operation on these inputs: gradient mode is on and one of them requires a gradient.
 pub fn is_recording(inputs: &[&Tensor]) -> bool {
     let inputs = pointers(inputs.iter().copied());
-    // SAFETY: every pointer is that of a living tensor, and the length is the vector's own.
+    // SAFETY: every pointer belongs to a tensor of the caller, which outlives the call; the length is the vector's.
     unsafe { ffi::te_is_recording(inputs.as_ptr(), inputs.len()) }
 }
 
-/// Gradients of `loss`, a scalar, for every leaf below it: `loss.backward()`, whose results it has to the bit, in less time.
+/// Equivalent of `loss.backward()` for a scalar `loss`: the same gradients to the bit, in less time.
 ///
-/// libtorch's engine sets up and restores the state of a thread around every node of a graph (dispatch, autocast, hooks,
-/// profiler: some 12,000 instructions), which in a small network is more than the nodes compute. Here the calling thread,
-/// whose state is what it should be, calls one node after the other, in the engine's order. Where a node needs more than that
-/// (it has a hook, or a gradient on a GPU; anomaly mode is on) the engine walks as ever. The graph is released; with
-/// `retain_graph` or for single gradients there is [`Tensor::f_run_backward`].
+/// libtorch's engine saves and restores the thread's state around every node of the graph (dispatch, autocast, hooks,
+/// profiler: about 12,000 instructions). In a small network this takes longer than the nodes themselves. Here the calling
+/// thread, whose state is already right, calls the nodes one after the other, in the engine's order. The engine still runs if
+/// a node has a hook or a gradient on a GPU, or if anomaly mode is on.
+///
+/// The graph is released. For `retain_graph`, or for the gradients of single tensors, use [`Tensor::f_run_backward`].
 ///
 /// ```
 /// use tch::{Kind, Tensor};
@@ -80,18 +81,18 @@ pub fn is_recording(inputs: &[&Tensor]) -> bool {
 /// ```
 ///
 /// # Errors
-/// Torch's own: if `loss` is no scalar or requires no gradient, the graph has been walked before, or a node fails.
+/// Torch's own: `loss` is not a scalar or does not require a gradient, the graph was released before, or a node fails.
 pub fn backward(loss: &Tensor) -> Result<(), Error> {
-    // SAFETY: the pointer is that of a living tensor, and the message comes from the shim.
+    // SAFETY: the pointer belongs to `loss`, which outlives the call; the message comes from the shim.
     unsafe { ffi::check(ffi::te_backward(loss.as_ptr())) }
 }
 
-/// Runs `f` in inference mode (`torch.inference_mode()`): nothing is recorded, as under [`tch::no_grad`], and the tensors made
-/// meanwhile carry no bookkeeping for autograd at all, which saves a part of every small operation.
+/// Equivalent of `torch.inference_mode()`: runs `f` without recording, as [`tch::no_grad`] does, and makes tensors without any
+/// data for autograd. That saves a part of the time of every small operation.
 ///
-/// Such a tensor can never be part of a graph: an operation that would save it for a backward fails with torch's "Inference
-/// tensors cannot be saved for backward", and [`version`] knows no count for it. Make there what is looked at, not what is
-/// trained. Calls nest, and the mode is this thread's alone.
+/// Use it for predictions, not for training. A tensor that `f` makes can never be part of a graph: an operation that would
+/// save it for a backward fails with torch's "Inference tensors cannot be saved for backward", and it has no [`version`].
+/// Calls may be nested. The mode applies to this thread only.
 ///
 /// ```
 /// use tch::{Kind, Tensor};
@@ -107,38 +108,38 @@ pub fn inference_mode<T>(f: impl FnOnce() -> T) -> T {
     struct Mode(*mut c_void);
     impl Drop for Mode {
         fn drop(&mut self) {
-            // SAFETY: entered below, on this thread, and left once. It lives on this function's stack, so that modes end in
-            // the reverse order of their beginnings, a panic included.
+            // SAFETY: the pointer comes from `te_inference_mode_enter` and is used once. `Mode` never leaves this function's
+            // stack frame. So modes end on the thread that began them, in reverse order, also after a panic.
             unsafe { ffi::te_inference_mode_leave(self.0) }
         }
     }
-    // SAFETY: the call has no conditions.
+    // SAFETY: the function has no preconditions.
     let _mode = Mode(unsafe { ffi::te_inference_mode_enter() });
     f()
 }
 
-/// The number of in-place changes that a tensor and its views have seen (`Tensor._version`); two equal numbers mean the
-/// same contents. None for a tensor that keeps no count: one made in inference mode.
+/// Equivalent of `Tensor._version`: the number of in-place changes of a tensor and its views. The same number means the same
+/// contents. `None` for a tensor without a version: one that was made in inference mode, or an undefined one.
 pub fn version(tensor: &Tensor) -> Option<u32> {
-    // SAFETY: the pointer is that of a living tensor.
+    // SAFETY: the pointer belongs to `tensor`, which outlives the call.
     u32::try_from(unsafe { ffi::te_version(tensor.as_ptr()) }).ok()
 }
 
-/// Hangs `outputs` into autograd's graph as the results of an operation `name` on `inputs`.
+/// Adds an operation `name` on `inputs` with results `outputs` to autograd's graph, and returns `outputs`.
 ///
 /// The outputs are new tensors of any shape, computed without recording (under [`tch::no_grad`], or through their data).
-/// `backward` is called at most once per walk with the outputs' gradients and returns one gradient per input, in order,
-/// each of its input's shape, kind and device; None stands for zero. A returned gradient is autograd's from then on, which
-/// may make it an input's `grad` as it is: return no `detach()` or view of memory that you keep (a `shallow_clone` is safe:
-/// autograd sees that it is shared, and copies). Integer outputs are no part of the graph and have no gradient.
+/// Integer outputs get no gradient. If nothing is to be recorded ([`is_recording`]), the outputs are unchanged and `backward`
+/// is dropped.
 ///
-/// The returned tensors are `outputs`; when nothing is to be recorded ([`is_recording`]) they are as they were, and
-/// `backward` is dropped.
+/// `backward` is called at most once per backward pass, with the gradients of the outputs. It returns one gradient per input,
+/// in order, each with its input's shape, kind and device; `None` means zero. Autograd may use a returned tensor as an input's
+/// `grad` without a copy. So do not return a `detach()` or a view of memory that you keep. (A `shallow_clone` is safe:
+/// autograd sees that it is shared, and copies.)
 ///
 /// # Errors
-/// If an output is in a graph already, is an input itself or appears twice; if an input was made in inference mode. The
-/// walk fails, with an error that starts with `name`, if `backward` returns the wrong number of gradients or one of the
-/// wrong shape, kind or device.
+/// [`Error::Autograd`] if an output is already in a graph, is also an input or appears twice, or if an input was made in
+/// inference mode. The backward pass fails, with an error that starts with `name`, if `backward` returns the wrong number of
+/// gradients or one of the wrong shape, kind or device.
 pub fn record<B>(name: &str, inputs: &[&Tensor], mut outputs: Vec<Tensor>, backward: B) -> Result<Vec<Tensor>, Error>
 where
     B: Fn(&Backward<'_>) -> Result<Vec<Option<Tensor>>, AnyError> + Send + 'static,
@@ -149,9 +150,9 @@ where
     let inputs = pointers(inputs.iter().copied());
     let results: Vec<_> = outputs.iter_mut().map(Tensor::as_mut_ptr).collect();
     let closure = Box::into_raw(Box::new(Closure { name: name.to_owned(), backward }));
-    // SAFETY: the pointers are those of living tensors, and the lengths are the vectors' own. The shim owns the closure from
-    // here on, also if it fails, and hands it to `call` and once to `release` of the same `B`. It serialises the calls, so
-    // that `Send` is enough.
+    // SAFETY: the pointers belong to tensors that outlive the call, and the lengths are the vectors'. From here on the shim
+    // owns the closure, also if the call fails. It passes the closure to `call::<B>`, and exactly once to `release::<B>`, which
+    // have the closure's type. It never calls them from two threads at the same time, so `B: Send` is enough.
     unsafe {
         ffi::check(ffi::te_record(
             name.as_ptr().cast(),
@@ -169,20 +170,21 @@ where
     Ok(outputs)
 }
 
-/// What a backward closure is told.
+/// The argument of a backward closure: the gradients of the outputs.
 pub struct Backward<'a> {
     grads: &'a [Option<ManuallyDrop<Tensor>>],
     needed: &'a [bool],
 }
 
 impl Backward<'_> {
-    /// The gradient of the result with respect to output number `output`: the output's shape, strides as they come (a
-    /// gradient from `sum` has stride 0 everywhere). None where no gradient flowed, which is not so for all of them.
+    /// The gradient of output number `output`. It has the output's shape, but any strides: after a `sum` all are 0.
+    ///
+    /// `None` if the loss does not depend on this output. At least one output has a gradient.
     pub fn grad(&self, output: usize) -> Option<&Tensor> {
         self.grads.get(output)?.as_deref()
     }
 
-    /// Whether anybody asks for the gradient of input number `input`; returning None for the others saves their time.
+    /// Whether the gradient of input number `input` is needed. Returning `None` for the others saves time.
     pub fn needs(&self, input: usize) -> bool {
         self.needed.get(input).copied().unwrap_or(false)
     }
@@ -190,8 +192,8 @@ impl Backward<'_> {
 
 impl fmt::Debug for Backward<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let flowed: Vec<bool> = self.grads.iter().map(Option::is_some).collect();
-        f.debug_struct("Backward").field("grads", &flowed).field("needs", &self.needed).finish()
+        let defined: Vec<bool> = self.grads.iter().map(Option::is_some).collect();
+        f.debug_struct("Backward").field("grads", &defined).field("needs", &self.needed).finish()
     }
 }
 
@@ -204,7 +206,7 @@ impl<B> Closure<B>
 where
     B: Fn(&Backward<'_>) -> Result<Vec<Option<Tensor>>, AnyError>,
 {
-    /// Runs the closure; every way in which it can go wrong is a message.
+    /// Runs the closure. An error, a panic or a wrong number of gradients becomes a message.
     fn run(&self, backward: &Backward<'_>) -> Result<Vec<Option<Tensor>>, String> {
         let name = &self.name;
         let grads = ffi::catch_panic(|| (self.backward)(backward))
@@ -218,7 +220,7 @@ where
     }
 }
 
-/// The shim's way to the closure: see `Call` in autograd.cpp.
+/// The function through which the shim calls the closure: `Call` in autograd.cpp.
 unsafe extern "C" fn call<B>(
     closure: *const c_void,
     grads: *const *const C_tensor,
@@ -230,7 +232,8 @@ unsafe extern "C" fn call<B>(
 where
     B: Fn(&Backward<'_>) -> Result<Vec<Option<Tensor>>, AnyError>,
 {
-    // SAFETY: the shim passes the closure that `record` gave it with this `B`, and slices that live as long as this call.
+    // SAFETY: `record` gave the shim this function together with a `Closure<B>`, which the shim keeps alive during the call.
+    // `grads` has `outputs` elements, `needed` and `input_grads` have `inputs` each; nothing else uses them during the call.
     let (closure, grads, needed, input_grads) = unsafe {
         (
             &*closure.cast::<Closure<B>>(),
@@ -240,25 +243,26 @@ where
         )
     };
     let borrow = |grad: &*const C_tensor| {
-        // SAFETY: a pointer that is not null is that of a tensor of the shim's, which frees it itself: ManuallyDrop.
+        // SAFETY: a pointer that is not null belongs to a tensor of the shim, which outlives this call. The shim frees it, so
+        // `ManuallyDrop` keeps Rust from doing so.
         (!grad.is_null()).then(|| ManuallyDrop::new(unsafe { Tensor::from_ptr(grad.cast_mut()) }))
     };
     let grads: Vec<_> = grads.iter().map(borrow).collect();
     match closure.run(&Backward { grads: &grads, needed }) {
         Ok(grads) => {
-            for (slot, grad) in input_grads.iter_mut().zip(grads) {
-                // The shim takes the tensor over: no drop here.
-                *slot = grad.map_or(std::ptr::null_mut(), |grad| ManuallyDrop::new(grad).as_mut_ptr());
+            for (input_grad, grad) in input_grads.iter_mut().zip(grads) {
+                // The shim takes ownership, so Rust must not drop the tensor.
+                *input_grad = grad.map_or(std::ptr::null_mut(), |grad| ManuallyDrop::new(grad).as_mut_ptr());
             }
             std::ptr::null_mut()
         }
-        Err(message) => ffi::new_string(&message),
+        Err(message) => ffi::string_for_shim(&message),
     }
 }
 
-/// Frees the closure. A destructor that panics is not heard of again, beyond what the panic hook printed.
+/// Drops the closure. A panic in its destructor is only printed by the panic hook.
 unsafe extern "C" fn release<B>(closure: *mut c_void) {
-    // SAFETY: the shim passes the box that `record` gave it with this `B`, once.
+    // SAFETY: `closure` is the box that `record` gave the shim together with this function, and the shim passes it only once.
     let closure = unsafe { Box::from_raw(closure.cast::<Closure<B>>()) };
     let _ = ffi::catch_panic(|| drop(closure));
 }

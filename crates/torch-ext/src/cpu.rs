@@ -1,31 +1,23 @@
-//! The CPU as libtorch sees it: what the last bits of its results depend on.
+//! The CPU. The last bits of a result depend on it.
 
 use crate::error::Result;
 use crate::ffi;
 
-/// The instruction set that libtorch's own kernels use on this machine, as `torch.backends.cpu.get_cpu_capability()`
-/// names it: `DEFAULT`, `AVX2`, `AVX512`, `NO AVX`, .. The environment variable `ATEN_CPU_CAPABILITY` lowers it.
+/// Equivalent of `torch.backends.cpu.get_cpu_capability()`: the instruction set of libtorch's kernels on this machine.
+///
+/// It is `DEFAULT`, `AVX2`, `AVX512`, `NO AVX`, .. The environment variable `ATEN_CPU_CAPABILITY` lowers it.
 ///
 /// ```
-/// let capability = torch_ext::cpu::capability()?;
-/// println!("libtorch computes with {capability}");
-/// # assert!(!capability.is_empty());
+/// println!("libtorch uses {}", torch_ext::cpu::capability()?);
 /// # Ok::<(), torch_ext::Error>(())
 /// ```
-///
-/// # Errors
-/// If libtorch refuses.
 pub fn capability() -> Result<String> {
-    let mut text = std::ptr::null_mut();
-    // SAFETY: the shim writes a string from strdup into the pointer that it is given.
-    unsafe {
-        ffi::check(ffi::te_cpu_capability(&mut text))?;
-        Ok(ffi::take_string(text))
-    }
+    // SAFETY: `out` is valid for writes, and the shim writes a string from strdup into it.
+    ffi::new_string(|out| unsafe { ffi::te_cpu_capability(out) })
 }
 
-/// The CPU's name as the system gives it, empty where it gives none. oneDNN and MKL choose their code by more than
-/// [`capability`].
+/// The CPU's name in `/proc/cpuinfo`; empty if there is none. oneDNN and MKL choose their kernels by the CPU model, not
+/// only by [`capability`].
 pub fn model_name() -> String {
     let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let name = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));

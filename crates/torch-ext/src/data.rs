@@ -1,6 +1,7 @@
 //! Batches of indices in the order of `torch.utils.data.DataLoader`, to the bit.
 //!
-//! For data that fits in memory: a batch is `data.index_select(0, &indices)`.
+//! For data that fits in memory: a batch is `data.index_select(0, &indices)`. The order is computed here, because it depends on
+//! how a DataLoader draws from torch's generator.
 //!
 //! | here | in Python |
 //! |---|---|

@@ -1,29 +1,29 @@
-//! The one error type of this crate.
+//! The error type of this crate.
 
 use std::fmt;
 
-/// What can go wrong between Rust and libtorch.
+/// Why a call failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
-    /// libtorch refused; the text is its own, without the C++ backtrace.
+    /// libtorch's own message, without the C++ backtrace.
     Torch(String),
-    /// An operation that cannot be recorded in autograd's graph; the text names it and the tensor.
+    /// An operation that cannot be recorded in autograd's graph; the message names it and the tensor.
     Autograd(String),
-    /// Tensors that the fused kernels do not compute with; the text continues "the fused kernels".
+    /// Tensors that the fused kernels do not support. `Display` puts "the fused kernels" before the message.
     Fused(String),
-    /// A task on libtorch's threads panicked; the text is the panic's message.
+    /// A task on libtorch's threads panicked; the message is the panic's.
     Panic(String),
-    /// An argument that a layer, an optimizer or a loader rejects (a `ValueError` in Python); torch's words where it has them.
+    /// An argument that a layer, an optimizer or a loader rejects (a `ValueError` in Python); torch's words where it has any.
     InvalidArgument(String),
-    /// A saved model, optimizer or scheduler that does not fit this one; torch's words where it has them.
+    /// A saved model, optimizer or scheduler that does not fit this one; torch's words where it has any.
     StateDict(String),
-    /// A file that cannot be read or written, or is not what it should be; the text names it.
+    /// A file that cannot be read or written, or has the wrong content; the message names it.
     File(String),
-    /// CUDA was asked for and is not there; the text says which step failed and what to do.
+    /// CUDA is not available; the message names the step that failed and the remedy.
     Cuda(String),
-    /// A process group that cannot be joined, or an operation of one that failed; the text names the rank and, as far as it
-    /// is known, the peer.
+    /// A process group that cannot be joined, or a collective operation that failed; the message names the rank and, if
+    /// known, the peer.
     Dist(String),
 }
 

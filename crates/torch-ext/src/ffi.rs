@@ -1,8 +1,10 @@
-//! The C++ shim: declarations, and what crosses the border: tensors, strings, panics.
+//! The functions of the C++ shim (`csrc/`), and how tensors, strings and panics cross the boundary.
 //!
-//! tch's `Tensor` holds a pointer to an `at::Tensor`; the shim takes those pointers as they are.
+//! tch's `Tensor` holds a pointer to an `at::Tensor`. The shim takes these pointers directly. A shim function that can fail
+//! returns null on success, else a message: see [`check`].
 
 use std::ffi::{CStr, c_char, c_void};
+use std::ptr;
 
 use tch::Tensor;
 use torch_sys::C_tensor;
@@ -22,10 +24,13 @@ unsafe extern "C" {
     pub(crate) fn te_vector_norm(this: *const C_tensor, ord: f64, out: *mut *mut C_tensor) -> *mut c_char;
     pub(crate) fn te_clear_grad(this: *mut C_tensor) -> *mut c_char;
     pub(crate) fn te_set_grad(this: *mut C_tensor, grad: *const C_tensor) -> *mut c_char;
-    pub(crate) fn te_adam_slots(slots: *mut AdamSlot, n: usize) -> *mut c_char;
-    pub(crate) fn te_sqrt(numbers: *mut f32, n: i64) -> *mut c_char;
-    pub(crate) fn te_fused_adam(slots: *const FusedAdamSlot, n: usize, options: *const FusedAdamOptions)
-    -> *mut c_char;
+    pub(crate) fn te_adam_find_data(tensors: *mut AdamTensors, n: usize) -> *mut c_char;
+    pub(crate) fn te_sqrt(values: *mut f32, n: i64) -> *mut c_char;
+    pub(crate) fn te_fused_adam(
+        tensors: *const FusedAdamTensors,
+        n: usize,
+        options: *const FusedAdamOptions,
+    ) -> *mut c_char;
     pub(crate) fn te_rng_get_state(state: *mut *mut C_tensor) -> *mut c_char;
     pub(crate) fn te_rng_set_state(state: *const C_tensor) -> *mut c_char;
     pub(crate) fn te_cpu_capability(capability: *mut *mut c_char) -> *mut c_char;
@@ -57,8 +62,8 @@ unsafe extern "C" {
     ) -> *mut c_char;
     pub(crate) fn te_dist_join(join: *const Join, group: *mut *mut Group, attempt: *mut i64) -> *mut c_char;
     pub(crate) fn te_dist_leave(group: *mut Group) -> *mut c_char;
-    pub(crate) fn te_dist_set(group: *mut Group, key: *const c_char, value: *const c_char) -> *mut c_char;
-    pub(crate) fn te_dist_has(group: *mut Group, key: *const c_char, has: *mut bool) -> *mut c_char;
+    pub(crate) fn te_dist_store_set(group: *mut Group, key: *const c_char, value: *const c_char) -> *mut c_char;
+    pub(crate) fn te_dist_store_check(group: *mut Group, key: *const c_char, exists: *mut bool) -> *mut c_char;
     pub(crate) fn te_dist_all_reduce_sum(
         group: *mut Group,
         tensor: *const C_tensor,
@@ -80,22 +85,22 @@ unsafe extern "C" {
     pub(crate) fn te_dist_barrier(group: *mut Group, work: *mut *mut Work) -> *mut c_char;
     pub(crate) fn te_dist_is_completed(work: *mut Work) -> bool;
     pub(crate) fn te_dist_wait(work: *mut Work) -> *mut c_char;
-    pub(crate) fn te_dist_forget(work: *mut Work);
+    pub(crate) fn te_dist_release_work(work: *mut Work);
 }
 
-/// `Group` in dist.cpp, known by its address alone.
+/// `Group` in dist.cpp, an opaque type.
 #[repr(C)]
 pub(crate) struct Group {
     _opaque: [u8; 0],
 }
 
-/// `c10d::Work`, known by its address alone.
+/// `c10d::Work`, an opaque type.
 #[repr(C)]
 pub(crate) struct Work {
     _opaque: [u8; 0],
 }
 
-/// `Join` in dist.cpp, which says what the fields are.
+/// `Join` in dist.cpp, which documents the fields.
 #[repr(C)]
 pub(crate) struct Join {
     pub(crate) host: *const c_char,
@@ -111,7 +116,7 @@ pub(crate) struct Join {
     pub(crate) cuda: i32,
 }
 
-/// What `te_f32_data` answers: `F32Data` in slices.cpp.
+/// `F32Data` in slices.cpp: the result of `te_f32_data`.
 #[repr(C)]
 pub(crate) struct F32Data {
     pub(crate) data: *mut f32,
@@ -119,23 +124,23 @@ pub(crate) struct F32Data {
     pub(crate) contiguous: bool,
 }
 
-/// What `te_adam_slots` is told of a parameter, and what it answers: `AdamSlot` in optim.cpp.
+/// `AdamTensors` in optim.cpp: a parameter and its state. `te_adam_find_data` reads the first three fields and writes the others.
 #[repr(C)]
-pub(crate) struct AdamSlot {
+pub(crate) struct AdamTensors {
     pub(crate) param: *const C_tensor,
-    /// Null where there is no state yet.
+    /// Null if there is no state yet.
     pub(crate) exp_avg: *const C_tensor,
     pub(crate) exp_avg_sq: *const C_tensor,
-    /// 0: the parameter has no gradient; 1: the rest is filled in; 2: it has one, but not for a plain loop.
+    /// 0: the parameter has no gradient; 1: `numel` and `values` are set; 2: it has a gradient, but a plain loop cannot be used.
     pub(crate) grad: i32,
     pub(crate) numel: i64,
-    /// The elements of the parameter, its gradient, `exp_avg` and `exp_avg_sq`: `numel` each, none of them shared.
+    /// The elements of the parameter, its gradient, `exp_avg` and `exp_avg_sq`: `numel` each, without overlap.
     pub(crate) values: [*mut f32; 4],
 }
 
-/// A parameter of a fused step: `FusedAdamSlot` in optim.cpp.
+/// `FusedAdamTensors` in optim.cpp: a parameter of a fused step.
 #[repr(C)]
-pub(crate) struct FusedAdamSlot {
+pub(crate) struct FusedAdamTensors {
     pub(crate) param: *const C_tensor,
     pub(crate) grad: *const C_tensor,
     pub(crate) exp_avg: *const C_tensor,
@@ -158,7 +163,7 @@ pub(crate) struct FusedAdamOptions {
     pub(crate) decoupled_weight_decay: bool,
 }
 
-/// How the shim calls a backward closure: `Call` in autograd.cpp.
+/// `Call` in autograd.cpp: the function through which the shim calls a backward closure.
 pub(crate) type BackwardCall = unsafe extern "C" fn(
     closure: *const c_void,
     grads: *const *const C_tensor,
@@ -168,25 +173,25 @@ pub(crate) type BackwardCall = unsafe extern "C" fn(
     input_grads: *mut *mut C_tensor,
 ) -> *mut c_char;
 
-/// Turns what a shim function returned (null, or a message to be freed) into a `Result`.
+/// Turns the return value of a shim function into a `Result`, and frees the message.
 ///
 /// # Safety
-/// `message` is null or a string from `strdup` that nobody else frees.
+/// `message` is null, or a string from `strdup` that nothing else frees.
 pub(crate) unsafe fn check(message: *mut c_char) -> Result<()> {
     if message.is_null() {
         return Ok(());
     }
-    // SAFETY: the caller hands over a string from strdup.
+    // SAFETY: `message` is not null, so the caller guarantees a string from strdup.
     let text = unsafe { take_string(message) };
     Err(Error::Torch(first_line(&text).to_owned()))
 }
 
-/// Copies a string of the shim's and frees it.
+/// Copies a string of the shim and frees it.
 ///
 /// # Safety
-/// `text` is a string from `strdup` that nobody else frees.
-pub(crate) unsafe fn take_string(text: *mut c_char) -> String {
-    // SAFETY: the caller's promise: the string ends in a zero, and free() is the counterpart of strdup.
+/// `text` is a string from `strdup` that nothing else frees.
+unsafe fn take_string(text: *mut c_char) -> String {
+    // SAFETY: strdup's strings end in a zero and are freed with free(). The caller guarantees that nothing else frees this one.
     unsafe {
         let copy = CStr::from_ptr(text).to_string_lossy().into_owned();
         libc::free(text.cast::<c_void>());
@@ -194,23 +199,33 @@ pub(crate) unsafe fn take_string(text: *mut c_char) -> String {
     }
 }
 
-/// Calls a shim function that makes a tensor and takes possession of it.
+/// Calls a shim function that writes a new string into the pointer.
+pub(crate) fn new_string(call: impl FnOnce(*mut *mut c_char) -> *mut c_char) -> Result<String> {
+    let mut out = ptr::null_mut();
+    // SAFETY: the message comes from the shim. On success `out` is a new string from strdup, and this is its only pointer.
+    unsafe {
+        check(call(&mut out))?;
+        Ok(take_string(out))
+    }
+}
+
+/// Calls a shim function that writes a new tensor into the pointer.
 pub(crate) fn new_tensor(call: impl FnOnce(*mut *mut C_tensor) -> *mut c_char) -> Result<Tensor> {
-    let mut out = std::ptr::null_mut();
-    // SAFETY: the message comes from the shim; on success `out` is a new at::Tensor that only we know.
+    let mut out = ptr::null_mut();
+    // SAFETY: the message comes from the shim. On success `out` is a new at::Tensor, and this is its only pointer.
     unsafe {
         check(call(&mut out))?;
         Ok(Tensor::from_ptr(out))
     }
 }
 
-/// A string for the shim, which frees it. A zero within the text ends it there.
-pub(crate) fn new_string(text: &str) -> *mut c_char {
-    // SAFETY: strndup reads at most `len` bytes and adds the zero.
+/// A copy of `text` that the shim frees. It ends at the first zero byte.
+pub(crate) fn string_for_shim(text: &str) -> *mut c_char {
+    // SAFETY: strndup reads at most `len` bytes, all of them within `text`, and adds the zero.
     unsafe { libc::strndup(text.as_ptr().cast(), text.len()) }
 }
 
-/// Calls Rust code that C++ is waiting for: a panic becomes its message, since it must not unwind through C++.
+/// Calls Rust code on behalf of C++. A panic must not unwind through C++, so it becomes an error with the panic's message.
 pub(crate) fn catch_panic<T>(f: impl FnOnce() -> T) -> std::result::Result<T, String> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).map_err(|payload| {
         let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());

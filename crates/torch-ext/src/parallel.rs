@@ -1,8 +1,8 @@
-//! Work on libtorch's own threads.
+//! Rust code on libtorch's own threads.
 //!
-//! libtorch keeps a pool of threads (OpenMP's, on Linux) that its own operations share, and its workers wait for the next
-//! operation with open eyes. A second pool beside it (rayon, `std::thread`) would fight with it for the same cores. Here
-//! Rust code runs on libtorch's: [`for_each`] starts in a microsecond or two, and `tch::set_num_threads` governs both.
+//! libtorch has a pool of threads (OpenMP's on Linux) for its own operations, and idle OpenMP threads spin-wait. A second
+//! pool (rayon, `std::thread`) would compete with it for the same cores. [`for_each`] starts in a microsecond or two.
+//! `tch::set_num_threads` sets the number of threads for both.
 //!
 //! ```
 //! use std::sync::Mutex;
@@ -27,30 +27,29 @@ use std::sync::{Mutex, PoisonError};
 use crate::error::{Error, Result};
 use crate::ffi;
 
-/// How many threads [`for_each`] would use here and now: `torch.get_num_threads()`, and 1 within a task.
+/// The number of threads that [`for_each`] would use now: `torch.get_num_threads()`, and 1 inside a task.
 ///
-/// At least 1. `tch::set_num_threads` sets it, as `OMP_NUM_THREADS` does from outside.
+/// At least 1. `tch::set_num_threads` or the environment variable `OMP_NUM_THREADS` sets it.
 pub fn num_threads() -> usize {
-    // SAFETY: no arguments, no exceptions.
+    // SAFETY: the function has no arguments and throws no exceptions.
     unsafe { ffi::te_num_threads() }.max(1)
 }
 
-/// Calls `f(0)`, .., `f(tasks - 1)`, each once, spread over libtorch's threads, the calling one among them; returns when
-/// all have ended.
+/// Calls `f(0)`, .., `f(tasks - 1)`, each once, on libtorch's threads and the calling thread. Returns after all have ended.
 ///
-/// The tasks are handed out in [`num_threads`] ranges of neighbours, the same ones each time: make as many tasks as there
-/// are threads, or many more of about equal size. A call from within a task runs its tasks one after the other. `f` works
-/// on plain data: libtorch's thread-local settings (gradient mode and the like) do not come with it, so that it must not
-/// call tensor operations.
+/// Each of the [`num_threads`] threads gets one contiguous range of tasks, the same one at every call. So use as many
+/// tasks as there are threads, or many more of about equal size. A call inside a task runs its tasks one after the other.
+/// `f` must not call tensor operations: libtorch's thread-local settings, such as gradient mode, are not set for it.
 ///
 /// # Errors
-/// [`Error::Panic`] if a task panicked; the others have run nevertheless. [`Error::Torch`] if libtorch refused.
+/// [`Error::Panic`] if a task panicked. The other tasks have run.
 pub fn for_each<F: Fn(usize) + Sync>(tasks: usize, f: F) -> Result<()> {
     let job = Job { f, failed: Mutex::new(None) };
     if tasks < 2 || num_threads() == 1 {
         job.run(0, tasks);
     } else {
-        // SAFETY: the job outlives the call, which returns when all tasks have ended, and is `Sync`: `f` is, by its bound.
+        // SAFETY: `run::<F>` receives `job`, which has this `F`. `job` lives until the call returns, and by then all tasks have
+        // ended. Several threads may share it: `F` is `Sync` by its bound, and so is the `Mutex`.
         unsafe { ffi::check(ffi::te_parallel_for(tasks, run::<F>, (&raw const job).cast()))? };
     }
     match job.failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
@@ -61,7 +60,7 @@ pub fn for_each<F: Fn(usize) + Sync>(tasks: usize, f: F) -> Result<()> {
 
 struct Job<F> {
     f: F,
-    /// The first task that panicked (by its number, so that a run is like the next), and its message.
+    /// The lowest task number that panicked, and its message. (Not the first in time, which differs from run to run.)
     failed: Mutex<Option<(usize, String)>>,
 }
 
@@ -70,7 +69,7 @@ impl<F: Fn(usize)> Job<F> {
         for task in begin..end {
             if let Err(message) = ffi::catch_panic(|| (self.f)(task)) {
                 let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-                if failed.as_ref().is_none_or(|(first, _)| task < *first) {
+                if failed.as_ref().is_none_or(|(lowest, _)| task < *lowest) {
                     *failed = Some((task, message));
                 }
             }
@@ -78,8 +77,8 @@ impl<F: Fn(usize)> Job<F> {
     }
 }
 
-/// The shim's way to the tasks.
+/// The callback of `te_parallel_for`.
 unsafe extern "C" fn run<F: Fn(usize)>(job: *const c_void, begin: usize, end: usize) {
-    // SAFETY: the shim passes the job that `for_each` gave it with this `F`, while `for_each` waits.
+    // SAFETY: `for_each` passes its `Job<F>` together with this function, and keeps it alive until the shim returns.
     unsafe { &*job.cast::<Job<F>>() }.run(begin, end);
 }

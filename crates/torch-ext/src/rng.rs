@@ -1,23 +1,20 @@
 //! Random numbers: the state of libtorch's default CPU generator, and permutations from a seed.
 //!
-//! The default generator is one per process. A run that is to be continued saves its state, and whoever draws from it
-//! (weight initialisation, dropout, a shuffled epoch) changes it for everybody.
+//! There is one default generator per process. Weight initialisation, dropout and shuffling all draw from it. A run that
+//! is to be resumed saves its state.
 
 use tch::{Device, Kind, Tensor};
 
 use crate::error::Result;
 use crate::ffi;
 
-/// The state of the default CPU generator, as `torch.get_rng_state()` gives it: a `uint8` tensor of 5056 bytes.
-///
-/// # Errors
-/// If libtorch refuses.
+/// Equivalent of `torch.get_rng_state()`: a `uint8` tensor of 5056 bytes.
 pub fn get_state() -> Result<Tensor> {
-    // SAFETY: the shim writes a new tensor into the pointer that it is given.
+    // SAFETY: `out` is valid for writes, and the shim writes a new tensor into it.
     ffi::new_tensor(|out| unsafe { ffi::te_rng_get_state(out) })
 }
 
-/// Sets the state of the default CPU generator, as `torch.set_rng_state(state)` does.
+/// Equivalent of `torch.set_rng_state(state)`.
 ///
 /// ```
 /// # fn main() -> Result<(), torch_ext::Error> {
@@ -30,27 +27,24 @@ pub fn get_state() -> Result<Tensor> {
 /// ```
 ///
 /// # Errors
-/// If `state` is not a CPU `uint8` tensor of the right size; the generator is then as before.
+/// If `state` is not a CPU `uint8` tensor of the right size. The generator is unchanged then.
 pub fn set_state(state: &Tensor) -> Result<()> {
-    // SAFETY: the pointer is that of a living tensor, and the message comes from the shim.
+    // SAFETY: the pointer belongs to `state`, which outlives the call; the message comes from the shim.
     unsafe { ffi::check(ffi::te_rng_set_state(state.as_ptr())) }
 }
 
-/// A permutation of `0..n` from a generator of its own: `torch.randperm(n, generator=torch.Generator().manual_seed(seed))`.
+/// Equivalent of `torch.randperm(n, generator=torch.Generator().manual_seed(seed))`: a permutation of `0..n`.
 ///
-/// The default generator is not touched. Shape `[n]`, int64.
+/// Shape `[n]`, int64. It does not use the default generator.
 ///
 /// # Errors
 /// If `n` is negative.
 pub fn seeded_randperm(n: i64, seed: u64) -> Result<Tensor> {
-    // SAFETY: the shim writes a new tensor into the pointer that it is given.
+    // SAFETY: `out` is valid for writes, and the shim writes a new tensor into it.
     ffi::new_tensor(|out| unsafe { ffi::te_seeded_randperm(n, seed, out) })
 }
 
-/// One number from the default generator: `torch.empty((), dtype=torch.int64).random_().item()`, in `0..2^63`.
-///
-/// # Errors
-/// If libtorch refuses.
+/// Equivalent of `torch.empty((), dtype=torch.int64).random_().item()`: a number in `0..2^63` from the default generator.
 pub fn draw_i64() -> Result<i64> {
     let mut number = Tensor::f_empty([0i64; 0], (Kind::Int64, Device::Cpu))?;
     let _ = number.f_random_()?;

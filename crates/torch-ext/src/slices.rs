@@ -1,7 +1,7 @@
-//! The numbers of a tensor as a slice, for code that has no tensor library; copies of memory.
+//! The elements of a tensor as a slice, for code that has no tensor library; fast copies.
 //!
-//! A slice needs `unsafe`: any other handle to the same memory (`shallow_clone`, a view) can write it or free it while the slice
-//! exists, and Rust sees none of that. [`fused_rnn`](crate::fused_rnn) and [`copy`] are safe.
+//! A slice needs `unsafe`: another handle to the same memory (`shallow_clone`, a view) can write or free it while the slice
+//! exists, and the Rust compiler cannot check that. [`fused_rnn`](crate::fused_rnn) and [`copy`] are safe.
 
 use std::ptr;
 
@@ -10,8 +10,10 @@ use tch::{Device, Kind, Tensor};
 use crate::error::{Error, Result};
 use crate::ffi::{self, F32Data};
 
-/// The numbers of an f32 tensor on the CPU, from the first to the last. If the tensor has gaps (a transposed or sliced view), the
-/// slice includes them; [`Tensor::stride`] says where the numbers are.
+/// The memory of an f32 tensor on the CPU, from its first element to its last.
+///
+/// The memory of a transposed or sliced view may have gaps between the elements. The slice includes them, and
+/// [`Tensor::stride`] tells where the elements are.
 ///
 /// ```
 /// # fn main() -> torch_ext::Result<()> {
@@ -24,48 +26,51 @@ use crate::ffi::{self, F32Data};
 /// ```
 ///
 /// # Errors
-/// [`Error::Torch`] for another kind or device, and for a tensor whose memory does not hold its numbers (undefined,
+/// [`Error::Torch`] for another kind or device, and for a tensor whose memory does not hold its values (undefined,
 /// sparse, a lazily negated view).
 ///
 /// # Safety
-/// While the slice exists, nothing writes, resizes or frees the tensor's memory: through this tensor, through another handle to
-/// the same memory, on this thread or another.
+/// While the slice exists, nothing writes, resizes or frees the tensor's memory: not through this tensor, not through another
+/// handle to the same memory, on this thread or another.
 pub unsafe fn f32_slice(tensor: &Tensor) -> Result<&[f32]> {
     let data = f32_data(tensor)?;
-    // SAFETY: the caller's promise.
+    // SAFETY: the slice borrows `tensor`, which `data` was read from; the caller guarantees the rest.
     Ok(unsafe { data.slice() })
 }
 
-/// The numbers of an f32 tensor on the CPU without gaps, to be written. Autograd does not notice the change: write tensors that
-/// are in no graph.
+/// The elements of a contiguous f32 tensor on the CPU, to be written. Autograd does not see the change, so write only tensors
+/// that are in no graph.
 ///
 /// # Errors
 /// As [`f32_slice`]; also for a tensor that is not contiguous.
 ///
 /// # Safety
-/// While the slice exists, nothing reads, writes, resizes or frees the tensor's memory: through this tensor, through another
-/// handle to the same memory, on this thread or another.
+/// While the slice exists, nothing reads, writes, resizes or frees the tensor's memory: not through this tensor, not through
+/// another handle to the same memory, on this thread or another.
 pub unsafe fn f32_slice_mut(tensor: &mut Tensor) -> Result<&mut [f32]> {
     let data = f32_data(tensor)?;
     if data.length > 0 && !data.contiguous {
         return Err(Error::Torch("a tensor that is not contiguous cannot be written as a slice".to_owned()));
     }
-    // SAFETY: the caller's promise.
+    // SAFETY: the slice borrows `tensor`, which `data` was read from; the caller guarantees the rest.
     Ok(unsafe { data.slice_mut() })
 }
 
-/// `to.copy_(from)` for tensors of one shape that are in no graph. Between contiguous f32 tensors on the CPU it is a copy of
-/// memory, which takes a tenth of an operation's time for a small layer's weights.
+/// Equivalent of `to.copy_(from)`, for tensors of one shape that are in no graph.
+///
+/// Contiguous f32 tensors on the CPU are copied as memory. For the weights of a small layer this takes a tenth of the time of
+/// an operation.
 ///
 /// # Errors
-/// Where libtorch cannot copy.
+/// If the shapes do not fit.
 pub fn copy(to: &mut Tensor, from: &Tensor) -> Result<()> {
     if let (Ok(source), Ok(target)) = (f32_data(from), f32_data(to))
         && source.contiguous
         && target.contiguous
         && source.length == target.length
     {
-        // SAFETY: each has `length` numbers, and `ptr::copy` allows the two to overlap, which handles to one memory may.
+        // SAFETY: `from` and `to` are alive, and each has `length` elements without gaps. The two may share memory;
+        // `ptr::copy` allows an overlap.
         unsafe { ptr::copy(source.data, target.data, source.length) };
         return Ok(());
     }
@@ -80,7 +85,8 @@ impl F32Data {
         if self.length == 0 {
             return &[];
         }
-        // SAFETY: the shim found a dense f32 tensor on the CPU whose last number is at `length - 1`. The caller promises the rest.
+        // SAFETY: `te_f32_data` found a dense f32 tensor on the CPU whose last element is at `length - 1`. The caller
+        // guarantees that its memory is neither written nor freed during `'a`.
         unsafe { std::slice::from_raw_parts(self.data, self.length) }
     }
 
@@ -90,15 +96,15 @@ impl F32Data {
         if self.length == 0 {
             return &mut [];
         }
-        // SAFETY: as above.
+        // SAFETY: as in `slice`; the caller guarantees that nothing else uses the memory during `'a`.
         unsafe { std::slice::from_raw_parts_mut(self.data, self.length) }
     }
 }
 
-/// Where the numbers are, in one call of the shim: small layers need a dozen slices for each pass.
+/// Where the elements are. One call of the shim, because a small layer needs a dozen slices for each pass.
 pub(crate) fn f32_data(tensor: &Tensor) -> Result<F32Data> {
     let mut data = F32Data { data: ptr::null_mut(), length: 0, contiguous: false };
-    // SAFETY: the pointer is that of a living tensor, and `data` is there to be written.
+    // SAFETY: the pointer belongs to `tensor`, which outlives the call, and `data` is valid for writes.
     if unsafe { ffi::te_f32_data(tensor.as_ptr(), &mut data) } {
         return Ok(data);
     }
@@ -109,5 +115,5 @@ pub(crate) fn f32_data(tensor: &Tensor) -> Result<F32Data> {
     if (kind, device) != (Kind::Float, Device::Cpu) {
         return Err(Error::Torch(format!("expected a Float tensor on the CPU, got {kind:?} on {device:?}")));
     }
-    Err(Error::Torch("expected a dense tensor that is no lazily negated or zero view".to_owned()))
+    Err(Error::Torch("expected a dense tensor that is not a lazily negated or zero view".to_owned()))
 }

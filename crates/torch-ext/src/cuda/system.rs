@@ -1,14 +1,14 @@
-//! This machine: the driver's library, libtorch's CUDA part, and what they answer.
+//! The machine of this process: calls of the driver, of CUDA's runtime and of cuDNN.
 
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::{env, mem, ptr};
 
 use super::diagnosis::{DriverError, Gpu, Machine};
 
-/// The machine that the program runs on. Libraries stay loaded for the life of the process.
+/// The machine of this process. Its libraries are never unloaded.
 pub(super) struct System;
 
-/// What the driver's functions return: 0 is success.
+/// The return value of the driver's functions: 0 is success.
 type Status = c_int;
 type Device = c_int;
 
@@ -24,7 +24,8 @@ impl Machine for System {
     }
 
     fn driver_version(&self) -> Result<i32, DriverError> {
-        // SAFETY: the declarations of cuda.h: cuInit(unsigned), cuDriverGetVersion(int*), which get what they ask for.
+        // SAFETY: the types are those of cuda.h: CUresult cuInit(unsigned), CUresult cuDriverGetVersion(int*). `version` is valid
+        // for writes.
         unsafe {
             check(function::<unsafe extern "C" fn(c_uint) -> Status>(c"cuInit")?(0))?;
             let mut version = 0;
@@ -41,15 +42,15 @@ impl Machine for System {
 
     fn runtime_version(&self) -> Option<i32> {
         let mut version = 0;
-        // SAFETY: cuda_runtime_api.h: cudaRuntimeGetVersion(int*), 0 on success.
-        let got = unsafe {
+        // SAFETY: the type is that of cuda_runtime_api.h: cudaError_t cudaRuntimeGetVersion(int*). `version` is valid for writes.
+        let status = unsafe {
             function::<unsafe extern "C" fn(*mut c_int) -> Status>(c"cudaRuntimeGetVersion").ok()?(&mut version)
         };
-        (got == 0).then_some(version)
+        (status == 0).then_some(version)
     }
 
     fn devices(&self) -> Result<Vec<Gpu>, DriverError> {
-        // SAFETY: cuda.h: cuDeviceGetCount(int*).
+        // SAFETY: the type is that of cuda.h: CUresult cuDeviceGetCount(int*). `count` is valid for writes.
         let count = unsafe {
             let mut count = 0;
             check(function::<unsafe extern "C" fn(*mut c_int) -> Status>(c"cuDeviceGetCount")?(&mut count))?;
@@ -62,16 +63,16 @@ impl Machine for System {
         if !tch::Cuda::is_available() {
             return Ok(0);
         }
-        usize::try_from(tch::Cuda::device_count()).map_err(|_| "libtorch cannot count them".to_owned())
+        usize::try_from(tch::Cuda::device_count()).map_err(|_| "libtorch cannot count the devices".to_owned())
     }
 
     fn cudnn_version(&self) -> Option<usize> {
         if !tch::Cuda::cudnn_is_available() {
             return None;
         }
-        // SAFETY: cudnn.h: size_t cudnnGetVersion(void).
+        // SAFETY: the type is that of cudnn.h: size_t cudnnGetVersion(void).
         let get = unsafe { function::<unsafe extern "C" fn() -> usize>(c"cudnnGetVersion").ok()? };
-        // SAFETY: as above; it has no precondition.
+        // SAFETY: the function has the type above and no preconditions.
         Some(unsafe { get() })
     }
 
@@ -85,8 +86,9 @@ fn device(index: c_int) -> Result<Gpu, DriverError> {
     let mut handle: Device = 0;
     let mut name: [c_char; 256] = [0; 256];
     let mut memory = 0usize;
-    // SAFETY: cuda.h: cuDeviceGet(CUdevice*, int), cuDeviceGetName(char*, int, CUdevice), which ends the name with a zero
-    // within the length it is given, and cuDeviceTotalMem_v2(size_t*, CUdevice).
+    // SAFETY: the types are those of cuda.h: CUresult cuDeviceGet(CUdevice*, int), cuDeviceGetName(char*, int, CUdevice),
+    // cuDeviceTotalMem_v2(size_t*, CUdevice). All pointers are valid for writes. cuDeviceGetName writes at most `name.len()`
+    // bytes, the last of them a zero.
     unsafe {
         check(function::<unsafe extern "C" fn(*mut Device, c_int) -> Status>(c"cuDeviceGet")?(&mut handle, index))?;
         let get_name = function::<unsafe extern "C" fn(*mut c_char, c_int, Device) -> Status>(c"cuDeviceGetName")?;
@@ -98,40 +100,41 @@ fn device(index: c_int) -> Result<Gpu, DriverError> {
     }
 }
 
-/// An error of the driver, with the driver's own words for it.
+/// The status as a `Result`, with the driver's text for an error.
 fn check(status: Status) -> Result<(), DriverError> {
     if status == 0 {
         return Ok(());
     }
-    let mut text: *const c_char = ptr::null();
-    // SAFETY: cuda.h: cuGetErrorString(CUresult, const char**) points `text` to a string of its own, or leaves it null.
-    let said = unsafe {
+    let mut message: *const c_char = ptr::null();
+    // SAFETY: the type is that of cuda.h: CUresult cuGetErrorString(CUresult, const char**). On success `message` points to a static
+    // string of the driver, which ends in a zero.
+    let text = unsafe {
         function::<unsafe extern "C" fn(Status, *mut *const c_char) -> Status>(c"cuGetErrorString")
             .ok()
-            .filter(|get| get(status, &mut text) == 0 && !text.is_null())
-            .map(|_| CStr::from_ptr(text).to_string_lossy().into_owned())
+            .filter(|get| get(status, &mut message) == 0 && !message.is_null())
+            .map(|_| CStr::from_ptr(message).to_string_lossy().into_owned())
     };
-    Err(DriverError { code: status, text: said.unwrap_or_else(|| "the driver gives no reason".to_owned()) })
+    Err(DriverError { code: status, text: text.unwrap_or_else(|| "the driver gives no reason".to_owned()) })
 }
 
-/// A function of the libraries that are loaded.
+/// A function of a loaded library.
 ///
 /// # Safety
-/// `F` is a function pointer of the type that the library declares.
+/// `F` is a function pointer with the type of the library's declaration.
 unsafe fn function<F: Copy>(name: &CStr) -> Result<F, DriverError> {
     const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
-    // SAFETY: the name ends in a zero, and every library was opened with RTLD_GLOBAL.
+    // SAFETY: `name` ends in a zero. (RTLD_DEFAULT finds the function, because `open` uses RTLD_GLOBAL.)
     let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
     if address.is_null() {
         return Err(DriverError { code: -1, text: format!("it has no {}", name.to_string_lossy()) });
     }
-    // SAFETY: of the size of a pointer; the caller vouches for the type.
+    // SAFETY: `F` has the size of a pointer, as asserted above, and the caller guarantees the type.
     Ok(unsafe { mem::transmute_copy(&address) })
 }
 
 fn open(library: &CStr) -> Result<(), String> {
-    // SAFETY: the name ends in a zero; the library stays loaded for the life of the process. dlerror() is read on the
-    // same thread right after the failed call, as it must be.
+    // SAFETY: `library` ends in a zero, and the library is never unloaded. dlerror() is called on the same thread right after the
+    // failed dlopen(), so its string is still valid when it is copied.
     unsafe {
         if !libc::dlopen(library.as_ptr(), libc::RTLD_NOW | libc::RTLD_GLOBAL).is_null() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! What torchrun tells the processes that it starts.
+//! The environment variables that torchrun sets.
 
 use std::env;
 use std::fmt::Display;
@@ -6,35 +6,36 @@ use std::str::FromStr;
 
 use crate::error::{Error, Result};
 
-/// A process's place among those that torchrun started, from environment variables of torchrun's.
+/// The environment variables that torchrun sets for each process that it starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Launch {
-    /// `RANK`: which one this is, of all.
+    /// `RANK`: the number of this process, from 0.
     pub rank: usize,
-    /// `WORLD_SIZE`: how many there are.
+    /// `WORLD_SIZE`: the number of processes.
     pub world: usize,
-    /// `LOCAL_RANK`: which one this is on its machine.
+    /// `LOCAL_RANK`: the number of this process on its machine, from 0.
     pub local_rank: usize,
-    /// `LOCAL_WORLD_SIZE`: how many there are on this machine; 0 if nobody says.
+    /// `LOCAL_WORLD_SIZE`: the number of processes on this machine; 0 if it is not set.
     pub local_world: usize,
-    /// `MASTER_ADDR`: where the store is.
+    /// `MASTER_ADDR`: the host of the store.
     pub master_addr: String,
-    /// `MASTER_PORT`.
+    /// `MASTER_PORT`: the port of the store.
     pub master_port: u16,
-    /// `TORCHELASTIC_USE_AGENT_STORE`: the store is torchrun's; otherwise rank 0 holds it.
+    /// `TORCHELASTIC_USE_AGENT_STORE`: torchrun runs the store; otherwise rank 0 does.
     pub agent_store: bool,
-    /// `TORCHELASTIC_RESTART_COUNT`: how often this machine's torchrun has started its processes anew because one of them failed.
+    /// `TORCHELASTIC_RESTART_COUNT`: how often torchrun has restarted the processes after a failure on this machine.
     pub restarts: u32,
-    /// `GLOO_SOCKET_IFNAME`: the network interface to use, where the one that leads to `MASTER_ADDR` is not wanted.
+    /// `GLOO_SOCKET_IFNAME`: the network interface to use instead of the one that leads to `MASTER_ADDR`.
     pub interface: Option<String>,
 }
 
 impl Launch {
-    /// Of this process; `None` if nothing says that it is one of several: neither `RANK`, `WORLD_SIZE` nor
-    /// `TORCHELASTIC_RUN_ID` is set.
+    /// Reads the variables. `None` if torchrun did not start this process: `RANK`, `WORLD_SIZE` and `TORCHELASTIC_RUN_ID` are
+    /// all unset.
     ///
     /// # Errors
-    /// If a variable is missing, is no number, or does not fit the others; the message names it, its value and the remedy.
+    /// [`Error::Dist`] if a variable is missing, is not a number, or contradicts the others. The message names it, its value and
+    /// the remedy.
     pub fn from_env() -> Result<Option<Launch>> {
         Launch::from_variables(|name| env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
     }
@@ -66,7 +67,7 @@ impl Launch {
         self.local_world == self.world
     }
 
-    /// Whether the store is this process's to hold.
+    /// Whether this process runs the store.
     pub(super) fn hosts_store(&self) -> bool {
         self.rank == 0 && !self.agent_store
     }
@@ -87,21 +88,21 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
         let text = self.text(name)?;
         match text.parse::<T>() {
             Ok(number) if number >= least && number <= most => Ok(number),
-            _ => Err(wrong(name, &format!("is {text:?}, no whole number from {least} to {most}"))),
+            _ => Err(wrong(name, &format!("is {text:?}, not a whole number from {least} to {most}"))),
         }
     }
 
     fn optional<T: FromStr + PartialOrd + Display + Copy>(
         &self,
         name: &str,
-        without: T,
+        default: T,
         least: T,
         most: T,
     ) -> Result<T> {
-        if (self.0)(name).is_some() { self.number(name, least, most) } else { Ok(without) }
+        if (self.0)(name).is_some() { self.number(name, least, most) } else { Ok(default) }
     }
 
-    /// As Python writes it.
+    /// A bool as Python prints it.
     fn flag(&self, name: &str) -> Result<bool> {
         match (self.0)(name).as_deref() {
             None | Some("False") => Ok(false),
@@ -134,7 +135,7 @@ mod tests {
         ("TORCHELASTIC_RUN_ID", "none"),
     ];
 
-    /// With a variable changed, or left away where its value is `None`.
+    /// The variables with one changed, or removed if its value is `None`.
     fn with(name: &str, value: Option<&str>) -> Result<Option<Launch>> {
         Launch::from_variables(|wanted| {
             let found = TORCHRUN.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn torchruns_variables_are_read() {
+    fn from_env_reads_torchruns_variables() {
         let launch = with("", None).unwrap().unwrap();
         let expected = Launch {
             rank: 3,
@@ -163,18 +164,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_with_its_value_and_a_remedy() {
+    fn an_error_names_the_variable_its_value_and_the_remedy() {
         for (name, value, what) in [
             ("RANK", None, "RANK is not set: torchrun sets it"),
-            ("RANK", Some("4"), "RANK is \"4\", no whole number from 0 to 3"),
+            ("RANK", Some("4"), "RANK is \"4\", not a whole number from 0 to 3"),
             ("RANK", Some("-1"), "RANK is \"-1\""),
-            ("WORLD_SIZE", Some("two"), "WORLD_SIZE is \"two\", no whole number from 1"),
+            ("WORLD_SIZE", Some("two"), "WORLD_SIZE is \"two\", not a whole number from 1"),
             ("WORLD_SIZE", Some("0"), "WORLD_SIZE is \"0\""),
             ("LOCAL_RANK", None, "LOCAL_RANK is not set"),
-            ("LOCAL_RANK", Some("2"), "LOCAL_RANK is \"2\", no whole number from 0 to 1"),
+            ("LOCAL_RANK", Some("2"), "LOCAL_RANK is \"2\", not a whole number from 0 to 1"),
             ("LOCAL_WORLD_SIZE", Some("5"), "LOCAL_WORLD_SIZE is \"5\""),
             ("MASTER_ADDR", Some(""), "MASTER_ADDR is \"\""),
-            ("MASTER_PORT", Some("99999"), "MASTER_PORT is \"99999\", no whole number from 1 to 65535"),
+            ("MASTER_PORT", Some("99999"), "MASTER_PORT is \"99999\", not a whole number from 1 to 65535"),
             (
                 "TORCHELASTIC_USE_AGENT_STORE",
                 Some("1"),

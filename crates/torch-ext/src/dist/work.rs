@@ -1,45 +1,45 @@
-//! An operation that is on its way.
+//! A collective operation that runs in the background.
 
 use tch::Tensor;
 
-use super::member::{Member, describe};
+use super::error_context::{ErrorContext, describe};
 use crate::error::Result;
 use crate::ffi;
 
-/// A collective operation that has begun: `Work` in torch. Meanwhile other things can be done, but for its tensor, which
-/// [`Work::wait`] gives back.
+/// Equivalent of `torch.distributed.Work`: a collective operation that has begun.
 ///
-/// One that is dropped goes on without anybody hearing of its end.
+/// The program can compute something else meanwhile, but cannot use the operation's tensor: [`Work::wait`] returns it. A
+/// dropped `Work` continues in the background, and its errors are lost.
 #[derive(Debug)]
-#[must_use = "what becomes of it, wait() says"]
+#[must_use = "call wait() for the result and for errors"]
 pub struct Work {
     raw: *mut ffi::Work,
     tensor: Tensor,
-    what: &'static str,
-    me: Member,
+    operation: &'static str,
+    context: ErrorContext,
 }
 
 impl Work {
-    /// Takes possession of `raw`.
-    pub(super) fn new(raw: *mut ffi::Work, tensor: Tensor, what: &'static str, me: Member) -> Work {
-        Work { raw, tensor, what, me }
+    /// Takes ownership of `raw`.
+    pub(super) fn new(raw: *mut ffi::Work, tensor: Tensor, operation: &'static str, context: ErrorContext) -> Work {
+        Work { raw, tensor, operation, context }
     }
 
     /// Whether [`Work::wait`] would return at once.
     pub fn is_completed(&self) -> bool {
-        // SAFETY: the work is ours, and alive until it is waited for or dropped.
+        // SAFETY: `self` owns the work. It is freed only in `wait` and `drop`, which consume `self`.
         unsafe { ffi::te_dist_is_completed(self.raw) }
     }
 
-    /// Waits for the end; no longer than the group's timeout.
+    /// Waits for the end of the operation, at most for the group's timeout.
     ///
     /// # Errors
-    /// If a process was lost, or did not come within the timeout; the tensor's numbers are then of no use.
+    /// If a process has ended, or did not take part before the timeout. The tensor's values are undefined then.
     pub fn wait(mut self) -> Result<Tensor> {
         let raw = std::mem::replace(&mut self.raw, std::ptr::null_mut());
-        // SAFETY: the work is ours; the shim frees it, and Drop finds null.
+        // SAFETY: `self` owned the work. The shim frees it, and `drop` finds null.
         unsafe { ffi::check(ffi::te_dist_wait(raw)) }
-            .map_err(|error| self.me.error(&format!("{}{}", self.what, describe(&self.tensor)), &error))?;
+            .map_err(|error| self.context.error(&format!("{}{}", self.operation, describe(&self.tensor)), &error))?;
         Ok(self.tensor.shallow_clone())
     }
 }
@@ -47,8 +47,8 @@ impl Work {
 impl Drop for Work {
     fn drop(&mut self) {
         if !self.raw.is_null() {
-            // SAFETY: the work is ours, and nobody uses it again; it holds its tensors itself.
-            unsafe { ffi::te_dist_forget(self.raw) }
+            // SAFETY: `self` owns the work, and this is its last use. c10d keeps the operation's tensors alive.
+            unsafe { ffi::te_dist_release_work(self.raw) }
         }
     }
 }

@@ -3,8 +3,7 @@ use std::fmt;
 
 use tch::{Tensor, nn::Path};
 
-use super::check_sizes;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Equivalent of `torch.nn.Embedding`: row `i` of `weight` is the vector of index `i`.
 #[derive(Debug)]
@@ -17,9 +16,12 @@ impl Embedding {
     /// Draws the weight from N(0, 1) on the CPU, as torch does, and then copies it to the path's device.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a size below 1.
+    /// [`Error::InvalidArgument`] for a size below 1.
     pub fn new<'a>(path: impl Borrow<Path<'a>>, num_embeddings: i64, embedding_dim: i64) -> Result<Embedding> {
-        check_sizes("Embedding", [num_embeddings, embedding_dim])?;
+        if num_embeddings < 1 || embedding_dim < 1 {
+            let message = format!("Embedding({num_embeddings}, {embedding_dim}): both sizes must be at least 1");
+            return Err(Error::InvalidArgument(message));
+        }
         let drawn = Tensor::f_randn([num_embeddings, embedding_dim], tch::kind::FLOAT_CPU)?;
         Ok(Embedding { weight: path.borrow().f_var_copy("weight", &drawn)? })
     }

@@ -3,8 +3,7 @@ use std::fmt;
 
 use tch::{Tensor, nn::Path};
 
-use super::check_sizes;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Equivalent of `torch.nn.Linear`: `y = x Wᵀ + b`.
 #[derive(Debug)]
@@ -23,9 +22,12 @@ impl Linear {
     /// needs torch's order of operations to give torch's bits.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a size below 1.
+    /// [`Error::InvalidArgument`] for a size below 1.
     pub fn new<'a>(path: impl Borrow<Path<'a>>, in_features: i64, out_features: i64) -> Result<Linear> {
-        check_sizes("Linear", [in_features, out_features])?;
+        if in_features < 1 || out_features < 1 {
+            let message = format!("Linear({in_features}, {out_features}): both sizes must be at least 1");
+            return Err(Error::InvalidArgument(message));
+        }
         let path = path.borrow();
         let fan_in = in_features as f64;
         let gain = (2.0 / (1.0 + 5f64.sqrt().powi(2))).sqrt();

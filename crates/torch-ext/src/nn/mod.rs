@@ -1,5 +1,11 @@
 //! Layers and losses of `torch.nn`, with torch's initialisation and parameter names.
 //!
+//! | file | what it holds |
+//! |---|---|
+//! | `linear` | [`Linear`] |
+//! | `embedding` | [`Embedding`] |
+//! | `functional` | [`cross_entropy`], [`mse_loss`] |
+//!
 //! ```
 //! use tch::{Device, Reduction, Tensor, nn::VarStore};
 //! use torch_ext::nn::{Embedding, Linear, cross_entropy};
@@ -25,15 +31,3 @@ mod linear;
 pub use embedding::Embedding;
 pub use functional::{cross_entropy, mse_loss};
 pub use linear::Linear;
-
-use crate::error::{Error, Result};
-
-/// Rejects sizes below 1. `layer` is the layer as it was asked for: `Linear(0, 2)`.
-fn check_sizes(layer: &str, sizes: [i64; 2]) -> Result<()> {
-    match sizes.iter().all(|size| *size > 0) {
-        true => Ok(()),
-        false => {
-            Err(Error::InvalidArgument(format!("{layer}({}, {}): both sizes must be at least 1", sizes[0], sizes[1])))
-        }
-    }
-}

@@ -1,4 +1,4 @@
-//! Gradient clipping, after torch/nn/utils/clip_grad.py.
+//! Gradient clipping; follows torch/nn/utils/clip_grad.py.
 
 use std::borrow::Borrow;
 
@@ -7,10 +7,11 @@ use tch::Tensor;
 use super::ops;
 use crate::error::{Error, Result};
 
-/// Scales all gradients so that their norm, taken as that of one vector, is at most `max_norm`; returns the norm before.
+/// Equivalent of `torch.nn.utils.clip_grad_norm_(params, max_norm, norm_type)`, to the bit.
 ///
-/// `torch.nn.utils.clip_grad_norm_(params, max_norm, norm_type)`, to the bit. `norm_type` 2 is the usual one,
-/// `f64::INFINITY` the largest absolute value. Parameters without gradient are left out.
+/// Scales all gradients so that the norm of all of them together, as one vector, is at most `max_norm`. Returns the norm
+/// before. `norm_type` 2 is the usual one; `f64::INFINITY` is the largest absolute value. Parameters without a gradient are
+/// ignored.
 ///
 /// ```
 /// # fn main() -> Result<(), torch_ext::Error> {
@@ -23,7 +24,7 @@ use crate::error::{Error, Result};
 /// ```
 ///
 /// # Errors
-/// If libtorch refuses, say because gradients lie on different devices.
+/// If the gradients are on different devices.
 pub fn clip_grad_norm_<T: Borrow<Tensor>>(
     params: impl IntoIterator<Item = T>,
     max_norm: f64,
@@ -36,7 +37,7 @@ pub fn clip_grad_norm_<T: Borrow<Tensor>>(
     }
     let norms = grads.iter().map(|grad| ops::vector_norm(grad, norm_type)).collect::<Result<Vec<_>>>()?;
     let total_norm = ops::vector_norm(&Tensor::f_stack(&norms, 0)?, norm_type)?;
-    // Python's `max_norm / tensor` is a reciprocal and a product.
+    // Python computes `max_norm / tensor` as a reciprocal and a product.
     let clip_coef = total_norm.f_add_scalar(1e-6)?.f_reciprocal()?.f_mul_scalar(max_norm)?;
     let clip_coef = clip_coef.f_clamp_max(1.0)?;
     for grad in &mut grads {
@@ -45,10 +46,10 @@ pub fn clip_grad_norm_<T: Borrow<Tensor>>(
     Ok(total_norm)
 }
 
-/// Cuts every element of every gradient to `[-clip_value, clip_value]`: `torch.nn.utils.clip_grad_value_`.
+/// Equivalent of `torch.nn.utils.clip_grad_value_`: clamps every element of every gradient to `[-clip_value, clip_value]`.
 ///
 /// # Errors
-/// [`Error::InvalidArgument`] for a negative value or NaN, with which torch would turn the bounds round.
+/// [`Error::InvalidArgument`] for a negative value or NaN. (torch would set every element to it.)
 pub fn clip_grad_value_<T: Borrow<Tensor>>(params: impl IntoIterator<Item = T>, clip_value: f64) -> Result<()> {
     if clip_value.is_nan() || clip_value < 0.0 {
         return Err(Error::InvalidArgument(format!("Invalid clip_value: {clip_value:?}")));

@@ -1,10 +1,11 @@
-//! RMSprop (Hinton, 2012; centered: Graves, 2013), after `_single_tensor_rmsprop` of torch/optim/rmsprop.py.
+//! RMSprop (Hinton, 2012; centered: Graves, 2013); follows `_single_tensor_rmsprop` of torch/optim/rmsprop.py.
 
 use pt_file::Dict;
 use tch::Tensor;
 
-use super::saved::{Saved, number, saved_step, saved_tensor};
-use super::{Rule, ops, refuse_below_zero};
+use super::dict_reader::{DictReader, number, saved_step, saved_tensor};
+use super::ops;
+use super::optimizer::{Rule, reject_negative};
 use crate::error::Result;
 
 /// Options of [`RmsProp`](super::RmsProp); the defaults are torch's.
@@ -18,11 +19,11 @@ pub struct RmsPropOptions {
     pub alpha: f64,
     /// Added to the denominator, 1e-8.
     pub eps: f64,
-    /// Divide by an estimate of the variance, not of the second moment.
+    /// Divide by the root of the estimated variance instead of the second moment.
     pub centered: bool,
     /// Weight decay, 0.
     pub weight_decay: f64,
-    /// Ascend instead of descend.
+    /// Maximize the objective instead of minimizing it.
     pub maximize: bool,
 }
 
@@ -40,16 +41,16 @@ impl Default for RmsPropOptions {
     }
 }
 
-/// What RMSprop remembers of a parameter; the tensors have its shape.
+/// The state of a parameter in RMSprop. The tensors have the parameter's shape.
 #[derive(Debug)]
 pub struct RmsPropState {
-    /// Steps taken.
+    /// The number of steps so far.
     pub step: u64,
     /// Running average of the squared gradient.
     pub square_avg: Tensor,
-    /// The momentum; with `momentum` only.
+    /// The momentum; only with `momentum`.
     pub momentum_buffer: Option<Tensor>,
-    /// Running average of the gradient; if `centered` only.
+    /// Running average of the gradient; only if `centered`.
     pub grad_avg: Option<Tensor>,
 }
 
@@ -73,7 +74,7 @@ impl Rule for RmsPropOptions {
     }
 
     fn validate(&self) -> Result<()> {
-        refuse_below_zero(&[
+        reject_negative(&[
             ("learning rate", self.lr),
             ("epsilon value", self.eps),
             ("momentum value", self.momentum),
@@ -132,7 +133,7 @@ impl Rule for RmsPropOptions {
         group
     }
 
-    fn from_group(group: &Saved<'_>) -> Result<Self> {
+    fn from_group(group: &DictReader<'_>) -> Result<Self> {
         Ok(RmsPropOptions {
             lr: group.float("lr")?,
             momentum: group.float("momentum")?,
@@ -157,7 +158,7 @@ impl Rule for RmsPropOptions {
         Ok(dict)
     }
 
-    fn load(saved: &Saved<'_>, param: &Tensor) -> Result<RmsPropState> {
+    fn load(saved: &DictReader<'_>, param: &Tensor) -> Result<RmsPropState> {
         Ok(RmsPropState {
             step: saved.step()?,
             square_avg: saved.tensor("square_avg", param)?,

@@ -1,10 +1,11 @@
-//! Stochastic gradient descent, after `_single_tensor_sgd` of torch/optim/sgd.py.
+//! Stochastic gradient descent; follows `_single_tensor_sgd` of torch/optim/sgd.py.
 
 use pt_file::{Dict, Value};
 use tch::Tensor;
 
-use super::saved::{Saved, number, saved_tensor};
-use super::{Rule, ops, refuse_below_zero};
+use super::dict_reader::{DictReader, number, saved_tensor};
+use super::ops;
+use super::optimizer::{Rule, reject_negative};
 use crate::error::{Error, Result};
 
 /// Options of [`Sgd`](super::Sgd); the defaults are torch's.
@@ -14,13 +15,13 @@ pub struct SgdOptions {
     pub lr: f64,
     /// Momentum, 0.
     pub momentum: f64,
-    /// How much of the new gradient the momentum leaves out, 0.
+    /// The part of the new gradient that is not added to the momentum, 0.
     pub dampening: f64,
     /// Weight decay, 0.
     pub weight_decay: f64,
-    /// Nesterov's momentum: look ahead along the momentum.
+    /// Nesterov momentum: use the gradient plus the next step of the momentum.
     pub nesterov: bool,
-    /// Ascend instead of descend.
+    /// Maximize the objective instead of minimizing it.
     pub maximize: bool,
 }
 
@@ -30,10 +31,10 @@ impl Default for SgdOptions {
     }
 }
 
-/// What SGD with momentum remembers of a parameter.
+/// The state of a parameter in SGD with momentum.
 #[derive(Debug)]
 pub struct SgdState {
-    /// The momentum, of the parameter's shape.
+    /// The momentum. It has the parameter's shape.
     pub momentum_buffer: Tensor,
 }
 
@@ -45,7 +46,7 @@ impl Rule for SgdOptions {
     }
 
     fn validate(&self) -> Result<()> {
-        refuse_below_zero(&[
+        reject_negative(&[
             ("learning rate", self.lr),
             ("momentum value", self.momentum),
             ("weight_decay value", self.weight_decay),
@@ -89,7 +90,7 @@ impl Rule for SgdOptions {
         group
     }
 
-    fn from_group(group: &Saved<'_>) -> Result<Self> {
+    fn from_group(group: &DictReader<'_>) -> Result<Self> {
         Ok(SgdOptions {
             lr: group.float("lr")?,
             momentum: group.float("momentum")?,
@@ -106,7 +107,7 @@ impl Rule for SgdOptions {
         Ok(dict)
     }
 
-    fn load(saved: &Saved<'_>, param: &Tensor) -> Result<SgdState> {
+    fn load(saved: &DictReader<'_>, param: &Tensor) -> Result<SgdState> {
         Ok(SgdState { momentum_buffer: saved.tensor("momentum_buffer", param)? })
     }
 }

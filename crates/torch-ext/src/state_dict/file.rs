@@ -1,4 +1,4 @@
-//! Files of a `state_dict`: PyTorch's `.pt` and safetensors, told apart by what is in them.
+//! Files of a `state_dict`: PyTorch's `.pt` and safetensors. The content tells which it is, not the name.
 
 use std::fmt;
 use std::fs;
@@ -6,20 +6,20 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::str::FromStr;
 
-use pt_file::{DType, Value};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use pt_file::Value;
 use tch::Tensor;
 
-use super::StateDict;
+use super::dict::StateDict;
+use super::safetensors;
 use crate::error::{Error, Result};
 
-/// How a `state_dict` is written.
+/// A file format of a `state_dict`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
-    /// What `torch.save` writes and `torch.load(weights_only=True)` reads.
+    /// `torch.save` writes it, `torch.load(weights_only=True)` reads it.
     #[default]
     Pt,
-    /// What `safetensors.torch.save_file` writes. It keeps neither the order of the tensors nor shared storage.
+    /// `safetensors.torch.save_file` writes it. It keeps neither the order of the tensors nor shared storage.
     Safetensors,
 }
 
@@ -32,7 +32,7 @@ impl Format {
         }
     }
 
-    /// What a file is, by its content.
+    /// The format of a file, by its content.
     ///
     /// # Errors
     /// [`Error::File`] if it cannot be read.
@@ -42,7 +42,7 @@ impl Format {
         format.map_err(|error| Error::File(format!("{}: {error}", path.display())))
     }
 
-    /// By a file's beginning: safetensors begin with the length of a header and its `{`.
+    /// A safetensors file begins with the length of a header (8 bytes) and the header's `{`.
     fn detect(file: &mut fs::File) -> std::io::Result<Format> {
         let mut start = [0; 9];
         let mut read = 0;
@@ -78,15 +78,15 @@ impl FromStr for Format {
 }
 
 impl StateDict {
-    /// Writes a `.pt` file that `torch.load(path, weights_only=True)` reads, whole or not at all.
+    /// Writes a `.pt` file that `torch.load(path, weights_only=True)` reads, by an atomic rename.
     ///
     /// # Errors
-    /// [`Error::File`] if it cannot be written; the file that was there then stays.
+    /// [`Error::File`] if it cannot be written. An existing file is unchanged then.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         self.save_as(path, Format::Pt)
     }
 
-    /// The same in another format.
+    /// [`StateDict::save`] in a chosen format.
     ///
     /// # Errors
     /// As [`StateDict::save`].
@@ -96,29 +96,29 @@ impl StateDict {
         match format {
             Format::Pt => pt_file::save_file(path, &value).map_err(|error| Error::File(error.to_string())),
             Format::Safetensors => {
-                let bytes = serialize(&value)?;
+                let bytes = safetensors::serialize(&value)?;
                 pt_file::replace_file(path, |file| file.write_all(&bytes))
                     .map_err(|error: std::io::Error| Error::File(format!("{}: {error}", path.display())))
             }
         }
     }
 
-    /// Reads what `torch.save(model.state_dict(), path)`, `safetensors.torch.save_file(model.state_dict(), path)`
-    /// or [`StateDict::save_as`] wrote, by its content and whatever its name. The tensors are on the CPU.
+    /// Reads a file of `torch.save(model.state_dict(), path)`, `safetensors.torch.save_file(model.state_dict(), path)` or
+    /// [`StateDict::save_as`], with any name. The tensors are on the CPU.
     ///
     /// # Errors
-    /// [`Error::File`] if the file cannot be read, is unsafe or broken, or holds something other than tensors by name.
+    /// [`Error::File`] if the file cannot be read, is unsafe or broken, or does not hold tensors by name.
     pub fn load(path: impl AsRef<Path>) -> Result<StateDict> {
         let path = path.as_ref();
         let at = |error: &dyn fmt::Display| Error::File(format!("{}: {error}", path.display()));
         match Format::of(path)? {
             Format::Safetensors => {
                 let bytes = fs::read(path).map_err(|error| at(&error))?;
-                deserialize(&bytes).map_err(|error| at(&error))
+                safetensors::deserialize(&bytes).map_err(|error| at(&error))
             }
             Format::Pt => {
                 let value = pt_file::load_file(path).map_err(|error| match error {
-                    pt_file::Error::File { .. } => Error::File(error.to_string()), // names the path itself
+                    pt_file::Error::File { .. } => Error::File(error.to_string()), // its message has the path already
                     other => at(&other),
                 })?;
                 StateDict::from_value(&value).map_err(|error| at(&error))
@@ -126,11 +126,10 @@ impl StateDict {
         }
     }
 
-    /// The state as a checkpoint holds it: an OrderedDict with `_metadata`, as `module.state_dict()` is. Copies the
-    /// elements.
+    /// The value that a checkpoint holds: an OrderedDict with `_metadata`, as `module.state_dict()`. Copies the elements.
     ///
     /// # Errors
-    /// [`Error::Torch`] if a tensor cannot be copied to the CPU or is of a kind that has no place in a file.
+    /// [`Error::Torch`] for a tensor of a kind that a file cannot hold.
     pub fn to_value(&self) -> Result<Value> {
         let copy = |(name, tensor): (&str, &Tensor)| {
             let copy = pt_file::Tensor::try_from(tensor).map_err(|error| Error::Torch(format!("{name}: {error}")))?;
@@ -142,7 +141,7 @@ impl StateDict {
     /// The opposite of [`StateDict::to_value`].
     ///
     /// # Errors
-    /// [`Error::StateDict`] if it is not a dict of tensors by name; the message says what it is.
+    /// [`Error::StateDict`] if it is not a dict of tensors by name; the message names what it is.
     pub fn from_value(value: &Value) -> Result<StateDict> {
         let fault = |what: String| Error::StateDict(format!("not a state_dict, which has tensors by name: {what}"));
         let dict = value.as_dict().ok_or_else(|| fault(format!("it is of type {}", value.type_name())))?;
@@ -156,60 +155,4 @@ impl StateDict {
         }
         Ok(state_dict)
     }
-}
-
-/// A state_dict in the format of safetensors, with the note that lets other loaders know whose layout it is.
-fn serialize(state_dict: &Value) -> Result<Vec<u8>> {
-    let unfit = |error: &dyn fmt::Display| Error::File(format!("safetensors: {error}"));
-    let mut tensors = Vec::new();
-    for (key, value) in state_dict.as_dict().into_iter().flat_map(pt_file::Dict::iter) {
-        if let (Some(name), Some(tensor)) = (key.as_str(), value.as_tensor()) {
-            tensors.push((name, tensor, tensor.to_bytes().map_err(|error| unfit(&error))?));
-        }
-    }
-    let mut views = Vec::new();
-    for (name, tensor, bytes) in &tensors {
-        let view = TensorView::new(to_safetensors(tensor.dtype()), tensor.shape().to_vec(), bytes);
-        views.push((*name, view.map_err(|error| unfit(&error))?));
-    }
-    let metadata = [("format".to_owned(), "pt".to_owned())].into();
-    safetensors::serialize(views, Some(metadata)).map_err(|error| unfit(&error))
-}
-
-fn deserialize(bytes: &[u8]) -> Result<StateDict> {
-    let broken = |error: &dyn fmt::Display| Error::File(format!("broken safetensors: {error}"));
-    let file = SafeTensors::deserialize(bytes).map_err(|error| broken(&error))?;
-    let mut tensors: Vec<_> = file.iter().collect();
-    tensors.sort_by_key(|(_, view)| view.data().as_ptr()); // as they lie in the file
-    let mut state_dict = StateDict::new();
-    for (name, view) in tensors {
-        let dtype = from_safetensors(view.dtype())
-            .ok_or_else(|| Error::File(format!("{name} is of dtype {:?}, which is not read here", view.dtype())))?;
-        let tensor = pt_file::Tensor::from_bytes(dtype, view.shape(), view.data().to_vec());
-        let tensor = tensor.and_then(|tensor| Tensor::try_from(&tensor)).map_err(|error| broken(&error))?;
-        state_dict.insert(name, tensor);
-    }
-    Ok(state_dict)
-}
-
-/// The two lists of dtypes, side by side.
-const DTYPES: [(DType, Dtype); 10] = [
-    (DType::F32, Dtype::F32),
-    (DType::F64, Dtype::F64),
-    (DType::F16, Dtype::F16),
-    (DType::BF16, Dtype::BF16),
-    (DType::I64, Dtype::I64),
-    (DType::I32, Dtype::I32),
-    (DType::I16, Dtype::I16),
-    (DType::I8, Dtype::I8),
-    (DType::U8, Dtype::U8),
-    (DType::Bool, Dtype::BOOL),
-];
-
-fn to_safetensors(dtype: DType) -> Dtype {
-    DTYPES.iter().find(|(ours, _)| *ours == dtype).map_or(Dtype::U8, |(_, theirs)| *theirs)
-}
-
-fn from_safetensors(dtype: Dtype) -> Option<DType> {
-    DTYPES.iter().find(|(_, theirs)| *theirs == dtype).map(|(ours, _)| *ours)
 }

@@ -185,7 +185,7 @@ fn processes_that_are_started_anew_meet_whatever_their_machine_has_counted() {
 fn those_that_do_not_come_are_named() {
     let port = free_port();
     let said = said(&finish([0, 2].map(|rank| start_one("missing", rank, 4, port)).into())[0]);
-    let what = "timed out; of these ranks nothing was heard: 1, 3 (the timeout is 2s)";
+    let what = "timed out; these ranks did not report: 1, 3 (the timeout is 2s)";
     assert!(said.contains(what) && !said.contains("the peer"), "{said}");
 }
 

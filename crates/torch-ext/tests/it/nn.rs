@@ -53,6 +53,7 @@ for seed, inputs, outputs in [(0, 3, 2), (7, 128, 10)]:
 
 /// Compares the parameter, outputs, losses and the number that is drawn next with Python's on this machine.
 #[test]
+#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
 fn embedding_and_losses_equal_pythons_to_the_bit() {
     let program = "
 import torch, torch.nn.functional as F
@@ -66,8 +67,7 @@ for t in (e.weight, x, *losses, torch.rand(1)):
     print(*(v & 0xffffffff for v in t.detach().flatten().view(torch.int32).tolist()))
 print(e, torch.nn.Linear(5, 3), sep='; ')
 ";
-    let test = "nn::embedding_and_losses_equal_pythons_to_the_bit";
-    let Some(printed) = test_support::run(test, program, &[]) else { return };
+    let printed = test_support::run_python(program, &[]);
     let _turn = seeded(3);
     let vs = nn::VarStore::new(Device::Cpu);
     let embedding = Embedding::new(vs.root(), 9, 4).unwrap();

@@ -27,7 +27,7 @@ fn a_view_reaches_from_its_first_number_to_its_last() {
 #[test]
 fn what_is_no_plain_f32_tensor_on_the_cpu_is_refused() {
     let said = |tensor: &Tensor| f32_slice(tensor).unwrap_err().to_string();
-    let no_plain_memory = "expected a dense tensor that is no lazily negated or zero view";
+    let no_plain_memory = "expected a dense tensor that is not a lazily negated or zero view";
     assert_eq!(said(&Tensor::new()), "expected a tensor, got an undefined one");
     assert_eq!(said(&Tensor::from(1.0)), "expected a Float tensor on the CPU, got Double on Cpu");
     assert_eq!(said(&counting(&[2, 2]).to_sparse_sparse_dim(2)), no_plain_memory);

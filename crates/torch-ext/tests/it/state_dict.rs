@@ -108,5 +108,5 @@ fn what_is_no_state_dict_is_refused_by_name() {
     safetensors(r#"{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#, &[0; 4]);
     assert!(refusal().starts_with("FILE: broken safetensors: "), "{}", refusal());
     safetensors(r#"{"w":{"dtype":"U64","shape":[1],"data_offsets":[0,8]}}"#, &[0; 8]);
-    assert_eq!(refusal(), "FILE: w is of dtype U64, which is not read here");
+    assert_eq!(refusal(), "FILE: w is of dtype U64, which is not supported here");
 }

@@ -1,6 +1,7 @@
-// What <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp> has to know of gloo, whose own headers PyTorch's wheel leaves out.
-// c10d holds gloo's types behind pointers alone, so that nothing here repeats a layout; we make and call none of them, and
-// what is compiled with these declarations refers to no symbol of gloo's.
+// Declarations that <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp> needs. PyTorch's wheel does not have gloo's headers.
+//
+// c10d uses gloo's types only through pointers, so their layout does not matter here. This crate creates and calls none of them,
+// and its object code refers to no symbol of gloo.
 #pragma once
 #include <chrono>
 

@@ -1,8 +1,8 @@
-//! Every step, failing on a machine that lacks what it needs.
+//! Every step, on machines where it fails.
 
 use super::*;
 
-/// A machine with two GPUs, but for what a test takes away.
+/// A machine with two GPUs. Each test changes what it needs.
 #[derive(Clone)]
 struct Fake {
     os: &'static str,
@@ -50,7 +50,7 @@ fn gpu(name: &str, gib: u64) -> Gpu {
     Gpu { name: name.to_owned(), memory: gib << 30 }
 }
 
-fn whole() -> Fake {
+fn complete() -> Fake {
     Fake {
         os: "linux",
         driver: Ok(()),
@@ -64,10 +64,10 @@ fn whole() -> Fake {
     }
 }
 
-/// The steps that went well, and the failure's four texts.
+/// The successful steps, and the failure's four texts.
 fn failing(machine: &Fake) -> (Vec<&'static str>, [String; 4]) {
     let diagnosis = Diagnosis::of(machine);
-    assert!(diagnosis.devices().is_empty(), "devices behind a failure");
+    assert!(diagnosis.devices().is_empty(), "a failed diagnosis has no devices");
     let Failure { step, problem, reason, remedy } = diagnosis.failure().expect("a failure").clone();
     assert!(diagnosis.to_string().ends_with(&format!("\nwhat to do      {remedy}")), "{diagnosis}");
     assert!(diagnosis.to_string().contains(&format!("{step:<15} {problem}: {reason}")), "{diagnosis}");
@@ -79,8 +79,8 @@ fn driver_error<T>(code: i32, text: &str) -> Result<T, DriverError> {
 }
 
 #[test]
-fn a_whole_machine_has_every_step() {
-    let diagnosis = Diagnosis::of(&whole());
+fn a_complete_machine_passes_every_step() {
+    let diagnosis = Diagnosis::of(&complete());
     assert_eq!(diagnosis.failure(), None);
     assert_eq!(diagnosis.devices().len(), 2);
     let text = "\
@@ -94,15 +94,15 @@ cuDNN           9.19.0";
 }
 
 #[test]
-fn another_system_has_no_cuda() {
-    let (steps, [_, problem, _, remedy]) = failing(&Fake { os: "macos", ..whole() });
+fn an_unsupported_operating_system_has_no_cuda() {
+    let (steps, [_, problem, _, remedy]) = failing(&Fake { os: "macos", ..complete() });
     assert_eq!((steps.len(), problem.as_str(), remedy.as_str()), (0, "no CUDA on macos", "use --device cpu"));
 }
 
 #[test]
-fn without_a_driver_nothing_else_is_tried() {
+fn without_a_driver_no_other_step_runs() {
     let missing = "libcuda.so.1: cannot open shared object file: No such file or directory";
-    let (steps, texts) = failing(&Fake { driver: Err(missing.to_owned()), ..whole() });
+    let (steps, texts) = failing(&Fake { driver: Err(missing.to_owned()), ..complete() });
     assert!(steps.is_empty());
     let remedy = "install the NVIDIA driver, and in a container start it with the GPUs (docker run --gpus all), \
                   or use --device cpu";
@@ -110,23 +110,31 @@ fn without_a_driver_nothing_else_is_tried() {
 }
 
 #[test]
-fn a_driver_that_says_no_is_quoted() {
+fn an_error_of_the_driver_is_quoted_with_its_remedy() {
     let cases = [
-        (driver_error(100, "no CUDA-capable device is detected"), "no CUDA device", "see what `nvidia-smi` lists"),
-        (driver_error(34, "stub library"), "this libcuda.so.1 is for linking alone", "take the CUDA toolkit's folder"),
+        (driver_error(100, "no CUDA-capable device is detected"), "no CUDA device", "check what `nvidia-smi` lists"),
+        (
+            driver_error(34, "stub library"),
+            "this libcuda.so.1 is a stub for linking",
+            "remove the CUDA toolkit's folder",
+        ),
         (driver_error(802, "not yet initialized"), "the NVIDIA driver is not ready", "start the fabric manager"),
-        (driver_error(803, "unsupported driver"), "the NVIDIA driver's parts are of different versions", "restart"),
+        (
+            driver_error(803, "unsupported driver"),
+            "the NVIDIA driver's library and kernel module have different versions",
+            "restart",
+        ),
         (
             driver_error(804, "compat"),
-            "this GPU does not take the libcuda.so.1 of another driver",
-            "take CUDA's folder",
+            "this GPU does not support the libcuda.so.1 of a newer driver",
+            "remove CUDA's folder",
         ),
-        (driver_error(999, "unknown error"), "the NVIDIA driver does not start", "see what `nvidia-smi` says, or use"),
-        (driver_error(-1, "it has no cuInit"), "the NVIDIA driver does not start", "see what `nvidia-smi` says"),
+        (driver_error(999, "unknown error"), "the NVIDIA driver does not start", "check with `nvidia-smi`, or use"),
+        (driver_error(-1, "it has no cuInit"), "the NVIDIA driver does not start", "check with `nvidia-smi`"),
     ];
     for (answer, expected, to_do) in cases {
         let DriverError { code, text } = answer.clone().unwrap_err();
-        let (steps, [step, problem, reason, remedy]) = failing(&Fake { driver_version: answer, ..whole() });
+        let (steps, [step, problem, reason, remedy]) = failing(&Fake { driver_version: answer, ..complete() });
         assert_eq!((steps, step.as_str(), problem.as_str()), (vec![DRIVER], VERSION, expected));
         assert_eq!(reason, format!("{text}, error {code}"));
         assert!(remedy.starts_with(to_do), "{remedy}");
@@ -134,23 +142,26 @@ fn a_driver_that_says_no_is_quoted() {
 }
 
 #[test]
-fn hidden_devices_are_named_as_such() {
-    let hidden = Fake { visible: Some(String::new()), driver_version: driver_error(100, "none"), ..whole() };
+fn a_remedy_names_cuda_visible_devices_if_it_is_set() {
+    let hidden = Fake { visible: Some(String::new()), driver_version: driver_error(100, "none"), ..complete() };
     let unset = "CUDA_VISIBLE_DEVICES is \"\": unset it, or use --device cpu";
     assert_eq!(failing(&hidden).1[3], unset);
     let other = Fake { visible: Some("7".to_owned()), ..hidden };
     let remedy = &failing(&other).1[3];
-    assert!(remedy.starts_with("CUDA_VISIBLE_DEVICES is \"7\": unset it, and see what `nvidia-smi` lists"), "{remedy}");
-    let empty = Fake { visible: Some(String::new()), devices: Ok(Vec::new()), ..whole() };
+    assert!(
+        remedy.starts_with("CUDA_VISIBLE_DEVICES is \"7\": unset it, and check what `nvidia-smi` lists"),
+        "{remedy}"
+    );
+    let empty = Fake { visible: Some(String::new()), devices: Ok(Vec::new()), ..complete() };
     let (steps, texts) = failing(&empty);
     assert_eq!(steps, [DRIVER, VERSION, TORCH]);
     assert_eq!(texts, ["devices", "no CUDA device", "the driver has none", unset]);
 }
 
 #[test]
-fn the_three_wheel_libtorch_has_no_cuda() {
+fn a_libtorch_without_its_cuda_part_names_the_setup_command() {
     let missing = "libcudnn.so.9: cannot open shared object file: No such file or directory";
-    let (steps, texts) = failing(&Fake { torch: Err(missing.to_owned()), ..whole() });
+    let (steps, texts) = failing(&Fake { torch: Err(missing.to_owned()), ..complete() });
     assert_eq!(steps, [DRIVER, VERSION]);
     let remedy = "`scripts/setup.sh --full` installs it with everything it needs, or use --device cpu";
     let problem = "the NVIDIA driver is there, but libtorch's CUDA part is not";
@@ -158,42 +169,42 @@ fn the_three_wheel_libtorch_has_no_cuda() {
 }
 
 #[test]
-fn a_driver_of_an_older_cuda_is_too_old() {
-    let (steps, texts) = failing(&Fake { driver_version: Ok(12080), ..whole() });
+fn a_driver_for_an_older_major_version_of_cuda_is_too_old() {
+    let (steps, texts) = failing(&Fake { driver_version: Ok(12080), ..complete() });
     assert_eq!(steps, [DRIVER, VERSION, TORCH]);
     let remedy = "install a driver for CUDA 13.0 or newer, or use --device cpu";
-    let reason = "it serves CUDA 12.8, and libtorch has CUDA 13.0";
+    let reason = "it supports CUDA 12.8, and libtorch has CUDA 13.0";
     assert_eq!(texts, ["libtorch_cuda", "the NVIDIA driver is too old for this libtorch", reason, remedy]);
-    // Within a major version either may be the newer one; and a runtime that does not say is no failure.
-    let newer = Fake { driver_version: Ok(13000), runtime: Some(13020), ..whole() };
+    // Within a major version either one may be newer. An unknown runtime version is not a failure.
+    let newer = Fake { driver_version: Ok(13000), runtime: Some(13020), ..complete() };
     assert_eq!(Diagnosis::of(&newer).failure(), None);
-    assert_eq!(Diagnosis::of(&Fake { driver_version: Ok(12080), runtime: None, ..whole() }).failure(), None);
+    assert_eq!(Diagnosis::of(&Fake { driver_version: Ok(12080), runtime: None, ..complete() }).failure(), None);
 }
 
 #[test]
-fn devices_that_libtorch_does_not_see_mean_it_was_loaded_too_late() {
+fn devices_that_libtorch_does_not_find_mean_that_cuda_was_loaded_too_late() {
     for (seen, reason) in [(Ok(0), "0 of 2"), (Ok(1), "1 of 2"), (Err("no".to_owned()), "no")] {
-        let (steps, texts) = failing(&Fake { torch_devices: seen, ..whole() });
+        let (steps, texts) = failing(&Fake { torch_devices: seen, ..complete() });
         assert_eq!(steps, [DRIVER, VERSION, TORCH]);
-        assert_eq!(texts[1..3], ["the driver has CUDA devices that libtorch does not see", reason]);
+        assert_eq!(texts[1..3], ["the driver has CUDA devices that libtorch does not find", reason]);
         assert!(texts[3].starts_with("load CUDA before anything seeds a generator"), "{}", texts[3]);
     }
-    let (_, texts) = failing(&Fake { devices: driver_error(3, "initialization error"), ..whole() });
+    let (_, texts) = failing(&Fake { devices: driver_error(3, "initialization error"), ..complete() });
     assert_eq!(texts[..3], ["devices", "the NVIDIA driver does not start", "initialization error, error 3"]);
 }
 
 #[test]
-fn without_cudnn_the_layers_would_be_slow() {
-    let (steps, [step, problem, _, remedy]) = failing(&Fake { cudnn: None, ..whole() });
+fn a_missing_cudnn_is_a_failure() {
+    let (steps, [step, problem, _, remedy]) = failing(&Fake { cudnn: None, ..complete() });
     assert_eq!(steps, [DRIVER, VERSION, TORCH, DEVICES]);
     assert_eq!((step.as_str(), problem.as_str()), ("cuDNN", "libtorch has no cuDNN"));
     assert!(remedy.starts_with("`scripts/setup.sh --full` installs it"), "{remedy}");
 }
 
 #[test]
-fn the_error_is_the_failure_in_one_line() {
+fn a_failure_is_displayed_in_one_line() {
     let failure =
-        Diagnosis::of(&Fake { driver: Err("not found".to_owned()), ..whole() }).failure().unwrap().to_string();
+        Diagnosis::of(&Fake { driver: Err("not found".to_owned()), ..complete() }).failure().unwrap().to_string();
     assert!(failure.starts_with("no NVIDIA driver (not found); install the NVIDIA driver"), "{failure}");
     assert_eq!(failure.lines().count(), 1);
 }

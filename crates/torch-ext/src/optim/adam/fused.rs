@@ -1,33 +1,35 @@
-//! Adam by libtorch's fused kernels, one call for all parameters: `_fused_adam` of torch/optim/adam.py.
+//! Adam with libtorch's fused kernels, one call for all parameters: `_fused_adam` of torch/optim/adam.py.
 
 use std::ptr;
 
 use tch::{Device, Kind, Tensor};
 
-use super::{AdamOptions, AdamState, refuse_sparse};
+use super::options::{AdamOptions, AdamState, reject_sparse};
 use crate::error::{Error, Result};
-use crate::ffi::{self, FusedAdamOptions, FusedAdamSlot};
+use crate::ffi::{self, FusedAdamOptions, FusedAdamTensors};
 
-/// Whether the kernels do the work without being asked for: on a GPU, which takes longer to be told of an operation than to
-/// compute it. (Python's default there, `foreach=True`, is a dozen calls for all parameters; this is one.) Elsewhere, and where
-/// they would refuse what single operations take, the answer is no.
-pub(super) fn are_better(params: &[Tensor], states: &[Option<AdamState>]) -> bool {
+/// Whether to use the kernels without `fused`: on a GPU, where the launch of an operation takes longer than its computation.
+/// (Python's default there, `foreach=True`, launches a dozen kernels for all parameters.) Not if the kernels do not support a
+/// tensor.
+pub(super) fn is_default(params: &[Tensor], states: &[Option<AdamState>]) -> bool {
     params.iter().all(|param| param.device().is_cuda())
-        && params.iter().zip(states).all(|(param, state)| fits(param, &param.grad(), state.as_ref()))
+        && params.iter().zip(states).all(|(param, state)| is_supported(param, &param.grad(), state.as_ref()))
 }
 
-/// Whether all tensors lie in memory alike (`check_fast_path_restrictions` of libtorch's ForeachUtils.h).
-fn fits(param: &Tensor, grad: &Tensor, state: Option<&AdamState>) -> bool {
-    let alike = |other: &Tensor| {
+/// Whether all tensors have one memory layout (`check_fast_path_restrictions` of libtorch's ForeachUtils.h).
+fn is_supported(param: &Tensor, grad: &Tensor, state: Option<&AdamState>) -> bool {
+    let same_layout = |other: &Tensor| {
         !other.is_sparse()
             && (other.kind(), other.size(), other.stride()) == (param.kind(), param.size(), param.stride())
     };
     let averages = |state: &AdamState| {
-        alike(&state.exp_avg) && alike(&state.exp_avg_sq) && state.max_exp_avg_sq.as_ref().is_none_or(alike)
+        same_layout(&state.exp_avg)
+            && same_layout(&state.exp_avg_sq)
+            && state.max_exp_avg_sq.as_ref().is_none_or(same_layout)
     };
     !param.is_sparse()
-        && check_is_supported(param).is_ok()
-        && (!grad.defined() || alike(grad))
+        && check_kind_and_device(param).is_ok()
+        && (!grad.defined() || same_layout(grad))
         && state.is_none_or(averages)
 }
 
@@ -38,23 +40,23 @@ pub(super) fn update_group(
     states: &mut [Option<AdamState>],
 ) -> Result<()> {
     let AdamOptions { lr, betas: (beta1, beta2), eps, weight_decay, amsgrad, maximize, .. } = *options;
-    let mut grads = Vec::with_capacity(params.len()); // keeps them alive until the call is over
-    let mut slots = Vec::with_capacity(params.len());
+    let mut grads = Vec::with_capacity(params.len()); // keeps the gradients alive until the call returns
+    let mut tensors = Vec::with_capacity(params.len());
     for (param, state) in params.iter().zip(states) {
         let grad = param.grad();
         if !grad.defined() {
             continue;
         }
-        refuse_sparse(&grad)?;
+        reject_sparse(&grad)?;
         if state.is_none() {
-            check_is_supported(param)?;
+            check_kind_and_device(param)?;
         }
-        let state = AdamState::of(param, state, amsgrad)?;
+        let state = AdamState::get_or_new(param, state, amsgrad)?;
         if amsgrad && state.max_exp_avg_sq.is_none() {
             state.max_exp_avg_sq = Some(param.f_zeros_like()?);
         }
         state.step += 1;
-        slots.push(FusedAdamSlot {
+        tensors.push(FusedAdamTensors {
             param: param.as_ptr(),
             grad: grad.as_ptr(),
             exp_avg: state.exp_avg.as_ptr(),
@@ -66,13 +68,13 @@ pub(super) fn update_group(
     }
     let decoupled_weight_decay = options.decoupled_weight_decay;
     let options = FusedAdamOptions { lr, beta1, beta2, weight_decay, eps, amsgrad, maximize, decoupled_weight_decay };
-    // SAFETY: every pointer in the slots is that of a tensor that lives in `params`, `grads` or `states`; the message comes
-    // from the shim.
-    unsafe { ffi::check(ffi::te_fused_adam(slots.as_ptr(), slots.len(), &options)) }
+    // SAFETY: every pointer belongs to a tensor in `params`, `grads` or `states`, which outlive the call; the message comes from
+    // the shim.
+    unsafe { ffi::check(ffi::te_fused_adam(tensors.as_ptr(), tensors.len(), &options)) }
 }
 
 /// `_device_dtype_check_for_fused` of torch/optim/optimizer.py.
-fn check_is_supported(param: &Tensor) -> Result<()> {
+fn check_kind_and_device(param: &Tensor) -> Result<()> {
     let (kind, device) = (param.kind(), param.device());
     let floating = matches!(kind, Kind::Float | Kind::Double | Kind::Half | Kind::BFloat16);
     if floating && matches!(device, Device::Cpu | Device::Cuda(_) | Device::Mps) {
@@ -89,22 +91,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn single_operations_keep_what_the_kernels_would_refuse() {
+    fn tensors_that_the_kernels_do_not_support_use_single_operations() {
         let of = |kind, device| Tensor::zeros([2, 3], (kind, device));
         let param = of(Kind::Float, Device::Cpu);
         let state = |exp_avg_sq: Tensor| AdamState { exp_avg_sq, ..AdamState::new(&param, false).unwrap() };
-        let turned = Tensor::zeros([3, 2], (Kind::Float, Device::Cpu)).transpose(0, 1);
-        for (param, grad, state, fit) in [
+        let transposed = Tensor::zeros([3, 2], (Kind::Float, Device::Cpu)).transpose(0, 1);
+        for (param, grad, state, supported) in [
             (&param, Tensor::new(), None, true),
             (&param, param.zeros_like(), Some(state(param.zeros_like())), true),
-            (&param, turned.shallow_clone(), None, false),
+            (&param, transposed.shallow_clone(), None, false),
             (&param, param.to_sparse_sparse_dim(2), None, false),
             (&param, of(Kind::Double, Device::Cpu), None, false),
-            (&param, param.zeros_like(), Some(state(turned.shallow_clone())), false),
+            (&param, param.zeros_like(), Some(state(transposed.shallow_clone())), false),
             (&of(Kind::Int64, Device::Cpu), Tensor::new(), None, false),
         ] {
-            assert_eq!(fits(param, &grad, state.as_ref()), fit, "{param:?} {grad:?}");
+            assert_eq!(is_supported(param, &grad, state.as_ref()), supported, "{param:?} {grad:?}");
         }
-        assert!(!are_better(&[param], &[None]), "the CPU's bits are those of single operations");
+        assert!(!is_default(&[param], &[None]), "on the CPU the bits of single operations are the default");
     }
 }

@@ -1,48 +1,47 @@
-//! A schedule that follows the training's success instead of the epochs.
+//! A schedule that depends on a metric, such as the validation loss.
 
 use pt_file::{Dict, Value};
 
-use super::learning_rates;
 use crate::error::{Error, Result};
-use crate::optim::saved::{Saved, fault, number};
-use crate::optim::{Optimizer, Rule};
+use crate::optim::dict_reader::{DictReader, mismatch, number};
+use crate::optim::optimizer::{Optimizer, Rule};
 
-/// What counts as better.
+/// Whether the metric should become smaller or larger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PlateauMode {
-    /// Less, as for a loss.
+    /// Smaller is better, as for a loss.
     Min,
-    /// More, as for an accuracy.
+    /// Larger is better, as for an accuracy.
     Max,
 }
 
-/// How much better it must be to count.
+/// The meaning of [`PlateauOptions::threshold`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ThresholdMode {
-    /// By the share `threshold` of the best so far.
+    /// Relative to the best value so far.
     Rel,
-    /// By `threshold` itself.
+    /// An absolute difference.
     Abs,
 }
 
 /// Options of [`ReduceLrOnPlateau`]; the defaults are torch's.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlateauOptions {
-    /// What counts as better: [`PlateauMode::Min`].
+    /// The direction of an improvement, [`PlateauMode::Min`].
     pub mode: PlateauMode,
-    /// By what the learning rate is multiplied, 0.1.
+    /// The factor of a reduction, 0.1.
     pub factor: f64,
-    /// How many epochs without improvement are borne, 10.
+    /// The number of epochs without improvement before a reduction, 10.
     pub patience: i64,
-    /// How much better it must be, 1e-4.
+    /// The smallest change that counts as an improvement, 1e-4.
     pub threshold: f64,
-    /// How `threshold` is meant: [`ThresholdMode::Rel`].
+    /// The meaning of `threshold`, [`ThresholdMode::Rel`].
     pub threshold_mode: ThresholdMode,
-    /// How many epochs after a reduction do not count, 0.
+    /// The number of epochs after a reduction that are not counted, 0.
     pub cooldown: i64,
     /// The lowest learning rate, 0.
     pub min_lr: f64,
-    /// A reduction by no more than this is left undone, 1e-8.
+    /// A reduction by this amount or less is skipped, 1e-8.
     pub eps: f64,
 }
 
@@ -61,7 +60,7 @@ impl Default for PlateauOptions {
     }
 }
 
-/// Reduces the learning rate when a metric no longer improves: `torch.optim.lr_scheduler.ReduceLROnPlateau`.
+/// Equivalent of `torch.optim.lr_scheduler.ReduceLROnPlateau`: reduces the learning rate when a metric stops improving.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReduceLrOnPlateau {
     options: PlateauOptions,
@@ -74,7 +73,7 @@ pub struct ReduceLrOnPlateau {
 }
 
 impl ReduceLrOnPlateau {
-    /// Watches from here on.
+    /// Starts the schedule.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] for a factor of 1 or more, in torch's words.
@@ -82,13 +81,13 @@ impl ReduceLrOnPlateau {
         if options.factor.is_nan() || options.factor >= 1.0 {
             return Err(Error::InvalidArgument("Factor should be < 1.0.".to_owned()));
         }
-        let last_lr = learning_rates(optimizer);
+        let last_lr = optimizer.learning_rates();
         let min_lrs = vec![options.min_lr; last_lr.len()];
         let best = worst(options.mode);
         Ok(ReduceLrOnPlateau { options, min_lrs, last_epoch: 0, last_lr, best, cooldown_counter: 0, num_bad_epochs: 0 })
     }
 
-    /// Takes the metric of an epoch, and reduces the learning rates if it has been waited for long enough.
+    /// Reads the metric of an epoch, and reduces the learning rates after more than `patience` epochs without improvement.
     pub fn step<R: Rule>(&mut self, optimizer: &mut Optimizer<R>, metric: f64) {
         self.last_epoch += 1;
         if self.is_better(metric) {
@@ -106,10 +105,10 @@ impl ReduceLrOnPlateau {
             self.cooldown_counter = self.options.cooldown;
             self.num_bad_epochs = 0;
         }
-        self.last_lr = learning_rates(optimizer);
+        self.last_lr = optimizer.learning_rates();
     }
 
-    /// The learning rates after the last step, one for each group.
+    /// The learning rate of each group after the last step.
     pub fn last_lr(&self) -> &[f64] {
         &self.last_lr
     }
@@ -157,14 +156,14 @@ impl ReduceLrOnPlateau {
         Value::Dict(dict)
     }
 
-    /// Takes over a saved state, options included.
+    /// Replaces the state and the options by saved ones.
     ///
     /// # Errors
-    /// [`Error::StateDict`] if an entry is missing or of another type; this scheduler is then as before.
+    /// [`Error::StateDict`] if an entry is missing or has another type. This scheduler is unchanged then.
     pub fn load_state_dict(&mut self, state_dict: &Value) -> Result<()> {
-        let saved = Saved::new(state_dict, "the scheduler's state".to_owned())?;
+        let saved = DictReader::new(state_dict, "the scheduler's state".to_owned())?;
         let min_lrs = saved.floats("min_lrs")?;
-        // None where Python was given one minimum for each group.
+        // None if the Python scheduler has one minimum for each group.
         let min_lr = match saved.get("default_min_lr")? {
             Value::None => min_lrs.last().copied().unwrap_or(0.0),
             _ => saved.float("default_min_lr")?,
@@ -173,7 +172,7 @@ impl ReduceLrOnPlateau {
             mode: match saved.get("mode")?.as_str() {
                 Some("min") => PlateauMode::Min,
                 Some("max") => PlateauMode::Max,
-                mode => return Err(fault(format!("mode {} is unknown!", mode.unwrap_or("of another type")))),
+                mode => return Err(mismatch(format!("mode {} is unknown!", mode.unwrap_or("of another type")))),
             },
             factor: saved.float("factor")?,
             patience: saved.int("patience")?,
@@ -181,7 +180,9 @@ impl ReduceLrOnPlateau {
             threshold_mode: match saved.get("threshold_mode")?.as_str() {
                 Some("rel") => ThresholdMode::Rel,
                 Some("abs") => ThresholdMode::Abs,
-                mode => return Err(fault(format!("threshold mode {} is unknown!", mode.unwrap_or("of another type")))),
+                mode => {
+                    return Err(mismatch(format!("threshold mode {} is unknown!", mode.unwrap_or("of another type"))));
+                }
             },
             cooldown: saved.int("cooldown")?,
             min_lr,

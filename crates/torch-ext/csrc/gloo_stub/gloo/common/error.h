@@ -1,2 +1,2 @@
-// c10d includes this header and uses nothing of it: see context.h.
+// c10d includes this header and uses nothing from it: see context.h.
 #pragma once

@@ -1,4 +1,4 @@
-// See context.h. c10d's GlooStore derives from this class: the functions it overrides.
+// See context.h. The virtual functions that c10d's GlooStore overrides.
 #pragma once
 #include <chrono>
 #include <string>

@@ -2,25 +2,26 @@
 
 use pt_file::Value;
 
-use super::{LrScheduler, Optimizer, ReduceLrOnPlateau, Rule, Schedule};
+use super::lr_scheduler::{LrScheduler, ReduceLrOnPlateau, Schedule};
+use super::optimizer::{Optimizer, Rule};
 use crate::error::Result;
 
-/// Something whose state a checkpoint keeps: torch's protocol `torch.distributed.checkpoint.stateful.Stateful`.
-pub trait Stateful {
+/// An optimizer or a schedule, whose state a checkpoint keeps.
+pub trait HasStateDict {
     /// The state in Python's layout.
     ///
     /// # Errors
     /// If a tensor cannot be copied to the CPU.
     fn state_dict(&self) -> Result<Value>;
 
-    /// Takes over a saved state, Python's or ours.
+    /// Replaces the state by a saved one, from Python or from here.
     ///
     /// # Errors
-    /// [`Error::StateDict`](crate::Error::StateDict) if it does not fit; `self` is then as before.
+    /// [`Error::StateDict`](crate::Error::StateDict) if it does not fit. `self` is unchanged then.
     fn load_state_dict(&mut self, state_dict: &Value) -> Result<()>;
 }
 
-impl<R: Rule> Stateful for Optimizer<R> {
+impl<R: Rule> HasStateDict for Optimizer<R> {
     fn state_dict(&self) -> Result<Value> {
         Optimizer::state_dict(self)
     }
@@ -30,7 +31,7 @@ impl<R: Rule> Stateful for Optimizer<R> {
     }
 }
 
-impl<S: Schedule> Stateful for LrScheduler<S> {
+impl<S: Schedule> HasStateDict for LrScheduler<S> {
     fn state_dict(&self) -> Result<Value> {
         Ok(LrScheduler::state_dict(self))
     }
@@ -40,7 +41,7 @@ impl<S: Schedule> Stateful for LrScheduler<S> {
     }
 }
 
-impl Stateful for ReduceLrOnPlateau {
+impl HasStateDict for ReduceLrOnPlateau {
     fn state_dict(&self) -> Result<Value> {
         Ok(ReduceLrOnPlateau::state_dict(self))
     }

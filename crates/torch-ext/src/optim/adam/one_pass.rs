@@ -1,41 +1,46 @@
-//! Adam for all plain parameters in one pass, with the bits that the single operations give.
+//! Adam for all f32 parameters on a CPU in one pass, with the bits of [`single_tensor`].
 //!
-//! For f32 parameters on a CPU, one operation after the other spends its time on calls, not on numbers: seven a parameter.
-//! Here two loops over the elements do the same arithmetic, in the same order and with the same intermediate roundings:
+//! Small parameters spend their time in the calls, seven operations for each. Here two loops over the elements do the same
+//! arithmetic, in the same order and with the same intermediate roundings:
 //!
 //! ```text
 //! m = m + w (g - m)           lerp_, w = 1 - beta1
 //! v = beta2 v + (c g) g       mul_, addcmul_, c = 1 - beta2
-//! r = sqrt(v)                 sqrt: libtorch's own, MKL's is not the nearest float
+//! r = sqrt(v)                 sqrt: libtorch's own, because MKL's is not correctly rounded
 //! p = p + (a m) / (r / d + eps)   div, add_, addcdiv_, a = -step_size, d = sqrt(bias correction 2)
 //! ```
 //!
-//! What a CPU decides is whether `m + w (..)` and `.. + (c g) g` are rounded once (a fused multiply-add) or twice. libtorch
-//! is asked ([`Rounding::of_libtorch`]); if no way gives the bits of its operations, they do the work.
+//! It depends on the CPU whether libtorch rounds `m + w (..)` and `.. + (c g) g` once (a fused multiply-add) or twice:
+//! [`Rounding`].
 
 use std::sync::{Mutex, PoisonError};
 use std::{ptr, slice};
 
 use tch::Tensor;
 
-use super::{AdamOptions, AdamState, BiasCorrected};
+use super::options::{AdamOptions, AdamState, BiasCorrected};
+use super::single_tensor;
 use crate::error::Result;
-use crate::ffi::{self, AdamSlot};
-use crate::optim::{Rule, update_each};
+use crate::ffi::{self, AdamTensors};
 use crate::parallel;
 
-mod rounding;
-
-use rounding::Rounding;
-
-/// Elements that go through both loops together: they stay in the cache, and libtorch takes the square roots of so few on
-/// the calling thread (it shares 2048 or more).
+/// The number of elements that both loops process before the next ones. They stay in the cache. From 2048 elements on, libtorch
+/// would compute the square roots on several threads.
 const BLOCK: usize = 2040;
 
-/// Elements from which a parameter is shared among libtorch's threads, as its operations do (`at::internal::GRAIN_SIZE`).
-const SHARED: usize = 32768;
+/// From this number of elements on, a parameter is split among libtorch's threads (`at::internal::GRAIN_SIZE`).
+const PARALLEL: usize = 32768;
 
-/// The same for every parameter of a step, but for what depends on its step count.
+/// Which operations of libtorch use a fused multiply-add on this CPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Rounding {
+    /// `lerp_`.
+    pub(super) lerp: bool,
+    /// `addcmul_`.
+    pub(super) addcmul: bool,
+}
+
+/// The constants of a step, as f32. `step_size` and `denom` depend on the parameter's step count.
 #[derive(Debug, Clone, Copy)]
 struct Factors {
     rounding: Rounding,
@@ -62,52 +67,40 @@ impl Factors {
     }
 }
 
-/// Updates the parameters that have a gradient: the plain ones here, the others by [`AdamOptions::update`].
+/// Updates every parameter that has a gradient. [`single_tensor`] updates those that the loops cannot.
+///
+/// The options have no weight decay, no `amsgrad` and no `maximize`.
 pub(super) fn update_group(
     options: &AdamOptions,
+    rounding: Rounding,
     params: &mut [Tensor],
     states: &mut [Option<AdamState>],
 ) -> Result<()> {
-    let plain = options.weight_decay == 0.0 && !options.amsgrad && !options.maximize;
-    // The first step, which makes the states, is the operations' in any case.
-    let rounding = (plain && states.iter().any(Option::is_some)).then(Rounding::of_libtorch);
-    update_plain(options, rounding.flatten(), params, states)
-}
-
-fn update_plain(
-    options: &AdamOptions,
-    rounding: Option<Rounding>,
-    params: &mut [Tensor],
-    states: &mut [Option<AdamState>],
-) -> Result<()> {
-    let Some(rounding) = rounding else {
-        return update_each(options, params, states);
-    };
-    let mut slots: Vec<AdamSlot> = params.iter().zip(&*states).map(slot).collect();
-    // SAFETY: the tensors live in `params` and `states`; the message comes from the shim.
-    unsafe { ffi::check(ffi::te_adam_slots(slots.as_mut_ptr(), slots.len()))? };
+    let mut tensors: Vec<AdamTensors> = params.iter().zip(&*states).map(tensors_of).collect();
+    // SAFETY: the pointers belong to tensors in `params` and `states`, which outlive the call; the message comes from the shim.
+    unsafe { ffi::check(ffi::te_adam_find_data(tensors.as_mut_ptr(), tensors.len()))? };
     let mut corrected = BiasCorrected::at(1, options);
-    let mut pass = Pass { pieces: Vec::with_capacity(slots.len()), len: 0 };
-    for ((slot, param), state) in slots.iter().zip(params).zip(states) {
-        match (slot.grad, &mut *state) {
+    let mut block = Block { pieces: Vec::with_capacity(tensors.len()), len: 0 };
+    for ((tensors, param), state) in tensors.iter().zip(params).zip(states) {
+        match (tensors.grad, &mut *state) {
             (0, _) => {}
             (1, Some(state)) => {
                 state.step += 1;
                 if corrected.step != state.step {
                     corrected = BiasCorrected::at(state.step, options);
                 }
-                pass.push(slot, Factors::new(options, corrected, rounding))?;
+                block.push(tensors, Factors::new(options, corrected, rounding))?;
             }
-            _ => options.update(param, &param.grad(), state)?,
+            _ => single_tensor::update(options, param, &param.grad(), state)?,
         }
     }
-    pass.finish()
+    block.update()
 }
 
-/// What the shim is asked about a parameter; without a state, or with amsgrad's, it is not for the loops.
-fn slot((param, state): (&Tensor, &Option<AdamState>)) -> AdamSlot {
+/// The arguments of the shim for a parameter. Without a state, or with that of amsgrad, the loops cannot update it.
+fn tensors_of((param, state): (&Tensor, &Option<AdamState>)) -> AdamTensors {
     let state = state.as_ref().filter(|state| state.max_exp_avg_sq.is_none());
-    AdamSlot {
+    AdamTensors {
         param: param.as_ptr(),
         exp_avg: state.map_or(ptr::null(), |state| state.exp_avg.as_ptr()),
         exp_avg_sq: state.map_or(ptr::null(), |state| state.exp_avg_sq.as_ptr()),
@@ -117,50 +110,53 @@ fn slot((param, state): (&Tensor, &Option<AdamState>)) -> AdamSlot {
     }
 }
 
-/// A run of elements of one parameter.
+/// A range of elements of one parameter.
 struct Piece {
+    /// The first elements of the parameter, its gradient, `exp_avg` and `exp_avg_sq`: `len` each, without overlap.
     values: [*mut f32; 4],
     len: usize,
     factors: Factors,
 }
 
 impl Piece {
-    /// At most [`BLOCK`] elements of a parameter from `begin` on.
-    fn new(slot: &AdamSlot, factors: Factors, begin: usize, len: usize) -> Piece {
-        // SAFETY: the callers keep `begin + len` within the length of all four.
-        Piece { values: slot.values.map(|first| unsafe { first.add(begin) }), len, factors }
+    /// The elements `begin..begin + len`, which must exist.
+    fn new(tensors: &AdamTensors, factors: Factors, begin: usize, len: usize) -> Piece {
+        debug_assert!(begin + len <= tensors.numel as usize);
+        // `wrapping_add` needs no `unsafe`; the result is in bounds, because all four have `numel` elements.
+        Piece { values: tensors.values.map(|first| first.wrapping_add(begin)), len, factors }
     }
 }
 
-/// Small parameters, gathered to blocks.
-struct Pass {
+/// Pieces of small parameters, until they have [`BLOCK`] elements together.
+struct Block {
     pieces: Vec<Piece>,
-    /// The elements of all pieces, at most [`BLOCK`].
+    /// The elements of all pieces.
     len: usize,
 }
 
-impl Pass {
-    fn push(&mut self, slot: &AdamSlot, factors: Factors) -> Result<()> {
-        let numel = slot.numel as usize;
-        if numel >= SHARED {
-            return update_shared(slot, factors);
+impl Block {
+    /// Adds a parameter. Updates the pieces as soon as the block is full.
+    fn push(&mut self, tensors: &AdamTensors, factors: Factors) -> Result<()> {
+        let numel = tensors.numel as usize;
+        if numel >= PARALLEL {
+            return update_in_parallel(tensors, factors);
         }
         let mut begin = 0;
         while begin < numel {
             let len = (numel - begin).min(BLOCK - self.len);
-            self.pieces.push(Piece::new(slot, factors, begin, len));
+            self.pieces.push(Piece::new(tensors, factors, begin, len));
             self.len += len;
             begin += len;
             if self.len == BLOCK {
-                self.finish()?;
+                self.update()?;
             }
         }
         Ok(())
     }
 
-    /// Updates the pieces that have gathered.
-    fn finish(&mut self) -> Result<()> {
-        let updated = update_block(&self.pieces);
+    /// Updates the pieces and removes them.
+    fn update(&mut self) -> Result<()> {
+        let updated = update_pieces(&self.pieces);
         self.pieces.clear();
         self.len = 0;
         updated
@@ -168,9 +164,9 @@ impl Pass {
 }
 
 /// Updates a large parameter on libtorch's threads.
-fn update_shared(slot: &AdamSlot, factors: Factors) -> Result<()> {
-    struct Shared<'a>(&'a AdamSlot);
-    // SAFETY: each thread takes other elements of the slot, of which no two values share any.
+fn update_in_parallel(tensors: &AdamTensors, factors: Factors) -> Result<()> {
+    struct Shared<'a>(&'a AdamTensors);
+    // SAFETY: each task uses other elements (`piece` with its own `block`), and the four tensors do not overlap.
     unsafe impl Sync for Shared<'_> {}
 
     impl Shared<'_> {
@@ -180,17 +176,17 @@ fn update_shared(slot: &AdamSlot, factors: Factors) -> Result<()> {
         }
     }
 
-    let (shared, failed) = (Shared(slot), Mutex::new(Ok(())));
-    parallel::for_each((slot.numel as usize).div_ceil(BLOCK), |block| {
-        if let Err(error) = update_block(&[shared.piece(factors, block)]) {
+    let (shared, failed) = (Shared(tensors), Mutex::new(Ok(())));
+    parallel::for_each((tensors.numel as usize).div_ceil(BLOCK), |block| {
+        if let Err(error) = update_pieces(&[shared.piece(factors, block)]) {
             *failed.lock().unwrap_or_else(PoisonError::into_inner) = Err(error);
         }
     })?;
     failed.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Updates pieces of at most [`BLOCK`] elements in all.
-fn update_block(pieces: &[Piece]) -> Result<()> {
+/// Updates pieces of at most [`BLOCK`] elements together.
+fn update_pieces(pieces: &[Piece]) -> Result<()> {
     let len = pieces.iter().map(|piece| piece.len).sum();
     if len == 0 {
         return Ok(());
@@ -200,7 +196,8 @@ fn update_block(pieces: &[Piece]) -> Result<()> {
     for Piece { values: [_, grad, exp_avg, exp_avg_sq], len, factors } in pieces {
         let (out, others) = rest.split_at_mut(*len);
         rest = others;
-        // SAFETY: the shim has said that these are `len` floats each and share none; nobody else uses them now.
+        // SAFETY: `te_adam_find_data` found `numel` contiguous floats for each tensor, none of them shared, and `Piece::new` keeps
+        // within them. The tensors outlive the call of `update_group`. No other thread uses this range meanwhile.
         unsafe {
             let grad = slice::from_raw_parts(*grad, *len);
             let exp_avg = slice::from_raw_parts_mut(*exp_avg, *len);
@@ -208,8 +205,7 @@ fn update_block(pieces: &[Piece]) -> Result<()> {
             moments(factors, grad, exp_avg, exp_avg_sq, out);
         }
     }
-    // The kernel itself, below libtorch's thread-local settings, so that any thread may call it.
-    // SAFETY: `roots` has at least `len` floats; the message comes from the shim.
+    // SAFETY: `roots` has at least `len` floats, and the message comes from the shim. Any thread may call this function.
     unsafe { ffi::check(ffi::te_sqrt(roots.as_mut_ptr(), len as i64))? };
     let mut rest = &roots[..len];
     for Piece { values: [param, _, exp_avg, _], len, factors } in pieces {
@@ -223,8 +219,8 @@ fn update_block(pieces: &[Piece]) -> Result<()> {
     Ok(())
 }
 
-/// Defines a function twice, for AVX2 with FMA and for every CPU, and calls the one that this CPU can run. Rust rounds as
-/// it is written in both.
+/// Compiles a function twice, for AVX2 with FMA and for every CPU, and calls the one that this CPU supports. Both round in the
+/// same way: Rust does not contract `a * b + c` into a fused multiply-add.
 macro_rules! for_this_cpu {
     ($(#[$doc:meta])* fn $name:ident($($arg:ident: $type:ty),*) $body:block) => {
         $(#[$doc])*
@@ -238,7 +234,7 @@ macro_rules! for_this_cpu {
                 fn avx2($($arg: $type),*) { body($($arg),*) }
 
                 if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                    // SAFETY: the CPU has both.
+                    // SAFETY: the CPU has both features.
                     return unsafe { avx2($($arg),*) };
                 }
             }
@@ -248,7 +244,7 @@ macro_rules! for_this_cpu {
 }
 
 for_this_cpu! {
-    /// The running averages; `out` receives what the square roots are to be taken of.
+    /// Updates the running averages, and copies `exp_avg_sq` to `out`, for the square roots.
     fn moments(factors: &Factors, grad: &[f32], exp_avg: &mut [f32], exp_avg_sq: &mut [f32], out: &mut [f32]) {
         match factors.rounding {
             Rounding { lerp: true, addcmul: true } => moments_as::<true, true>(factors, grad, exp_avg, exp_avg_sq, out),
@@ -271,7 +267,7 @@ fn moments_as<const LERP: bool, const ADDCMUL: bool>(
     // at::native::lerp starts from the nearer end.
     let near = weight.abs() < 0.5;
     let weight = if near { weight } else { weight - 1.0 };
-    // One length for all, which the compiler needs to use vectors.
+    // The compiler uses vectors only if it sees that all lengths are equal.
     let n = grad.len();
     let (exp_avg, exp_avg_sq, out) = (&mut exp_avg[..n], &mut exp_avg_sq[..n], &mut out[..n]);
     for i in 0..n {
@@ -288,7 +284,7 @@ fn multiply_add<const FUSED: bool>(a: f32, b: f32, c: f32) -> f32 {
 }
 
 for_this_cpu! {
-    /// The step itself; `roots` are those of `exp_avg_sq`.
+    /// Updates the parameter. `roots` are the square roots of `exp_avg_sq`.
     fn apply(factors: &Factors, roots: &[f32], exp_avg: &[f32], param: &mut [f32]) {
         let Factors { step_size, denom, eps, .. } = *factors;
         for ((p, m), root) in param.iter_mut().zip(exp_avg).zip(roots) {

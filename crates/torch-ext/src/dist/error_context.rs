@@ -1,4 +1,4 @@
-//! Who is who: what the errors of a group name.
+//! Adds the rank, the timeout and the peer to the error messages of a group.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -7,19 +7,19 @@ use tch::Tensor;
 
 use crate::error::Error;
 
-/// Who a process is in its group, and where the others are: what errors name.
+/// What error messages say about the process and its peers.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Member {
+pub(super) struct ErrorContext {
     pub(super) rank: usize,
     pub(super) world: usize,
     pub(super) timeout: Duration,
-    /// By rank; empty until they have told each other.
+    /// The address of each rank; empty until the group has exchanged them.
     pub(super) addresses: Vec<IpAddr>,
 }
 
-impl Member {
-    /// What went wrong, with all that is known of who and where.
-    pub(super) fn error(&self, what: &str, error: &Error) -> Error {
+impl ErrorContext {
+    /// The error of an operation, with the rank and, if the message tells its address, the peer.
+    pub(super) fn error(&self, operation: &str, error: &Error) -> Error {
         let text = error.to_string();
         let text = without_source_line(&text);
         let timeout = if text.to_lowercase().contains("timed out") || text.contains("timeout") {
@@ -31,23 +31,23 @@ impl Member {
             let there = |&rank: &usize| rank != self.rank && at.is_none_or(|at| self.addresses.get(rank) == Some(&at));
             (0..self.world).filter(there).collect::<Vec<_>>()
         };
-        let named = self.addresses.iter().copied().find(|address| text.contains(&format!("[{address}]")));
-        let peers = match &others(named)[..] {
+        let in_message = self.addresses.iter().copied().find(|address| text.contains(&format!("[{address}]")));
+        let peers = match &others(in_message)[..] {
             [peer] => format!("; the peer is rank {peer}"),
-            peers if !peers.is_empty() && !text.contains("nothing was heard") => {
+            peers if !peers.is_empty() && !text.contains("did not report") => {
                 let peers: Vec<_> = peers.iter().map(usize::to_string).collect();
                 format!("; the peer is one of ranks {}", peers.join(", "))
             }
             _ => String::new(),
         };
-        Error::Dist(format!("rank {} of {}: {what}: {text}{timeout}{peers}", self.rank, self.world))
+        Error::Dist(format!("rank {} of {}: {operation}: {text}{timeout}{peers}", self.rank, self.world))
     }
 }
 
-/// gloo's message without the place in its source, `[../gloo/transport/tcp/pair.cc:537] `.
+/// gloo's message without its source line, `[../gloo/transport/tcp/pair.cc:537] `.
 fn without_source_line(text: &str) -> &str {
-    let place = text.strip_prefix('[').and_then(|text| text.split_once("] "));
-    place.filter(|(place, _)| place.contains(".cc:")).map_or(text, |(_, rest)| rest)
+    let source = text.strip_prefix('[').and_then(|text| text.split_once("] "));
+    source.filter(|(source, _)| source.contains(".cc:")).map_or(text, |(_, rest)| rest)
 }
 
 /// A tensor's shape and kind, for messages.

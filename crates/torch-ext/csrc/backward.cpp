@@ -1,4 +1,4 @@
-// loss.backward() without libtorch's engine, which sets up the thread's state anew around every node.
+// loss.backward() without libtorch's engine, which saves and restores the thread's state around every node.
 #include <ATen/ops/add.h>
 #include <ATen/ops/ones_like.h>
 #include <torch/csrc/autograd/anomaly_mode.h>
@@ -21,7 +21,7 @@ namespace {
 
 using namespace torch::autograd;
 
-// Whether a node asks for nothing but to be called: no hooks, and no gradient on a device with streams.
+// Whether calling the node is all that the engine would do: no hooks, and no gradient on a device with streams.
 bool is_plain(Node& node) {
   if (!node.tensor_pre_hooks().empty() || !node.pre_hooks().empty() || !node.post_hooks().empty() ||
       !node.retains_grad_hooks().empty()) {
@@ -33,8 +33,8 @@ bool is_plain(Node& node) {
   return true;
 }
 
-// Whether a gradient may be written over: nobody else has it or its memory, and it lies there as its sizes say.
-bool is_ours(const at::Tensor& grad) {
+// Whether a gradient may be overwritten: it is the only handle to its memory, which is dense.
+bool is_unshared(const at::Tensor& grad) {
   return grad.use_count() == 1 && grad.has_storage() && grad.storage().use_count() == 1 &&
       grad.is_non_overlapping_and_dense() && !grad._is_zerotensor();
 }
@@ -46,18 +46,19 @@ void accumulate(at::Tensor& sum, at::Tensor&& grad) {
     sum = std::move(grad);
   } else if (sum.is_sparse()) {
     sum = grad.add(sum);  // dense + sparse: ATen has no sparse + dense
-  } else if (is_ours(sum)) {
+  } else if (is_unshared(sum)) {
     sum.add_(grad);
   } else {
     sum = sum.add(grad);
   }
 }
 
-// What hangs below a node, with as much bookkeeping as one walk needs. Whoever holds the graph keeps the nodes alive.
+// The nodes that are reachable from a root, with the data that one backward pass needs. The caller keeps the root, and so all
+// nodes, alive.
 class Graph {
  public:
-  // None if one of the nodes is not plain.
-  static std::optional<Graph> below(Node& root) {
+  // None if a node is not plain.
+  static std::optional<Graph> reachable_from(Node& root) {
     Graph graph;
     graph.add(root);
     for (size_t i = 0; i < graph.steps_.size(); ++i) {
@@ -70,9 +71,9 @@ class Graph {
     return graph;
   }
 
-  // Calls every node once all its gradients are there: of those that wait the one made last, as the engine does, so that sums
-  // of gradients are added up in its order.
-  void walk(uint32_t root_input, at::Tensor&& grad) {
+  // Calls every node after all its gradients have been computed. Of several ready nodes the one created last comes first, as in
+  // the engine, so that gradients are summed in the same order.
+  void run(uint32_t root_input, at::Tensor&& grad) {
     std::priority_queue<std::pair<uint64_t, size_t>> ready;
     accumulate(steps_[0].grads[root_input], std::move(grad));
     ready.emplace(steps_[0].node->sequence_nr(), 0);
@@ -81,9 +82,9 @@ class Graph {
       ready.pop();
       Node& node = *step.node;
       node.will_release_variables();
-      variable_list arrived = std::move(step.grads);  // freed with this step: a node need not take what it is given
-      variable_list grads = node(std::move(arrived));
-      arrived.clear();
+      variable_list inputs = std::move(step.grads);  // freed in this step, also if the node does not take them
+      variable_list grads = node(std::move(inputs));
+      inputs.clear();
       validate_outputs(node.next_edges(), grads, [&](const std::string& fault) {
         return "Function " + node.name() + " returned an " + fault;
       });
@@ -91,9 +92,9 @@ class Graph {
       for (size_t i = 0; i < grads.size(); ++i) {
         const Edge& edge = node.next_edge(i);
         if (!edge.is_valid()) continue;
-        const size_t place = places_.at(edge.function.get());
-        accumulate(steps_[place].grads[edge.input_nr], std::move(grads[i]));
-        if (--steps_[place].missing == 0) ready.emplace(edge.function->sequence_nr(), place);
+        const size_t index = indices_.at(edge.function.get());
+        accumulate(steps_[index].grads[edge.input_nr], std::move(grads[i]));
+        if (--steps_[index].missing == 0) ready.emplace(edge.function->sequence_nr(), index);
       }
     }
   }
@@ -101,40 +102,40 @@ class Graph {
  private:
   struct Step {
     Node* node;
-    variable_list grads;  // what has arrived, one for each input
-    size_t missing = 0;   // edges on which something is still to arrive
+    variable_list grads;  // the sums so far, one for each input
+    size_t missing = 0;   // edges whose gradient has not been computed yet
   };
 
-  // The place of a node among the steps.
+  // The index of a node's step; a new step for a new node.
   size_t add(Node& node) {
-    const auto [found, is_new] = places_.emplace(&node, steps_.size());
+    const auto [found, is_new] = indices_.emplace(&node, steps_.size());
     if (is_new) steps_.push_back({&node, variable_list(node.num_inputs())});
     return found->second;
   }
 
   std::vector<Step> steps_;
-  std::unordered_map<Node*, size_t> places_;
+  std::unordered_map<Node*, size_t> indices_;
 };
 
 }  // namespace
 
 extern "C" {
 
-// loss.backward(): gradients for all leaves below a scalar, and the graph is released.
+// loss.backward() for a scalar; releases the graph.
 char* te_backward(const at::Tensor* loss) {
   return guard([&] {
-    Edge root;  // a leaf's node lives as long as an edge to it
+    Edge root;  // keeps the node alive, also a leaf's
     std::optional<Graph> graph;
     if (loss->requires_grad() && loss->numel() == 1 && loss->is_floating_point() && !AnomalyMode::is_enabled()) {
       root = impl::gradient_edge(*loss);
-      graph = Graph::below(*root.function);
+      graph = Graph::reachable_from(*root.function);
     }
     if (!graph) {
-      loss->backward();  // or its words for what is wrong
+      loss->backward();  // the engine, or its error message
       return;
     }
     const AutoGradMode no_grad(false);
-    graph->walk(root.input_nr, at::ones_like(*loss, at::MemoryFormat::Contiguous));
+    graph->run(root.input_nr, at::ones_like(*loss, at::MemoryFormat::Contiguous));
   });
 }
 }
