@@ -99,6 +99,7 @@
 //! module. It is written as `OrderedDict()` by `REDUCE`, the entries by `SETITEMS`, the attribute by `BUILD`.
 #![forbid(unsafe_code)]
 
+pub mod atomic;
 #[cfg(feature = "tch")]
 mod convert;
 mod dict;
@@ -122,4 +123,4 @@ pub use pickle::MAX_DEPTH;
 pub use read::{ArchiveProblem, PickleProblem, Reader, StoredTensor, load, load_file};
 pub use tensor::{Storage, Tensor};
 pub use value::Value;
-pub use write::{replace_file, save, save_file};
+pub use write::{save, save_file};

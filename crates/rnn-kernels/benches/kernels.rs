@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use rnn_kernels::product::Right;
+use rnn_kernels::bench_gemm::PackedRight;
 use rnn_kernels::{
-    Cell, Config, Input, InputGradients, InstructionSet, Network, Output, OutputGradients, Sequence, Serial,
+    CellKind, Config, Input, InputGradients, InstructionSet, Network, Output, OutputGradients, Sequence, Serial,
 };
 
 /// Name, network, steps and batch.
@@ -19,10 +19,10 @@ fn networks() -> [(&'static str, Config, usize, usize); 4] {
         bidirectional: false,
     };
     [
-        ("text-rnn", config(Cell::RnnTanh, 9, 5, 1), 2, 6),
-        ("stock-lstm", config(Cell::Lstm, 5, 10, 1), 7, 507),
-        ("mnist-gru", config(Cell::Gru, 28, 128, 2), 28, 100),
-        ("mnist-gru, batch 1", config(Cell::Gru, 28, 128, 2), 28, 1),
+        ("text-rnn", config(CellKind::RnnTanh, 9, 5, 1), 2, 6),
+        ("stock-lstm", config(CellKind::Lstm, 5, 10, 1), 7, 507),
+        ("mnist-gru", config(CellKind::Gru, 28, 128, 2), 28, 100),
+        ("mnist-gru, batch 1", config(CellKind::Gru, 28, 128, 2), 28, 1),
     ]
 }
 
@@ -56,7 +56,7 @@ fn steps(criterion: &mut Criterion) {
                 bencher.iter(|| {
                     let weights = network.pack(&parameters, batch, &Serial).unwrap();
                     let results = Output { output: &mut output, h_n: &mut h_n, c_n: Some(&mut c_n) };
-                    let tape = network.forward_saving(&weights, &input, results, &Serial).unwrap();
+                    let tape = network.forward_with_tape(&weights, &input, results, &Serial).unwrap();
                     let d_output = Sequence::contiguous(&d_output, batch, config.output_size());
                     let given = OutputGradients { output: Some(d_output), ..OutputGradients::default() };
                     let wanted = InputGradients {
@@ -79,7 +79,7 @@ fn products(criterion: &mut Criterion) {
         let (a, b) = (numbers(rows * depth), numbers(depth * columns));
         let mut c = vec![0.0; rows * columns];
         for set in InstructionSet::available() {
-            let right = Right::pack(set, &b, depth, columns).unwrap();
+            let right = PackedRight::pack(set, &b, depth, columns).unwrap();
             group.bench_function(set.name(), |bencher| bencher.iter(|| right.multiply(&a, &mut c).unwrap()));
         }
         let (m, n, k) = (rows as isize, columns as isize, depth as isize);

@@ -3,11 +3,10 @@
 mod archive;
 mod pickle;
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::Write;
 use std::path::Path;
 
-use crate::{Error, Result, Value};
+use crate::{Error, Result, Value, atomic};
 use archive::{ALIGNMENT, Archive};
 
 /// The folder inside the archive. PyTorch takes the name of the file, and reads any.
@@ -44,46 +43,14 @@ pub fn save<W: Write>(writer: W, value: &Value) -> Result<()> {
     Ok(archive.finish()?)
 }
 
-/// Writes `value` to a file that appears whole or not at all: see [`replace_file`].
+/// Writes `value` to a file, atomically: see [`atomic`].
 ///
 /// # Errors
 /// As [`save`], with [`Error::File`] in the place of [`Error::Io`].
 pub fn save_file(path: impl AsRef<Path>, value: &Value) -> Result<()> {
     let path = path.as_ref();
-    replace_file(path, |file| save(file, value)).map_err(|error| match error {
+    atomic::write_with(path, |file| save(file, value)).map_err(|error| match error {
         Error::Io(source) => Error::File { path: path.to_owned(), source },
         other => other,
     })
-}
-
-/// Writes a file that appears whole or not at all.
-///
-/// The bytes go to a temporary file (`.NAME.*.partial`) in the same folder, which takes the name, and the place of an
-/// older file, only when all of it is on the disk: whatever happens, `path` is the old file or the new one.
-///
-/// # Errors
-/// What `write` returns, or the file system's error.
-pub fn replace_file<E: From<io::Error>>(
-    path: &Path,
-    write: impl FnOnce(&mut BufWriter<&File>) -> std::result::Result<(), E>,
-) -> std::result::Result<(), E> {
-    let name = path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "names no file"))?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let prefix = format!(".{}.", name.to_string_lossy());
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(&prefix).suffix(".partial");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // less the umask, as any new file
-    let partial = builder.tempfile_in(folder)?;
-
-    let mut writer = BufWriter::new(partial.as_file());
-    write(&mut writer)?;
-    writer.flush()?;
-    drop(writer);
-    partial.as_file().sync_all()?;
-    partial.persist(path).map_err(|error| error.error)?;
-    // The new name is on the disk once the folder is; not every file system lets one ask for that.
-    #[cfg(unix)]
-    drop(File::open(folder).and_then(|folder| folder.sync_all()));
-    Ok(())
 }

@@ -39,7 +39,7 @@ fn the_error_names_the_file() {
     let missing = folder.path().join("none").join("model.pt");
     let message = save_file(&missing, &Value::None).unwrap_err().to_string();
     assert!(message.starts_with(&missing.display().to_string()), "{message}");
-    assert!(save_file("/", &Value::None).unwrap_err().to_string().contains("names no file"));
+    assert!(save_file("/", &Value::None).unwrap_err().to_string().contains("the path has no file name"));
 }
 
 #[cfg(unix)]

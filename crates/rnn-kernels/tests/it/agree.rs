@@ -1,7 +1,8 @@
 //! The kernels against the equations, for every instruction set of this CPU.
 
 use rnn_kernels::{
-    Cell, Config, Input, InputGradients, InstructionSet, Network, Output, OutputGradients, Parallel, Sequence, Serial,
+    CellKind, Config, Input, InputGradients, InstructionSet, Network, Output, OutputGradients, Sequence, Serial,
+    ThreadPool,
 };
 
 use crate::reference::{Number, Problem, Solution};
@@ -15,12 +16,12 @@ const INPUT_SIZES: &[usize] = if cfg!(miri) { &[1, 5] } else { &[1, 5, 17, 64] }
 const LAYERS: &[(usize, bool, bool)] =
     if cfg!(miri) { &[(2, true, true)] } else { &[(1, false, true), (2, true, false), (3, false, true)] };
 
-pub const CELLS: [Cell; 4] = [Cell::RnnTanh, Cell::RnnRelu, Cell::Lstm, Cell::Gru];
+pub const CELLS: [CellKind; 4] = [CellKind::RnnTanh, CellKind::RnnRelu, CellKind::Lstm, CellKind::Gru];
 
 /// Threads of the standard library, one for each task.
 pub struct Threads(pub usize);
 
-impl Parallel for Threads {
+impl ThreadPool for Threads {
     fn threads(&self) -> usize {
         self.0
     }
@@ -35,7 +36,7 @@ impl Parallel for Threads {
 }
 
 /// Runs a problem through the kernels.
-pub fn run(problem: &Problem, set: InstructionSet, pool: &dyn Parallel) -> Solution {
+pub fn run(problem: &Problem, set: InstructionSet, pool: &dyn ThreadPool) -> Solution {
     let Problem { config, steps, batch, .. } = *problem;
     let network = Network::with_instruction_set(config, set).unwrap();
     let parameters: Vec<&[f32]> = problem.parameters.iter().map(Vec::as_slice).collect();
@@ -54,7 +55,7 @@ pub fn run(problem: &Problem, set: InstructionSet, pool: &dyn Parallel) -> Solut
     };
     let weights = network.pack(&parameters, batch, pool).unwrap();
     let out = Output { output: &mut output, h_n: &mut h_n, c_n: lstm.then_some(&mut c_n) };
-    let tape = network.forward_saving(&weights, &input, out, pool).unwrap();
+    let tape = network.forward_with_tape(&weights, &input, out, pool).unwrap();
 
     let (mut h_n2, mut c_n2) = unset();
     let mut output2 = vec![f32::NAN; output.len()];
@@ -224,7 +225,7 @@ fn nonlinearities() {
         |cell| Config { cell, input_size: 1, hidden_size: 1, num_layers: 1, bias: false, bidirectional: false };
     let xs: Vec<f32> = (-40_000..40_000).map(|i| i as f32 / 400.0).chain([1e-30, -1e-6, 1e4, -1e4]).collect();
     for set in InstructionSet::available() {
-        let output = |cell: Cell, weight_ih: &[f32]| {
+        let output = |cell: CellKind, weight_ih: &[f32]| {
             let zeros = vec![0.0; weight_ih.len()];
             let network = Network::with_instruction_set(config(cell), set).unwrap();
             let weights = network.pack(&[weight_ih, &zeros], xs.len(), &Serial).unwrap();
@@ -237,8 +238,8 @@ fn nonlinearities() {
             output
         };
         // A GRU with h = 1 and n = 0 gives z.
-        let sigmoid = output(Cell::Gru, &[0.0, 1.0, 0.0]);
-        let tanh = output(Cell::RnnTanh, &[1.0]);
+        let sigmoid = output(CellKind::Gru, &[0.0, 1.0, 0.0]);
+        let tanh = output(CellKind::RnnTanh, &[1.0]);
         for ((x, sigmoid), tanh) in xs.iter().zip(sigmoid).zip(tanh) {
             let x = f64::from(*x);
             // The polynomials' error is 1 to 2 ULP, and the last operations round: 3.4 ULP, and flushing of subnormal numbers.

@@ -1,9 +1,9 @@
 //! Calls that do not fit are refused with the numbers that are wrong.
 
-use rnn_kernels::{Cell, Config, Error, Input, InstructionSet, Network, Output, Sequence, Serial};
+use rnn_kernels::{CellKind, Config, Error, Input, InstructionSet, Network, Output, Sequence, Serial};
 
 const CONFIG: Config =
-    Config { cell: Cell::Lstm, input_size: 2, hidden_size: 3, num_layers: 2, bias: true, bidirectional: false };
+    Config { cell: CellKind::Lstm, input_size: 2, hidden_size: 3, num_layers: 2, bias: true, bidirectional: false };
 
 fn parameters(config: &Config) -> Vec<Vec<f32>> {
     config.parameter_shapes().iter().map(|(m, n)| vec![0.1; m * n]).collect()
@@ -69,7 +69,7 @@ fn strides_beyond_any_memory() {
     let parameters = parameters(&CONFIG);
     let slices: Vec<&[f32]> = parameters.iter().map(Vec::as_slice).collect();
     let weights = network.pack(&slices, 1, &Serial).unwrap();
-    let x = Sequence { data: &[0.0; 4], step: usize::MAX / 2, batch: 1 };
+    let x = Sequence { data: &[0.0; 4], step_stride: usize::MAX / 2, batch_stride: 1 };
     let (mut output, mut h_n, mut c_n) = (vec![0.0; 9], vec![0.0; 6], vec![0.0; 6]);
     let input = Input { steps: 3, batch: 1, x, h_0: None, c_0: None, dropout: &[] };
     let output = Output { output: &mut output, h_n: &mut h_n, c_n: Some(&mut c_n) };
@@ -79,7 +79,7 @@ fn strides_beyond_any_memory() {
 #[test]
 fn weights_of_another_network() {
     let network = Network::new(CONFIG).unwrap();
-    let other = Config { cell: Cell::Gru, ..CONFIG };
+    let other = Config { cell: CellKind::Gru, ..CONFIG };
     let parameters = parameters(&other);
     let slices: Vec<&[f32]> = parameters.iter().map(Vec::as_slice).collect();
     let weights = Network::new(other).unwrap().pack(&slices, 1, &Serial).unwrap();
@@ -88,7 +88,7 @@ fn weights_of_another_network() {
     let x = Sequence::contiguous(&[0.0; 2], 1, 2);
     let input = Input { steps: 1, batch: 1, x, h_0: None, c_0: None, dropout: &[] };
     let output = Output { output: &mut output, h_n: &mut h_n, c_n: Some(&mut c_n) };
-    assert_eq!(network.forward(&weights, &input, output, &Serial), Err(Error::OtherWeights));
+    assert_eq!(network.forward(&weights, &input, output, &Serial), Err(Error::WeightsMismatch));
 }
 
 #[test]

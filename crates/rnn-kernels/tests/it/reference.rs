@@ -3,7 +3,7 @@
 
 use std::ops::{Add, AddAssign, Mul, MulAssign, Sub};
 
-use rnn_kernels::{Cell, Config};
+use rnn_kernels::{CellKind, Config};
 
 /// f32 or f64.
 pub trait Number:
@@ -91,7 +91,7 @@ impl Problem {
     pub fn random(config: Config, steps: usize, batch: usize, dropout: bool, seed: u64) -> Problem {
         let mut problem = Problem::draw(config, steps, batch, dropout, seed);
         let random = &mut Random(seed + 1);
-        let mut samples: Vec<usize> = if config.cell == Cell::RnnRelu { (0..batch).collect() } else { Vec::new() };
+        let mut samples: Vec<usize> = if config.cell == CellKind::RnnRelu { (0..batch).collect() } else { Vec::new() };
         loop {
             samples = problem.near_kinks(&samples);
             if samples.is_empty() {
@@ -206,7 +206,7 @@ impl Problem {
         let mut near = Vec::new();
         let mut input: Vec<f64> = self.x.iter().map(|x| f64::from(*x)).collect();
         for layer in 0..self.config.num_layers {
-            let features = self.config.layer_input(layer);
+            let features = self.config.layer_input_size(layer);
             let mut output = vec![0.0; steps * batch * width];
             for (direction, &sample) in (0..directions).flat_map(|d| samples.iter().map(move |s| (d, s))) {
                 let parameter = |which| &self.parameters[self.parameter(layer, direction, which)];
@@ -246,7 +246,7 @@ impl Problem {
     fn walk<N: Number>(&self, layer: usize, direction: usize, sample: usize, input: &[N]) -> Vec<Step<N>> {
         let Config { cell, hidden_size: hidden, .. } = self.config;
         let one = N::from(1.0);
-        let features = self.config.layer_input(layer);
+        let features = self.config.layer_input_size(layer);
         let state = ((layer * self.config.directions() + direction) * self.batch + sample) * hidden;
         let start = |state0: &[f32]| state0[state..state + hidden].iter().map(|x| N::from(*x)).collect::<Vec<_>>();
         let (mut h, mut c) = (start(&self.h_0), start(&self.c_0));
@@ -268,16 +268,16 @@ impl Problem {
                     let row = |gate: usize| gate * hidden + j;
                     let sum = |gate| from_x(row(gate)) + from_h(row(gate));
                     match cell {
-                        Cell::RnnTanh => step.h.push(sum(0).tanh()),
-                        Cell::RnnRelu => step.h.push(if sum(0) > N::default() { sum(0) } else { N::default() }),
-                        Cell::Lstm => {
+                        CellKind::RnnTanh => step.h.push(sum(0).tanh()),
+                        CellKind::RnnRelu => step.h.push(if sum(0) > N::default() { sum(0) } else { N::default() }),
+                        CellKind::Lstm => {
                             let gates = [sum(0).sigmoid(), sum(1).sigmoid(), sum(2).tanh(), sum(3).sigmoid()];
                             let c = gates[1] * c[j] + gates[0] * gates[2];
                             step.c.push(c);
                             step.h.push(gates[3] * c.tanh());
                             step.gates.push(gates);
                         }
-                        Cell::Gru => {
+                        CellKind::Gru => {
                             let (r, z, hidden_part) = (sum(0).sigmoid(), sum(1).sigmoid(), from_h(row(2)));
                             let n = (from_x(row(2)) + r * hidden_part).tanh();
                             step.h.push((one - z) * n + z * h[j]);
@@ -285,7 +285,7 @@ impl Problem {
                         }
                     }
                 }
-                if cell != Cell::Lstm {
+                if cell != CellKind::Lstm {
                     step.c.clone_from(&c);
                 }
                 h.clone_from(&step.h);
@@ -309,7 +309,7 @@ impl Problem {
     ) {
         let Config { cell, hidden_size: hidden, .. } = self.config;
         let one = N::from(1.0);
-        let features = self.config.layer_input(layer);
+        let features = self.config.layer_input_size(layer);
         let state = ((layer * self.config.directions() + direction) * self.batch + sample) * hidden;
         let end = |d: &[f32]| d[state..state + hidden].iter().map(|x| N::from(*x)).collect::<Vec<_>>();
         let (mut d_h, mut d_c) = (end(&self.d_h_n), end(&self.d_c_n));
@@ -322,9 +322,9 @@ impl Problem {
                 let d = d_h[j] + d_output[at + j];
                 d_h[j] = N::default();
                 match cell {
-                    Cell::RnnTanh => d_sums.push((j, d * (one - step.h[j] * step.h[j]), one)),
-                    Cell::RnnRelu => d_sums.push((j, if step.h[j] > N::default() { d } else { N::default() }, one)),
-                    Cell::Lstm => {
+                    CellKind::RnnTanh => d_sums.push((j, d * (one - step.h[j] * step.h[j]), one)),
+                    CellKind::RnnRelu => d_sums.push((j, if step.h[j] > N::default() { d } else { N::default() }, one)),
+                    CellKind::Lstm => {
                         let [i, f, g, o] = step.gates[j];
                         let tanh_c = step.c[j].tanh();
                         d_c[j] += d * o * (one - tanh_c * tanh_c);
@@ -337,7 +337,7 @@ impl Problem {
                         d_sums.extend(gates.iter().enumerate().map(|(gate, d)| (gate * hidden + j, *d, one)));
                         d_c[j] *= f;
                     }
-                    Cell::Gru => {
+                    CellKind::Gru => {
                         let [r, z, n, hidden_part] = step.gates[j];
                         let d_n = d * (one - z) * (one - n * n);
                         d_sums.push((j, d_n * hidden_part * r * (one - r), one));
@@ -379,6 +379,6 @@ struct Step<N> {
 }
 
 /// Columns of a weight.
-fn x_len(weight: &[f32], cell: Cell, hidden: usize) -> usize {
+fn x_len(weight: &[f32], cell: CellKind, hidden: usize) -> usize {
     weight.len() / (cell.gates() * hidden)
 }

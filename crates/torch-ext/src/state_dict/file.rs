@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -95,11 +95,8 @@ impl StateDict {
         let value = self.to_value()?;
         match format {
             Format::Pt => pt_file::save_file(path, &value).map_err(|error| Error::File(error.to_string())),
-            Format::Safetensors => {
-                let bytes = safetensors::serialize(&value)?;
-                pt_file::replace_file(path, |file| file.write_all(&bytes))
-                    .map_err(|error: std::io::Error| Error::File(format!("{}: {error}", path.display())))
-            }
+            Format::Safetensors => pt_file::atomic::write(path, &safetensors::serialize(&value)?)
+                .map_err(|error| Error::File(format!("{}: {error}", path.display()))),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Optimizer states to and from Python: a run goes on where the other side stopped, to the bit.
+//! Optimizer states to and from Python: each side resumes from the other's state, to the bit.
 
 use std::path::Path;
 
@@ -8,9 +8,9 @@ use torch_ext::optim::{Adam, AdamOptions, Optimizer, RmsPropOptions, Rule, Sgd, 
 
 use crate::support::{PRELUDE, bits, train_step, weights};
 
-/// `make FOLDER LINE..` trains 20 steps with each optimizer, saves parameters and state as FOLDER/python-N.pt, trains 20
-/// more and prints the bits. `check FOLDER LINE..` finds in FOLDER/again-N.pt what it saved itself, types and order
-/// included; and goes on from FOLDER/rust-N.pt for 20 steps.
+/// `make FOLDER LINE..` trains 20 steps with each optimizer, saves parameters and state as FOLDER/python-N.pt, trains 20 more
+/// steps and prints the bits. `check FOLDER LINE..` checks that FOLDER/again-N.pt equals the saved state, including types and
+/// order. Then it resumes from FOLDER/rust-N.pt, trains 20 steps and prints the bits.
 const PROGRAM: &str = r"
 def same(a, b):
     if isinstance(a, torch.Tensor): return isinstance(b, torch.Tensor) and a.dtype == b.dtype and torch.equal(a, b)
@@ -47,8 +47,8 @@ const LINES: [&str; 9] = [
     "torch.optim.AdamW(p, lr=0.01, amsgrad=True, fused=True)",
 ];
 
-/// 20 steps from the start, then 20 more; and 20 from Python's state. The files are those of the Python program.
-fn go_on<R: Rule>(n: usize, folder: &Path, options: R) -> [String; 2] {
+/// The bits after 40 steps, and those after 20 steps from Python's state. The files are those of the Python program.
+fn train_and_resume<R: Rule>(n: usize, folder: &Path, options: R) -> [String; 2] {
     let file = |name: &str| folder.join(format!("{name}-{n}.pt"));
     let steps = |optimizer: &mut Optimizer<R>, params: &[Tensor]| (0..20).for_each(|_| train_step(optimizer, params));
 
@@ -76,7 +76,7 @@ fn go_on<R: Rule>(n: usize, folder: &Path, options: R) -> [String; 2] {
 
 #[test]
 #[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn each_side_goes_on_where_the_other_stopped() {
+fn each_side_resumes_from_the_others_state() {
     tch::set_num_threads(1);
     let folder = tempfile::tempdir().unwrap();
     let args = |what| [&[what, folder.path().to_str().unwrap()], &LINES[..]].concat();
@@ -91,15 +91,15 @@ fn each_side_goes_on_where_the_other_stopped() {
     let rms_prop = RmsPropOptions::default();
     let centered = RmsPropOptions { momentum: 0.5, centered: true, ..rms_prop.clone() };
     let ours = [
-        go_on(0, folder.path(), adam.clone()),
-        go_on(1, folder.path(), decayed),
-        go_on(2, folder.path(), adam_w.clone()),
-        go_on(3, folder.path(), sgd),
-        go_on(4, folder.path(), nesterov),
-        go_on(5, folder.path(), rms_prop),
-        go_on(6, folder.path(), centered),
-        go_on(7, folder.path(), AdamOptions { fused: true, ..adam }),
-        go_on(8, folder.path(), AdamOptions { fused: true, amsgrad: true, ..adam_w }),
+        train_and_resume(0, folder.path(), adam.clone()),
+        train_and_resume(1, folder.path(), decayed),
+        train_and_resume(2, folder.path(), adam_w.clone()),
+        train_and_resume(3, folder.path(), sgd),
+        train_and_resume(4, folder.path(), nesterov),
+        train_and_resume(5, folder.path(), rms_prop),
+        train_and_resume(6, folder.path(), centered),
+        train_and_resume(7, folder.path(), AdamOptions { fused: true, ..adam }),
+        train_and_resume(8, folder.path(), AdamOptions { fused: true, amsgrad: true, ..adam_w }),
     ];
     let checked = test_support::run_python(&program, &args("check"));
     for (n, python) in made.lines().enumerate() {
@@ -109,7 +109,7 @@ fn each_side_goes_on_where_the_other_stopped() {
     }
 }
 
-/// Ten steps each of the plain optimizer, the fused one and the plain one again, each with the state of the one before.
+/// Ten steps without `fused`, ten with it, and ten without it. Each part loads the state of the part before.
 const SWITCHED: &str = r"
 p = [weights(37), weights(5)]
 state = None
@@ -124,7 +124,7 @@ for fused in (None, True, False):
 
 #[test]
 #[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn the_state_serves_the_fused_optimizer_and_the_plain_one() {
+fn a_state_can_be_loaded_with_and_without_fused() {
     let params = [weights(37), weights(5)];
     let mut state = None;
     let mut ours = Vec::new();
@@ -153,7 +153,7 @@ fn adam() -> Adam {
 }
 
 #[test]
-fn a_state_that_does_not_fit_is_refused_and_changes_nothing() {
+fn a_state_that_does_not_fit_is_rejected_and_changes_nothing() {
     let state = adam().state_dict().unwrap();
     let message = |optimizer: &mut Adam, state: &Value| optimizer.load_state_dict(state).unwrap_err().to_string();
 
@@ -177,13 +177,13 @@ fn a_state_that_does_not_fit_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn a_changed_option_is_saved_and_unknown_ones_are_kept() {
+fn changed_options_are_saved_and_unknown_ones_are_kept() {
     let mut optimizer = adam();
     let mut state = optimizer.state_dict().unwrap();
     if let Value::Dict(state) = &mut state {
         let mut group = state.get("param_groups").unwrap().as_slice().unwrap()[0].as_dict().unwrap().clone();
         group.insert("fused", true);
-        group.insert("of_a_later_torch", "kept");
+        group.insert("new_in_a_later_torch", "kept");
         state.insert("param_groups", vec![Value::Dict(group)]);
     }
     optimizer.load_state_dict(&state).unwrap();
@@ -192,5 +192,5 @@ fn a_changed_option_is_saved_and_unknown_ones_are_kept() {
     let group = &saved.get("param_groups").unwrap().as_slice().unwrap()[0];
     assert_eq!(group.get("lr").and_then(Value::as_float), Some(0.25));
     assert_eq!(group.get("fused").and_then(Value::as_bool), Some(true));
-    assert_eq!(group.get("of_a_later_torch").and_then(Value::as_str), Some("kept"));
+    assert_eq!(group.get("new_in_a_later_torch").and_then(Value::as_str), Some("kept"));
 }
