@@ -13,7 +13,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// The fields hold the wrong values.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-#[allow(missing_docs)] // fields whose name says it all
+#[allow(missing_docs)] // most field names need no explanation
 pub enum Error {
     /// A nonlinearity other than `tanh` and `relu`.
     #[error("Unknown nonlinearity '{0}'. Select from 'tanh' or 'relu'.")]
