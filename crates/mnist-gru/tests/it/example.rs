@@ -8,7 +8,7 @@ use crate::support::{seeded, write_mnist};
 
 #[allow(dead_code)] // `main`
 #[path = "../../../recurrent/examples/mnist_gru.rs"]
-mod example;
+mod program;
 
 #[test]
 fn the_short_example_program_has_the_same_losses() {
@@ -25,6 +25,6 @@ fn the_short_example_program_has_the_same_losses() {
     let loss = |line| serde_json::from_str::<serde_json::Value>(line).unwrap()["loss"].as_f64().unwrap() as f32;
 
     let _turn = seeded(0);
-    let losses = example::train(data, 2, Some(3)).unwrap();
+    let losses = program::train(data, 2, Some(3)).unwrap();
     assert_eq!(losses, metrics.lines().map(loss).collect::<Vec<_>>());
 }

@@ -6,7 +6,7 @@ use crate::support::{seeded, stock_lstm};
 
 #[allow(dead_code)] // `main`
 #[path = "../../../recurrent/examples/stock_lstm.rs"]
-mod example;
+mod program;
 
 #[test]
 fn the_short_example_program_has_the_same_losses() {
@@ -17,6 +17,6 @@ fn the_short_example_program_has_the_same_losses() {
     let loss = |line| serde_json::from_str::<serde_json::Value>(line).unwrap()["loss"].as_f64().unwrap() as f32;
 
     let _turn = seeded(0);
-    let losses = example::train(100).unwrap();
+    let losses = program::train(100).unwrap();
     assert_eq!(losses, metrics.lines().map(loss).collect::<Vec<_>>());
 }
