@@ -1,4 +1,4 @@
-//! The command line: what it prints, writes and refuses.
+//! The command line: output, files, and usage errors.
 
 use std::fs;
 use std::process::{Command, Output};
@@ -16,7 +16,7 @@ fn text(stream: &[u8]) -> &str {
 }
 
 #[test]
-fn a_run_fills_its_folder_and_answers_in_the_slides_format() {
+fn a_run_writes_its_folder_and_prints_the_slides_lines() {
     let dir = tempfile::tempdir().unwrap();
     let run = text_rnn(dir.path(), &[]);
     assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
@@ -61,7 +61,7 @@ fn a_run_fills_its_folder_and_answers_in_the_slides_format() {
 }
 
 #[test]
-fn json_is_the_summary_alone() {
+fn json_prints_only_the_summary() {
     let dir = tempfile::tempdir().unwrap();
     let run = text_rnn(dir.path(), &["--json", "--epochs", "2"]);
     let summary: Value = serde_json::from_slice(&run.stdout).unwrap();
@@ -88,7 +88,7 @@ fn help_shows_the_notebooks_values() {
 }
 
 #[test]
-fn wrong_usage_is_two_and_failure_is_one() {
+fn a_usage_error_exits_with_2_and_a_failure_with_1() {
     let dir = tempfile::tempdir().unwrap();
     for wrong in [["--epochs", "0"], ["--lr", "-1"], ["--device", "tpu"], ["--hidden-size", "0"]] {
         let run = text_rnn(dir.path(), &wrong);
@@ -104,7 +104,7 @@ fn wrong_usage_is_two_and_failure_is_one() {
 }
 
 #[test]
-fn a_loss_that_explodes_stops_the_run_with_advice() {
+fn an_infinite_loss_stops_the_run_with_advice() {
     let dir = tempfile::tempdir().unwrap();
     let run = text_rnn(dir.path(), &["--lr", "1e37"]);
     assert_eq!(run.status.code(), Some(1), "{}", text(&run.stderr));
@@ -113,7 +113,7 @@ fn a_loss_that_explodes_stops_the_run_with_advice() {
 }
 
 #[test]
-fn the_doctor_names_libtorch_the_cpu_and_the_device() {
+fn doctor_prints_libtorch_the_cpu_and_the_device() {
     let output = Command::new(&*BINARY).args(["doctor", "--device", "cpu"]).output().unwrap();
     let said = text(&output.stdout);
     assert!(output.status.success(), "{}", text(&output.stderr));

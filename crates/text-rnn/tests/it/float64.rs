@@ -1,4 +1,4 @@
-//! The training of this lesson in float64, by which the f32 losses are judged.
+//! The training of this lesson in float64: the reference for the accuracy of f32 losses.
 
 use tch::nn::VarStore;
 use tch::{Device, Kind, Reduction, Tensor};
@@ -10,11 +10,11 @@ use torch_ext::optim::{Adam, AdamOptions};
 
 use crate::support::seeded;
 
-/// The losses of all epochs, from the f32 weights that the lesson starts with.
+/// The losses of all epochs, from the lesson's initial f32 weights.
 pub fn losses(seed: i64) -> Vec<f64> {
     let defaults = &LESSON.defaults;
     let _turn = seeded(seed);
-    tch::set_num_threads(1); // other tests run beside this one
+    tch::set_num_threads(1); // tests run in parallel
     let vocabulary = Vocabulary::new(&SENTENCES);
     let batch = make_batch(&SENTENCES, &vocabulary, Device::Cpu).unwrap();
     let mut vs = VarStore::new(Device::Cpu);

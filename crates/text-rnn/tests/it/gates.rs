@@ -1,4 +1,4 @@
-//! `gates` and `--explain`: the network opened.
+//! `gates` and `--explain`.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::support::{PROBABILITY, text, text_rnn, trained};
 
 #[test]
-fn the_hidden_state_is_drawn_and_told() {
+fn the_hidden_state_is_drawn_and_printed_as_numbers() {
     let folder = tempfile::tempdir().unwrap();
     let (model, out) = (trained(folder.path()), folder.path().join("a/new/folder"));
     let output = text_rnn(&["gates", "i like", "--model", &model, "--out", out.to_str().unwrap()]);
@@ -18,7 +18,7 @@ fn the_hidden_state_is_drawn_and_told() {
     }
     assert!(fs::read(out.join("gates.png")).unwrap().starts_with(b"\x89PNG"));
 
-    // The last h times W plus b are the scores that the softmax turns into what `predict` says.
+    // `predict` prints softmax(h W + b) of the last h.
     let arguments = ["gates", "you", "hate", "--json", "--no-plots", "--model", &model];
     let told: Value = serde_json::from_slice(&text_rnn(&arguments).stdout).unwrap();
     assert_eq!((&told["words"][1], &told["predicted"]), (&"hate".into(), &"coffe".into()));
@@ -35,7 +35,7 @@ fn the_hidden_state_is_drawn_and_told() {
 }
 
 #[test]
-fn a_stack_has_a_map_for_each_layer() {
+fn each_layer_has_a_map() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().to_str().unwrap();
     assert!(text_rnn(&["-q", "--epochs", "2", "--num-layers", "2", "--out", out]).status.success());
@@ -45,13 +45,13 @@ fn a_stack_has_a_map_for_each_layer() {
     assert_eq!(told["layers"].as_array().unwrap().len(), 2);
     assert!(fs::read_to_string(folder.path().join("gates.svg")).unwrap().contains("layer 1"));
 
-    // A new run removes the picture of the old one's units.
+    // A new run removes the picture of the old run's gates.
     assert!(text_rnn(&["-q", "--epochs", "2", "--no-plots", "--out", out]).status.success());
     assert!(!folder.path().join("gates.svg").exists() && !folder.path().join("loss.svg").exists());
 }
 
 #[test]
-fn what_cannot_be_drawn_is_an_error() {
+fn unknown_words_missing_models_and_unusable_folders_are_errors() {
     let output = text_rnn(&["gates", "i tea"]);
     assert!(output.status.code() == Some(2) && text(&output.stderr).contains("the network knows: i, like, dog"));
     let output = text_rnn(&["gates", "i like", "--no-plots"]);
