@@ -1,4 +1,4 @@
-//! `--backend fused`: the numbers of `exact` to rounding, and the same promises.
+//! `--backend fused`: equal to `exact` up to rounding, with the same guarantees for resume and compare.
 
 use std::process::Command;
 
@@ -20,12 +20,12 @@ fn fused_losses_are_as_accurate_as_exact_ones() {
 }
 
 #[test]
-fn a_run_that_goes_on_has_the_bits_of_one_that_never_stopped() {
+fn a_resumed_run_has_the_same_bits_as_an_uninterrupted_one() {
     assert_exact_resume(&stock_lstm, &[], "50", "120");
 }
 
 #[test]
-fn what_it_trained_is_asked_under_either_backend() {
+fn both_backends_give_the_same_results_for_a_fused_model() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().to_str().unwrap();
     assert!(stock_lstm(&["--quiet", "--backend", "fused", "--out", out]).status.success());
@@ -47,7 +47,7 @@ fn what_it_trained_is_asked_under_either_backend() {
 
 #[test]
 #[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn python_scores_a_fused_model_alike() {
+fn python_gives_a_fused_model_the_same_scores() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().to_str().unwrap();
     assert!(stock_lstm(&["--quiet", "--backend", "fused", "--out", out]).status.success());
@@ -59,7 +59,7 @@ fn python_scores_a_fused_model_alike() {
 
 #[test]
 #[cfg_attr(not(recorded_libtorch), ignore = "compares with numbers recorded with libtorch 2.13.0")]
-fn a_recorded_comparison_asks_for_digits_and_not_for_bits() {
+fn a_recorded_comparison_uses_a_tolerance() {
     let out = tempfile::tempdir().unwrap();
     let args = ["compare", "--backend", "fused", "-q", "--json", "--out", out.path().to_str().unwrap()];
     let output = Command::new(&*BINARY).args(args).current_dir(workspace()).output().unwrap();
@@ -70,7 +70,7 @@ fn a_recorded_comparison_asks_for_digits_and_not_for_bits() {
 
 #[test]
 #[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn a_live_comparison_asks_for_digits_and_not_for_bits() {
+fn a_live_comparison_uses_a_tolerance() {
     let live = compare_live(&BINARY, &["--backend=fused", "--seed=5", "--threads=2"]);
     assert_compared_with_tolerance(&live);
     let each = |row: &Value| row["verdict"].as_str().unwrap().ends_with(" each");

@@ -1,4 +1,4 @@
-//! The command line: what it prints, writes and refuses.
+//! The command line: output, files, and usage errors.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::BINARY;
 
 fn stock_lstm(out: &Path, args: &[&str]) -> Output {
     let mut command = Command::new(&*BINARY);
-    // One thread: these tests run beside each other.
+    // One thread, because tests run in parallel.
     command.args(["--device", "cpu", "--threads", "1", "--out"]).arg(out).args(args);
     command.current_dir(workspace()).output().unwrap()
 }
@@ -26,7 +26,7 @@ fn json(path: &Path) -> Value {
 }
 
 #[test]
-fn a_run_fills_its_folder_and_answers_in_the_slides_format() {
+fn a_run_writes_its_folder_and_prints_the_slides_lines() {
     let dir = tempfile::tempdir().unwrap();
     let run = stock_lstm(dir.path(), &["--epochs", "200"]);
     assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
@@ -37,7 +37,7 @@ fn a_run_fills_its_folder_and_answers_in_the_slides_format() {
         "Epoch: 0100 Loss = 0.001",
         "OPTIMIZATION FINISHED",
         "SHAPE OF [test_predict] is torch.Size([218, 1])",
-        // In src/evaluate.rs stands the NumPy for these: naive forecasts know no seed.
+        // src/evaluate.rs has the NumPy code for these. Naive forecasts do not depend on the seed.
         "yesterday's close         0.000622  0.024939  0.017577     85.50      9.25      6.52          -",
         "yesterday's change again  0.001203  0.034679  0.025644    165.33     12.86      9.51     49.5 %",
         "The LSTM's RMSE is ",
@@ -57,7 +57,7 @@ fn a_run_fills_its_folder_and_answers_in_the_slides_format() {
 }
 
 #[test]
-fn the_summary_has_both_scores_in_both_units() {
+fn the_summary_has_all_scores_in_both_units() {
     let dir = tempfile::tempdir().unwrap();
     let run = stock_lstm(dir.path(), &["--json", "--epochs", "2"]);
     let summary: Value = serde_json::from_slice(&run.stdout).unwrap();
@@ -80,7 +80,7 @@ fn the_summary_has_both_scores_in_both_units() {
 }
 
 #[test]
-fn another_file_trains_and_the_direction_of_time_matters() {
+fn the_csv_option_trains_on_another_file_in_the_given_order() {
     let dir = tempfile::tempdir().unwrap();
     let csv = dir.path().join("mine.csv");
     let rows: String = (0..60).map(|n| format!("{},{},{},{},{}\n", n, n + 2, n - 1, 7 * n % 13, n * n)).collect();
@@ -95,12 +95,13 @@ fn another_file_trains_and_the_direction_of_time_matters() {
         assert_eq!((summary["train_windows"].as_i64(), summary["test_windows"].as_i64()), (Some(37), Some(16)));
         summary["persistence_mse"].as_f64().unwrap()
     };
-    // The squares grow with time: their steps are large at the end, and small where time runs the other way.
+    // The test part is the end of the series. The closes are n^2, so their steps are large there, and small if time is
+    // reversed.
     assert!(persistence("oldest-first") > 5.0 * persistence("newest-first"));
 }
 
 #[test]
-fn a_file_that_cannot_be_used_fails_with_its_place() {
+fn an_error_in_a_price_file_has_its_path_line_and_column() {
     let dir = tempfile::tempdir().unwrap();
     let csv = dir.path().join("bad.csv");
     let out = dir.path().join("run");
@@ -113,7 +114,7 @@ fn a_file_that_cannot_be_used_fails_with_its_place() {
     assert_eq!(bad.status.code(), Some(1));
     let message = format!("error: --csv {}: line 3: column 5 (Volume): \"many\" is not a number\n", csv.display());
     assert_eq!(text(&bad.stderr), message);
-    assert!(!out.exists(), "a run that cannot start leaves nothing behind");
+    assert!(!out.exists(), "a run that cannot start writes nothing");
 }
 
 #[test]
@@ -144,7 +145,7 @@ fn help_shows_the_notebooks_values() {
 }
 
 #[test]
-fn cuda_that_is_not_there_is_an_error_at_once_that_says_what_to_do() {
+fn missing_cuda_is_an_immediate_error_with_advice() {
     let dir = tempfile::tempdir().unwrap();
     let train = || {
         let begun = Instant::now();
@@ -159,14 +160,15 @@ fn cuda_that_is_not_there_is_an_error_at_once_that_says_what_to_do() {
         assert!(message.starts_with("error: --device cuda:0: no ") && message.contains("\nwhat to do "), "{message}");
     }
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
-    // The other tests of this program may be running; without a driver libtorch_cuda is not even loaded.
+    // Without a driver, libtorch_cuda is not loaded. The fastest of three runs counts, because other tests run in
+    // parallel.
     let quickest = runs.iter().map(|(_, elapsed)| *elapsed).min().unwrap();
     let has_driver = runs[0].0.stderr.starts_with(b"error: --device cuda:0: no CUDA device");
     assert!(has_driver || quickest < Duration::from_secs(1), "{quickest:?}");
 }
 
 #[test]
-fn wrong_usage_is_two() {
+fn a_usage_error_exits_with_2() {
     let dir = tempfile::tempdir().unwrap();
     for wrong in [["--epochs", "0"], ["--lr", "-1"], ["--order", "backwards"], ["--hidden-size", "0"]] {
         let run = stock_lstm(dir.path(), &wrong);

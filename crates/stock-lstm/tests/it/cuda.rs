@@ -1,4 +1,4 @@
-//! On a GPU, beside the CPU.
+//! Training on a GPU, compared with the CPU.
 
 use std::process::{Command, Output};
 
@@ -15,7 +15,7 @@ fn stock_lstm(options: &[&str]) -> Output {
 
 #[test]
 #[ignore = "needs a GPU: cargo test cuda -- --ignored"]
-fn a_run_has_the_cpus_losses() {
+fn a_run_on_the_gpu_has_the_cpus_losses() {
     test_support::on_gpu(|device| {
         assert_same_losses_on_device(&stock_lstm, device, &["--epochs", "20"]);
     });
@@ -23,6 +23,6 @@ fn a_run_has_the_cpus_losses() {
 
 #[test]
 #[ignore = "needs a GPU: cargo test cuda -- --ignored"]
-fn a_run_goes_on_elsewhere() {
+fn a_run_resumes_on_the_other_device() {
     test_support::on_gpu(|device| assert_resumes_on_other_device(&stock_lstm, device, &[], 20, 30));
 }

@@ -1,4 +1,4 @@
-//! The program `crates/recurrent/examples/stock_lstm.rs` and this lesson compute the same losses.
+//! The short program `crates/recurrent/examples/stock_lstm.rs` computes the same losses as this lesson.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use crate::support::{seeded, stock_lstm};
 mod example;
 
 #[test]
-fn the_short_example_program_has_the_same_losses() {
+fn the_example_program_has_the_same_losses() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().to_str().unwrap();
     assert!(stock_lstm(&["--no-plots", "--epochs", "100", "--out", out]).status.success());

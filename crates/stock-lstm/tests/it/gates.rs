@@ -1,4 +1,4 @@
-//! `gates` and `--explain`: the network opened.
+//! `gates` and `--explain`.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::support::{stock_lstm, text, trained};
 
 #[test]
-fn every_gate_of_the_last_week_is_drawn_and_told() {
+fn all_gates_of_the_last_window_are_drawn_and_printed_as_numbers() {
     let folder = tempfile::tempdir().unwrap();
     let (model, out) = (trained(folder.path()), folder.path().join("a/new/folder"));
     let output = stock_lstm(&["gates", "--model", &model, "--out", out.to_str().unwrap()]);
@@ -18,7 +18,7 @@ fn every_gate_of_the_last_week_is_drawn_and_told() {
     }
     assert!(fs::read(out.join("gates.png")).unwrap().starts_with(b"\x89PNG"));
 
-    // What is told is what predict says, and obeys the equations.
+    // The numbers satisfy the LSTM's equations, and lead to the close that `predict` prints.
     let told: Value =
         serde_json::from_slice(&stock_lstm(&["gates", "--json", "--no-plots", "--model", &model]).stdout).unwrap();
     let next: Value = serde_json::from_slice(&stock_lstm(&["predict", "--json", "--model", &model]).stdout).unwrap();
@@ -29,7 +29,7 @@ fn every_gate_of_the_last_week_is_drawn_and_told() {
     let value = |gate: &str, day: usize, unit: usize| gates[gate][day][unit].as_f64().unwrap();
     for (day, unit) in (1..7).flat_map(|day| (0..10).map(move |unit| (day, unit))) {
         let [i, f, g, o, c, h] = ["i", "f", "g", "o", "c", "h"].map(|gate| value(gate, day, unit));
-        // Each side is rounded in a few operations.
+        // Each side has the rounding errors of a few operations.
         let rounding = 8.0 * f64::from(f32::EPSILON) * c.abs().max(1.0);
         assert!((c - (f * value("c", day - 1, unit) + i * g)).abs() < rounding, "c, day {day}, unit {unit}");
         assert!((h - o * c.tanh()).abs() < rounding, "h, day {day}, unit {unit}");
@@ -37,7 +37,7 @@ fn every_gate_of_the_last_week_is_drawn_and_told() {
 }
 
 #[test]
-fn any_window_can_be_seen() {
+fn the_window_option_selects_a_window() {
     let folder = tempfile::tempdir().unwrap();
     let model = trained(folder.path());
     let window = |number: &str| stock_lstm(&["gates", "--no-plots", "--json", "--window", number, "--model", &model]);
