@@ -1,4 +1,4 @@
-//! `--backend fused`: the numbers of `exact` to rounding, and the same promises.
+//! `--backend fused`: equal to `exact` up to rounding, with the same guarantees for resume and compare.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::BINARY;
 use crate::float64::Training;
 use crate::support::write_mnist;
 
-/// Runs the lesson in `folder`; options are separated by blanks.
+/// Runs the lesson in `folder`. Spaces separate the options.
 fn mnist_gru(folder: &Path, options: &str) -> Output {
     let always = ["--quiet", "--device", "cpu", "--threads", "1"];
     Command::new(&*BINARY).args(options.split_whitespace()).args(always).current_dir(folder).output().unwrap()
@@ -23,7 +23,7 @@ fn succeeds(output: &Output) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// A folder with 230 and 50 digits of noise in `data`.
+/// A folder with 230 training digits and 50 test digits of noise in `data`.
 fn home() -> TempDir {
     let home = tempfile::tempdir().unwrap();
     fs::create_dir(home.path().join("data")).unwrap();
@@ -31,7 +31,7 @@ fn home() -> TempDir {
     home
 }
 
-/// On MNIST itself, with the notebook's sizes.
+/// On the real MNIST, with the notebook's sizes.
 #[test]
 fn the_first_fused_losses_are_as_accurate_as_exact_ones() {
     let lesson = |options: &[&str]| mnist_gru(&workspace(), &options.join(" "));
@@ -39,14 +39,14 @@ fn the_first_fused_losses_are_as_accurate_as_exact_ones() {
 }
 
 #[test]
-fn a_run_that_goes_on_has_the_bits_of_one_that_never_stopped() {
+fn a_resumed_run_has_the_same_bits_as_an_uninterrupted_one() {
     let home = home();
     let lesson = |options: &[&str]| mnist_gru(home.path(), &format!("--data data {}", options.join(" ")));
     assert_exact_resume(&lesson, &["--hidden-size", "17"], "1", "3");
 }
 
 #[test]
-fn what_it_trained_is_asked_under_either_backend() {
+fn both_backends_give_the_same_results_for_a_fused_model() {
     let home = home();
     succeeds(&mnist_gru(home.path(), "--data data --backend fused --hidden-size 17 --epochs 1 --out run"));
     let asked = |arguments: &str| {
@@ -58,7 +58,7 @@ fn what_it_trained_is_asked_under_either_backend() {
     };
     let [exact, fused] = asked("eval run/model.pt");
     assert!(equal_to_four_digits(&exact["test_loss"], &fused["test_loss"]), "{exact} {fused}");
-    // Rounding decides between two digits that are equally likely: one of the 50 may be said otherwise.
+    // Rounding decides between two digits with equal probabilities, so one of the 50 predictions may differ.
     let counts = |scores: &Value| -> Vec<Vec<i64>> { serde_json::from_value(scores["confusion"].clone()).unwrap() };
     let (exact, fused) = (counts(&exact).concat(), counts(&fused).concat());
     assert!(exact.iter().zip(&fused).map(|(a, b)| (a - b).abs()).sum::<i64>() <= 2, "{exact:?} {fused:?}");
@@ -67,10 +67,10 @@ fn what_it_trained_is_asked_under_either_backend() {
     assert!((0..10).all(|digit| equal_to_four_digits(&exact["probabilities"][digit], &fused["probabilities"][digit])));
 }
 
-/// The comparison goes through all of MNIST's test digits.
+/// The comparison uses all test digits of MNIST.
 #[test]
 #[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn a_comparison_asks_for_the_digits_of_the_first_losses() {
+fn a_live_comparison_uses_a_tolerance_for_the_first_losses() {
     let options = ["--backend=fused", "--seed=3", "--limit=25", "--epochs=1"];
     let report = compare_live(&BINARY, &options);
     assert_eq!((&report["ok"], &report["backend"]), (&true.into(), &"fused".into()), "{report:#}");

@@ -1,4 +1,4 @@
-//! From digits to what the network is given.
+//! The tensors of a batch, and the network that they go into.
 
 use mnist_gru::data::{Mnist, TensorDataset};
 use mnist_gru::model::MnistNn;
@@ -14,7 +14,7 @@ fn noise() -> Mnist {
 }
 
 #[test]
-fn pixels_are_divided_by_255_and_rows_are_steps() {
+fn a_batch_has_pixels_divided_by_255_and_rows_as_time_steps() {
     let mnist = noise();
     let data = TensorDataset::new(&mnist.train, Device::Cpu).unwrap();
     assert_eq!((data.len(), data.is_empty()), (5, false));

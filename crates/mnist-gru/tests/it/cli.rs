@@ -1,4 +1,4 @@
-//! The command line: what it prints, writes and refuses. The digits are noise; MNIST is not needed.
+//! The command line: output, files, and usage errors. The digits are noise, so MNIST is not needed.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::BINARY;
 use crate::support::write_mnist;
 
-/// A folder with 230 and 50 digits in `data`, and room for a run in `run`.
+/// A folder with 230 training digits and 50 test digits in `data`. Runs are written to `run`.
 fn home() -> TempDir {
     let home = tempfile::tempdir().unwrap();
     fs::create_dir(home.path().join("data")).unwrap();
@@ -42,7 +42,7 @@ fn epochs(home: &Path) -> Vec<Value> {
 }
 
 #[test]
-fn a_run_fills_its_folder_and_prints_the_slides_lines() {
+fn a_run_writes_its_folder_and_prints_the_slides_lines() {
     let home = home();
     let run = mnist_gru(home.path(), "--hidden-size 8");
     let (stdout, stderr) = (text(&run.stdout), text(&run.stderr));
@@ -76,7 +76,7 @@ fn a_run_fills_its_folder_and_prints_the_slides_lines() {
     assert!(svg.contains("mnist-gru: ") && svg.contains("said"));
 }
 
-/// 50 test digits; the accuracy is the diagonal of the confusion matrix.
+/// Checks accuracy, recall and precision of 50 test digits by the confusion matrix.
 fn check_scores(summary: &Value) {
     let confusion: Vec<Vec<i64>> = serde_json::from_value(summary["confusion"].clone()).unwrap();
     assert!(confusion.len() == 10 && confusion.iter().all(|row| row.len() == 10));
@@ -92,12 +92,12 @@ fn check_scores(summary: &Value) {
 }
 
 #[test]
-fn batches_are_recorded_and_limited() {
+fn metrics_have_the_losses_of_all_batches_up_to_the_limit() {
     let home = home();
     assert_eq!(mnist_gru(home.path(), "--hidden-size 4 --epochs 1").status.code(), Some(0));
     let whole = epochs(home.path());
     let losses = |epoch: &Value| -> Vec<f32> { serde_json::from_value(epoch["batch_losses"].clone()).unwrap() };
-    assert_eq!(losses(&whole[0]).len(), 3, "100, 100 and the 30 that are left");
+    assert_eq!(losses(&whole[0]).len(), 3, "batches of 100, 100 and 30");
 
     let run = mnist_gru(home.path(), "--hidden-size 4 --epochs 2 --limit 2");
     let limited = epochs(home.path());
@@ -114,7 +114,7 @@ fn batches_are_recorded_and_limited() {
 }
 
 #[test]
-fn json_is_the_summary_alone() {
+fn json_prints_only_the_summary() {
     let home = home();
     let run = mnist_gru(home.path(), "--json --hidden-size 4 --epochs 1");
     let summary: Value = serde_json::from_slice(&run.stdout).unwrap();
@@ -152,7 +152,7 @@ fn help_shows_the_notebooks_values() {
 }
 
 #[test]
-fn help_of_the_commands_names_the_lessons_files() {
+fn the_help_of_each_command_has_the_default_paths() {
     for (command, file) in [
         ("predict", "models/mnist-gru/model.pt"),
         ("gates", "models/mnist-gru/model.pt"),
@@ -166,7 +166,7 @@ fn help_of_the_commands_names_the_lessons_files() {
 }
 
 #[test]
-fn without_mnist_it_says_how_to_get_it_and_leaves_nothing() {
+fn missing_mnist_is_an_error_with_the_download_command() {
     let home = tempfile::tempdir().unwrap();
     let run = mnist_gru(home.path(), "");
     assert_eq!(run.status.code(), Some(1));
@@ -179,7 +179,7 @@ fn without_mnist_it_says_how_to_get_it_and_leaves_nothing() {
 }
 
 #[test]
-fn wrong_usage_is_two() {
+fn a_usage_error_exits_with_2() {
     let home = home();
     for wrong in ["--batch-size 0", "--limit 0", "--limit -3", "--epochs two", "--hidden-size 0"] {
         let run = mnist_gru(home.path(), wrong);
@@ -188,7 +188,7 @@ fn wrong_usage_is_two() {
 }
 
 #[test]
-fn a_loss_that_explodes_stops_the_run_with_advice() {
+fn an_infinite_loss_stops_the_run_with_advice() {
     let home = home();
     let run = mnist_gru(home.path(), "--hidden-size 4 --lr 1e37");
     assert_eq!(run.status.code(), Some(1), "{}", text(&run.stdout));

@@ -1,4 +1,4 @@
-//! On a GPU, beside the CPU: a small MNIST of noise.
+//! Training on a GPU, compared with the CPU. The digits are noise.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -9,7 +9,7 @@ use test_support::lesson::{assert_resumes_on_other_device, assert_same_losses_on
 use crate::BINARY;
 use crate::support::write_mnist;
 
-/// 12 batches an epoch, in `home`.
+/// Runs the lesson in `home`, with 12 batches per epoch.
 fn mnist_gru(home: &Path) -> impl Fn(&[&str]) -> Output {
     write_mnist(home, 230, 50);
     move |options| {
@@ -22,7 +22,7 @@ const OPTIONS: [&str; 4] = ["--batch-size", "20", "--hidden-size", "32"];
 
 #[test]
 #[ignore = "needs a GPU: cargo test cuda -- --ignored"]
-fn a_run_has_the_cpus_losses() {
+fn a_run_on_the_gpu_has_the_cpus_losses() {
     test_support::on_gpu(|device| {
         let home = tempfile::tempdir().unwrap();
         assert_same_losses_on_device(&mnist_gru(home.path()), device, &[&OPTIONS[..], &["--epochs", "2"]].concat());
@@ -31,7 +31,7 @@ fn a_run_has_the_cpus_losses() {
 
 #[test]
 #[ignore = "needs a GPU: cargo test cuda -- --ignored"]
-fn a_run_goes_on_elsewhere() {
+fn a_run_resumes_on_the_other_device() {
     test_support::on_gpu(|device| {
         let home = tempfile::tempdir().unwrap();
         assert_resumes_on_other_device(&mnist_gru(home.path()), device, &OPTIONS, 1, 2);

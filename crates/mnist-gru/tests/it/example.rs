@@ -1,4 +1,4 @@
-//! The program `crates/recurrent/examples/mnist_gru.rs` and this lesson compute the same losses.
+//! The short program `crates/recurrent/examples/mnist_gru.rs` computes the same losses as this lesson.
 
 use std::fs;
 use std::process::Command;
@@ -11,7 +11,7 @@ use crate::support::{seeded, write_mnist};
 mod example;
 
 #[test]
-fn the_short_example_program_has_the_same_losses() {
+fn the_example_program_has_the_same_losses() {
     let folder = tempfile::tempdir().unwrap();
     write_mnist(folder.path(), 350, 50);
     let data = folder.path().to_str().unwrap();

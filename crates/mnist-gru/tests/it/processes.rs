@@ -1,4 +1,5 @@
-//! Several processes share the batches: PyTorch's bits, one process's numbers, and what happens when one is killed.
+//! Data-parallel training with several processes: the bits of PyTorch's DistributedDataParallel, the losses of one
+//! process, and the behaviour when a process is killed.
 
 use std::fs;
 use std::net::TcpListener;
@@ -16,7 +17,7 @@ use crate::BINARY;
 use crate::float64::Training;
 use crate::support::write_mnist;
 
-/// Starts `world` processes as torchrun would, for tests that do without Python.
+/// Starts `world` processes with the environment that torchrun sets, without Python.
 fn start(home: &Path, world: usize, args: &str) -> Vec<Child> {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let process = |rank: usize| {
@@ -38,7 +39,7 @@ fn start(home: &Path, world: usize, args: &str) -> Vec<Child> {
     (0..world).map(process).collect()
 }
 
-/// Runs them to their end, which must be a good one, and returns what each said on stdout and stderr.
+/// Runs `world` processes to their end, which must be a success. Returns stdout and stderr of each.
 fn run(home: &Path, world: usize, args: &str) -> Vec<[String; 2]> {
     let said = |process: Child| {
         let Output { status, stdout, stderr } = process.wait_with_output().unwrap();
@@ -49,7 +50,7 @@ fn run(home: &Path, world: usize, args: &str) -> Vec<[String; 2]> {
     start(home, world, args).into_iter().map(said).collect()
 }
 
-/// A folder with a small MNIST of noise in `data`: 200 batches of 10 digits.
+/// A folder with 2000 training digits and 1500 test digits of noise in `data`.
 fn home() -> TempDir {
     let home = tempfile::tempdir().unwrap();
     fs::create_dir(home.path().join("data")).unwrap();
@@ -66,7 +67,7 @@ fn batch_losses(run: &Path) -> Vec<f32> {
     epochs.flat_map(losses).collect()
 }
 
-fn wide(losses: &[f32]) -> Vec<f64> {
+fn to_f64(losses: &[f32]) -> Vec<f64> {
     losses.iter().copied().map(f64::from).collect()
 }
 
@@ -76,16 +77,16 @@ fn weights(run: &Path) -> Vec<(String, Vec<f32>)> {
     state.iter().map(|(name, tensor)| (name.to_owned(), numbers(tensor))).collect()
 }
 
-/// Runs torchrun with two processes to its end, which must be a good one.
+/// Runs torchrun with two processes to its end, which must be a success.
 fn two_under_torchrun(mut torchrun: Command, program: &[&str], args: &[&str]) {
     let output = torchrun.args(["--standalone", "--nproc-per-node=2"]).args(program).args(args).output().unwrap();
     assert!(output.status.success(), "{program:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Two epochs: their orders differ.
+/// Two epochs, because each has its own order of batches.
 #[test]
 #[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn live_two_processes_have_the_bits_of_pytorchs_distributed_data_parallel() {
+fn live_two_processes_equal_pytorchs_distributed_data_parallel_to_the_bit() {
     let home = tempfile::tempdir().unwrap();
     let [ours, theirs] = ["ours", "theirs"].map(|name| home.path().join(name));
     for (out, program) in [(&ours, &["--no-python", &BINARY][..]), (&theirs, &["notebooks-ref/ddp_mnist_gru.py"])] {
@@ -98,10 +99,10 @@ fn live_two_processes_have_the_bits_of_pytorchs_distributed_data_parallel() {
     assert_eq!(weights(&ours), weights(&theirs));
 }
 
-/// The order of a group of one is that of a group of two; the sums of gradients are rounded otherwise, which training
-/// amplifies: less so at this learning rate (docs/scaling.md).
+/// The order of batches does not depend on the number of processes. The sums of gradients are rounded differently, and
+/// training amplifies this: less at this learning rate (docs/scaling.md).
 #[test]
-fn one_process_with_the_whole_batch_has_the_same_losses_but_for_rounding() {
+fn groups_of_one_two_and_four_have_the_same_losses_up_to_rounding() {
     let home = tempfile::tempdir().unwrap();
     let data = workspace().join("data/mnist");
     let losses = [1, 2, 4].map(|world| {
@@ -114,19 +115,19 @@ fn one_process_with_the_whole_batch_has_the_same_losses_but_for_rounding() {
     let [one, others @ ..] = losses;
     for other in others {
         assert_ne!(one, other, "sums in the same order");
-        assert_accurate_losses("processes", &truth, &wide(&one), &wide(&other));
+        assert_accurate_losses("processes", &truth, &to_f64(&one), &to_f64(&other));
     }
 }
 
 #[test]
-fn rank_0_alone_prints_and_writes_and_the_figures_are_those_of_all() {
+fn only_rank_0_prints_and_writes_and_its_scores_are_of_the_whole_test_set() {
     let home = home();
     let home = home.path();
     let said = run(home, 2, &format!("{SMALL} --epochs 1 --limit 20 --out two"));
     assert!(said[0][0].contains("OPTIMIZATION FINISHED") && said[0][1].contains("rank 0 of 2 processes"), "{said:?}");
     assert_eq!(said[1], ["", ""]);
 
-    // What one process finds in the whole test is what two find together.
+    // Two processes together have the scores that one process computes from the whole test set.
     let json = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap();
     let summary = json(&fs::read(home.join("two/summary.json")).unwrap());
     let mut alone = Command::new(&*BINARY);
@@ -136,7 +137,7 @@ fn rank_0_alone_prints_and_writes_and_the_figures_are_those_of_all() {
         .current_dir(home);
     let alone = json(&alone.output().unwrap().stdout);
     assert_eq!(summary["confusion"], alone["confusion"]);
-    // The sums of 1500 losses of about 2.3, in f32 within a batch: each has some ULP.
+    // Sums of 1500 losses of about 2.3. Within a batch they are f32, with errors of a few ULP.
     let [together, apart] = [&summary, &alone].map(|scores| scores["test_loss"].as_f64().unwrap());
     assert!((together / apart - 1.0).abs() < 16.0 * f64::from(f32::EPSILON), "{together}, alone {apart}");
     let counted: i64 = summary["confusion"]
@@ -155,7 +156,7 @@ fn rank_0_alone_prints_and_writes_and_the_figures_are_those_of_all() {
 }
 
 #[test]
-fn a_checkpoint_of_two_processes_is_gone_on_with_by_any_number() {
+fn any_number_of_processes_can_resume_a_checkpoint_of_two() {
     let home = home();
     let home = home.path();
     run(home, 2, &format!("{SMALL} --epochs 3 --limit 30 --out whole"));
@@ -169,9 +170,9 @@ fn a_checkpoint_of_two_processes_is_gone_on_with_by_any_number() {
         assert_eq!(weights(&home.join("part")) == weights(&home.join("whole")), same_bits, "{world} processes");
         let (part, whole) = (batch_losses(&home.join("part")), batch_losses(&home.join("whole")));
         assert!(part[..60] == whole[..60], "{world} processes");
-        assert_accurate_losses(&format!("{world} processes"), &truth, &wide(&whole), &wide(&part));
+        assert_accurate_losses(&format!("{world} processes"), &truth, &to_f64(&whole), &to_f64(&part));
     }
-    // without a group, too: its shuffle is another one
+    // A process without a group can resume it too, with another order of batches.
     run(home, 2, &format!("{SMALL} --epochs 2 --limit 30 --out part --overwrite"));
     let alone = Command::new(&*BINARY)
         .args(["--resume", "--epochs", "3", "--out", "part", "--no-plots"])
@@ -183,7 +184,7 @@ fn a_checkpoint_of_two_processes_is_gone_on_with_by_any_number() {
 }
 
 #[test]
-fn ctrl_c_to_one_of_them_stops_all_at_the_same_batch_and_they_go_on_to_the_same_bits() {
+fn a_signal_to_one_process_stops_all_at_the_same_batch_and_the_run_can_be_resumed() {
     let home = home();
     let home = home.path();
     run(home, 2, &format!("{SMALL} --epochs 6 --out whole"));
@@ -205,7 +206,7 @@ fn ctrl_c_to_one_of_them_stops_all_at_the_same_batch_and_they_go_on_to_the_same_
 }
 
 #[test]
-fn what_a_group_cannot_do_is_an_error_that_says_so() {
+fn options_that_a_group_cannot_use_are_errors() {
     let home = home();
     let home = home.path();
     for (args, what) in [
@@ -231,7 +232,7 @@ fn what_a_group_cannot_do_is_an_error_that_says_so() {
 }
 
 #[test]
-fn a_killed_process_ends_the_others_in_seconds() {
+fn the_others_end_within_seconds_after_a_process_is_killed() {
     let home = home();
     let mut processes = start(home.path(), 3, &format!("{SMALL} --epochs 500 --out run"));
     while !home.path().join("run/metrics.jsonl").exists() {
@@ -249,7 +250,7 @@ fn a_killed_process_ends_the_others_in_seconds() {
     assert!(killed.elapsed() < Duration::from_secs(10), "{:?}", killed.elapsed());
 }
 
-/// The processes that torchrun has started: on Linux, where /proc has each process's parent.
+/// The ids of the processes that torchrun started. Linux only: reads the parent of each process from /proc.
 fn workers(torchrun: &Child) -> Vec<String> {
     let parent = torchrun.id().to_string();
     let is_child = |process: &String| {
@@ -261,10 +262,10 @@ fn workers(torchrun: &Child) -> Vec<String> {
     names.filter(|name| name.bytes().all(|byte| byte.is_ascii_digit())).filter(is_child).collect()
 }
 
-/// `KILLS=20 cargo test -p mnist-gru live_kills` for the long one.
+/// `KILLS=20 cargo test -p mnist-gru live_kills` runs the long test.
 #[test]
 #[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn live_kills_at_random_are_survived_without_a_bit_lost() {
+fn live_kills_at_random_times_do_not_change_the_bits() {
     let kills: u32 = std::env::var("KILLS").map_or(3, |text| text.parse().unwrap());
     let home = home();
     let home = home.path();
@@ -300,7 +301,7 @@ fn live_kills_at_random_are_survived_without_a_bit_lost() {
             std::thread::sleep(Duration::from_millis(10));
             continue;
         }
-        // Every second kill comes after an epoch at least, the others whenever they come.
+        // Every second kill comes after at least one epoch. The others come at any time.
         let epochs = || fs::metadata(home.join("part/metrics.jsonl")).map_or(0, |file| file.len());
         let (begun, begin) = (Instant::now(), epochs());
         while killed % 2 == 0 && epochs() == begin && begun.elapsed() < Duration::from_secs(60) {

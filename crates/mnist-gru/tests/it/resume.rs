@@ -1,4 +1,4 @@
-//! Ctrl-C within an epoch: the run that goes on takes the batches that were left, and ends with the same bits.
+//! Ctrl-C within an epoch: the resumed run trains on the remaining batches, and ends with the same bits.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::BINARY;
 use crate::support::write_mnist;
 
-/// 200 batches an epoch.
+/// The lesson with 200 batches per epoch.
 fn command(home: &Path, args: &str) -> Command {
     let mut command = Command::new(&*BINARY);
     let options = "--device cpu --threads 1 --data data --out run --batch-size 10 --hidden-size 32 --no-progress";
@@ -20,7 +20,7 @@ fn command(home: &Path, args: &str) -> Command {
     command
 }
 
-/// Runs, for so long after the start of training at most; the last line on stderr and the exit code.
+/// Runs the lesson, and sends Ctrl-C when it has trained for `time`. Returns the last line on stderr and the exit code.
 fn run(home: &Path, args: &str, time: Duration) -> (String, Option<i32>) {
     let mut child = command(home, args).spawn().unwrap();
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
@@ -49,7 +49,7 @@ fn home() -> TempDir {
 }
 
 #[test]
-fn an_epoch_that_was_cut_short_is_gone_on_with() {
+fn a_run_interrupted_within_an_epoch_resumes_to_the_same_bits() {
     let home = home();
     let home = home.path();
     let long = Duration::from_secs(600);
@@ -63,7 +63,7 @@ fn an_epoch_that_was_cut_short_is_gone_on_with() {
             break;
         }
         assert_eq!(code, Some(130), "{last}");
-        // Before and after training a signal ends the process at once and in silence.
+        // Before and after training, a signal ends the process immediately and without a message.
         assert!(
             !last.starts_with("interrupted") || last.ends_with("run keeps all of it, and --resume goes on"),
             "{last}"
@@ -72,5 +72,5 @@ fn an_epoch_that_was_cut_short_is_gone_on_with() {
         resume = "--resume";
     }
     assert!(within > 0, "no interruption fell within an epoch");
-    assert!(outcome(home) == reference, "the bits are not those of a run that nothing disturbed");
+    assert!(outcome(home) == reference, "the bits differ from those of an uninterrupted run");
 }

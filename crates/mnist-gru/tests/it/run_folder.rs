@@ -1,4 +1,4 @@
-//! `--out DIR` names a run folder for every command.
+//! For every command, `--out DIR` is a run folder.
 
 use std::fs;
 use std::path::Path;
@@ -18,7 +18,7 @@ fn text(stream: &[u8]) -> &str {
 }
 
 #[test]
-fn every_command_takes_a_run_folder() {
+fn every_command_accepts_a_run_folder() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     fs::create_dir(home.join("data")).unwrap();
@@ -38,7 +38,7 @@ fn every_command_takes_a_run_folder() {
         assert_ne!(said("--out run"), said(""));
     }
 
-    // The pictures go to the folder; the model is the folder's, or else the default one, and a note names it.
+    // Pictures are written to the folder. The model is the folder's, or else the default one, with a note.
     let units = |args: &str| {
         let output = mnist_gru(home, &format!("gates --index 1 --json {args}"));
         let gates: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();

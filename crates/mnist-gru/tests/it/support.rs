@@ -1,4 +1,4 @@
-//! A small MNIST of noise, written to a folder.
+//! Helpers for the tests of this lesson: a small MNIST of noise.
 
 use std::fs;
 use std::io::Write;
@@ -12,7 +12,7 @@ pub const TRAIN_LABELS: &str = "train-labels-idx1-ubyte";
 pub const TEST_IMAGES: &str = "t10k-images-idx3-ubyte";
 pub const TEST_LABELS: &str = "t10k-labels-idx1-ubyte";
 
-/// An idx file with this magic number, these dimensions and these elements.
+/// The bytes of an IDX file.
 pub fn idx(magic: u32, dimensions: &[u32], elements: &[u8]) -> Vec<u8> {
     let header = [magic].into_iter().chain(dimensions.iter().copied()).flat_map(u32::to_be_bytes);
     header.chain(elements.iter().copied()).collect()
@@ -32,7 +32,7 @@ pub fn labels(count: u32) -> Vec<u8> {
     idx(0x0801, &[count], &noise(count as usize).iter().map(|byte| byte % 10).collect::<Vec<_>>())
 }
 
-/// The four files, with `train` and `test` digits.
+/// Writes the four files, with `train` training digits and `test` test digits.
 pub fn write_mnist(folder: &Path, train: u32, test: u32) {
     let files = [
         (TRAIN_IMAGES, images(train)),
@@ -45,13 +45,13 @@ pub fn write_mnist(folder: &Path, train: u32, test: u32) {
     }
 }
 
-/// Bytes of a linear congruential generator (Numerical Recipes): the same on every call.
+/// The bytes of a linear congruential generator (Numerical Recipes), the same on every call.
 fn noise(count: usize) -> Vec<u8> {
     let next = |state: &u32| Some(state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223));
     std::iter::successors(Some(1), next).map(|state| (state >> 24) as u8).take(count).collect()
 }
 
-/// libtorch's default generator is one per process: tests that draw from it take turns.
+/// Seeds libtorch's default generator. The process has one, so a test that draws from it holds the returned lock.
 pub fn seeded(seed: i64) -> std::sync::MutexGuard<'static, ()> {
     static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
