@@ -1,4 +1,4 @@
-//! `--backend fused`: the numbers of `exact` to rounding, and the same promises, for each kind of layer.
+//! `--backend fused`: equal to `exact` up to rounding for each kind of layer, with the same guarantees for resume.
 
 use std::path::Path;
 use std::process::Output;
@@ -10,12 +10,12 @@ use test_support::lesson::{assert_accurate_fused_losses, assert_exact_resume, eq
 use crate::float64::Training;
 use crate::support::{english, home, rnn_lm, text, train};
 
-/// Trains on the corpus in `home`.
+/// The lesson, which trains on the corpus in `home`.
 fn trains(home: &Path) -> impl Fn(&[&str]) -> Output {
     |options| train(home, &options.join(" "))
 }
 
-/// Dropout draws the same numbers under both.
+/// Dropout draws the same numbers with both backends.
 #[test]
 fn the_first_fused_losses_are_as_accurate_as_exact_ones() {
     let home = home(english());
@@ -28,12 +28,12 @@ fn the_first_fused_losses_are_as_accurate_as_exact_ones() {
 }
 
 #[test]
-fn a_run_that_goes_on_has_the_bits_of_one_that_never_stopped() {
+fn a_resumed_run_has_the_same_bits_as_an_uninterrupted_one() {
     assert_exact_resume(&trains(home(english()).path()), &[], "1", "3");
 }
 
 #[test]
-fn what_it_trained_is_asked_under_either_backend() {
+fn both_backends_give_the_same_results_for_a_fused_model() {
     let home = home(english());
     assert_eq!(train(home.path(), "--backend fused --epochs 2").status.code(), Some(0));
     let asked = |arguments: &str| {

@@ -1,4 +1,5 @@
-//! Several processes share the columns of the text. They are started as torchrun would, without Python.
+//! Data-parallel training: several processes share the columns of a batch. They start with the environment that
+//! torchrun sets, without Python.
 
 use std::fs;
 use std::net::TcpListener;
@@ -16,7 +17,7 @@ use crate::support::{english, home, text};
 const OPTIONS: &str =
     "--device cpu --corpus corpus.txt --hidden-size 16 --batch-size 12 --bptt 10 --lr 0.02 --no-progress";
 
-/// Runs `world` processes to their end; what each has said.
+/// Runs `world` processes to their end, which must be a success. Returns their outputs.
 fn run(home: &Path, world: usize, options: &str) -> Vec<Output> {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let start = |rank: usize| {
@@ -37,7 +38,7 @@ fn run(home: &Path, world: usize, options: &str) -> Vec<Output> {
     outputs.inspect(ended_well).collect()
 }
 
-/// The epochs' figures, without their batches.
+/// For each epoch: loss, training perplexity, validation perplexity and test perplexity.
 fn epochs(home: &Path, run: &str) -> Vec<[f64; 4]> {
     let metrics = fs::read_to_string(home.join(run).join("metrics.jsonl")).unwrap();
     let number = |epoch: &Value, key: &str| epoch[key].as_f64().unwrap();
@@ -48,10 +49,10 @@ fn epochs(home: &Path, run: &str) -> Vec<[f64; 4]> {
     metrics.lines().map(figures).collect()
 }
 
-/// Without dropout there is nothing random in an epoch, and the shares of a batch are columns of the same batch: all figures,
-/// which are those of all processes, are equal up to rounding.
+/// Without dropout there is nothing random in an epoch, and the processes share the columns of the same batch. So the
+/// figures are equal up to rounding.
 #[test]
-fn two_three_and_one_find_the_same() {
+fn groups_of_one_two_and_three_equal_a_single_process_up_to_rounding() {
     let home = home(english());
     let home = home.path();
     let alone = Command::new(&*BINARY)
@@ -71,9 +72,9 @@ fn two_three_and_one_find_the_same() {
     }
 }
 
-/// With dropout each process draws from a generator of its own, and a checkpoint holds all of them.
+/// With dropout, each process has its own generator. A checkpoint has the states of all of them.
 #[test]
-fn a_run_with_dropout_goes_on_to_the_same_bits() {
+fn a_run_of_two_processes_with_dropout_resumes_to_the_same_bits() {
     let home = home(english());
     let home = home.path();
     run(home, 2, &format!("{OPTIONS} --epochs 4 --out whole"));

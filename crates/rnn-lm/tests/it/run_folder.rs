@@ -1,9 +1,9 @@
-//! `--out DIR` names a run folder, with the model and its vocabulary, for every command.
+//! For every command, `--out DIR` is a run folder with the model and its vocabulary.
 
 use crate::support::{english, home, rnn_lm, text, train};
 
 #[test]
-fn every_command_takes_a_run_folder() {
+fn every_command_accepts_a_run_folder() {
     let home = home(english());
     assert_eq!(train(home.path(), "--epochs 1").status.code(), Some(0));
     for command in ["predict|the white", "predict|the|--length|3", "eval"] {

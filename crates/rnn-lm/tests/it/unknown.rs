@@ -1,10 +1,11 @@
-//! `predict` and the words that the vocabulary lacks.
+//! `predict` and `<unk>`, which stands for all words outside the vocabulary.
 
 use serde_json::Value;
 
 use crate::support::{home, rnn_lm, text, train};
 
-/// Sentences whose last word is another each time, so that after "the" the likeliest is `<unk>`.
+/// Sentences in which "the" is mostly followed by a word that occurs once. So `<unk>` is the most likely word after
+/// "the".
 fn rare() -> String {
     let word = |n: usize| -> String {
         [n / 26 / 26, n / 26, n].map(|digit| char::from(b'a' + (digit % 26) as u8)).iter().collect()
@@ -15,7 +16,7 @@ fn rare() -> String {
 }
 
 #[test]
-fn it_is_left_out_unless_asked_for() {
+fn predict_lists_unk_only_with_the_unk_option() {
     let home = home(rare());
     let trained = train(home.path(), "--epochs 2");
     assert_eq!(trained.status.code(), Some(0), "{}", text(&trained.stderr));
