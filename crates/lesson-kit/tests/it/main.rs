@@ -10,8 +10,8 @@ mod toy;
 
 /// Seeds libtorch's default generator. The process has one, so a test that draws from it holds the returned lock.
 fn seeded(seed: i64) -> std::sync::MutexGuard<'static, ()> {
-    static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    let turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    static DEFAULT_GENERATOR: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let guard = DEFAULT_GENERATOR.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     tch::manual_seed(seed);
-    turn
+    guard
 }

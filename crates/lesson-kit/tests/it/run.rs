@@ -63,7 +63,7 @@ fn epoch(run: &mut Run, epoch: u32, losses: &[f32]) -> anyhow::Result<()> {
 
 #[test]
 fn a_record_has_batch_losses_and_the_lessons_figures() {
-    let _turn = seeded(0);
+    let _guard = seeded(0);
     let dir = tempfile::tempdir().unwrap();
     let mut run = start(dir.path(), "-e 2");
     assert_eq!(run.epochs().collect::<Vec<_>>(), [1, 2]);
@@ -88,7 +88,7 @@ fn a_record_has_batch_losses_and_the_lessons_figures() {
 
 #[test]
 fn the_options_are_written_with_the_first_record() {
-    let _turn = seeded(0);
+    let _guard = seeded(0);
     let dir = tempfile::tempdir().unwrap();
     let files = || {
         let mut names: Vec<String> =
@@ -122,7 +122,7 @@ fn the_options_are_written_with_the_first_record() {
 
 #[test]
 fn a_nan_loss_of_a_batch_stops_the_run_and_keeps_the_last_good_model() {
-    let _turn = seeded(0);
+    let _guard = seeded(0);
     let dir = tempfile::tempdir().unwrap();
     let mut run = start(dir.path(), "");
     let mut weight = Tensor::from_slice(&[1f32]);
@@ -141,7 +141,7 @@ fn a_nan_loss_of_a_batch_stops_the_run_and_keeps_the_last_good_model() {
 
 #[test]
 fn a_dry_run_has_one_batch_and_no_folder() {
-    let _turn = seeded(0);
+    let _guard = seeded(0);
     let dir = tempfile::tempdir().unwrap();
     let mut run = start(dir.path(), "--dry-run");
     let loader = ShuffledBatches::new(3, 1).unwrap();
@@ -155,7 +155,7 @@ fn a_dry_run_has_one_batch_and_no_folder() {
 
 #[test]
 fn a_picture_that_the_lesson_does_not_list_is_an_error() {
-    let _turn = seeded(0);
+    let _guard = seeded(0);
     let dir = tempfile::tempdir().unwrap();
     let run = start(dir.path(), "");
     let message = run.save_plot("other", &LineChart::new("p", "x", "y")).unwrap_err().to_string();

@@ -4,8 +4,9 @@ use mnist_gru::data::{Mnist, TensorDataset};
 use mnist_gru::model::MnistNn;
 use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
+use test_support::seeded;
 
-use crate::support::{images, seeded, write_mnist};
+use crate::support::{images, write_mnist};
 
 fn noise() -> Mnist {
     let folder = tempfile::tempdir().unwrap();
@@ -33,7 +34,7 @@ fn a_batch_has_pixels_divided_by_255_and_rows_as_time_steps() {
 
 #[test]
 fn the_network_has_torchs_names_and_shapes() {
-    let _turn = seeded(0);
+    let _guard = seeded(0);
     let vs = VarStore::new(Device::Cpu);
     let model = MnistNn::new(&vs.root(), 128, 2).unwrap();
     let parameters = model.named_parameters();

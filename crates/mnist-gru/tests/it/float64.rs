@@ -8,12 +8,10 @@ use mnist_gru::data::{Mnist, TensorDataset};
 use mnist_gru::model::MnistNn;
 use tch::nn::VarStore;
 use tch::{Device, Kind, Reduction, Tensor};
-use test_support::workspace;
+use test_support::{seeded, workspace};
 use torch_ext::data::ShuffledBatches;
 use torch_ext::nn::cross_entropy;
 use torch_ext::optim::{Adam, AdamOptions};
-
-use crate::support::seeded;
 
 /// The data and options of a training.
 pub struct Training {
@@ -50,7 +48,7 @@ impl Training {
     /// all batches from the number of digits.
     fn losses(&self, batches: impl FnOnce(i64) -> Vec<Tensor>) -> Vec<f64> {
         let data = TensorDataset::new(&Mnist::read(&self.data).unwrap().train, Device::Cpu).unwrap();
-        let _turn = seeded(0);
+        let _guard = seeded(0);
         tch::set_num_threads(1); // tests run in parallel
         let mut vs = VarStore::new(Device::Cpu);
         let model = MnistNn::new(&vs.root(), self.hidden_size, self.num_layers).unwrap();

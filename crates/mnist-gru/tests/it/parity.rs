@@ -2,8 +2,6 @@
 //!
 //! `scripts/setup.sh` downloads MNIST. Without it these tests fail, and the message has the download command.
 
-use std::fs;
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use lesson_kit::Recording;
@@ -13,8 +11,8 @@ use parity::{Comparison, tolerances};
 use serde_json::Value;
 use tch::nn::VarStore;
 use tch::{Device, Tensor};
-use test_support::lesson::{assert_accurate_losses, assert_equal_bits, compare_live};
-use test_support::workspace;
+use test_support::lesson::{assert_accurate_losses, assert_equal_bits, compare_live, json_file};
+use test_support::{seeded, workspace};
 use torch_ext::data::ShuffledBatches;
 
 use crate::BINARY;
@@ -39,7 +37,7 @@ fn live_all_results_equal_the_notebooks_bits() {
 fn recorded(extra: usize) -> Vec<String> {
     let comparison = Comparison::recorded(&LESSON, &workspace().join("notebooks-ref")).unwrap();
     let comparison = comparison.with_tolerances(&tolerances::MNIST_GRU);
-    let _turn = crate::support::seeded(comparison.seed());
+    let _guard = seeded(comparison.seed());
     let vs = VarStore::new(Device::Cpu);
     let model = MnistNn::new(&vs.root(), LESSON.defaults.hidden_size, LESSON.defaults.num_layers).unwrap();
     let mut recording = Recording::default();
@@ -76,11 +74,10 @@ fn the_first_losses_are_as_accurate_as_the_recorded_ones() {
     let status =
         Command::new(&*BINARY).args(args).arg(folder.path()).current_dir(workspace()).stdout(Stdio::null()).status();
     assert!(status.unwrap().success());
-    let json = |path: &Path| serde_json::from_slice::<Value>(&fs::read(path).unwrap()).unwrap();
-    let record = json(&workspace().join("notebooks-ref/expected/mnist-gru.json"));
+    let record = json_file(&workspace().join("notebooks-ref/expected/mnist-gru.json"));
     let mut quantities = record["quantities"].as_array().unwrap().iter();
     let recorded = &quantities.find(|it| it["group"] == "losses" && it["name"] == "batch").unwrap()["values"];
-    let ours = &json(&folder.path().join("metrics.jsonl"))["batch_losses"];
+    let ours = &json_file(&folder.path().join("metrics.jsonl"))["batch_losses"];
     let first = |losses: &Value| -> Vec<f64> { (0..5).map(|batch| losses[batch].as_f64().unwrap()).collect() };
     let truth = Training::of_mnist().first_losses(5);
     assert_accurate_losses("beside the record", &truth, &first(recorded), &first(ours));

@@ -2,20 +2,14 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 
 use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, GrayImage, ImageEncoder, Luma, LumaA, Rgb, Rgba};
 use serde_json::Value;
 use tempfile::TempDir;
+use test_support::lesson::text;
 
-use crate::BINARY;
-use crate::support::{TRAIN_IMAGES, write_mnist};
-
-fn mnist_gru(home: &Path, args: &str) -> Output {
-    let mut command = Command::new(&*BINARY);
-    command.args(args.split_whitespace()).current_dir(home).env_remove("LD_LIBRARY_PATH").output().unwrap()
-}
+use crate::support::{TRAIN_IMAGES, mnist_gru, write_mnist};
 
 /// A folder with digits in `data/mnist` and a model in `models/mnist-gru`, the default paths.
 fn home() -> TempDir {
@@ -25,10 +19,6 @@ fn home() -> TempDir {
     let trained = mnist_gru(home.path(), "--device cpu --hidden-size 6 --epochs 1 --no-plots");
     assert_eq!(trained.status.code(), Some(0), "{}", text(&trained.stderr));
     home
-}
-
-fn text(stream: &[u8]) -> &str {
-    std::str::from_utf8(stream).unwrap()
 }
 
 fn json(home: &Path, args: &str) -> Value {

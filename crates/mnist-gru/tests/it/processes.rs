@@ -2,60 +2,27 @@
 //! process, and the behaviour when a process is killed.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
-use tempfile::TempDir;
-use test_support::lesson::assert_accurate_losses;
+use test_support::lesson::{assert_accurate_losses, file_names, json_file, run_processes, start_processes, text};
 use test_support::{torchrun, workspace};
 use torch_ext::StateDict;
 
 use crate::BINARY;
 use crate::float64::Training;
-use crate::support::write_mnist;
+use crate::support::{home, mnist_gru};
 
-/// Starts `world` processes with the environment that torchrun sets, without Python.
-fn start(home: &Path, world: usize, args: &str) -> Vec<Child> {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let process = |rank: usize| {
-        Command::new(&*BINARY)
-            .args(args.split_whitespace())
-            .args(["--device", "cpu", "--no-progress", "--no-plots"])
-            .current_dir(home)
-            .envs(
-                [("RANK", rank), ("LOCAL_RANK", rank), ("WORLD_SIZE", world), ("LOCAL_WORLD_SIZE", world)]
-                    .map(|(name, number)| (name, number.to_string())),
-            )
-            .envs([("MASTER_ADDR", "127.0.0.1"), ("OMP_NUM_THREADS", "1"), ("TORCH_CPP_LOG_LEVEL", "ERROR")])
-            .env("MASTER_PORT", port.to_string())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
-    };
-    (0..world).map(process).collect()
+/// Starts `world` processes.
+fn start(home: &Path, world: usize, options: &str) -> Vec<Child> {
+    start_processes(&BINARY, home, world, options)
 }
 
-/// Runs `world` processes to their end, which must be a success. Returns stdout and stderr of each.
-fn run(home: &Path, world: usize, args: &str) -> Vec<[String; 2]> {
-    let said = |process: Child| {
-        let Output { status, stdout, stderr } = process.wait_with_output().unwrap();
-        let said = [stdout, stderr].map(|bytes| String::from_utf8(bytes).unwrap());
-        assert!(status.success(), "{args}: {said:?}");
-        said
-    };
-    start(home, world, args).into_iter().map(said).collect()
-}
-
-/// A folder with 2000 training digits and 1500 test digits of noise in `data`.
-fn home() -> TempDir {
-    let home = tempfile::tempdir().unwrap();
-    fs::create_dir(home.path().join("data")).unwrap();
-    write_mnist(&home.path().join("data"), 2000, 1500);
-    home
+/// Runs `world` processes to their end. Returns stdout and stderr of each.
+fn run(home: &Path, world: usize, options: &str) -> Vec<[String; 2]> {
+    run_processes(&BINARY, home, world, options)
 }
 
 const SMALL: &str = "--data data --batch-size 12 --hidden-size 16 --num-layers 1";
@@ -80,7 +47,7 @@ fn weights(run: &Path) -> Vec<(String, Vec<f32>)> {
 /// Runs torchrun with two processes to its end, which must be a success.
 fn two_under_torchrun(mut torchrun: Command, program: &[&str], args: &[&str]) {
     let output = torchrun.args(["--standalone", "--nproc-per-node=2"]).args(program).args(args).output().unwrap();
-    assert!(output.status.success(), "{program:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{program:?}: {}", text(&output.stderr));
 }
 
 /// Two epochs, because each has its own order of batches.
@@ -121,21 +88,18 @@ fn groups_of_one_two_and_four_have_the_same_losses_up_to_rounding() {
 
 #[test]
 fn only_rank_0_prints_and_writes_and_its_scores_are_of_the_whole_test_set() {
-    let home = home();
+    let home = home(2000, 1500);
     let home = home.path();
-    let said = run(home, 2, &format!("{SMALL} --epochs 1 --limit 20 --out two"));
-    assert!(said[0][0].contains("OPTIMIZATION FINISHED") && said[0][1].contains("rank 0 of 2 processes"), "{said:?}");
-    assert_eq!(said[1], ["", ""]);
+    let streams = run(home, 2, &format!("{SMALL} --epochs 1 --limit 20 --out two"));
+    assert!(streams[0][0].contains("OPTIMIZATION FINISHED"), "{streams:?}");
+    assert!(streams[0][1].contains("rank 0 of 2 processes"), "{streams:?}");
+    assert_eq!(streams[1], ["", ""]);
 
     // Two processes together have the scores that one process computes from the whole test set.
     let json = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap();
-    let summary = json(&fs::read(home.join("two/summary.json")).unwrap());
-    let mut alone = Command::new(&*BINARY);
-    alone
-        .env("CUDA_VISIBLE_DEVICES", "")
-        .args(["eval", "two/model.pt", "--data", "data", "--json", "--quiet", "--threads", "1"])
-        .current_dir(home);
-    let alone = json(&alone.output().unwrap().stdout);
+    let summary = json_file(&home.join("two/summary.json"));
+    let alone = mnist_gru(home, "eval two/model.pt --data data --json --quiet --device cpu --threads 1");
+    let alone = json(&alone.stdout);
     assert_eq!(summary["confusion"], alone["confusion"]);
     // Sums of 1500 losses of about 2.3. Within a batch they are f32, with errors of a few ULP.
     let [together, apart] = [&summary, &alone].map(|scores| scores["test_loss"].as_f64().unwrap());
@@ -148,16 +112,16 @@ fn only_rank_0_prints_and_writes_and_its_scores_are_of_the_whole_test_set() {
         .filter_map(Value::as_i64)
         .sum();
     assert_eq!(counted, 1500);
-    let said = run(home, 2, "eval two/model.pt --data data --json");
+    let streams = run(home, 2, "eval two/model.pt --data data --json");
     assert_eq!(
-        (json(said[0][0].as_bytes())["confusion"].clone(), said[1][0].as_str()),
+        (json(streams[0][0].as_bytes())["confusion"].clone(), streams[1][0].as_str()),
         (summary["confusion"].clone(), "")
     );
 }
 
 #[test]
 fn any_number_of_processes_can_resume_a_checkpoint_of_two() {
-    let home = home();
+    let home = home(2000, 1500);
     let home = home.path();
     run(home, 2, &format!("{SMALL} --epochs 3 --limit 30 --out whole"));
     let training = Training { data: home.join("data"), hidden_size: 16, num_layers: 1, lr: 0.01 };
@@ -165,8 +129,8 @@ fn any_number_of_processes_can_resume_a_checkpoint_of_two() {
     for (world, same_bits) in [(2, true), (3, false), (1, false)] {
         let _ = fs::remove_dir_all(home.join("part"));
         run(home, 2, &format!("{SMALL} --epochs 2 --limit 30 --out part"));
-        let said = run(home, world, "--resume --epochs 3 --out part");
-        assert_eq!(said[0][1].contains("the run had 2 processes"), !same_bits, "{said:?}");
+        let streams = run(home, world, "--resume --epochs 3 --out part");
+        assert_eq!(streams[0][1].contains("the run had 2 processes"), !same_bits, "{streams:?}");
         assert_eq!(weights(&home.join("part")) == weights(&home.join("whole")), same_bits, "{world} processes");
         let (part, whole) = (batch_losses(&home.join("part")), batch_losses(&home.join("whole")));
         assert!(part[..60] == whole[..60], "{world} processes");
@@ -174,18 +138,14 @@ fn any_number_of_processes_can_resume_a_checkpoint_of_two() {
     }
     // A process without a group can resume it too, with another order of batches.
     run(home, 2, &format!("{SMALL} --epochs 2 --limit 30 --out part --overwrite"));
-    let alone = Command::new(&*BINARY)
-        .args(["--resume", "--epochs", "3", "--out", "part", "--no-plots"])
-        .current_dir(home)
-        .output()
-        .unwrap();
-    assert!(alone.status.success(), "{}", String::from_utf8_lossy(&alone.stderr));
+    let alone = mnist_gru(home, "--resume --epochs 3 --out part --no-plots");
+    assert!(alone.status.success(), "{}", text(&alone.stderr));
     assert_eq!(batch_losses(&home.join("part")).len(), 90);
 }
 
 #[test]
 fn a_signal_to_one_process_stops_all_at_the_same_batch_and_the_run_can_be_resumed() {
-    let home = home();
+    let home = home(2000, 1500);
     let home = home.path();
     run(home, 2, &format!("{SMALL} --epochs 6 --out whole"));
     let processes = start(home, 2, &format!("{SMALL} --epochs 6 --out part"));
@@ -195,7 +155,7 @@ fn a_signal_to_one_process_stops_all_at_the_same_batch_and_the_run_can_be_resume
     Command::new("kill").args(["-TERM", &processes[1].id().to_string()]).status().unwrap();
     for process in processes {
         let output = process.wait_with_output().unwrap();
-        assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(130), "{}", text(&output.stderr));
     }
     assert!(!home.join("part/summary.json").exists());
     run(home, 2, "--resume --out part");
@@ -207,7 +167,7 @@ fn a_signal_to_one_process_stops_all_at_the_same_batch_and_the_run_can_be_resume
 
 #[test]
 fn options_that_a_group_cannot_use_are_errors() {
-    let home = home();
+    let home = home(2000, 1500);
     let home = home.path();
     for (args, what) in [
         ("--data data --batch-size 7", "--batch-size 7 cannot be shared by 2 processes equally: take a multiple of 2"),
@@ -216,24 +176,26 @@ fn options_that_a_group_cannot_use_are_errors() {
         ("--data data --out data/train-images-idx3-ubyte", "this is a file; name a folder"),
         ("--data data --resume", "there is no models/mnist-gru/checkpoint.pt"),
     ] {
-        let begun = Instant::now();
+        let started = Instant::now();
         for process in start(home, 2, args) {
             let output = process.wait_with_output().unwrap();
-            let said = String::from_utf8(output.stderr).unwrap();
-            let said = said.lines().last().unwrap_or_default();
-            assert!(!output.status.success() && said.starts_with("error: "), "{said}");
-            assert!(said.contains(what) || said.contains("rank 1 of 2: rank 0 cannot go on, and says why"), "{said}");
+            let error = text(&output.stderr).lines().last().unwrap_or_default();
+            assert!(!output.status.success() && error.starts_with("error: "), "{error}");
+            assert!(
+                error.contains(what) || error.contains("rank 1 of 2: rank 0 cannot go on, and says why"),
+                "{error}"
+            );
         }
-        assert!(begun.elapsed() < Duration::from_secs(20), "{args}");
+        assert!(started.elapsed() < Duration::from_secs(20), "{args}");
     }
     let output = Command::new(&*BINARY).env("RANK", "0").output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.starts_with("error: WORLD_SIZE is not set: torchrun sets it"), "{said}");
+    let error = text(&output.stderr);
+    assert!(error.starts_with("error: WORLD_SIZE is not set: torchrun sets it"), "{error}");
 }
 
 #[test]
 fn the_others_end_within_seconds_after_a_process_is_killed() {
-    let home = home();
+    let home = home(2000, 1500);
     let mut processes = start(home.path(), 3, &format!("{SMALL} --epochs 500 --out run"));
     while !home.path().join("run/metrics.jsonl").exists() {
         std::thread::sleep(Duration::from_millis(5));
@@ -242,9 +204,12 @@ fn the_others_end_within_seconds_after_a_process_is_killed() {
     processes.remove(1).kill().unwrap();
     for process in processes {
         let output = process.wait_with_output().unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        let last = said.lines().last().unwrap_or_default();
-        assert!(last.starts_with("error: rank ") && last.contains(" of 3: ") && last.contains("the peer is"), "{said}");
+        let stderr = text(&output.stderr);
+        let last = stderr.lines().last().unwrap_or_default();
+        assert!(
+            last.starts_with("error: rank ") && last.contains(" of 3: ") && last.contains("the peer is"),
+            "{stderr}"
+        );
         assert_eq!(output.status.code(), Some(1));
     }
     assert!(killed.elapsed() < Duration::from_secs(10), "{:?}", killed.elapsed());
@@ -267,7 +232,7 @@ fn workers(torchrun: &Child) -> Vec<String> {
 #[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
 fn live_kills_at_random_times_do_not_change_the_bits() {
     let kills: u32 = std::env::var("KILLS").map_or(3, |text| text.parse().unwrap());
-    let home = home();
+    let home = home(2000, 1500);
     let home = home.path();
     let args = format!(
         "{SMALL} --limit 25 --epochs {} --checkpoint-every 1 --device cpu --no-plots --seed 5",
@@ -303,8 +268,8 @@ fn live_kills_at_random_times_do_not_change_the_bits() {
         }
         // Every second kill comes after at least one epoch. The others come at any time.
         let epochs = || fs::metadata(home.join("part/metrics.jsonl")).map_or(0, |file| file.len());
-        let (begun, begin) = (Instant::now(), epochs());
-        while killed % 2 == 0 && epochs() == begin && begun.elapsed() < Duration::from_secs(60) {
+        let (waiting_since, epochs_before) = (Instant::now(), epochs());
+        while killed % 2 == 0 && epochs() == epochs_before && waiting_since.elapsed() < Duration::from_secs(60) {
             std::thread::sleep(Duration::from_millis(5));
         }
         random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -317,12 +282,7 @@ fn live_kills_at_random_times_do_not_change_the_bits() {
     let log = fs::read_to_string(&log).unwrap();
     assert!(ended.success(), "{log}");
     assert!(log.contains("torchrun has started the processes anew ("), "{log}");
-    let files = |run: &str| {
-        let mut names: Vec<_> = fs::read_dir(home.join(run)).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        names.sort();
-        names
-    };
-    assert_eq!(files("part"), files("whole"));
+    assert_eq!(file_names(&home.join("part")), file_names(&home.join("whole")));
     for file in ["metrics.jsonl", "model.pt", "best.pt"] {
         assert!(
             fs::read(home.join("part").join(file)).unwrap() == fs::read(home.join("whole").join(file)).unwrap(),

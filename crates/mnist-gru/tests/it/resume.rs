@@ -6,10 +6,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use tempfile::TempDir;
-
 use crate::BINARY;
-use crate::support::write_mnist;
+use crate::support::home;
 
 /// The lesson with 200 batches per epoch.
 fn command(home: &Path, args: &str) -> Command {
@@ -26,8 +24,8 @@ fn run(home: &Path, args: &str, time: Duration) -> (String, Option<i32>) {
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     let mut text = String::new();
     while !text.contains("digits to learn from") && stderr.read_line(&mut text).unwrap() > 0 {}
-    let begun = std::time::Instant::now();
-    while begun.elapsed() < time && child.try_wait().unwrap().is_none() {
+    let start = std::time::Instant::now();
+    while start.elapsed() < time && child.try_wait().unwrap().is_none() {
         std::thread::sleep(Duration::from_millis(5));
     }
     if child.try_wait().unwrap().is_none() {
@@ -41,16 +39,9 @@ fn outcome(home: &Path) -> [Vec<u8>; 3] {
     ["metrics.jsonl", "model.pt", "best.pt"].map(|name| fs::read(home.join("run").join(name)).unwrap())
 }
 
-fn home() -> TempDir {
-    let home = tempfile::tempdir().unwrap();
-    fs::create_dir(home.path().join("data")).unwrap();
-    write_mnist(&home.path().join("data"), 2000, 50);
-    home
-}
-
 #[test]
 fn a_run_interrupted_within_an_epoch_resumes_to_the_same_bits() {
-    let home = home();
+    let home = home(2000, 50);
     let home = home.path();
     let long = Duration::from_secs(600);
     assert_eq!(run(home, "--seed 3", long).1, Some(0));

@@ -2,16 +2,11 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::Value;
+use test_support::lesson::{file_names, json_file, text};
 
-use crate::BINARY;
-use crate::support::{english, home, rnn_lm, text, train};
-
-fn json_file(path: &Path) -> Value {
-    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
-}
+use crate::support::{english, home, rnn_lm, train};
 
 #[test]
 fn a_run_writes_its_folder_and_its_summary_has_the_best_epoch() {
@@ -23,12 +18,9 @@ fn a_run_writes_its_folder_and_its_summary_has_the_best_epoch() {
     assert!(stdout.contains("OPTIMIZATION FINISHED\n\nvocabulary = "), "{stdout}");
 
     let run = home.path().join("run");
-    let mut files: Vec<_> =
-        fs::read_dir(&run).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    files.sort();
     let expected =
         "best.pt checkpoint.pt config.json loss.png loss.svg metrics.jsonl model.pt summary.json vocabulary.json";
-    assert_eq!(files.join(" "), expected);
+    assert_eq!(file_names(&run).join(" "), expected);
     let config = json_file(&run.join("config.json"));
     for key in ["cell", "dropout", "clip", "lr_decay", "bptt", "min_count", "chars", "corpus", "batch_size"] {
         assert!(!config[key].is_null(), "{key}: {config}");
@@ -99,7 +91,7 @@ fn a_usage_error_exits_with_2_and_an_infinite_loss_stops_the_run_with_advice() {
 
 #[test]
 fn help_shows_the_notebooks_values() {
-    let help = Command::new(&*BINARY).arg("--help").output().unwrap();
+    let help = rnn_lm(Path::new("."), "--help");
     let help = text(&help.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
     for (option, default) in [
         ("--epochs <N>", "5"),

@@ -3,8 +3,9 @@
 use rnn_lm::data::{Corpus, UNKNOWN, batchify, pieces};
 use rnn_lm::tokens::Unit;
 use tch::{Device, Tensor};
+use test_support::lesson::text;
 
-use crate::support::{english, home, korean, rnn_lm, text, train};
+use crate::support::{english, home, korean, rnn_lm, train};
 
 #[test]
 fn the_parts_are_in_order_and_the_vocabulary_comes_from_the_training_part() {

@@ -2,9 +2,10 @@
 //! close to it.
 
 use serde_json::Value;
+use test_support::lesson::text;
 
 use crate::markov::Markov;
-use crate::support::{home, rnn_lm, text};
+use crate::support::{home, rnn_lm};
 
 #[test]
 fn the_test_perplexity_is_within_three_percent_of_the_entropy_bound() {

@@ -9,10 +9,9 @@ use rnn_lm::model::{LanguageModel, LayerKind, Sizes};
 use rnn_lm::tokens::Unit;
 use tch::nn::VarStore;
 use tch::{Device, Kind, Reduction, Tensor};
+use test_support::seeded;
 use torch_ext::nn::cross_entropy;
 use torch_ext::optim::{Adam, AdamOptions, clip_grad_norm_};
-
-use crate::support::seeded;
 
 /// The options of a training. The hidden size is 16, pieces have 10 steps, the learning rate is 0.02, and the other
 /// options have the lesson's defaults.
@@ -51,7 +50,7 @@ impl Training {
         let corpus = Corpus::read(corpus, Unit::Word).unwrap();
         let vocabulary = corpus.vocabulary(5).unwrap();
         let train = batchify(&vocabulary.encode(corpus.train()), self.batch_size, Device::Cpu).unwrap();
-        let _turn = seeded(0);
+        let _guard = seeded(0);
         tch::set_num_threads(1); // tests run in parallel
         let mut vs = VarStore::new(Device::Cpu);
         let sizes = Sizes { words: vocabulary.len() as i64, hidden: 16, layers: self.layers };

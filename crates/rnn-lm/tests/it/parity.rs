@@ -11,10 +11,9 @@ use rnn_lm::tokens::Unit;
 use tch::Device;
 use tch::nn::VarStore;
 use test_support::lesson::{assert_equal_bits, compare_live};
-use test_support::workspace;
+use test_support::{seeded, workspace};
 
 use crate::BINARY;
-use crate::support::seeded;
 
 const QUANTITIES: usize = 21;
 
@@ -39,7 +38,7 @@ fn recorded(cell: LayerKind) -> Vec<String> {
     let corpus = Corpus::read(&workspace().join(DEFAULT_CORPUS), Unit::Word).unwrap();
     let words = corpus.vocabulary(5).unwrap().len() as i64;
     let sizes = Sizes { words, hidden: LESSON.defaults.hidden_size, layers: LESSON.defaults.num_layers };
-    let _turn = seeded(comparison.seed());
+    let _guard = seeded(comparison.seed());
     let vs = VarStore::new(Device::Cpu);
     let model = LanguageModel::new(&vs.root(), cell, sizes, 0.0).unwrap();
     let mut recording = Recording::default();

@@ -1,8 +1,9 @@
 //! `predict` and `eval`: results and errors.
 
 use serde_json::Value;
+use test_support::lesson::text;
 
-use crate::support::{english, home, rnn_lm, text, train};
+use crate::support::{english, home, rnn_lm, train};
 
 #[test]
 fn predict_lists_the_most_likely_words_and_generates_text() {
@@ -65,9 +66,9 @@ fn eval_prints_the_scores_that_training_printed() {
     let home = home(english());
     for cell in ["rnn", "gru"] {
         let trained = train(home.path(), &format!("--epochs 2 --num-layers 2 --cell {cell}"));
-        let (_, said) = text(&trained.stdout).split_once("\n\n").unwrap();
+        let (_, scores) = text(&trained.stdout).split_once("\n\n").unwrap();
         let output = rnn_lm(home.path(), "eval|run/model.pt|--corpus|corpus.txt|--threads|1|--device|cpu");
-        assert_eq!(text(&output.stdout), said, "{}", text(&output.stderr));
+        assert_eq!(text(&output.stdout), scores, "{}", text(&output.stderr));
     }
     // Without --corpus, eval reads the corpus in config.json.
     let output = rnn_lm(home.path(), "eval|run/model.pt|--json|--threads|1|--device|cpu");

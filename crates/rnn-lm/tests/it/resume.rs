@@ -5,8 +5,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use test_support::lesson::text;
+
 use crate::BINARY;
-use crate::support::{english, home, text, train};
+use crate::support::{english, home, train};
 
 fn command(home: &Path, options: &str) -> Command {
     let mut command = Command::new(&*BINARY);

@@ -3,14 +3,13 @@
 use rnn_lm::model::{LanguageModel, LayerKind, Sizes};
 use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
-
-use crate::support::seeded;
+use test_support::seeded;
 
 const SIZES: Sizes = Sizes { words: 9, hidden: 4, layers: 2 };
 
 #[test]
 fn forward_returns_scores_of_all_words_at_every_step() {
-    let _turn = seeded(0);
+    let _guard = seeded(0);
     let words = Tensor::zeros([5, 3], (Kind::Int64, Device::Cpu));
     for cell in [LayerKind::Rnn, LayerKind::Lstm, LayerKind::Gru] {
         let vs = VarStore::new(Device::Cpu);
@@ -26,7 +25,7 @@ fn forward_returns_scores_of_all_words_at_every_step() {
 
 #[test]
 fn parameters_have_torchs_names_and_shapes() {
-    let _turn = seeded(0);
+    let _guard = seeded(0);
     let vs = VarStore::new(Device::Cpu);
     let model = LanguageModel::new(&vs.root(), LayerKind::Lstm, Sizes { layers: 1, ..SIZES }, 0.0).unwrap();
     let named: Vec<_> = model.named_parameters().into_iter().map(|(name, tensor)| (name, tensor.size())).collect();

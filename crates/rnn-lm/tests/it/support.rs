@@ -43,15 +43,3 @@ pub fn train(home: &Path, options: &str) -> Output {
     let arguments = format!("{always} {options}");
     rnn_lm(home, &arguments.split_whitespace().collect::<Vec<_>>().join("|"))
 }
-
-pub fn text(stream: &[u8]) -> &str {
-    std::str::from_utf8(stream).unwrap()
-}
-
-/// Seeds libtorch's default generator. The process has one, so a test that draws from it holds the returned lock.
-pub fn seeded(seed: i64) -> std::sync::MutexGuard<'static, ()> {
-    static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    let turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    tch::manual_seed(seed);
-    turn
-}

@@ -1,15 +1,12 @@
 //! `--backend fused`: equal to `exact` up to rounding, with the same guarantees for resume and compare.
 
-use std::process::Command;
-
 use serde_json::Value;
 use test_support::lesson::{
-    assert_accurate_fused_losses, assert_compared_with_tolerance, assert_equal_bits, assert_exact_resume, compare_live,
-    equal_to_four_digits,
+    assert_accurate_fused_losses, assert_compared_with_tolerance, assert_equal_bits, assert_exact_resume, compare,
+    compare_live, equal_to_four_digits, text,
 };
-use test_support::workspace;
 
-use crate::support::{stock_lstm, text};
+use crate::support::stock_lstm;
 use crate::{BINARY, float64};
 
 #[test]
@@ -30,15 +27,15 @@ fn both_backends_give_the_same_results_for_a_fused_model() {
     let out = folder.path().to_str().unwrap();
     assert!(stock_lstm(&["--quiet", "--backend", "fused", "--out", out]).status.success());
     let file = format!("{out}/model.pt");
-    let asked = |arguments: &[&str]| {
+    let with_both_backends = |arguments: &[&str]| {
         ["exact", "fused"].map(|backend| {
             let output = stock_lstm(&[arguments, &["--json", "--backend", backend]].concat());
             serde_json::from_slice::<Value>(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stderr)))
         })
     };
-    let [exact, fused] = asked(&["eval", &file]);
+    let [exact, fused] = with_both_backends(&["eval", &file]);
     assert!(equal_to_four_digits(&exact["test_mse"], &fused["test_mse"]), "{exact} {fused}");
-    let [exact, fused] = asked(&["predict", "--days", "3", "--model", &file]);
+    let [exact, fused] = with_both_backends(&["predict", "--days", "3", "--model", &file]);
     for day in 0..3 {
         let [exact, fused] = [&exact, &fused].map(|it| &it["predicted"][day]["close"]);
         assert!(equal_to_four_digits(exact, fused), "{exact} {fused}");
@@ -60,12 +57,7 @@ fn python_gives_a_fused_model_the_same_scores() {
 #[test]
 #[cfg_attr(not(recorded_libtorch), ignore = "compares with numbers recorded with libtorch 2.13.0")]
 fn a_recorded_comparison_uses_a_tolerance() {
-    let out = tempfile::tempdir().unwrap();
-    let args = ["compare", "--backend", "fused", "-q", "--json", "--out", out.path().to_str().unwrap()];
-    let output = Command::new(&*BINARY).args(args).current_dir(workspace()).output().unwrap();
-    let recorded: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(output.status.code(), Some(0), "{recorded}");
-    assert_compared_with_tolerance(&recorded);
+    assert_compared_with_tolerance(&compare(&BINARY, &["--backend", "fused"]));
 }
 
 #[test]

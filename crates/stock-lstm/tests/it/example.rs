@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use crate::support::{seeded, stock_lstm};
+use test_support::seeded;
+
+use crate::support::stock_lstm;
 
 #[allow(dead_code)] // `main`
 #[path = "../../../recurrent/examples/stock_lstm.rs"]
@@ -16,7 +18,7 @@ fn the_example_program_has_the_same_losses() {
     let metrics = fs::read_to_string(folder.path().join("metrics.jsonl")).unwrap();
     let loss = |line| serde_json::from_str::<serde_json::Value>(line).unwrap()["loss"].as_f64().unwrap() as f32;
 
-    let _turn = seeded(0);
+    let _guard = seeded(0);
     let losses = example::train(100).unwrap();
     assert_eq!(losses, metrics.lines().map(loss).collect::<Vec<_>>());
 }

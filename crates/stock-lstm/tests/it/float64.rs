@@ -6,18 +6,16 @@ use stock_lstm::data::{COLUMNS, Dataset, Order, Prices, ScaleOn};
 use stock_lstm::model::StockRnn;
 use tch::nn::VarStore;
 use tch::{Device, Kind, Reduction};
-use test_support::workspace;
+use test_support::{seeded, workspace};
 use torch_ext::nn::mse_loss;
 use torch_ext::optim::{Adam, AdamOptions};
-
-use crate::support::seeded;
 
 /// The losses of all epochs, from the lesson's initial f32 weights and its f32 prices.
 pub fn losses(seed: i64) -> Vec<f64> {
     let defaults = &LESSON.defaults;
     let prices = Prices::read(&workspace().join("data/goog.csv"), Order::NewestFirst).unwrap();
     let windows = Dataset::new(&prices, &ScaleOn::All.fit(&prices).unwrap(), Device::Cpu).unwrap().train;
-    let _turn = seeded(seed);
+    let _guard = seeded(seed);
     tch::set_num_threads(1); // tests run in parallel
     let mut vs = VarStore::new(Device::Cpu);
     let columns = COLUMNS.len() as i64;

@@ -3,8 +3,9 @@
 use std::fs;
 
 use serde_json::Value;
+use test_support::lesson::text;
 
-use crate::support::{stock_lstm, text, trained};
+use crate::support::{stock_lstm, trained};
 
 #[test]
 fn all_gates_of_the_last_window_are_drawn_and_printed_as_numbers() {
@@ -19,14 +20,14 @@ fn all_gates_of_the_last_window_are_drawn_and_printed_as_numbers() {
     assert!(fs::read(out.join("gates.png")).unwrap().starts_with(b"\x89PNG"));
 
     // The numbers satisfy the LSTM's equations, and lead to the close that `predict` prints.
-    let told: Value =
+    let gates: Value =
         serde_json::from_slice(&stock_lstm(&["gates", "--json", "--no-plots", "--model", &model]).stdout).unwrap();
     let next: Value = serde_json::from_slice(&stock_lstm(&["predict", "--json", "--model", &model]).stdout).unwrap();
-    assert_eq!(told["predicted_close"], next["predicted"][0]["close"]);
-    assert_eq!((&told["window"], &told["days"][6]), (&726.into(), &"2013-03-01".into()));
-    let gates = told["layers"][0].as_object().unwrap();
-    assert_eq!(gates.keys().collect::<Vec<_>>(), ["i", "f", "g", "o", "c", "h"]);
-    let value = |gate: &str, day: usize, unit: usize| gates[gate][day][unit].as_f64().unwrap();
+    assert_eq!(gates["predicted_close"], next["predicted"][0]["close"]);
+    assert_eq!((&gates["window"], &gates["days"][6]), (&726.into(), &"2013-03-01".into()));
+    let layer = gates["layers"][0].as_object().unwrap();
+    assert_eq!(layer.keys().collect::<Vec<_>>(), ["i", "f", "g", "o", "c", "h"]);
+    let value = |gate: &str, day: usize, unit: usize| layer[gate][day][unit].as_f64().unwrap();
     for (day, unit) in (1..7).flat_map(|day| (0..10).map(move |unit| (day, unit))) {
         let [i, f, g, o, c, h] = ["i", "f", "g", "o", "c", "h"].map(|gate| value(gate, day, unit));
         // Each side has the rounding errors of a few operations.
@@ -61,7 +62,7 @@ fn explain_counts_the_parameters_and_trains_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
     let output = stock_lstm(&["--explain", "--out", out.to_str().unwrap()]);
-    let said = text(&output.stdout);
+    let stdout = text(&output.stdout);
     for line in [
         "  c_t = f_t * c_{t-1} + i_t * g_t                      cell; c_0 = 0",
         "  rnn.weight_hh_l0  (40, 10)  400",
@@ -70,7 +71,7 @@ fn explain_counts_the_parameters_and_trains_nothing() {
         "  x: windows, days, columns                       (507, 7, 5)",
         "  y: windows, 1                                   (507, 1)",
     ] {
-        assert!(said.lines().any(|said| said == line), "{line:?} is not in:\n{said}{}", text(&output.stderr));
+        assert!(stdout.lines().any(|found| found == line), "{line:?} is not in:\n{stdout}{}", text(&output.stderr));
     }
     assert!(output.status.success() && !out.exists());
 

@@ -1,10 +1,8 @@
 //! The lesson equals its notebook to the bit, from the scaled prices to the test scores.
 
-use std::process::Command;
-
 use serde_json::Value;
 use stock_lstm::data::{Order, Prices, ScaleOn};
-use test_support::lesson::{assert_equal_bits, compare_live};
+use test_support::lesson::{assert_equal_bits, compare, compare_live};
 use test_support::{run_python, workspace};
 
 use crate::BINARY;
@@ -12,11 +10,8 @@ use crate::BINARY;
 #[test]
 #[cfg_attr(not(recorded_libtorch), ignore = "compares with numbers recorded with libtorch 2.13.0")]
 fn the_results_equal_the_recorded_numbers() {
-    let out = tempfile::tempdir().unwrap();
-    let args = ["compare", "--quiet", "--json", "--out", out.path().to_str().unwrap()];
-    let output = Command::new(&*BINARY).args(args).current_dir(workspace()).output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let report = compare(&BINARY, &[]);
+    assert_eq!(report["ok"], true, "{report:#}");
     assert_eq!(report["rows"].as_array().unwrap().len(), 16);
 }
 

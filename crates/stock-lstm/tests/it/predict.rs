@@ -4,23 +4,24 @@ use std::fmt::Write;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
+use test_support::lesson::text;
 
 use crate::BINARY;
-use crate::support::{stock_lstm, text, trained};
+use crate::support::{stock_lstm, trained};
 
 #[test]
 fn predict_prints_the_next_closes_with_the_dates_of_weekdays() {
     let folder = tempfile::tempdir().unwrap();
     let model = trained(folder.path());
     let output = stock_lstm(&["predict", "--days", "6", "--model", &model]);
-    let said = text(&output.stdout);
-    let lines: Vec<_> = said.lines().collect();
+    let stdout = text(&output.stdout);
+    let lines: Vec<_> = stdout.lines().collect();
     assert_eq!(lines[1], "2013-03-01      806.19  known", "{}", text(&output.stderr));
     let dates: Vec<_> = lines[2..8].iter().map(|line| line.split_whitespace().next().unwrap()).collect();
     // 2013-03-01 was a Friday:
     // .venv/bin/python -c "import numpy as np; print(np.busday_offset('2013-03-01', range(1, 7)))"
     assert_eq!(dates, ["2013-03-04", "2013-03-05", "2013-03-06", "2013-03-07", "2013-03-08", "2013-03-11"]);
-    assert!(said.contains("errors compound") && said.contains("next weekdays"), "{said}");
+    assert!(stdout.contains("errors compound") && stdout.contains("next weekdays"), "{stdout}");
 
     let output = stock_lstm(&["predict", "--days", "6", "--model", &model, "--json"]);
     let forecast: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -48,7 +49,7 @@ fn the_first_predicted_close_is_the_networks_output_for_the_last_window() {
     let output = stock_lstm(&["predict", "--days", "1", "--json", "--model", &model, "--csv", csv.to_str().unwrap()]);
     let forecast: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(forecast["predicted"][0]["date"], "2013-03-01");
-    let said = forecast["predicted"][0]["close"].as_f64().unwrap();
+    let predicted = forecast["predicted"][0]["close"].as_f64().unwrap();
 
     use stock_lstm::data::{CLOSE, Dataset, Order, Prices, ScaleOn};
     let prices = Prices::read(&test_support::workspace().join("data/goog.csv"), Order::OldestFirst).unwrap();
@@ -60,7 +61,7 @@ fn the_first_predicted_close_is_the_networks_output_for_the_last_window() {
     let scored = scaler.inverse(CLOSE, scored);
     // A batch of one and a batch of all windows round differently: by less than 1e-4 of the closes' range of 371
     // dollars.
-    assert!((said - scored).abs() < 371.0 * 1e-4, "{said} and {scored}");
+    assert!((predicted - scored).abs() < 371.0 * 1e-4, "{predicted} and {scored}");
     assert_eq!(forecast["notes"].as_array().unwrap().len(), 1, "no prediction was used as an input: {forecast}");
 }
 
@@ -73,11 +74,11 @@ fn without_dates_days_are_numbered_and_prices_out_of_range_are_noted() {
     std::fs::write(&csv, rows).unwrap();
     let csv = csv.to_str().unwrap();
     let output = stock_lstm(&["predict", "--csv", csv, "--order", "oldest-first", "--days", "2", "--model", &model]);
-    let said = text(&output.stdout);
-    assert!(said.contains("last           5006.00  known\n+1 ") && said.contains("\n+2 "), "{said}");
+    let stdout = text(&output.stdout);
+    assert!(stdout.contains("last           5006.00  known\n+1 ") && stdout.contains("\n+2 "), "{stdout}");
     assert!(
-        said.contains("A close of 5006.00 is outside the range 436.07 to 806.85") && !said.contains("weekdays"),
-        "{said}"
+        stdout.contains("A close of 5006.00 is outside the range 436.07 to 806.85") && !stdout.contains("weekdays"),
+        "{stdout}"
     );
 }
 

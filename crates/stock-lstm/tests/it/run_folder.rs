@@ -1,6 +1,8 @@
 //! For every command, `--out DIR` is a run folder with the model and its scale.
 
-use crate::support::{stock_lstm, text, trained};
+use test_support::lesson::text;
+
+use crate::support::{stock_lstm, trained};
 
 #[test]
 fn every_command_accepts_a_run_folder() {

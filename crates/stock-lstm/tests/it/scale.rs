@@ -1,20 +1,21 @@
 //! `--scale-on`: the days that the scale is computed from, in training and in later commands.
 
 use serde_json::Value;
+use test_support::lesson::text;
 
-use crate::support::{stock_lstm, text, trained};
+use crate::support::{stock_lstm, trained};
 
 #[test]
 fn scale_on_train_is_stored_with_the_model_and_an_option_overrides_it() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().to_str().unwrap();
     let trained = stock_lstm(&["--scale-on", "train", "--epochs", "3", "--out", out]);
-    let said = text(&trained.stdout);
+    let stdout = text(&trained.stdout);
     let line = "Scaled on the 514 training days alone, closes 436.07 to 668.28: the notebook scales on all 732, 436.07 to \
                 806.85, which lets the future's prices into training\n";
-    assert!(said.contains(line), "{said}{}", text(&trained.stderr));
+    assert!(stdout.contains(line), "{stdout}{}", text(&trained.stderr));
     // The naive forecasts in dollars do not depend on the scale.
-    assert!(said.contains("     85.50      9.25      6.52          -"), "{said}");
+    assert!(stdout.contains("     85.50      9.25      6.52          -"), "{stdout}");
 
     // The scale is stored with the model, and an option overrides it.
     let model = format!("{out}/model.pt");

@@ -4,11 +4,11 @@ use std::process::Output;
 
 use serde_json::Value;
 use test_support::lesson::{
-    assert_accurate_fused_losses, assert_compared_with_tolerance, assert_equal_bits, assert_exact_resume, compare_live,
-    equal_to_four_digits,
+    assert_accurate_fused_losses, assert_compared_with_tolerance, assert_equal_bits, assert_exact_resume, compare,
+    compare_live, equal_to_four_digits, text,
 };
 
-use crate::support::{text, text_rnn};
+use crate::support::text_rnn;
 use crate::{BINARY, float64};
 
 /// Runs the lesson on one thread, because tests run in parallel.
@@ -34,16 +34,16 @@ fn both_backends_give_the_same_results_for_a_fused_model() {
     let out = folder.path().to_str().unwrap();
     assert!(one_thread(&["--quiet", "--backend", "fused", "--out", out]).status.success());
     let file = format!("{out}/model.pt");
-    let asked = |arguments: &[&str]| {
+    let with_both_backends = |arguments: &[&str]| {
         ["exact", "fused"].map(|backend| {
             let output = one_thread(&[arguments, &["--json", "--backend", backend]].concat());
             serde_json::from_slice::<Value>(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stderr)))
         })
     };
-    let [exact, fused] = asked(&["eval", &file]);
+    let [exact, fused] = with_both_backends(&["eval", &file]);
     assert_eq!(exact["predictions"], fused["predictions"]);
     assert!(equal_to_four_digits(&exact["perplexity"], &fused["perplexity"]), "{exact} {fused}");
-    let [exact, fused] = asked(&["predict", "you love", "--model", &file]);
+    let [exact, fused] = with_both_backends(&["predict", "you love", "--model", &file]);
     assert_eq!((&exact["predicted"], &fused["predicted"]), (&"milk".into(), &"milk".into()));
 }
 
@@ -62,11 +62,7 @@ fn python_gives_a_fused_model_the_same_scores() {
 #[test]
 #[cfg_attr(not(recorded_libtorch), ignore = "compares with numbers recorded with libtorch 2.13.0")]
 fn a_recorded_comparison_uses_a_tolerance() {
-    let out = tempfile::tempdir().unwrap();
-    let output = text_rnn(&["compare", "--backend", "fused", "-q", "--json", "--out", out.path().to_str().unwrap()]);
-    let recorded: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(output.status.code(), Some(0), "{recorded}");
-    assert_compared_with_tolerance(&recorded);
+    assert_compared_with_tolerance(&compare(&BINARY, &["--backend", "fused"]));
 }
 
 #[test]

@@ -2,15 +2,14 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 
 use lesson_kit::{Evaluation, Recording};
 use parity::{Comparison, Row, tolerances};
 use serde_json::Value;
 use tch::nn::VarStore;
 use tch::{Device, Reduction, Tensor};
-use test_support::lesson::{assert_equal_bits, compare_live};
-use test_support::workspace;
+use test_support::lesson::{assert_equal_bits, compare_live, text};
+use test_support::{seeded, workspace};
 use text_rnn::LESSON;
 use text_rnn::data::{SENTENCES, Vocabulary, make_batch};
 use text_rnn::model::TextRnn;
@@ -18,15 +17,7 @@ use torch_ext::nn::cross_entropy;
 use torch_ext::optim::{Adam, AdamOptions};
 
 use crate::BINARY;
-use crate::support::seeded;
-
-fn text_rnn(args: &[&str]) -> Output {
-    Command::new(&*BINARY).args(args).current_dir(workspace()).output().unwrap()
-}
-
-fn stderr(output: &Output) -> &str {
-    std::str::from_utf8(&output.stderr).unwrap()
-}
+use crate::support::text_rnn;
 
 /// A folder with copies of the notebook and its recorded numbers. `change` edits each of the two files.
 fn notebooks(change: impl Fn(&str, String) -> String) -> tempfile::TempDir {
@@ -44,7 +35,7 @@ fn compare_with(folder: &Path) -> (Option<i32>, String) {
     let out = tempfile::tempdir().unwrap();
     let (folder, out) = (folder.to_str().unwrap(), out.path().to_str().unwrap());
     let output = text_rnn(&["compare", "--quiet", "--notebooks", folder, "--out", out]);
-    let last = stderr(&output).lines().last().unwrap_or_default();
+    let last = text(&output.stderr).lines().last().unwrap_or_default();
     (output.status.code(), last.replace(folder, "FOLDER"))
 }
 
@@ -114,7 +105,7 @@ fn table(spoil: impl FnOnce(&TextRnn), eps: f64) -> Vec<Row> {
     let comparison = Comparison::recorded(&LESSON, &workspace().join("notebooks-ref")).unwrap();
     let comparison = comparison.with_tolerances(&tolerances::TEXT_RNN);
     tch::set_num_threads(comparison.threads());
-    let _turn = seeded(comparison.seed());
+    let _guard = seeded(comparison.seed());
     let vocabulary = Vocabulary::new(&SENTENCES);
     let batch = make_batch(&SENTENCES, &vocabulary, Device::Cpu).unwrap();
     let vs = VarStore::new(Device::Cpu);
@@ -198,7 +189,7 @@ fn a_checkpoint_of_another_size_is_an_error() {
     assert!(text_rnn(&["--quiet", "--epochs", "1", "--hidden-size", "7", "--out", out]).status.success());
     let output = text_rnn(&["compare", "--quiet", "--checkpoint", &format!("{out}/model.pt")]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("is not as the notebook trained it"), "{}", stderr(&output));
+    assert!(text(&output.stderr).contains("is not as the notebook trained it"), "{}", text(&output.stderr));
 }
 
 #[test]
@@ -206,19 +197,21 @@ fn eval_prints_the_scores_that_training_printed() {
     let out = tempfile::tempdir().unwrap();
     let out = out.path().to_str().unwrap();
     let trained = text_rnn(&["--quiet", "--threads", "1", "--epochs", "60", "--hidden-size", "7", "--out", out]);
-    let said = String::from_utf8(trained.stdout).unwrap();
-    let (_, said) = said.split_once("\n\n").unwrap();
+    let (_, scores) = text(&trained.stdout).split_once("\n\n").unwrap();
     for name in ["model.pt", "checkpoint.pt"] {
         let output = text_rnn(&["eval", "--threads", "1", &format!("{out}/{name}")]);
-        assert_eq!(String::from_utf8_lossy(&output.stdout), said, "{name}: {}", stderr(&output));
+        assert_eq!(text(&output.stdout), scores, "{name}: {}", text(&output.stderr));
     }
     let output = text_rnn(&["eval", "--json", &format!("{out}/best.pt")]);
     assert!(serde_json::from_slice::<Value>(&output.stdout).unwrap()["perplexity"].is_number());
 
     let output = text_rnn(&["eval", "nowhere.pt"]);
-    assert_eq!(stderr(&output), "error: nowhere.pt: there is no such file; cargo run -p text-rnn trains a model\n");
+    assert_eq!(
+        text(&output.stderr),
+        "error: nowhere.pt: there is no such file; cargo run -p text-rnn trains a model\n"
+    );
     let output = text_rnn(&["--seed", "3", "compare"]);
     assert_eq!(output.status.code(), Some(2), "an option of training is not ignored");
     let output = text_rnn(&["compare", "--seed", "3"]);
-    assert!(output.status.code() == Some(2) && stderr(&output).contains("--live"), "{}", stderr(&output));
+    assert!(output.status.code() == Some(2) && text(&output.stderr).contains("--live"), "{}", text(&output.stderr));
 }

@@ -2,9 +2,10 @@
 
 use std::fs;
 
+use test_support::lesson::text;
 use test_support::workspace;
 
-use crate::support::{text, text_rnn};
+use crate::support::text_rnn;
 
 const LESSONS: [&str; 4] = ["text-rnn", "stock-lstm", "mnist-gru", "rnn-lm"];
 
@@ -36,7 +37,7 @@ fn all_documents_name_the_cpus_and_have_the_same_table() {
 #[test]
 fn the_table_has_the_perplexities_of_text_rnn_for_five_seeds() {
     let course = table_of_seeds("docs/course.md");
-    let said = numbers(&course[0][4]);
+    let spread = numbers(&course[0][4]);
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().to_str().unwrap();
     let perplexities = ["0", "1", "2", "3", "4"].map(|seed| {
@@ -49,7 +50,7 @@ fn the_table_has_the_perplexities_of_text_rnn_for_five_seeds() {
     });
     let [low, high] = [f64::min, f64::max].map(|pick| perplexities.into_iter().reduce(pick).unwrap());
     // The table has four decimals, and another CPU rounds differently.
-    assert!((said[0] - low).abs() < 2e-4 && (said[1] - high).abs() < 2e-4, "{perplexities:?} and {said:?}");
+    assert!((spread[0] - low).abs() < 2e-4 && (spread[1] - high).abs() < 2e-4, "{perplexities:?} and {spread:?}");
     let seed_0 = numbers(&course[0][2])[0];
     assert!((seed_0 - perplexities[0]).abs() < 2e-4, "{seed_0} and {perplexities:?}");
 }

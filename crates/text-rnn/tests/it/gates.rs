@@ -3,8 +3,9 @@
 use std::fs;
 
 use serde_json::Value;
+use test_support::lesson::text;
 
-use crate::support::{PROBABILITY, text, text_rnn, trained};
+use crate::support::{PROBABILITY, text_rnn, trained};
 
 #[test]
 fn the_hidden_state_is_drawn_and_printed_as_numbers() {
@@ -20,9 +21,9 @@ fn the_hidden_state_is_drawn_and_printed_as_numbers() {
 
     // `predict` prints softmax(h W + b) of the last h.
     let arguments = ["gates", "you", "hate", "--json", "--no-plots", "--model", &model];
-    let told: Value = serde_json::from_slice(&text_rnn(&arguments).stdout).unwrap();
-    assert_eq!((&told["words"][1], &told["predicted"]), (&"hate".into(), &"coffe".into()));
-    let h: Vec<Vec<f64>> = serde_json::from_value(told["layers"][0]["h"].clone()).unwrap();
+    let gates: Value = serde_json::from_slice(&text_rnn(&arguments).stdout).unwrap();
+    assert_eq!((&gates["words"][1], &gates["predicted"]), (&"hate".into(), &"coffe".into()));
+    let h: Vec<Vec<f64>> = serde_json::from_value(gates["layers"][0]["h"].clone()).unwrap();
     assert_eq!((h.len(), h[1].len()), (2, 5), "two words, five units");
     let saved = lesson_kit::SavedModel::read(model.as_ref(), &text_rnn::LESSON).unwrap();
     let parameter = |name: &str| saved.state_dict().get(name).unwrap().to_kind(tch::Kind::Double);
@@ -30,8 +31,8 @@ fn the_hidden_state_is_drawn_and_printed_as_numbers() {
     let shares = Vec::<f64>::try_from(scores.softmax(1, tch::Kind::Double).view([-1])).unwrap();
     let next: Value =
         serde_json::from_slice(&text_rnn(&["predict", "you hate", "--json", "--model", &model]).stdout).unwrap();
-    let said = next["probabilities"][0]["probability"].as_f64().unwrap();
-    assert!((shares[4] - said).abs() < PROBABILITY, "coffe: {} and {said}", shares[4]);
+    let predicted = next["probabilities"][0]["probability"].as_f64().unwrap();
+    assert!((shares[4] - predicted).abs() < PROBABILITY, "coffe: {} and {predicted}", shares[4]);
 }
 
 #[test]
@@ -41,8 +42,8 @@ fn each_layer_has_a_map() {
     assert!(text_rnn(&["-q", "--epochs", "2", "--num-layers", "2", "--out", out]).status.success());
     let model = format!("{out}/model.pt");
     let output = text_rnn(&["gates", "i like", "--json", "--model", &model, "--out", out]);
-    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(told["layers"].as_array().unwrap().len(), 2);
+    let gates: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(gates["layers"].as_array().unwrap().len(), 2);
     assert!(fs::read_to_string(folder.path().join("gates.svg")).unwrap().contains("layer 1"));
 
     // A new run removes the picture of the old run's gates.
@@ -77,7 +78,7 @@ fn explain_counts_the_parameters_and_trains_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
     let output = text_rnn(&["--explain", "--out", out.to_str().unwrap()]);
-    let said = text(&output.stdout);
+    let stdout = text(&output.stdout);
     for line in [
         "TextRNN: RNN(9, 5), then a linear map to the 9 words",
         "  h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)    from word to word; h_0 = 0",
@@ -86,7 +87,7 @@ fn explain_counts_the_parameters_and_trains_nothing() {
         "  total                     134",
         "  outputs, h of every word: words, sentences, hidden  (2, 6, 5)",
     ] {
-        assert!(said.lines().any(|said| said == line), "{line:?} is not in:\n{said}{}", text(&output.stderr));
+        assert!(stdout.lines().any(|found| found == line), "{line:?} is not in:\n{stdout}{}", text(&output.stderr));
     }
     assert!(output.status.success() && !out.exists());
 

@@ -3,10 +3,11 @@
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
+use test_support::lesson::text;
 use test_support::workspace;
 
 use crate::BINARY;
-use crate::support::{PROBABILITY, text, text_rnn, trained};
+use crate::support::{PROBABILITY, text_rnn, trained};
 
 #[test]
 fn predict_prints_the_next_word_and_all_probabilities() {
@@ -39,9 +40,9 @@ fn predict_and_eval_have_the_same_probabilities() {
         let output = text_rnn(&["predict", input, "--json", "--model", &model]);
         let next: Value = serde_json::from_slice(&output.stdout).unwrap();
         for (word, share) in words.iter().zip(shares.as_array().unwrap()) {
-            let said = next["probabilities"].as_array().unwrap().iter().find(|it| it["word"] == *word).unwrap();
-            let (said, share) = (said["probability"].as_f64().unwrap(), share.as_f64().unwrap());
-            assert!((said - share).abs() < PROBABILITY, "{input} {word}: {said} and {share}");
+            let found = next["probabilities"].as_array().unwrap().iter().find(|it| it["word"] == *word).unwrap();
+            let (found, share) = (found["probability"].as_f64().unwrap(), share.as_f64().unwrap());
+            assert!((found - share).abs() < PROBABILITY, "{input} {word}: {found} and {share}");
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use crate::support::{text, text_rnn, trained};
+use test_support::lesson::text;
+
+use crate::support::{text_rnn, trained};
 
 /// Exit code, stdout, stderr.
 fn run(args: &[&str]) -> (Option<i32>, String, String) {

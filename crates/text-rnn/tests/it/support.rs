@@ -25,22 +25,9 @@ fn run_in_workspace(args: &[&str], command: &mut Command) -> Output {
     command.args(args).current_dir(workspace()).output().unwrap()
 }
 
-/// The text of stdout or stderr.
-pub fn text(stream: &[u8]) -> &str {
-    std::str::from_utf8(stream).unwrap()
-}
-
 /// Trains a model into `folder`. Returns the model's path.
 pub fn trained(folder: &Path) -> String {
     let out = folder.to_str().unwrap();
     assert!(text_rnn(&["--quiet", "--threads", "1", "--out", out]).status.success());
     format!("{out}/model.pt")
-}
-
-/// Seeds libtorch's default generator. The process has one, so a test that draws from it holds the returned lock.
-pub fn seeded(seed: i64) -> std::sync::MutexGuard<'static, ()> {
-    static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    let turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    tch::manual_seed(seed);
-    turn
 }
