@@ -62,8 +62,8 @@ fn an_unfinished_run_is_only_replaced_with_overwrite() {
     fs::remove_file(toy.file("summary.json")).unwrap();
     let (code, stdout, stderr) = toy.run("");
     assert_eq!((code, stdout.as_str()), (1, ""));
-    let expected = "error: models/toy holds an unfinished run (20 epochs recorded): --resume goes on with it, \
-                    --overwrite replaces it, --out DIR writes elsewhere\n";
+    let expected = "error: models/toy holds an unfinished run (20 epochs recorded): --resume continues it, \
+                    --overwrite replaces it, --out DIR writes to another folder\n";
     assert_eq!(stderr, expected);
     assert_eq!(toy.run("-q -e 3 --out elsewhere").0, 0);
     assert_eq!(toy.losses().len(), 20);
@@ -108,7 +108,7 @@ fn an_infinite_loss_stops_the_run_and_keeps_the_last_good_model() {
     let (code, _, stderr) = toy.run("--lr 1e9 --device cpu --no-progress");
     assert_eq!(code, 1);
     let expected = "device: cpu\nerror: the loss is inf in epoch 4; try a smaller --lr than 1000000000\n\
-                    models/toy/model.pt holds the parameters as they were when epoch 2 was recorded, still good\n";
+                    models/toy/model.pt holds the parameters of epoch 2, the last good ones\n";
     assert_eq!(stderr, expected);
     assert_eq!(toy.losses().len(), 3);
     assert_eq!(toy.files(), ["checkpoint.pt", "config.json", "metrics.jsonl", "model.pt"]);
@@ -165,9 +165,8 @@ mod signals {
             assert_eq!(code, Some(130), "{stderr}");
             let last = stderr.lines().last().unwrap();
             let epochs = toy.losses().len();
-            let expected = format!(
-                "interrupted: after epoch {epochs} of 100000; models/toy keeps all of it, and --resume goes on"
-            );
+            let expected =
+                format!("interrupted: after epoch {epochs} of 100000; models/toy is saved, and --resume continues it");
             assert_eq!(last, expected);
             assert!(has_model_and_plot(&toy.file("")) && !toy.file("summary.json").exists());
             assert_eq!(toy.run("").0, 1, "the run is unfinished");

@@ -72,10 +72,10 @@ fn a_finished_run_resumes_with_more_epochs() {
     let toy = Toy::new();
     assert_eq!(toy.run("-q -e 12").0, 0);
     let (code, _, stderr) = toy.run("--resume");
-    let message = "error: --resume: the run in models/toy is finished; --epochs N with N above 12 trains on\n";
+    let message = "error: --resume: the run in models/toy is finished; --epochs N with N above 12 continues it\n";
     assert_eq!((code, stderr.as_str()), (2, message));
     let (code, _, stderr) = toy.run("--resume -e 30 --device cpu --no-progress");
-    assert!(code == 0 && stderr.starts_with("device: cpu\ngoing on after epoch 12 of 30\n"), "{stderr}");
+    assert!(code == 0 && stderr.starts_with("device: cpu\nresuming after epoch 12 of 30\n"), "{stderr}");
     let ours = outcome(&toy);
     assert_eq!(ours, reference);
 }
@@ -105,11 +105,11 @@ fn resume_rejects_different_options_and_unusable_checkpoints() {
     let before = outcome(&toy);
 
     let (code, _, stderr) = toy.run("--resume -e 9 --lr 0.5");
-    let message = "error: --resume: the run in models/toy has lr = 0.01, this one would have 0.5; leave the option away, \
+    let message = "error: --resume: the run in models/toy has lr = 0.01, this one would have 0.5; remove the option, \
                    or train into another folder with --out\n";
     assert_eq!((code, stderr.as_str()), (2, message));
     let (code, _, stderr) = toy.run("--resume -e 4");
-    assert_eq!((code, stderr.as_str()), (2, "error: --epochs 4: the run in models/toy has come to epoch 5\n"));
+    assert_eq!((code, stderr.as_str()), (2, "error: --epochs 4: the run in models/toy is already in epoch 5\n"));
     for contradiction in ["--overwrite", "--dry-run"] {
         let (code, _, stderr) = toy.run(&format!("--resume {contradiction}"));
         assert!(code == 2 && stderr.contains("cannot be used with"), "{stderr}");
@@ -135,7 +135,7 @@ fn resume_rejects_different_options_and_unusable_checkpoints() {
     let other = edit(&|dict| drop(dict.insert("lesson", "mnist-gru")));
     assert_eq!(other, "error: models/toy/checkpoint.pt is a checkpoint of mnist-gru, not of toy\n");
     let less = edit(&|dict| *dict = pt_file::Dict::from_iter([("model", 1)]));
-    assert_eq!(less, "error: models/toy/checkpoint.pt is no checkpoint of toy: it has no entry \"lesson\"\n");
+    assert_eq!(less, "error: models/toy/checkpoint.pt is not a checkpoint of toy: it has no entry \"lesson\"\n");
     fs::write(&path, "PK\x03\x04 and no more").unwrap();
     let (code, _, stderr) = toy.run("--resume -e 9");
     assert!(code == 1 && stderr.starts_with("error: models/toy/checkpoint.pt: "), "{stderr}");
@@ -148,8 +148,8 @@ fn resume_keeps_the_backend_and_rejects_another() {
     let rejects = |typed: &str, before: &str, now: &str| {
         let (code, _, stderr) = toy.run(&format!("--resume -e 6 --backend {typed}"));
         let message = format!(
-            "error: --resume: the run in models/toy has backend = \"{before}\", this one would have \"{now}\"; leave the \
-             option away, or train into another folder with --out\n"
+            "error: --resume: the run in models/toy has backend = \"{before}\", this one would have \"{now}\"; remove the \
+             option, or train into another folder with --out\n"
         );
         assert_eq!((code, stderr), (2, message));
     };
@@ -186,8 +186,8 @@ fn resume_rejects_metrics_without_the_checkpoints_epochs_and_drops_later_ones() 
     let text = fs::read_to_string(&metrics).unwrap();
     fs::write(&metrics, text.lines().take(3).map(|line| format!("{line}\n")).collect::<String>()).unwrap();
     let (code, _, stderr) = toy.run("--resume -e 9 -q");
-    let message = "error: models/toy/metrics.jsonl, line 4: no record of an epoch; the checkpoint is of epoch 5. The file \
-                   was changed: put it back, or start anew with --overwrite\n";
+    let message = "error: models/toy/metrics.jsonl, line 4: not the record of an epoch; the checkpoint is of epoch 5. The file \
+                   was changed: restore it, or start again with --overwrite\n";
     assert_eq!((code, stderr.as_str()), (1, message));
     // A killed process leaves records of epochs after its last checkpoint, and the last record can be incomplete.
     fs::write(&metrics, format!("{text}{{\"epoch\":6,\"loss\":0.5}}\n{{\"epoch\":7,")).unwrap();
@@ -239,7 +239,7 @@ mod killed {
             assert_eq!(entry(&toy, "epoch"), Value::Int(recorded as i64), "the checkpoint is that of the last epoch");
             let (code, _, stderr) = toy.run("--resume --device cpu");
             assert_eq!(code, 0, "{stderr}");
-            assert!(stderr.contains(&format!("going on after epoch {recorded} of 30\n")), "{stderr}");
+            assert!(stderr.contains(&format!("resuming after epoch {recorded} of 30\n")), "{stderr}");
             assert_eq!(outcome(&toy), reference);
         }
     }
@@ -307,7 +307,7 @@ mod killed {
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{stderr}");
         assert!(stderr.starts_with("error: the checkpoint cannot be written: models/toy/checkpoint.pt: "), "{stderr}");
-        assert!(stderr.ends_with("; the one before it is there still, and --resume goes on from it\n"), "{stderr}");
+        assert!(stderr.ends_with("; the previous one is unchanged, and --resume continues from it\n"), "{stderr}");
         assert_eq!(entry(&toy, "epoch"), Value::Int(5));
         assert_eq!(toy.run("--resume -e 30 -q").0, 0);
         assert_eq!(outcome(&toy), reference);

@@ -11,12 +11,16 @@
 //! | `rng_states` | of a distributed run: the state of each rank; `rng_state` is then that of rank 0 |
 //! | `batch` | `None`, or the position in the next epoch: `rng_state` at its begin, from which the shuffled order follows, and the `losses` of the batches that are done |
 
-use std::io::{Read, Seek};
+use std::fs;
+use std::io::Cursor;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use pt_file::{Dict, Value};
 use serde_json::Value as Json;
+
+use crate::WorkerGroup;
+use crate::file_names::CHECKPOINT;
 
 /// The content of a checkpoint.
 #[derive(Debug)]
@@ -66,17 +70,27 @@ pub(crate) struct BatchPosition {
 }
 
 impl Checkpoint {
-    /// Reads the checkpoint of `lesson` at `path`.
+    /// Reads the checkpoint in the run folder `folder`. Under torchrun rank 0 reads it for all: other machines may not have the
+    /// file.
     ///
     /// # Errors
-    /// If the file cannot be read, is unsafe or broken, or is not a checkpoint of this lesson.
-    pub fn read(path: &Path, lesson: &str) -> Result<Checkpoint> {
-        Checkpoint::of_lesson(pt_file::load_file(path), path, lesson)
-    }
-
-    /// [`Checkpoint::read`] from the bytes of the file at `path`.
-    pub fn read_from(source: impl Read + Seek, path: &Path, lesson: &str) -> Result<Checkpoint> {
-        Checkpoint::of_lesson(pt_file::load(source), path, lesson)
+    /// If the file does not exist, cannot be read, is unsafe or broken, or is not a checkpoint of `lesson`.
+    pub fn read_in(folder: &Path, lesson: &str, workers: &WorkerGroup) -> Result<Checkpoint> {
+        let path = folder.join(CHECKPOINT);
+        let check = || {
+            ensure!(
+                path.exists(),
+                "--resume: there is no {}; without --resume a run starts from the beginning",
+                path.display()
+            );
+            Ok(())
+        };
+        if workers.is_distributed() {
+            let bytes = workers.broadcast_bytes(|| check().and_then(|()| Ok(fs::read(&path)?)))?;
+            return Checkpoint::of_lesson(pt_file::load(Cursor::new(bytes)), &path, lesson);
+        }
+        check()?;
+        Checkpoint::of_lesson(pt_file::load_file(&path), &path, lesson)
     }
 
     fn of_lesson(value: pt_file::Result<Value>, path: &Path, lesson: &str) -> Result<Checkpoint> {
