@@ -6,6 +6,7 @@
 //! | [`python`](mod@python) | runs Python programs with torch; a test compares with the numbers that they print |
 //! | [`float64`] | tolerances: an f32 error is at most a stated multiple of libtorch's own (feature `torch`) |
 //! | [`gpu`] | runs a test on a GPU, in a process of its own (feature `torch`) |
+//! | [`seed`] | seeds libtorch's default generator for one test at a time (feature `torch`) |
 //! | [`lesson`] | checks that the tests of all lessons share: backends, devices, comparisons (feature `torch`) |
 //!
 //! A test that cannot run on every machine has an attribute that makes libtest ignore it, with the reason: see README.md.
@@ -20,6 +21,8 @@ pub mod gpu;
 pub mod lesson;
 pub mod paths;
 pub mod python;
+#[cfg(feature = "torch")]
+pub mod seed;
 
 #[cfg(feature = "torch")]
 pub use float64::Float64Judge;
@@ -27,3 +30,5 @@ pub use float64::Float64Judge;
 pub use gpu::{assert_close, on_gpu};
 pub use paths::{program, workspace};
 pub use python::{python, run_python, torchrun};
+#[cfg(feature = "torch")]
+pub use seed::seeded;
