@@ -29,9 +29,9 @@ fn table_of_seeds(name: &str) -> Vec<Vec<String>> {
 fn all_documents_name_the_cpus_and_have_the_same_table() {
     let course = table_of_seeds("docs/course.md");
     assert_eq!(course.iter().map(|row| row[0].as_str()).collect::<Vec<_>>(), LESSONS);
-    assert_eq!(table_of_seeds("README.md"), course);
+    assert_eq!(table_of_seeds("docs/lessons.md"), course);
     let of = |rows: &[Vec<String>]| rows.iter().map(|row| numbers(&row[2..].join(" "))).collect::<Vec<_>>();
-    assert_eq!(of(&table_of_seeds("README.ko.md")), of(&course), "README.ko.md");
+    assert_eq!(of(&table_of_seeds("docs/guide.ko.md")), of(&course), "docs/guide.ko.md");
 }
 
 #[test]
