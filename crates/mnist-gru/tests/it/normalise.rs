@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use image::Luma;
-use mnist_gru::normalise::{GreyImage, normalise};
+use mnist_gru::commands::normalise::{GreyImage, normalise};
 
 /// A dark bar with the ranges `x` and `y` on a light picture.
 fn bar(width: u32, height: u32, x: Range<u32>, y: Range<u32>) -> GreyImage {

@@ -100,9 +100,9 @@ fn every_color_format_of_a_drawing_gives_the_same_digit() {
         // the format is detected by the content, not by the file name
         let path = home.path().join(name);
         picture.save_with_format(&path, image::ImageFormat::Png).unwrap();
-        let read = mnist_gru::image::read(&path).unwrap();
+        let read = mnist_gru::commands::image::read(&path).unwrap();
         assert!(read.description.contains(&format!("{name}: 120 x 90, {how}; ")), "{}", read.description);
-        let grey = mnist_gru::image::read(&home.path().join("grey")).unwrap();
+        let grey = mnist_gru::commands::image::read(&home.path().join("grey")).unwrap();
         let worst = read.pixels.iter().zip(&grey.pixels).map(|(one, other)| one.abs_diff(*other)).max();
         assert!(worst <= Some(1), "{name}: {worst:?}");
     }
@@ -122,7 +122,7 @@ fn a_photograph_is_rotated_by_its_exif_orientation() {
     let mut encoder = JpegEncoder::new(fs::File::create(&path).unwrap());
     encoder.set_exif_metadata(exif).unwrap();
     encoder.write_image(&lying, 100, 60, image::ExtendedColorType::L8).unwrap();
-    let how = mnist_gru::image::read(&path).unwrap().description;
+    let how = mnist_gru::commands::image::read(&path).unwrap().description;
     assert!(how.contains("60 x 100, grey, dark on light; ") && how.contains(" as 3 x 20, "), "{how}");
 }
 

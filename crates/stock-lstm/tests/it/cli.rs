@@ -29,7 +29,7 @@ fn a_run_writes_its_folder_and_prints_the_slides_lines() {
         "Epoch: 0100 Loss = 0.001",
         "OPTIMIZATION FINISHED",
         "SHAPE OF [test_predict] is torch.Size([218, 1])",
-        // src/evaluate.rs has the NumPy code for these. Naive forecasts do not depend on the seed.
+        // src/commands/eval.rs has the NumPy code for these. Naive forecasts do not depend on the seed.
         "yesterday's close         0.000622  0.024939  0.017577     85.50      9.25      6.52          -",
         "yesterday's change again  0.001203  0.034679  0.025644    165.33     12.86      9.51     49.5 %",
         "The LSTM's RMSE is ",

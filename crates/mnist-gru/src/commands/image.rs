@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use image::{DynamicImage, ImageDecoder, ImageReader, Luma};
 
+use super::normalise::{GreyImage, normalise};
 use crate::data::SIDE;
-use crate::normalise::{GreyImage, normalise};
 
 /// A picture in the format that the network reads.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use clap::Args;
 use lesson_kit::exit::UsageError;
 use tch::{Device, Kind, Tensor};
 
+use super::image::{self, DigitImage};
 use crate::data::{Digits, SIDE};
-use crate::image::{self, DigitImage};
 
 /// The options that choose the digit.
 #[derive(Args, Debug, Clone)]
