@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Lesson 3 on several processes, as PyTorch's users write it: DistributedDataParallel and DistributedSampler, on gloo.
+"""Lesson 3 on several processes in plain PyTorch: DistributedDataParallel and DistributedSampler, with gloo.
 
     torchrun --standalone --nproc-per-node=2 notebooks-ref/ddp_mnist_gru.py --limit 50 --out /tmp/ddp
 
-The network is the notebook's (mnist_gru.ipynb). --batch-size is that of the whole batch, which the processes share, so that
-a run with more of them takes the same steps. Rank 0 writes model.pt and losses.json into --out: the mean of all processes'
-losses, batch by batch. crates/mnist-gru/tests/it/processes.rs puts `torchrun --no-python .. mnist-gru` beside it.
+The network is the notebook's (mnist_gru.ipynb). --batch-size is the size of the whole batch, which the processes share.
+So the number of steps does not depend on the number of processes. Rank 0 writes model.pt and losses.json into --out.
+losses.json has the mean of all processes' losses for each batch. crates/mnist-gru/tests/it/processes.rs compares
+`torchrun --no-python .. mnist-gru` with this program.
 """
 
 import argparse

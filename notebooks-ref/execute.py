@@ -1,10 +1,10 @@
-"""Executes a reference notebook through Jupyter, in place, if it computes what run.py computed.
+"""Executes a reference notebook with Jupyter and writes it back, if its numbers equal those of run.py.
 
     .venv/bin/python notebooks-ref/execute.py NOTEBOOK DIR
 
-DIR has what `run.py NOTEBOOK --out DIR > DIR/printed.txt` left. The notebook is written only if Jupyter's run printed the
-same text, digests of all quantities included, and if its text cells quote the losses that were printed.
-scripts/run-notebooks.sh calls this.
+DIR has the files of `run.py NOTEBOOK --out DIR > DIR/printed.txt`. The notebook is written only if Jupyter's run
+printed the same text, including the digests of all quantities, and if its text cells quote the printed losses.
+scripts/run-notebooks.sh calls this program.
 """
 
 import json
@@ -16,7 +16,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-# What Jupyter records about a notebook beside its cells, without what changes from one machine to the next.
+# The notebook's metadata, without the entries that differ between machines.
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -31,9 +31,9 @@ def main():
         kernel_name="python3",
         timeout=None,
         record_timing=False,
-        coalesce_streams=True,  # else a stream is cut wherever the kernel happened to flush it
+        coalesce_streams=True,  # otherwise the outputs depend on when the kernel flushed its streams
         resources={"metadata": {"path": str(path.parent)}},
-        extra_arguments=["--IPKernelApp.log_level=ERROR"],  # it warns of its port on localhost
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],  # the kernel warns about its port on localhost
     )
     try:
         client.execute()
@@ -68,7 +68,7 @@ def check(path, notebook, folder):
 
 
 def check_losses(path, notebook, reference, printed):
-    """The losses that are printed are those of reference.json, and a text cell quotes each."""
+    """Checks that the printed losses equal those of reference.json, and that text cells quote them."""
     losses = {q["name"]: q["values"] for q in reference["quantities"] if q["group"] == "losses"}["epoch"]
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     first = 0 if "Epoch: 0000" in printed else 1

@@ -2,9 +2,8 @@
 
     .venv/bin/python notebooks-ref/run.py notebooks-ref/text_rnn.ipynb --seed 3 --out /tmp/text-rnn
 
-Cells tagged `plot` are left out, the values of the cell tagged `parameters` are replaced by the options, and with
---checkpoint the cells tagged `training` give way to trained weights. README.md beside this file has the format of what
---out receives.
+Cells tagged `plot` are skipped. The options replace values of the cell tagged `parameters`. With --checkpoint, trained
+weights are loaded in place of the cells tagged `training`. README.md in this folder describes the files in --out.
 """
 
 import argparse
@@ -23,7 +22,7 @@ except ModuleNotFoundError as error:
     sys.exit(f"run.py: {error}: scripts/setup.sh --full installs it; then use .venv/bin/python")
 
 PARAMETERS = ("seed", "threads", "epochs", "limit")
-KEPT_WHOLE = 2000  # elements; of a larger tensor about KEPT are kept
+KEPT_WHOLE = 2000  # elements; about KEPT of a larger tensor are kept
 KEPT = 1000
 
 
@@ -34,7 +33,7 @@ def main():
     out = options.out and options.out.absolute()
     notebook = options.notebook.absolute()
     cells = code_cells(notebook)
-    os.chdir(notebook.parent)  # where Jupyter runs it
+    os.chdir(notebook.parent)  # Jupyter's working directory
     try:
         namespace, parameters = execute(cells, replaced, state)
     except FileNotFoundError as error:
@@ -79,16 +78,16 @@ def positive(text):
     return number
 
 
-positive.__name__ = "positive number"  # argparse's "invalid .. value"
+positive.__name__ = "positive number"  # for argparse's message "invalid .. value"
 
 
 def load_checkpoint(path):
-    """The state_dict of a model.pt, or the one under "model" in a checkpoint.pt."""
+    """Returns the state_dict of a model.pt, or the entry "model" of a checkpoint.pt."""
     try:
         loaded = torch.load(path, weights_only=True, map_location="cpu")
     except OSError as error:
         fail(f"--checkpoint {path}: {error.strerror}")
-    except Exception:  # of many kinds, whose texts advise to trust the file
+    except Exception:  # of several types; the messages advise to trust the file
         loaded = None
     if not isinstance(loaded, dict):
         fail(f"--checkpoint {path}: no state_dict or checkpoint that torch.load reads with weights_only=True")
@@ -96,7 +95,7 @@ def load_checkpoint(path):
 
 
 def code_cells(notebook):
-    """The sources of the notebook's code cells, each with its tags."""
+    """Returns the source and the tags of each code cell."""
     try:
         cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     except (OSError, ValueError, KeyError) as error:
@@ -109,7 +108,7 @@ def code_cells(notebook):
 
 
 def execute(cells, replaced, state):
-    """Runs the cells in a fresh namespace; returns it, and the values of the cell tagged `parameters`."""
+    """Runs the cells in a new namespace. Returns it and the values of the cell tagged `parameters`."""
     namespace = {"__name__": "__main__"}
     parameters = {}
     for number, (source, tags) in enumerate(cells, 1):
@@ -139,7 +138,7 @@ def load_weights(model, state):
 
 
 def describe(notebook, cells, parameters, checkpoint):
-    """What has to be known about a run before its numbers mean anything."""
+    """Returns everything that the numbers of a run depend on: notebook, versions, CPU, seed, threads, options."""
     sources = "\n\n".join(source for source, _ in cells)
     return {
         "format": 1,
@@ -169,7 +168,7 @@ def cpu_model():
 
 
 def quantity(group, name, tensor, all_values):
-    """The digest of a tensor's bytes, and as many of its values as are to be kept."""
+    """Returns the digest of a tensor's bytes, and all or some of its values."""
     array = tensor.numpy()
     flat = array.reshape(-1)
     stride = 1
@@ -180,7 +179,7 @@ def quantity(group, name, tensor, all_values):
         flat = flat[::stride]
     if not np.isfinite(flat).all():
         fail(f"{group}, {name}: holds numbers that are not finite, which JSON cannot hold")
-    # str() gives the shortest digits that a float32 reads back from; tolist() would give those of the float64.
+    # str() gives the shortest decimal number that reads back as the same float32. tolist() converts to float64 first.
     values = [float(str(value)) for value in flat] if flat.dtype == np.float32 else flat.tolist()
     assert np.array_equal(np.array(values, dtype=flat.dtype), flat), f"{group}, {name}: does not read back"
     return {
@@ -196,7 +195,7 @@ def quantity(group, name, tensor, all_values):
 
 
 def write(path, head, quantities):
-    """JSON with a line for each entry and each quantity, so that a diff shows which of them changed."""
+    """Writes JSON with one line for each entry and quantity, so that a diff shows which of them changed."""
     lines = [f"{json.dumps(key)}: {json.dumps(value)}," for key, value in head.items()]
     rows = ",\n".join(json.dumps(row, separators=(",", ":"), allow_nan=False) for row in quantities)
     path.write_text("\n".join(["{", *lines, '"quantities": [', rows, "]", "}"]) + "\n")

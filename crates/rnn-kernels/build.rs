@@ -1,4 +1,4 @@
-//! Passes Cargo's optimisation level on, which the sources cannot read.
+//! Passes Cargo's optimisation level to the compiler as an environment variable, because source code cannot read it otherwise.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

@@ -10,6 +10,7 @@ use std::str::FromStr;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, ArgMatches, Args, Command, parser::ValueSource};
 use recurrent::Backend;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize, Serializer};
 use torch_ext::Format;
 
@@ -44,6 +45,18 @@ pub struct Hyperparameters {
           default_value = "exact")]
     #[serde(serialize_with = "as_text", deserialize_with = "from_text", default = "exact")]
     pub backend: Backend,
+}
+
+/// The options of a lesson that `config.json` and `checkpoint.pt` store, under the names of the command line.
+pub trait Options: Serialize + DeserializeOwned {
+    /// The options that all lessons have.
+    fn hyperparameters(&self) -> &Hyperparameters;
+}
+
+impl Options for Hyperparameters {
+    fn hyperparameters(&self) -> &Hyperparameters {
+        self
+    }
 }
 
 /// Options of the lessons that train in batches. They are stored like [`Hyperparameters`].

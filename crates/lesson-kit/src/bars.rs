@@ -3,7 +3,7 @@
 /// The width of the bar of 100 %.
 const FULL: f64 = 40.0;
 
-/// A line for each name: `dog    98.76 %  ████`.
+/// One line for each name: `dog    98.76 %  ████`.
 pub fn lines<'a>(named: impl Iterator<Item = (&'a str, f64)> + Clone) -> impl Iterator<Item = String> {
     let width = named.clone().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     named.map(move |(name, share)| {
@@ -12,7 +12,7 @@ pub fn lines<'a>(named: impl Iterator<Item = (&'a str, f64)> + Clone) -> impl It
     })
 }
 
-/// Full blocks, and a last one of eighths.
+/// Full blocks, and a last block in steps of an eighth.
 fn bar(share: f64) -> String {
     const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     let eighths = (8.0 * FULL * share.clamp(0.0, 1.0)).round() as usize;
@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bar_is_as_long_as_its_share() {
+    fn the_length_of_a_bar_is_proportional_to_its_share() {
         let drawn: Vec<_> = lines([("dog", 1.0), ("milk", 0.253_125), ("i", 0.0)].into_iter()).collect();
         let full = "█".repeat(40);
         assert_eq!(

@@ -1,4 +1,4 @@
-//! From `--device` to a device, before anything else touches libtorch.
+//! Chooses the device for `--device`, before any other call of libtorch.
 
 use std::env;
 
@@ -8,30 +8,30 @@ use torch_ext::cuda;
 
 use crate::args::DeviceChoice;
 
-/// A device and how it came to be chosen, in one line.
+/// A device, and why it was chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chosen {
-    /// Where to compute.
+    /// The device to compute on.
     pub device: Device,
-    /// For the user: `device: cpu (auto: no NVIDIA driver)`.
+    /// One line for the user: `device: cpu (auto: no NVIDIA driver)`.
     pub line: String,
 }
 
-/// Why there is no CUDA.
+/// Why CUDA is not available.
 #[derive(Debug, Clone)]
 struct Missing {
-    /// In a few words.
+    /// The problem in a few words.
     problem: String,
-    /// Step by step, with what to do.
+    /// All steps, with the remedy.
     diagnosis: String,
 }
 
-/// Resolves `choice`, loading CUDA if it is wanted.
+/// Resolves `choice`, and loads CUDA if it is wanted.
 ///
-/// Call it before anything asks libtorch for random numbers: libtorch looks for CUDA once and remembers the answer.
+/// Call it before any random number is drawn: libtorch looks for CUDA only once.
 ///
 /// # Errors
-/// If CUDA was asked for by name and is not there; the message is the diagnosis.
+/// If CUDA was requested and is not available; the message is the diagnosis.
 pub fn choose(choice: DeviceChoice) -> Result<Chosen> {
     let devices = || {
         let diagnosis = cuda::diagnose();
@@ -41,15 +41,15 @@ pub fn choose(choice: DeviceChoice) -> Result<Chosen> {
         }
     };
     let chosen = choose_among(choice, devices, |index| cuda::try_device(index).map_err(|error| error.to_string()))?;
-    // NVIDIA's libraries read this variable too, but each decides for itself what it means for a recurrent layer.
+    // NVIDIA's libraries read this variable too, but they disagree about recurrent layers.
     if chosen.device.is_cuda() && env::var_os("NVIDIA_TF32_OVERRIDE").is_some_and(|value| value == "0") {
         cuda::allow_tf32(false)?;
     }
     Ok(chosen)
 }
 
-/// `devices` describes the CUDA devices, or says why there are none; it is only called if the answer matters. `runs` says whether
-/// one of them computes.
+/// `devices` returns the CUDA devices, or why there are none; it is called only if necessary. `runs` tests whether a device
+/// computes.
 fn choose_among(
     choice: DeviceChoice,
     devices: impl FnOnce() -> Result<Vec<String>, Missing>,
@@ -64,7 +64,7 @@ fn choose_among(
                 Ok(()) => chosen(Device::Cuda(0), format!("cuda:0 (auto), {}", gpus[0])),
                 Err(reason) => chosen(Device::Cpu, format!("cpu (auto: {} does not compute: {reason})", gpus[0])),
             },
-            // The diagnosis is for those who asked for CUDA.
+            // The diagnosis is only printed if CUDA was requested.
             Err(Missing { problem, .. }) => chosen(Device::Cpu, format!("cpu (auto: {problem})")),
         },
         DeviceChoice::Cuda(index) => match devices() {
@@ -107,13 +107,13 @@ mod tests {
     }
 
     #[test]
-    fn cpu_does_not_ask_for_cuda() {
+    fn cpu_does_not_look_for_cuda() {
         let chosen = choose_among(DeviceChoice::Cpu, || panic!("asked"), |_| panic!("tried")).unwrap();
         assert_eq!((chosen.device, chosen.line.as_str()), (Device::Cpu, "device: cpu"));
     }
 
     #[test]
-    fn auto_takes_what_is_there_and_says_so_in_one_line() {
+    fn auto_chooses_an_available_device_and_describes_it_in_one_line() {
         for (devices, device, line) in [
             (Ok(2), Device::Cuda(0), "device: cuda:0 (auto), NVIDIA H100, 80.0 GiB"),
             (Err("no NVIDIA driver"), Device::Cpu, "device: cpu (auto: no NVIDIA driver)"),
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gpu_that_does_not_compute_is_not_taken() {
+    fn a_gpu_that_does_not_compute_is_not_chosen() {
         let none = "CUDA error: no kernel image is available for execution on the device";
         let with = |choice| choose_among(choice, || Ok(vec![GPU.to_owned(); 2]), |_| Err(none.to_owned()));
         let chosen = with(DeviceChoice::Auto).unwrap();

@@ -1,28 +1,28 @@
-//! Exit codes, and the errors that are not failures of the program.
+//! Exit codes, and the errors that have their own exit code.
 
 use std::fmt;
 use std::io::{self, Write};
 
-/// All done.
+/// Success.
 pub const DONE: u8 = 0;
-/// The program failed; stderr says why.
+/// The program failed; the reason is on stderr.
 pub const FAILED: u8 = 1;
-/// The command line cannot be used.
+/// The command line is wrong.
 pub const USAGE: u8 = 2;
-/// A comparison with the reference is off.
+/// A comparison with the reference found a difference.
 pub const COMPARISON_OFF: u8 = 3;
 /// Ended by Ctrl-C or SIGTERM.
 pub const INTERRUPTED: u8 = 130;
 
-/// Ends the process without running libtorch's static destructors: with CUDA loaded or with threads running inside libtorch they
-/// can crash, which would turn a finished run into a failure.
+/// Ends the process without libtorch's static destructors. They can crash if CUDA is loaded or threads run inside libtorch, and a
+/// finished run would then end as a failure.
 pub(crate) fn now(code: u8) -> ! {
     let _ = io::stdout().flush(); // a closed pipe cannot be reported anywhere
     let _ = io::stderr().flush();
     signal_hook::low_level::exit(code.into())
 }
 
-/// The run was ended by Ctrl-C; the text says what is kept.
+/// The run was ended by Ctrl-C; the text says what is saved.
 #[derive(Debug)]
 pub struct Interrupted(pub String);
 
@@ -34,9 +34,7 @@ impl fmt::Display for Interrupted {
 
 impl std::error::Error for Interrupted {}
 
-/// A value on the command line that only the lesson could judge.
-///
-/// Return it as `Err(UsageError(..).into())`; it ends the program with [`USAGE`].
+/// A wrong value on the command line that clap cannot detect. It ends the program with [`USAGE`].
 #[derive(Debug)]
 pub struct UsageError(pub String);
 
@@ -48,7 +46,7 @@ impl fmt::Display for UsageError {
 
 impl std::error::Error for UsageError {}
 
-/// A comparison found a difference; the text counts them.
+/// A comparison found differences; the text has their number.
 #[derive(Debug)]
 pub struct ComparisonOff(pub String);
 
@@ -60,7 +58,7 @@ impl fmt::Display for ComparisonOff {
 
 impl std::error::Error for ComparisonOff {}
 
-/// The exit code that belongs to an error.
+/// The exit code of an error.
 pub fn code(error: &anyhow::Error) -> u8 {
     if error.is::<Interrupted>() {
         INTERRUPTED

@@ -9,16 +9,16 @@ use tch::Tensor;
 
 use crate::Session;
 
-/// A model, and what happens to one batch on its way through it.
+/// A model, and the shapes of one batch at each step.
 #[derive(Debug)]
 pub struct Explanation<'a> {
-    /// What the model is, in a line.
+    /// The model in one line.
     pub model: String,
-    /// Its equations, in the order of computation; subscripts as in LaTeX, `h_{t-1}`.
+    /// The equations in the order of computation; subscripts as in LaTeX, `h_{t-1}`.
     pub equations: &'a [&'a str],
-    /// Its parameters under torch's names.
+    /// The parameters with torch's names.
     pub parameters: &'a [(String, Tensor)],
-    /// What there is between input and output, and its shape for one batch.
+    /// The tensors from input to output, and their shapes for one batch.
     pub steps: &'a [(String, Vec<i64>)],
 }
 
@@ -32,11 +32,11 @@ impl Explanation<'_> {
         session.print_json(&self.json(session.backend()))
     }
 
-    /// The text for people.
+    /// The table as text.
     fn table(&self, backend: Backend) -> String {
         let computed_by = match backend {
             Backend::Exact => "libtorch's own operations, PyTorch's bits",
-            Backend::Fused => "kernels for whole sequences, PyTorch's numbers to rounding",
+            Backend::Fused => "kernels for whole sequences, PyTorch's numbers up to rounding",
         };
         let mut text = format!("{}\nbackend {backend}: {computed_by}\n\nequations\n", self.model);
         for equation in self.equations {
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equations_parameters_and_shapes_stand_in_columns() {
+    fn equations_parameters_and_shapes_are_aligned_in_columns() {
         let tensor = |shape: &[i64]| Tensor::zeros(shape, tch::kind::FLOAT_CPU);
         let parameters = [("weight".to_owned(), tensor(&[40, 28])), ("bias".to_owned(), tensor(&[40]))];
         let explanation = Explanation {
@@ -108,7 +108,7 @@ mod tests {
         };
         assert_eq!(
             explanation.table(Backend::Fused),
-            "toy: a line\nbackend fused: kernels for whole sequences, PyTorch's numbers to rounding\n\nequations\n  y = W x + b\n\nparameters\n  weight  (40, 28)  1,120\n  bias    (40,)        40\n  \
+            "toy: a line\nbackend fused: kernels for whole sequences, PyTorch's numbers up to rounding\n\nequations\n  y = W x + b\n\nparameters\n  weight  (40, 28)  1,120\n  bias    (40,)        40\n  \
              total             1,160\n\nshapes, one batch\n  x, a batch of 7  (7, 28)\n  y                (7, 40)"
         );
         let json = explanation.json(Backend::Exact);

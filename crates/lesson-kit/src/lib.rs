@@ -5,7 +5,8 @@
 //! | `program` | [`main`], [`CommandLine`], [`Program`]: from the command line to the exit code; `--resume` |
 //! | `args`, `model_args`, `usage_tip` | [`RunArgs`], [`Hyperparameters`], [`BatchArgs`], [`ModelArg`], [`DrawArgs`]: the shared options |
 //! | `session`, `console`, `progress`, `device` | [`Session`]: device, stdout and stderr, progress bar |
-//! | `run` | [`Run`]: epochs, losses, checkpoints, run folder |
+//! | `run` | [`Run`]: epochs, losses, run folder, writing of checkpoints |
+//! | `checkpoint`, `file_names` | the content of `checkpoint.pt`; the names of the files in a run folder |
 //! | `workers` | [`WorkerGroup`]: the processes that torchrun started |
 //! | `recording` | [`Recording`]: the tensors of a run that is compared with its notebook |
 //! | `saved_model` | [`SavedModel`]: a model from a file |
@@ -19,11 +20,13 @@
 
 mod args;
 pub mod bars;
+mod checkpoint;
 mod console;
 mod device;
 mod doctor;
 pub mod exit;
 mod explain;
+mod file_names;
 mod gates;
 mod interrupt;
 mod lesson;
@@ -40,14 +43,14 @@ mod session;
 mod usage_tip;
 mod workers;
 
-pub use args::{BatchArgs, DeviceChoice, Hyperparameters, RunArgs, positive};
+pub use args::{BatchArgs, DeviceChoice, Hyperparameters, Options, RunArgs, positive};
 pub use console::print_result;
 pub use doctor::doctor;
 pub use explain::Explanation;
 pub use gates::{Gates, LayerGates};
 pub use lesson::{Defaults, Lesson};
 pub use model_args::{DrawArgs, EvalArgs, ModelArg};
-pub use program::{CommandLine, Options, Program, main, merge, parse};
+pub use program::{CommandLine, Program, main, merge, parse};
 pub use recording::{Quantity, Recording};
 pub use run::{Batches, Epochs, OptimizerState, OptimizerStateMut, Run, copy_to_host};
 pub use saved_model::SavedModel;

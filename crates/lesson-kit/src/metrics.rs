@@ -1,11 +1,11 @@
-//! What a model is scored by.
+//! Scores of a model.
 
 use anyhow::{Result, ensure};
 
-/// The share of predictions that are right, 0 to 1.
+/// The share of correct predictions, 0 to 1.
 ///
 /// # Errors
-/// If the two differ in length or are empty.
+/// If the lengths differ, or the lists are empty.
 pub fn accuracy(predicted: &[i64], target: &[i64]) -> Result<f64> {
     check_lengths(predicted, target)?;
     ensure!(!target.is_empty(), "there are no predictions to score");
@@ -16,7 +16,7 @@ pub fn accuracy(predicted: &[i64], target: &[i64]) -> Result<f64> {
 /// The confusion matrix: `counts[target][predicted]`, of shape `(classes, classes)`.
 ///
 /// # Errors
-/// If the two differ in length, or a class is not in `0..classes`.
+/// If the lengths differ, or a class is not in `0..classes`.
 pub fn confusion(predicted: &[i64], target: &[i64], classes: usize) -> Result<Vec<Vec<i64>>> {
     check_lengths(predicted, target)?;
     let index = |class: i64| match usize::try_from(class) {
@@ -30,13 +30,13 @@ pub fn confusion(predicted: &[i64], target: &[i64], classes: usize) -> Result<Ve
     Ok(counts)
 }
 
-/// For each class of a confusion matrix the share that is right of what was taken for it; `None` if nothing was.
+/// For each class the share of correct predictions among those that predict it; `None` if there are none.
 pub fn precision(confusion: &[Vec<i64>]) -> Vec<Option<f64>> {
     let taken = |class: usize| confusion.iter().filter_map(|counts| counts.get(class)).sum::<i64>();
     (0..confusion.len()).map(|class| share(confusion[class].get(class), taken(class))).collect()
 }
 
-/// For each class of a confusion matrix the share of it that was found; `None` if there was nothing to find.
+/// For each class the share of its examples that are predicted correctly; `None` if there are none.
 pub fn recall(confusion: &[Vec<i64>]) -> Vec<Option<f64>> {
     confusion.iter().enumerate().map(|(class, counts)| share(counts.get(class), counts.iter().sum())).collect()
 }
@@ -45,12 +45,12 @@ fn share(part: Option<&i64>, whole: i64) -> Option<f64> {
     part.filter(|_| whole > 0).map(|&part| part as f64 / whole as f64)
 }
 
-/// `e^L` of a mean cross-entropy `L` in nats: among how many equally likely words the model is in doubt.
+/// `e^L` of a mean cross-entropy `L` in nats: a model that chooses uniformly among N words has perplexity N.
 pub fn perplexity(mean_loss: f64) -> f64 {
     mean_loss.exp()
 }
 
-/// A perplexity as text: with that many decimals, and above a million, where training has diverged, with an exponent.
+/// A perplexity as text with `decimals` decimals; above a million (training has diverged) with an exponent.
 pub fn format_perplexity(perplexity: f64, decimals: usize) -> String {
     if perplexity > 1e6 { format!("{perplexity:.4e}") } else { format!("{perplexity:.decimals$}") }
 }
@@ -65,14 +65,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_right_and_wrong() {
+    fn confusion_counts_targets_and_predictions() {
         // sklearn.metrics.confusion_matrix([0, 1, 2, 2], [0, 2, 2, 1], labels=range(3))
         assert_eq!(confusion(&[0, 2, 2, 1], &[0, 1, 2, 2], 3).unwrap(), [[1, 0, 0], [0, 0, 1], [0, 1, 1]]);
         assert_eq!(accuracy(&[0, 2, 2, 1], &[0, 1, 2, 2]).unwrap(), 0.5);
     }
 
     #[test]
-    fn precision_is_of_columns_and_recall_of_rows() {
+    fn precision_uses_columns_and_recall_uses_rows() {
         // sklearn.metrics.precision_score([0, 0, 0, 1, 1], [0, 0, 1, 1, 1], average=None), and recall_score; the third
         // class never occurs
         let confusion = [vec![2, 1, 0], vec![0, 2, 0], vec![0, 0, 0]];
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_does_not_fit() {
+    fn different_lengths_and_unknown_classes_are_errors() {
         assert_eq!(accuracy(&[1], &[1, 2]).unwrap_err().to_string(), "1 predictions for 2 targets");
         assert_eq!(accuracy(&[], &[]).unwrap_err().to_string(), "there are no predictions to score");
         assert_eq!(confusion(&[10], &[0], 10).unwrap_err().to_string(), "class 10 is not in 0..10");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
-use crate::run::{CHECKPOINT, MODEL};
+use crate::file_names::{CHECKPOINT, MODEL};
 use crate::{Lesson, SavedModel, Session};
 
 /// Options of `eval`.

@@ -11,25 +11,13 @@ use anyhow::{Context, Result};
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Parser};
 use recurrent::Backend;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
+use crate::args::Options;
+use crate::checkpoint::Checkpoint;
 use crate::exit::{self, UsageError};
-use crate::run::{self, Checkpoint};
-use crate::{DeviceChoice, Hyperparameters, Lesson, Recording, RunArgs, SavedModel, WorkerGroup, args, usage_tip};
-
-/// The options of a lesson that `config.json` and `checkpoint.pt` store, under the names of the command line.
-pub trait Options: Serialize + DeserializeOwned {
-    /// The options that all lessons have.
-    fn hyperparameters(&self) -> &Hyperparameters;
-}
-
-impl Options for Hyperparameters {
-    fn hyperparameters(&self) -> &Hyperparameters {
-        self
-    }
-}
+use crate::file_names::CHECKPOINT;
+use crate::{DeviceChoice, Lesson, Recording, RunArgs, SavedModel, WorkerGroup, args, usage_tip};
 
 /// The command line of a lesson.
 pub trait CommandLine: Parser {
@@ -90,11 +78,11 @@ impl Program {
     /// With `--resume`: options that were not typed get the values of the checkpoint.
     fn resume<C: CommandLine>(&self, cli: &mut C, matches: &ArgMatches) -> Result<()> {
         let (run_args, options) = cli.options();
-        let checkpoint = run::read_checkpoint(&run_args.out, self.lesson.name, &self.workers)?;
+        let checkpoint = Checkpoint::read_in(&run_args.out, self.lesson.name, &self.workers)?;
         let stored = &checkpoint.config;
         let typed = |key: &str| args::is_typed(matches, key) || key == "device" && args::is_typed(matches, "cuda");
         *options =
-            merge(options, stored, typed).with_context(|| run_args.out.join(run::CHECKPOINT).display().to_string())?;
+            merge(options, stored, typed).with_context(|| run_args.out.join(CHECKPOINT).display().to_string())?;
         if let Some(threads) = stored["threads"].as_i64().filter(|_| !typed("threads")) {
             run_args.threads = i32::try_from(threads).ok();
         }

@@ -1,4 +1,4 @@
-//! A model from a file: `model.pt`, `best.pt`, safetensors, `checkpoint.pt`, Rust's or Python's.
+//! Reads a model from a file: `model.pt`, `best.pt`, safetensors or `checkpoint.pt`, written by Rust or Python.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use torch_ext::{Format, StateDict};
 
 use crate::Lesson;
 
-/// A `state_dict` and where it came from.
+/// A `state_dict`, and its file.
 #[derive(Debug)]
 pub struct SavedModel {
     path: PathBuf,
@@ -18,10 +18,10 @@ pub struct SavedModel {
 }
 
 impl SavedModel {
-    /// Reads a file by its content: a `state_dict`, or a checkpoint with one under `model`.
+    /// Reads a `state_dict`, or a checkpoint with a `state_dict` as its entry `model`. The content decides, not the file name.
     ///
     /// # Errors
-    /// If the file cannot be read, is unsafe or broken, holds no `state_dict`, or is another lesson's checkpoint.
+    /// If the file cannot be read, is unsafe or broken, has no `state_dict`, or is a checkpoint of another lesson.
     pub fn read(path: &Path, lesson: &Lesson) -> Result<SavedModel> {
         let saved = |state_dict| SavedModel { path: path.to_owned(), lesson: lesson.name, state_dict };
         if Format::of(path)? == Format::Safetensors {
@@ -36,33 +36,33 @@ impl SavedModel {
         Ok(saved(StateDict::from_value(model).with_context(file)?))
     }
 
-    /// The file; what belongs to the model lies beside it.
+    /// The file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Its tensors.
+    /// The tensors.
     pub fn state_dict(&self) -> &StateDict {
         &self.state_dict
     }
 
-    /// Hidden size and number of layers of the recurrent layer under `module`, as its weights have them.
+    /// Hidden size and number of layers of the recurrent layer `module`, from the shapes of its weights.
     ///
     /// # Errors
-    /// If there is no such layer: the model is another lesson's.
+    /// If there is no such layer.
     pub fn recurrent_sizes(&self, module: &str) -> Result<(i64, i64)> {
         let layers = (0..).take_while(|k| self.state_dict.get(&format!("{module}.weight_hh_l{k}")).is_some()).count();
         let weight = self.state_dict.get(&format!("{module}.weight_hh_l0")).map(Tensor::size);
         match weight.as_deref() {
             Some([_, hidden_size]) => Ok((*hidden_size, layers as i64)),
-            _ => bail!("{} is no model of {}: it has no {module}.weight_hh_l0", self.path.display(), self.lesson),
+            _ => bail!("{} is not a model of {}: it has no {module}.weight_hh_l0", self.path.display(), self.lesson),
         }
     }
 
     /// Copies the tensors into `parameters`.
     ///
     /// # Errors
-    /// If they do not fit: every missing, unexpected and misshapen one is in the message.
+    /// If they do not fit: the message lists every missing, unexpected and wrongly shaped tensor.
     pub fn load_into(&self, parameters: &[(String, Tensor)]) -> Result<()> {
         let named = parameters.iter().map(|(name, tensor)| (name.as_str(), tensor));
         let loaded = self.state_dict.load_into(self.lesson, named, true);

@@ -1,6 +1,6 @@
-//! The one place that seeds libtorch's generators.
+//! The only place that seeds libtorch's generators.
 
-/// `torch.manual_seed(seed)`: the same seed, the same numbers.
+/// Equivalent of `torch.manual_seed(seed)`.
 pub fn set(seed: i64) {
     tch::manual_seed(seed);
 }

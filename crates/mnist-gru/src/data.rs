@@ -1,11 +1,11 @@
 //! The data of the lesson: the MNIST files and the batches that the network reads.
 
+pub mod idx;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use tch::{Device, Kind, Tensor};
-
-use crate::idx;
 
 /// The number of rows of an image and of pixels in a row: the notebook's `sequence_length` and `input_size`.
 pub const SIDE: usize = 28;

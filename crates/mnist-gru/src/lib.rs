@@ -4,20 +4,15 @@
 //!
 //! | module | content |
 //! |---|---|
-//! | [`data`], [`idx`] | MNIST's files, and batches of them |
+//! | [`data`] | MNIST's files, and batches of them |
 //! | [`model`] | the network |
 //! | [`mod@train`] | the training loop |
 //! | [`commands`] | the command line: `eval`, `predict`, `gates`, `compare`, `--explain` |
-//! | [`input`], [`image`], [`normalise`] | a picture of a digit for `predict` and `gates`, converted to MNIST's form |
 #![forbid(unsafe_code)]
 
 pub mod commands;
 pub mod data;
-pub mod idx;
-pub mod image;
-pub mod input;
 pub mod model;
-pub mod normalise;
 pub mod train;
 
 use lesson_kit::{Defaults, Lesson};

@@ -8,7 +8,7 @@ use recurrent::Backend;
 use torch_ext::cpu;
 
 use crate::reference::{Recorded, Reference};
-use crate::tolerances::{FirstLosses, Tolerances};
+use crate::tolerances::{Demand, Tolerance, Tolerances};
 use crate::verdict::{self, Row};
 
 /// Groups that depend on the trained weights alone.
@@ -26,27 +26,6 @@ pub struct Comparison {
     pub(crate) weights_only: bool,
     /// Why this CPU rounds differently from the notebook's; `None` if it is the same CPU.
     pub(crate) other_cpu: Option<String>,
-}
-
-/// What is demanded of a quantity.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Demand {
-    /// Equal bits.
-    Bits,
-    /// A difference within a tolerance.
-    Within(Tolerance),
-    /// Nothing: the quantity is not comparable between CPUs, or backends.
-    Nothing { between: &'static str },
-}
-
-/// The largest allowed difference.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Tolerance {
-    /// For floats the largest difference divided by the notebook's largest magnitude; for integers the share of elements that
-    /// differ.
-    pub relative: f64,
-    /// Elements that have their own bound in addition.
-    pub one_by_one: Option<FirstLosses>,
 }
 
 impl Comparison {

@@ -2,7 +2,7 @@
 //!
 //! | module | content |
 //! |---|---|
-//! | [`mod@compare`] | [`CompareArgs`] and [`compare()`]: the command |
+//! | `args`, `compare` | [`CompareArgs`] and [`compare()`]: the command |
 //! | `comparison` | [`Comparison`]: the numbers of both sides, and what is demanded |
 //! | `reference`, `live` | the notebook's numbers: recorded in `notebooks-ref/expected`, or from a run of this moment |
 //! | [`tolerances`] | how far a lesson's numbers may differ if equal bits cannot be demanded |
@@ -10,7 +10,8 @@
 //! | `report` | the table, the JSON object and the picture |
 #![forbid(unsafe_code)]
 
-pub mod compare;
+mod args;
+mod compare;
 mod comparison;
 mod distance;
 mod live;
@@ -19,7 +20,8 @@ mod report;
 pub mod tolerances;
 mod verdict;
 
-pub use compare::{CompareArgs, compare};
+pub use args::CompareArgs;
+pub use compare::compare;
 pub use comparison::Comparison;
 pub use tolerances::Tolerances;
 pub use verdict::{FirstElements, Row};

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 use lesson_kit::Lesson;
 
-use crate::CompareArgs;
+use crate::args::CompareArgs;
 use crate::reference::Reference;
 
 /// Installed by scripts/setup.sh --full.

@@ -74,6 +74,27 @@ pub const RNN_LM: Tolerances = Tolerances {
     fused_losses: Some(FirstLosses { of: "batch", count: 20, within: 1e-4 }),
 };
 
+/// What is demanded of a quantity.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Demand {
+    /// Equal bits.
+    Bits,
+    /// A difference within a tolerance.
+    Within(Tolerance),
+    /// Nothing: the quantity is not comparable between CPUs, or backends.
+    Nothing { between: &'static str },
+}
+
+/// The largest allowed difference.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Tolerance {
+    /// For floats the largest difference divided by the notebook's largest magnitude; for integers the share of elements that
+    /// differ.
+    pub relative: f64,
+    /// Elements that have their own bound in addition.
+    pub one_by_one: Option<FirstLosses>,
+}
+
 impl Tolerances {
     /// The tolerance of a quantity; `None` if it is not comparable.
     pub(crate) fn between_cpus(&self, group: &str, name: &str) -> Option<f64> {

@@ -7,10 +7,9 @@ use pt_file::Tensor;
 use serde::Serialize;
 use serde_json::Number;
 
-use crate::comparison::{Demand, Tolerance};
 use crate::distance::{Distance, Elements, larger};
 use crate::reference::{Recorded, sha256};
-use crate::tolerances::FirstLosses;
+use crate::tolerances::{Demand, FirstLosses, Tolerance};
 
 /// A row of the table.
 #[derive(Debug, Clone, PartialEq, Serialize)]

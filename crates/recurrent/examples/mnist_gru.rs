@@ -55,12 +55,13 @@ fn main() -> Result<()> {
 pub fn train(folder: &str, epochs: usize, limit: Option<usize>) -> Result<Vec<f32>> {
     let (images, labels) = mnist(folder, "train")?;
     let (test_images, test_labels) = mnist(folder, "t10k")?;
-    println!("{} digits for training, {} for the test", labels.size()[0], test_labels.size()[0]);
+    println!("{} digits to learn from, {} for the test", labels.size()[0], test_labels.size()[0]);
     tch::set_num_threads(THREADS);
     tch::manual_seed(SEED);
     let train_loader = ShuffledBatches::new(labels.size()[0], BATCH_SIZE)?.limit(limit);
     let vs = nn::VarStore::new(Device::Cpu);
     let model = MnistNn::new(&vs.root())?;
+    model.gru.named_parameters().for_each(|(name, weight)| println!("gru.{name:12} {:?}", weight.size()));
 
     // Training
     let mut optimizer = Adam::new(vs.trainable_variables(), AdamOptions { lr: LR, ..AdamOptions::default() })?;
@@ -71,7 +72,6 @@ pub fn train(folder: &str, epochs: usize, limit: Option<usize>) -> Result<Vec<f3
             let outputs = model.forward(&images.index_select(0, &indices))?;
             let loss = cross_entropy(&outputs, &labels.index_select(0, &indices), Reduction::Mean)?;
             losses.push(f32::try_from(&loss)?);
-
             optimizer.zero_grad()?;
             backward(&loss)?;
             optimizer.step()?;

@@ -65,11 +65,11 @@ pub fn train(epochs: usize) -> Result<Vec<f32>> {
     for (name, x) in [("trainX", &train_x), ("trainY", &train_y), ("testX", &test_x), ("testY", &test_y)] {
         println!("SHAPE OF [{name}] is torch.Size({:?})", x.size());
     }
-
     tch::set_num_threads(THREADS);
     tch::manual_seed(SEED);
     let vs = nn::VarStore::new(Device::Cpu);
     let model = StockRnn::new(&vs.root(), 5, HIDDEN_SIZE, 1)?;
+    model.rnn.named_parameters().for_each(|(name, weight)| println!("rnn.{name:12} {:?}", weight.size()));
 
     // Training
     let mut optimizer = Adam::new(vs.trainable_variables(), AdamOptions { lr: LR, ..AdamOptions::default() })?;

@@ -1,7 +1,7 @@
 //! `notebooks-ref/text_rnn.ipynb` as a Rust program, without its plots: an RNN predicts the last word of a sentence.
 //! The code follows the notebook's cells in their order. Run it with `cargo run -p recurrent --example text_rnn`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use anyhow::Result;
 use recurrent::Rnn;
@@ -50,9 +50,9 @@ pub fn train(epochs: usize) -> Result<Vec<f32>> {
     let words = || sentences.iter().flat_map(|sentence| sentence.split(' '));
     let mut seen = HashSet::new();
     let word_list: Vec<&str> = words().filter(|word| seen.insert(*word)).collect(); // in order of first appearance
-    let word_dict: HashMap<&str, i64> = word_list.iter().copied().zip(0..).collect();
+    let word_dict: BTreeMap<&str, i64> = word_list.iter().copied().zip(0..).collect();
     let n_class = word_list.len() as i64;
-    println!("{n_class} words: {}", word_list.join(" "));
+    println!("{n_class} words: {word_dict:?}");
 
     tch::set_num_threads(THREADS);
     tch::manual_seed(SEED);
@@ -66,6 +66,7 @@ pub fn train(epochs: usize) -> Result<Vec<f32>> {
 
     let vs = nn::VarStore::new(Device::Cpu);
     let model = TextRnn::new(&vs.root(), n_class, HIDDEN_SIZE)?;
+    model.rnn.named_parameters().for_each(|(name, weight)| println!("rnn.{name:12} {:?}", weight.size()));
 
     // Training
     let mut optimizer = Adam::new(vs.trainable_variables(), AdamOptions { lr: LR, ..AdamOptions::default() })?;

@@ -13,6 +13,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// The fields hold the wrong values.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
+#[allow(missing_docs)] // most field names need no explanation
 pub enum Error {
     /// A nonlinearity other than `tanh` and `relu`.
     #[error("Unknown nonlinearity '{0}'. Select from 'tanh' or 'relu'.")]
@@ -22,14 +23,12 @@ pub enum Error {
     Dropout(f64),
     /// `input_size`, `hidden_size` or `num_layers` below 1.
     #[error("{name} must be greater than zero")]
-    #[allow(missing_docs)]
     NotPositive { name: &'static str, value: i64 },
     /// A negative `proj_size`.
     #[error("proj_size should be a positive integer or zero to disable projections")]
     NegativeProjSize(i64),
     /// A `proj_size` that is not smaller than `hidden_size`.
     #[error("proj_size has to be smaller than hidden_size")]
-    #[allow(missing_docs)]
     ProjSizeTooLarge { proj_size: i64, hidden_size: i64 },
     /// More than 65536 layers. This limit is this library's, not torch's.
     #[error("num_layers can not be greater than 65536, but got {0}")]
@@ -47,18 +46,12 @@ pub enum Error {
     DuplicateParameter(String),
     /// An input of a rank other than 2 (unbatched) or 3.
     #[error("{layer}: Expected input to be 2D or 3D, got {got}D{} instead", if *layer == "RNN" { " tensor" } else { "" })]
-    InputRank {
-        /// `"RNN"`, `"LSTM"` or `"GRU"`.
-        layer: &'static str,
-        /// The rank of the input.
-        got: usize,
-    },
+    InputRank { layer: &'static str, got: usize },
     /// A state whose rank differs from that of the input.
     #[error("{}", state_rank_message(*.batched, .got))]
     StateRank {
         /// Whether the input was batched.
         batched: bool,
-        /// The rank of each tensor of the state.
         got: Vec<usize>,
     },
     /// A state with too many or too few tensors for the layer: only an LSTM's has `c`.
@@ -66,11 +59,9 @@ pub enum Error {
     /// It can only occur with an [`AnyState`](crate::AnyState).
     #[error("{layer}: Expected a state of {expected} tensor(s), got {got}")]
     StateCount {
-        /// `"RNN"`, `"LSTM"` or `"GRU"`.
         layer: &'static str,
         /// 2 for an LSTM (h and c), else 1 (h).
         expected: usize,
-        /// The number of tensors in the state.
         got: usize,
     },
     /// An input whose dtype differs from that of the weights.
@@ -78,23 +69,13 @@ pub enum Error {
         "RNN input dtype ({0}) does not match weight dtype ({1}). Convert input: input.to({1}), or convert model: \
          model.to({0})", torch_dtype(*.input), torch_dtype(*.weight)
     )]
-    KindMismatch {
-        /// The dtype of the input.
-        input: Kind,
-        /// The dtype of the weights.
-        weight: Kind,
-    },
+    KindMismatch { input: Kind, weight: Kind },
     /// Packed data of a rank other than 2.
     #[error("input must have 2 dimensions, got {0}")]
     PackedRank(usize),
     /// An input whose last dimension is not `input_size`.
     #[error("input.size(-1) must be equal to input_size. Expected {expected}, got {got}")]
-    InputSize {
-        /// `input_size`.
-        expected: i64,
-        /// The last dimension of the input.
-        got: i64,
-    },
+    InputSize { expected: i64, got: i64 },
     /// A state of the wrong shape.
     #[error(
         "Expected {} size ({}, {}, {}), got {got:?}", state_name(*.index, "hidden"), .expected[0], .expected[1], .expected[2]
@@ -102,45 +83,29 @@ pub enum Error {
     StateSize {
         /// 0 for the h and 1 for the c of an LSTM; `None` for the other layers.
         index: Option<usize>,
-        /// The right shape.
         expected: [i64; 3],
-        /// The shape of the state.
         got: Vec<i64>,
     },
     /// A cell's input of a rank other than 1 (unbatched) or 2.
     #[error("{cell}: Expected input to be 1D or 2D, got {got}D instead")]
-    CellInputRank {
-        /// `"RNNCell"`, `"LSTMCell"` or `"GRUCell"`.
-        cell: &'static str,
-        /// The rank of the input.
-        got: usize,
-    },
+    CellInputRank { cell: &'static str, got: usize },
     /// A cell's state of a rank other than 1 (unbatched) or 2.
     #[error("{cell}: Expected {} to be 1D or 2D, got {got}D instead", state_name(*.index, "hx"))]
     CellStateRank {
-        /// `"RNNCell"`, `"LSTMCell"` or `"GRUCell"`.
         cell: &'static str,
         /// 0 for the h and 1 for the c of an LSTM; `None` for the other cells.
         index: Option<usize>,
-        /// The rank of the state.
         got: usize,
     },
     /// A cell's input whose last dimension is not `input_size`.
     #[error("input has inconsistent input_size: got {got} expected {expected}")]
-    CellInputSize {
-        /// `input_size`.
-        expected: i64,
-        /// The last dimension of the input.
-        got: i64,
-    },
+    CellInputSize { expected: i64, got: i64 },
     /// A cell's input and state of different batch sizes.
     #[error("Input batch size {expected} doesn't match hidden{index} batch size {got}")]
     CellBatch {
         /// 0 for h and 1 for c.
         index: usize,
-        /// The batch size of the input.
         expected: i64,
-        /// The batch size of the state.
         got: i64,
     },
     /// A cell's state whose last dimension is not `hidden_size`.
@@ -148,19 +113,12 @@ pub enum Error {
     CellHiddenSize {
         /// 0 for h and 1 for c.
         index: usize,
-        /// `hidden_size`.
         expected: i64,
-        /// The last dimension of the state.
         got: i64,
     },
     /// A cell's input is batched and its state is not, or the other way round.
     #[error("For {input}-D input, hx should also be {input}-D but got {state}-D tensor")]
-    CellMixedRanks {
-        /// The rank of the input.
-        input: usize,
-        /// The rank of the state.
-        state: usize,
-    },
+    CellMixedRanks { input: usize, state: usize },
     /// The `batch_sizes` of a packed sequence are not on the CPU.
     #[error(
         "batch_sizes should always be on CPU. Instances of PackedSequence should never be created manually. They should \
@@ -173,42 +131,22 @@ pub enum Error {
     BatchSizes(String),
     /// The number of lengths differs from the number of sequences to pack.
     #[error("Expected `len(lengths)` to be equal to batch_size, but got {got} (batch_size={batch})")]
-    LengthsCount {
-        /// The number of sequences.
-        batch: i64,
-        /// The number of lengths.
-        got: i64,
-    },
+    LengthsCount { batch: i64, got: i64 },
     /// A length greater than the number of steps of the padded input.
     #[error("a sequence can not be longer than the padded input, but got length {length} for {steps} steps")]
-    LengthTooLong {
-        /// The greatest length.
-        length: i64,
-        /// The number of steps.
-        steps: i64,
-    },
+    LengthTooLong { length: i64, steps: i64 },
     /// A `total_length` below the length of the longest sequence.
     #[error(
         "Expected total_length to be at least the length of the longest sequence in input, but got \
          total_length={total_length} and max sequence length being {longest}"
     )]
-    TotalLength {
-        /// The requested length.
-        total_length: i64,
-        /// The length of the longest sequence.
-        longest: i64,
-    },
+    TotalLength { total_length: i64, longest: i64 },
     /// A padding side other than `left` and `right`.
     #[error("Expected padding_side to be one of left or right, but got {0}.")]
     UnknownPaddingSide(String),
     /// The number of lengths differs from the number of sequences to unpad.
     #[error("zip() argument 2 is {} than argument 1", if .lengths < .sequences { "shorter" } else { "longer" })]
-    UnpadCount {
-        /// The number of sequences.
-        sequences: usize,
-        /// The number of lengths.
-        lengths: usize,
-    },
+    UnpadCount { sequences: usize, lengths: usize },
     /// Lengths as a 0-d tensor instead of one number per sequence.
     #[error("iteration over a 0-d tensor")]
     ScalarLengths,
@@ -220,12 +158,7 @@ pub enum Error {
     NotAPermutation,
     /// A gate, layer or direction that is not in the trace.
     #[error("the trace has no {wanted}; it has {known}")]
-    NotTraced {
-        /// What the call requested.
-        wanted: String,
-        /// What the trace has.
-        known: String,
-    },
+    NotTraced { wanted: String, known: String },
     /// An undefined tensor, such as `Tensor::new()` returns.
     #[error("expected a tensor, but got an undefined one (Tensor::new())")]
     UndefinedTensor,

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tch::Tensor;
-use torch_ext::fused_rnn::{Cell, Config, FusedRnn, SLOW_BUILD, check_tensor};
+use torch_ext::fused_rnn::{CellKind, Config, FusedRnn, SLOW_BUILD, check_tensor};
 
 use crate::error::{Error, Result};
 use crate::options::{Mode, Nonlinearity, Options};
@@ -25,10 +25,10 @@ impl Fused {
         weights.iter().try_for_each(|weight| check_tensor("the weights are", weight))?;
         let config = Config {
             cell: match options.mode {
-                Mode::Rnn(Nonlinearity::Tanh) => Cell::RnnTanh,
-                Mode::Rnn(Nonlinearity::Relu) => Cell::RnnRelu,
-                Mode::Lstm => Cell::Lstm,
-                Mode::Gru => Cell::Gru,
+                Mode::Rnn(Nonlinearity::Tanh) => CellKind::RnnTanh,
+                Mode::Rnn(Nonlinearity::Relu) => CellKind::RnnRelu,
+                Mode::Lstm => CellKind::Lstm,
+                Mode::Gru => CellKind::Gru,
             },
             input_size: options.input_size as usize,
             hidden_size: options.hidden_size as usize,

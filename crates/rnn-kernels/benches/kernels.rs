@@ -1,14 +1,14 @@
-//! `cargo bench -p rnn-kernels`: the lessons' networks, forward and back, on one thread; and the tiles beside other
-//! libraries' matrix products. (Beside PyTorch: scripts/bench.sh.)
+//! Benchmarks on one thread: the networks of the lessons, forward and backward; and the matrix products, compared with
+//! other libraries. Run them with `cargo bench -p rnn-kernels`. `scripts/bench.sh` compares the networks with PyTorch.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use rnn_kernels::product::Right;
+use rnn_kernels::bench_gemm::PackedRight;
 use rnn_kernels::{
-    Cell, Config, Input, InputGradients, InstructionSet, Network, Output, OutputGradients, Sequence, Serial,
+    CellKind, Config, Input, InputGradients, InstructionSet, Network, Output, OutputGradients, Sequence, Serial,
 };
 
-/// Name, network, steps and batch.
+/// Name, configuration, number of steps and batch size.
 fn networks() -> [(&'static str, Config, usize, usize); 4] {
     let config = |cell, input_size, hidden_size, num_layers| Config {
         cell,
@@ -19,10 +19,10 @@ fn networks() -> [(&'static str, Config, usize, usize); 4] {
         bidirectional: false,
     };
     [
-        ("text-rnn", config(Cell::RnnTanh, 9, 5, 1), 2, 6),
-        ("stock-lstm", config(Cell::Lstm, 5, 10, 1), 7, 507),
-        ("mnist-gru", config(Cell::Gru, 28, 128, 2), 28, 100),
-        ("mnist-gru, batch 1", config(Cell::Gru, 28, 128, 2), 28, 1),
+        ("text-rnn", config(CellKind::RnnTanh, 9, 5, 1), 2, 6),
+        ("stock-lstm", config(CellKind::Lstm, 5, 10, 1), 7, 507),
+        ("mnist-gru", config(CellKind::Gru, 28, 128, 2), 28, 100),
+        ("mnist-gru, batch 1", config(CellKind::Gru, 28, 128, 2), 28, 1),
     ]
 }
 
@@ -56,7 +56,7 @@ fn steps(criterion: &mut Criterion) {
                 bencher.iter(|| {
                     let weights = network.pack(&parameters, batch, &Serial).unwrap();
                     let results = Output { output: &mut output, h_n: &mut h_n, c_n: Some(&mut c_n) };
-                    let tape = network.forward_saving(&weights, &input, results, &Serial).unwrap();
+                    let tape = network.forward_with_tape(&weights, &input, results, &Serial).unwrap();
                     let d_output = Sequence::contiguous(&d_output, batch, config.output_size());
                     let given = OutputGradients { output: Some(d_output), ..OutputGradients::default() };
                     let wanted = InputGradients {
@@ -71,7 +71,7 @@ fn steps(criterion: &mut Criterion) {
     }
 }
 
-/// The products of a step of mnist-gru, forward and backward, and of all its steps at once.
+/// The matrix products of one step of mnist-gru, forward and backward, and of all steps together.
 fn products(criterion: &mut Criterion) {
     for (rows, columns, depth) in [(100, 384, 128), (50, 384, 128), (100, 128, 384), (2800, 384, 128)] {
         let mut group = criterion.benchmark_group(format!("{rows} x {columns} x {depth}"));
@@ -79,13 +79,13 @@ fn products(criterion: &mut Criterion) {
         let (a, b) = (numbers(rows * depth), numbers(depth * columns));
         let mut c = vec![0.0; rows * columns];
         for set in InstructionSet::available() {
-            let right = Right::pack(set, &b, depth, columns).unwrap();
+            let right = PackedRight::pack(set, &b, depth, columns).unwrap();
             group.bench_function(set.name(), |bencher| bencher.iter(|| right.multiply(&a, &mut c).unwrap()));
         }
         let (m, n, k) = (rows as isize, columns as isize, depth as isize);
         group.bench_function("matrixmultiply", |bencher| {
             bencher.iter(|| {
-                // SAFETY: the sizes are those of the slices.
+                // SAFETY: the slices have the sizes and strides that are passed.
                 unsafe {
                     let (a, b, c) = (a.as_ptr(), b.as_ptr(), c.as_mut_ptr());
                     matrixmultiply::sgemm(rows, depth, columns, 1.0, a, k, 1, b, n, 1, 0.0, c, n, 1);

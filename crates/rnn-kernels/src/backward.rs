@@ -1,269 +1,216 @@
-//! The way back: through time, last step first, layer by layer from the top; then the gradients of the weights.
+//! The backward pass (backpropagation through time, BPTT): from the last layer to the first, and in each from the last
+//! step to the first.
 
 use std::ops::Range;
 
-use crate::arrange::{Arrange, Place};
-use crate::buffer::Buffer;
-use crate::cells::Backward;
-use crate::copy::{Outside, Padding::Zero};
-use crate::error::Result;
-use crate::forward::{Activations, Kept, Order, Team, multiply, share, state};
-use crate::gradients::{Partial, Sums};
-use crate::layout::{Layout, Seq, Shard};
-use crate::parallel;
-
-/// What the way back computes on its way.
-pub(crate) struct Gradients {
-    /// d output of each layer; the top one's is the caller's.
-    pub outputs: Vec<Buffer>,
-    pub x: Option<Buffer>,
-    /// d gates: of all steps, a buffer for each layer and direction; or of twice `chunk` steps, one for all.
-    gates: Vec<Buffer>,
-    /// How many steps the walk takes before it does something with their d gates.
-    chunk: usize,
-    /// d h and d c of the present step, for each layer and direction.
-    pub h: Buffer,
-    pub c: Buffer,
-}
-
-/// The caller's slices, as pointers.
-pub(crate) struct BackwardIo {
-    pub d_output: Option<Outside<*const f32>>,
-    pub d_h_n: Option<*const f32>,
-    pub d_c_n: Option<*const f32>,
-    /// Time before batch.
-    pub d_x: Option<*mut f32>,
-    pub d_h_0: Option<*mut f32>,
-    pub d_c_0: Option<*mut f32>,
-}
-
-// SAFETY: threads read disjoint parts, or write disjoint parts, of what the pointers point to.
-unsafe impl Sync for BackwardIo {}
-
-impl Gradients {
-    /// `chunk` is the number of steps after which d gates are no longer needed, or of all steps if they are kept.
-    pub(crate) fn new(layout: &Layout, io: &BackwardIo, chunk: usize) -> Result<Gradients> {
-        let (config, rows) = (layout.config, layout.config.state_rows());
-        let output = |layer| {
-            let given = layer + 1 == config.num_layers && io.d_output.is_none();
-            Buffer::new(if given { 0 } else { layout.len(layout.output(), layout.steps) })
-        };
-        let x = || Buffer::new(layout.len(layout.input(0), layout.steps));
-        Ok(Gradients {
-            outputs: (0..config.num_layers).map(output).collect::<Result<_>>()?,
-            x: io.d_x.map(|_| x()).transpose()?,
-            gates: if chunk == layout.steps {
-                (0..rows).map(|_| Buffer::new(layout.len(layout.gates(), chunk))).collect::<Result<_>>()?
-            } else {
-                vec![Buffer::new(layout.len(layout.gates(), 2 * chunk))?]
-            },
-            chunk,
-            h: Buffer::new(layout.len(layout.state(), rows))?,
-            c: Buffer::new(if config.cell.has_c() { layout.len(layout.state(), rows) } else { 0 })?,
-        })
-    }
-
-    /// Whether d gates are used up while the walk goes on.
-    pub(crate) fn in_chunks(&self, layout: &Layout) -> bool {
-        self.chunk < layout.steps
-    }
-
-    /// d gates of a layer and direction.
-    pub(crate) fn d_gates(&self, row: usize) -> &Buffer {
-        self.gates.get(row).unwrap_or(&self.gates[0])
-    }
-}
+use crate::activations::{Activations, Storage, TimeOrder};
+use crate::copy::Padding::Zero;
+use crate::forward::multiply;
+use crate::gradient_buffers::GradientBuffers;
+use crate::io::BackwardIo;
+use crate::kernels::cells::BackwardStep;
+use crate::plan::{Plan, Shard};
+use crate::pointers::SequencePtr;
+use crate::products::{LayerPart, LayerProducts};
+use crate::schedule::{ShardTask, Team};
+use crate::threads::for_each_once;
+use crate::weight_gradients::WeightGradients;
+use crate::weight_gradients::sample_major::PartialGradients;
 
 /// A backward pass.
-pub(crate) struct BackwardPass<'a, A: Arrange> {
-    pub layout: &'a Layout,
-    pub weights: &'a [A::Backward],
+pub(crate) struct BackwardPass<'a, P: LayerProducts> {
+    pub plan: &'a Plan,
+    pub weights: &'a [P::BackwardWeights],
     pub activations: &'a Activations,
-    pub gradients: &'a Gradients,
+    pub gradients: &'a GradientBuffers,
+    pub weight_gradients: &'a WeightGradients<'a>,
     pub io: &'a BackwardIo,
-    pub sums: &'a Sums<'a>,
 }
 
-impl<A: Arrange> BackwardPass<'_, A> {
-    /// Runs a shard back through all layers. The gradients of the parameters are added to `partial`, if there is one;
-    /// `first` says that this is the first shard that does so.
+impl<P: LayerProducts> BackwardPass<'_, P> {
+    /// Runs a shard back through all layers. If d gates are kept for a chunk of steps only, `partial` has the weight
+    /// gradients of the thread, to which the pass adds those of each chunk.
     ///
     /// # Safety
-    /// The caller's slices are as long as the layout says, and no other thread works on this shard or with `partial`.
-    pub(crate) unsafe fn run(&self, shard: &Shard, team: Team<'_>, partial: Option<&Partial>, first: bool) {
-        let (layout, io, gradients) = (self.layout, self.io, self.gradients);
-        let (config, steps) = (layout.config, layout.steps);
-        let rows = config.state_rows();
-        // SAFETY: the caller's promise; the buffers were made for this layout.
+    /// For this function and the others of this type:
+    /// - The caller's arrays in `io` have the sizes of the plan, and nothing else uses those that are written.
+    /// - The weights, the activations and the gradient buffers were made for the plan. A forward pass filled the
+    ///   activations.
+    /// - At the same time, other threads may run other shards, but neither this shard nor one with the same `partial`.
+    pub(crate) unsafe fn run(&self, task: &ShardTask<'_>, partial: Option<&PartialGradients>) {
+        let (plan, io, gradients, shard) = (self.plan, self.io, self.gradients, task.shard);
+        let (config, steps, state) = (plan.config, plan.steps, plan.state_features());
+        let state_rows = config.state_rows();
+        let d_h = plan.sequence(&gradients.h, state, state_rows, shard);
+        let d_c = plan.sequence(&gradients.c, state, state_rows, shard);
+        let has_c = config.cell.has_c();
+        // SAFETY: `io` has the sizes of the plan, and so have the buffers. This thread alone uses the shard.
         unsafe {
-            if let Some(d_output) = io.d_output {
-                layout.load(d_output, layout.output(), Zero, self.d_output(config.num_layers - 1, shard), steps, shard);
+            if let Some(given) = io.d_output {
+                let d_output = self.d_output(config.num_layers - 1, shard);
+                plan.load(given, plan.output_features(), Zero, d_output, steps, shard);
             }
-            let states = [(io.d_h_n, &gradients.h, true), (io.d_c_n, &gradients.c, config.cell.has_c())];
-            for (given, buffer, _) in states.into_iter().filter(|(_, _, exists)| *exists) {
-                let to = layout.seq(buffer.at(0), layout.state(), rows, shard);
+            for (given, to, exists) in [(io.d_h_n, d_h, true), (io.d_c_n, d_c, has_c)] {
                 match given {
-                    Some(at) => layout.load(state(layout, at), layout.state(), Zero, to, rows, shard),
-                    None => layout.clear(layout.state(), to, rows, shard),
+                    _ if !exists => {}
+                    Some(given) => plan.load(given, state, Zero, to, state_rows, shard),
+                    None => plan.clear(state, to, state_rows, shard),
                 }
             }
             for layer in (0..config.num_layers).rev() {
                 for direction in 0..config.directions() {
-                    self.run_direction((layer, direction), shard, team, partial, first);
+                    self.run_direction((layer, direction), task, partial);
                 }
-                self.drop_out(layer, shard);
+                self.apply_dropout(layer, shard);
             }
-            if let (Some(x), Some(at)) = (&gradients.x, io.d_x) {
-                let features = layout.input(0);
-                let from = layout.seq(x.at(0), features, steps, shard);
-                let to = Outside { at, step: layout.batch * features.count(), batch: features.count() };
-                layout.store(from, features, to, steps, shard);
+            if let (Some(x), Some(d_x)) = (&gradients.x, io.d_x) {
+                let features = plan.input_features(0);
+                plan.store(plan.sequence(x, features, steps, shard), features, d_x, steps, shard);
             }
-            let states = [(io.d_h_0, &gradients.h), (io.d_c_0, &gradients.c)];
-            for (at, buffer) in states.into_iter().filter_map(|(at, buffer)| Some((at?, buffer))) {
-                let from = layout.seq(buffer.at(0), layout.state(), rows, shard);
-                layout.store(from, layout.state(), state(layout, at), rows, shard);
+            for (from, wanted, exists) in [(d_h, io.d_h_0, true), (d_c, io.d_c_0, has_c)] {
+                if let (Some(to), true) = (wanted, exists) {
+                    plan.store(from, state, to, state_rows, shard);
+                }
             }
         }
     }
 
-    fn d_output(&self, layer: usize, shard: &Shard) -> Seq {
-        self.layout.seq(self.gradients.outputs[layer].at(0), self.layout.output(), self.layout.steps, shard)
+    fn d_output(&self, layer: usize, shard: &Shard) -> SequencePtr {
+        let buffer = &self.gradients.outputs[layer];
+        self.plan.sequence(buffer, self.plan.output_features(), self.plan.steps, shard)
     }
 
-    /// Back through a layer in one direction.
+    /// Runs back through one direction of a layer.
     unsafe fn run_direction(
         &self,
         (layer, direction): (usize, usize),
-        shard: &Shard,
-        team: Team<'_>,
-        partial: Option<&Partial>,
-        first_shard: bool,
+        task: &ShardTask<'_>,
+        partial: Option<&PartialGradients>,
     ) {
-        let (layout, gradients, chunk) = (self.layout, self.gradients, self.gradients.chunk);
-        let (config, steps) = (layout.config, layout.steps);
-        let row = layer * config.directions() + direction;
-        let weights = &self.weights[row];
-        let activations = &self.activations.layers[layer].directions[direction];
-        let order = Order { steps, reverse: direction == 1 };
-        let place = Place { layout, layer, shard };
-        let kept = Kept::all(layout);
+        let (plan, gradients, shard, team) = (self.plan, self.gradients, task.shard, task.team);
+        let (config, steps, chunk) = (plan.config, plan.steps, gradients.chunk);
+        let state_row = plan.state_row(layer, direction);
+        let weights = &self.weights[state_row];
+        let saved = &self.activations.layers[layer].directions[direction];
+        let order = TimeOrder { steps, reverse: direction == 1 };
+        let part = |panels| LayerPart { plan, layer, shard, panels };
 
-        let h = self.activations.h(layout, layer, direction, shard);
-        let gates = layout.seq(activations.gates.at(0), layout.gates(), kept.gates, shard);
-        let c = layout.seq(activations.c.at(0), layout.state(), kept.c, shard);
-        let tanh_c = layout.seq(activations.tanh_c.at(0), layout.state(), kept.tanh_c, shard);
-        // d gates of a chunk lie in the order of time; chunks take turns in the two halves of the buffer.
-        let d_gates = layout.seq(
-            gradients.d_gates(row).at(0),
-            layout.gates(),
-            if chunk == steps { steps } else { 2 * chunk },
-            shard,
-        );
-        let turn = |i: usize| (steps - 1 - i) / chunk;
-        let steps_of = |turn: usize| {
-            let (last, end) =
-                (order.step((steps - turn * chunk).saturating_sub(chunk)), order.step(steps - turn * chunk - 1));
-            last.min(end)..last.max(end) + 1
+        let h = self.activations.h(plan, layer, direction, shard);
+        let (state, storage) = (plan.state_features(), Storage::for_backward(plan));
+        let gates = plan.sequence(&saved.gates, plan.gate_features(), storage.gates, shard);
+        let c = plan.sequence(&saved.c, state, storage.c, shard);
+        let tanh_c = plan.sequence(&saved.tanh_c, state, storage.tanh_c, shard);
+
+        // Chunk 0 is processed first. Double buffering: the d gates of even and odd chunks have a half of the buffer
+        // each, because the first step of a chunk still reads those of the chunk before. Inside a chunk they are in the
+        // order of time.
+        let (d_gates, buffer_steps) = gradients.d_gates(plan, state_row);
+        let d_gates = plan.sequence(d_gates, plan.gate_features(), buffer_steps, shard);
+        let chunk_of = |i: usize| (steps - 1 - i) / chunk;
+        let chunk_steps = |number: usize| {
+            let end = steps - number * chunk;
+            let (a, b) = (order.step(end.saturating_sub(chunk)), order.step(end - 1));
+            a.min(b)..a.max(b) + 1
         };
-        let half = |turn: usize| d_gates.offset(turn % 2 * chunk * d_gates.step);
-        let d_gates_at = |i: usize| half(turn(i)).block(order.step(i) - steps_of(turn(i)).start);
-        let gate = layout.group(config.hidden_size, shard);
-        let d_output =
-            (gradients.outputs[layer].len() > 0).then(|| self.d_output(layer, shard).offset(direction * gate));
-        let states = |buffer: &Buffer| layout.seq(buffer.at(0), layout.state(), config.state_rows(), shard).block(row);
-        let (d_h, d_c) = (states(&gradients.h), states(&gradients.c));
-        let (rows, columns) = layout.cell(shard);
-        let backward = layout.kernels.backward[config.cell as usize];
+        let chunk_d_gates = |number: usize| d_gates.skip_steps(number % 2 * chunk);
+        let d_gates_at = |i: usize| {
+            let number = chunk_of(i);
+            chunk_d_gates(number).step(order.step(i) - chunk_steps(number).start)
+        };
 
-        // SAFETY: the promise to `run`; the members of a team write different columns.
+        let gate_stride = plan.group_stride(config.hidden_size, shard);
+        let has_d_output = gradients.outputs[layer].len() > 0;
+        let d_output = has_d_output.then(|| self.d_output(layer, shard).offset(direction * gate_stride));
+        let [d_h, d_c] = [&gradients.h, &gradients.c]
+            .map(|buffer| plan.sequence(buffer, state, config.state_rows(), shard).step(state_row));
+        let (rows, columns) = plan.matrix_shape(state, shard);
+        let backward = plan.kernels.backward[config.cell as usize];
+
+        // SAFETY: the sequences are this shard's parts of buffers of the plan's sizes, and every step that is used
+        // exists in them. Members of a team write different columns of a step, and `split_panels` returns only when all
+        // members have finished, so that no member reads d gates of a step before they are complete.
         unsafe {
             for i in (0..steps).rev() {
                 let step = order.step(i);
                 let h_prev = match i {
-                    0 => self.activations.h_0(layout, row, shard),
-                    _ => h.block(order.step(i - 1)),
+                    0 => self.activations.h_0(plan, state_row, shard),
+                    _ => h.step(order.step(i - 1)),
                 };
-                team.split(layout, |panels| {
+                team.split_panels(plan, |panels| {
                     if i + 1 < steps {
-                        A::hidden_gradient(place, weights, d_gates_at(i + 1), d_h, panels.clone());
+                        P::hidden_gradient(part(panels), weights, d_gates_at(i + 1), d_h);
                     }
-                    let (first, columns) = share(layout, panels, columns);
-                    backward(&Backward {
+                    let (first, columns) = panels.columns(plan, columns);
+                    backward(&BackwardStep {
                         rows,
                         columns,
-                        gates: gates.block(step).right(first),
-                        d_gates: d_gates_at(i).right(first),
-                        gate,
-                        d_output: d_output.map(|d_output| d_output.block(step).right(first)),
-                        h_prev: h_prev.right(first),
-                        h: h.block(step).right(first),
-                        c_prev: c.block(order.c_slots(i).0).right(first),
-                        tanh_c: tanh_c.block(step).right(first),
-                        d_h: d_h.right(first),
-                        d_c: d_c.right(first),
+                        gates: gates.step(step).skip_columns(first),
+                        d_gates: d_gates_at(i).skip_columns(first),
+                        gate_stride,
+                        d_output: d_output.map(|d_output| d_output.step(step).skip_columns(first)),
+                        h_prev: h_prev.skip_columns(first),
+                        h: h.step(step).skip_columns(first),
+                        c_prev: c.step(order.c_slots(i).0).skip_columns(first),
+                        tanh_c: tanh_c.step(step).skip_columns(first),
+                        d_h: d_h.skip_columns(first),
+                        d_c: d_c.skip_columns(first),
                     });
                 });
-                if i == 0 || turn(i - 1) != turn(i) {
-                    let (steps, d_gates) = (steps_of(turn(i)), half(turn(i)));
+                let number = chunk_of(i);
+                if i == 0 || chunk_of(i - 1) != number {
+                    let (steps, d_gates) = (chunk_steps(number), chunk_d_gates(number));
                     self.input_gradient((layer, direction), steps.clone(), d_gates, shard, team);
                     if let Some(partial) = partial {
-                        let first = first_shard && turn(i) == 0;
-                        self.sums.add(partial, (layer, direction), shard, steps, d_gates, first);
+                        let first = task.first && number == 0;
+                        self.weight_gradients.add_chunk(partial, (layer, direction), shard, steps, d_gates, first);
                     }
                 }
             }
             if self.io.d_h_0.is_some() {
-                team.split(layout, |panels| A::hidden_gradient(place, weights, d_gates_at(0), d_h, panels));
+                team.split_panels(plan, |panels| P::hidden_gradient(part(panels), weights, d_gates_at(0), d_h));
             }
         }
     }
 
-    /// The gradient of what a layer reads at some steps, if anybody wants it.
+    /// The gradient with respect to the input of a layer at the given steps, if it is needed.
     unsafe fn input_gradient(
         &self,
         (layer, direction): (usize, usize),
         steps: Range<usize>,
-        d_gates: Seq,
+        d_gates: SequencePtr,
         shard: &Shard,
         team: Team<'_>,
     ) {
-        let (layout, weights) = (self.layout, &self.weights[layer * self.layout.config.directions() + direction]);
-        let Some(d_x) = self.d_input(layer, shard) else { return };
-        let place = Place { layout, layer, shard };
-        let (d_x, count, add) = (d_x.offset(steps.start * d_x.step), steps.len(), direction > 0);
-        // SAFETY: the promise to `run`; the members of a team write different columns or steps.
-        let gradient = |part, parts| unsafe {
-            A::input_gradient(place, weights, d_gates, d_x, count, add, (part, parts));
+        let (plan, weights) = (self.plan, &self.weights[self.plan.state_row(layer, direction)]);
+        let d_input = match (layer.checked_sub(1), &self.gradients.x) {
+            (Some(below), _) => self.d_output(below, shard),
+            (None, Some(x)) => plan.sequence(x, plan.input_features(0), plan.steps, shard),
+            (None, None) => return,
+        };
+        let part = LayerPart { plan, layer, shard, panels: plan.panels() };
+        let d_input = d_input.skip_steps(steps.start);
+        // SAFETY: the sequences are this shard's parts of buffers of the plan's sizes. Members of a team compute
+        // different shares.
+        let compute = |share| unsafe {
+            P::input_gradient(part, weights, d_gates, d_input, steps.len(), direction > 0, share);
         };
         match team.0 {
-            None => gradient(0, 1),
+            None => compute((0, 1)),
             Some(pool) => {
-                let parts = pool.threads().max(1); // asked once: another answer would make other parts
-                parallel::for_each(pool, parts, &|part| gradient(part, parts));
+                let shares = pool.threads().max(1); // read once: it must be the same for all members
+                for_each_once(pool, shares, &|share| compute((share, shares)));
             }
         }
     }
 
-    /// Where the gradient of what `layer` reads goes, if anybody wants it.
-    fn d_input(&self, layer: usize, shard: &Shard) -> Option<Seq> {
-        match layer.checked_sub(1) {
-            Some(below) => Some(self.d_output(below, shard)),
-            None => {
-                let x = self.gradients.x.as_ref()?;
-                Some(self.layout.seq(x.at(0), self.layout.input(0), self.layout.steps, shard))
-            }
-        }
-    }
-
-    /// Back through the dropout below a layer.
-    unsafe fn drop_out(&self, layer: usize, shard: &Shard) {
+    /// Multiplies the gradient of the output of the layer below by its dropout mask.
+    unsafe fn apply_dropout(&self, layer: usize, shard: &Shard) {
         let Some(below) = layer.checked_sub(1) else { return };
-        let Some((mask, _)) = &self.activations.layers[below].dropout else { return };
-        let (layout, features) = (self.layout, self.layout.output());
-        let mask = layout.seq(mask.at(0), features, layout.steps, shard);
+        let Some(dropout) = &self.activations.layers[below].dropout else { return };
+        let (plan, features) = (self.plan, self.plan.output_features());
+        let mask = plan.sequence(&dropout.mask, features, plan.steps, shard);
         let d_output = self.d_output(below, shard);
-        // SAFETY: the promise to `run`.
-        unsafe { multiply(layout, features, d_output, mask, d_output, shard) };
+        // SAFETY: both buffers have these features and the steps of the plan. This thread alone uses the shard.
+        unsafe { multiply(plan, features, d_output, mask, d_output, shard) };
     }
 }

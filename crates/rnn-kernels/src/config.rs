@@ -1,10 +1,10 @@
-//! What network to run: the cell and the sizes.
+//! The architecture of a network: the kind of cell and the sizes.
 
 use crate::error::{Error, Result};
 
 /// The recurrence, as in `torch.nn`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Cell {
+pub enum CellKind {
     /// `h = tanh(W_ih x + b_ih + W_hh h + b_hh)`
     RnnTanh,
     /// `h = relu(W_ih x + b_ih + W_hh h + b_hh)`
@@ -15,59 +15,61 @@ pub enum Cell {
     Gru,
 }
 
-impl Cell {
-    /// Gates whose weights are stacked in `weight_ih` and `weight_hh`: 1, 4 or 3.
+impl CellKind {
+    /// Number of gates, whose weights are stacked in `weight_ih` and `weight_hh`: 1, 4 or 3.
     pub fn gates(self) -> usize {
         match self {
-            Cell::RnnTanh | Cell::RnnRelu => 1,
-            Cell::Lstm => 4,
-            Cell::Gru => 3,
+            CellKind::RnnTanh | CellKind::RnnRelu => 1,
+            CellKind::Lstm => 4,
+            CellKind::Gru => 3,
         }
     }
 
-    /// Whether there is a state c beside h.
+    /// Whether the cell has a cell state c in addition to the hidden state h.
     pub fn has_c(self) -> bool {
-        self == Cell::Lstm
+        self == CellKind::Lstm
     }
 
-    /// Blocks of gates that a step works on (cells.rs): GRU keeps the two parts of n apart.
-    pub(crate) fn blocks(self) -> usize {
+    /// Number of gate blocks, the matrices of pre-activations of a step. GRU stores the two parts of n separately.
+    pub(crate) fn gate_blocks(self) -> usize {
         match self {
-            Cell::RnnTanh | Cell::RnnRelu => 1,
-            Cell::Lstm | Cell::Gru => 4,
+            CellKind::RnnTanh | CellKind::RnnRelu => 1,
+            CellKind::Lstm | CellKind::Gru => 4,
         }
     }
 
-    /// The block that gate `gate` of `weight_hh` adds to; gate `gate` of `weight_ih` adds to block `gate`.
-    pub(crate) fn hidden_block(self, gate: usize) -> usize {
-        if self == Cell::Gru && gate == 2 { 3 } else { gate }
+    /// The gate block to which gate `gate` of `weight_hh` contributes. (Gate `gate` of `weight_ih` contributes to block
+    /// `gate`.)
+    pub(crate) fn recurrent_block(self, gate: usize) -> usize {
+        if self == CellKind::Gru && gate == 2 { 3 } else { gate }
     }
 }
 
-/// A stack of recurrent layers.
+/// A stack of recurrent layers, with the options of `torch.nn.RNN`, `LSTM` and `GRU`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Config {
     /// The recurrence.
-    pub cell: Cell,
+    pub cell: CellKind,
     /// Features of x.
     pub input_size: usize,
     /// Features of h.
     pub hidden_size: usize,
-    /// Layers, one upon the other.
+    /// Number of layers. Each layer reads the output of the one below.
     pub num_layers: usize,
     /// Whether there are biases.
     pub bias: bool,
-    /// Whether the sequence is read from its end as well.
+    /// Whether each layer also reads the sequence from its end to its start.
     pub bidirectional: bool,
 }
 
 impl Config {
-    /// 2 if bidirectional, else 1.
+    /// 2 if bidirectional, otherwise 1.
     pub fn directions(&self) -> usize {
         1 + usize::from(self.bidirectional)
     }
 
-    /// Rows of a state: layers times directions. Row `layer * directions + direction` belongs to that layer and direction.
+    /// The first dimension of `h_0` and `h_n`: layers times directions. Index `layer * directions + direction` belongs
+    /// to that layer and direction.
     pub fn state_rows(&self) -> usize {
         self.num_layers * self.directions()
     }
@@ -77,34 +79,41 @@ impl Config {
         self.hidden_size * self.directions()
     }
 
-    /// Features of what `layer` reads.
-    pub fn layer_input(&self, layer: usize) -> usize {
+    /// Features of the input of `layer`.
+    pub fn layer_input_size(&self, layer: usize) -> usize {
         if layer == 0 { self.input_size } else { self.output_size() }
     }
 
-    /// Parameters of a layer and direction: `weight_ih`, `weight_hh` and, with biases, `bias_ih`, `bias_hh`.
+    /// Number of parameters of each layer and direction: `weight_ih`, `weight_hh` and, with biases, `bias_ih`,
+    /// `bias_hh`.
     pub fn parameters_per_direction(&self) -> usize {
         if self.bias { 4 } else { 2 }
     }
 
-    /// The sizes of all parameters in torch's order, (rows, columns); a bias has one column.
+    /// The shapes of all parameters in torch's order, as (rows, columns). A bias has one column.
     pub fn parameter_shapes(&self) -> Vec<(usize, usize)> {
         let stacked = self.cell.gates() * self.hidden_size;
         let direction = |layer| {
-            let weights = [(stacked, self.layer_input(layer)), (stacked, self.hidden_size)];
+            let weights = [(stacked, self.layer_input_size(layer)), (stacked, self.hidden_size)];
             let biases = [(stacked, 1); 2];
             weights.into_iter().chain(biases.into_iter().filter(|_| self.bias))
         };
         (0..self.num_layers).flat_map(|layer| (0..self.directions()).flat_map(move |_| direction(layer))).collect()
     }
 
-    /// Refuses sizes of zero, and sizes whose products do not fit.
+    /// Rejects sizes of zero, and sizes so large that the number of parameters overflows.
     pub(crate) fn validate(&self) -> Result<()> {
         let sizes =
             [("input_size", self.input_size), ("hidden_size", self.hidden_size), ("num_layers", self.num_layers)];
-        match sizes.into_iter().find(|(_, size)| *size == 0) {
-            Some((name, _)) => Err(Error::ZeroSize { name }),
-            None => Ok(()),
+        if let Some((name, _)) = sizes.into_iter().find(|(_, size)| *size == 0) {
+            return Err(Error::ZeroSize { name });
         }
+        /// More than the longest vector, to which sizes are padded.
+        const PADDING: usize = 64;
+        let hidden = self.hidden_size.saturating_add(PADDING);
+        let widest = self.input_size.saturating_add(PADDING).max(hidden.saturating_mul(2));
+        let factors = [self.num_layers, self.directions(), self.cell.gate_blocks(), hidden, widest, size_of::<f32>()];
+        let bytes = factors.into_iter().fold(1, usize::saturating_mul);
+        if bytes > isize::MAX as usize { Err(Error::OutOfMemory { bytes }) } else { Ok(()) }
     }
 }

@@ -1,69 +1,59 @@
-//! Between the caller's slices and the workspace.
+//! Copies between the caller's arrays and the workspace.
+//!
+//! In an array of the caller a row holds the features of one sample, without padding. Its strides are arbitrary.
 
-use crate::layout::{Arrangement, Features, Layout, Seq, Shard};
+use crate::plan::{Features, Layout, Plan, Shard};
+use crate::pointers::SequencePtr;
 
-/// The caller's numbers: `step` apart from step to step, `batch` from sample to sample; features lie side by side.
-#[derive(Clone, Copy)]
-pub(crate) struct Outside<P> {
-    pub at: P,
-    pub step: usize,
-    pub batch: usize,
-}
-
-// SAFETY: threads read, or write disjoint parts.
-unsafe impl<P> Sync for Outside<P> {}
-
-/// What the lanes hold that have no sample, in Lanes.
+/// The contents of the padding samples of the feature-major layout.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Padding {
-    /// For gradients: they must add nothing to those of the weights.
+    /// For gradients: padding must add nothing to the gradients of the weights.
     Zero,
-    /// For the rest, the last sample once more: an infinite weight must not meet a zero that nobody gave.
+    /// For everything else: a copy of the last sample. A zero times an infinite weight would be NaN.
     Repeat,
 }
 
-impl Layout {
-    /// Copies a shard's part into the workspace. In Rows, padding becomes zero.
+impl Plan {
+    /// Copies the samples of a shard into the workspace. Padding features of the sample-major layout become zero.
     ///
     /// # Safety
-    /// `from` and `to` reach as far as the sizes say, and no other thread uses this shard's part of `to`.
+    /// - `from`, an array of the caller, has `steps` steps of the whole batch with these features.
+    /// - `to` is the part of the shard in a buffer with these features and at least `steps` steps.
+    /// - No other thread accesses the part of this shard in `to`, and none writes `from`.
     pub(crate) unsafe fn load(
         &self,
-        from: Outside<*const f32>,
+        from: SequencePtr,
         features: Features,
         padding: Padding,
-        to: Seq,
+        to: SequencePtr,
         steps: usize,
         shard: &Shard,
     ) {
-        let at =
-            |step: usize, sample: usize| from.at.wrapping_add(step * from.step + (shard.first + sample) * from.batch);
-        // SAFETY: the caller's promise.
-        unsafe {
-            match self.arrangement {
-                Arrangement::Rows => {
-                    let (size, padded) = (features.size, self.pad(features.size));
-                    for step in 0..steps {
+        for step in 0..steps {
+            let (from, to) = (from.step(step).skip_rows(shard.first), to.step(step));
+            // SAFETY: the caller guarantees that both have this step. Below, the rows and columns of `from` are samples
+            // of the shard and features; those of `to` are inside `matrix_shape`. The two are different allocations.
+            unsafe {
+                match self.layout {
+                    Layout::SampleMajor => {
+                        let (size, padded) = (features.size, self.padded(features.size));
                         for sample in 0..shard.count {
-                            let row = to.block(step).at.add(sample * to.row);
                             for group in 0..features.groups {
-                                let to = row.add(group * padded);
-                                to.copy_from_nonoverlapping(at(step, sample).add(group * size), size);
+                                let to = to.at(sample, group * padded);
+                                to.copy_from_nonoverlapping(from.at(sample, group * size), size);
                                 to.add(size).write_bytes(0, padded - size);
                             }
                         }
                     }
-                }
-                Arrangement::Lanes => {
-                    for step in 0..steps {
+                    Layout::FeatureMajor => {
                         for feature in 0..features.count() {
-                            let row = to.block(step).at.add(feature * to.row);
                             for sample in 0..shard.count {
-                                *row.add(sample) = *at(step, sample).add(feature);
+                                *to.at(feature, sample) = *from.at(sample, feature);
                             }
-                            let last = if padding == Padding::Zero { 0.0 } else { *row.add(shard.count - 1) };
-                            for sample in shard.count..shard.width {
-                                *row.add(sample) = last;
+                            let last = if padding == Padding::Zero { 0.0 } else { *to.at(feature, shard.count - 1) };
+                            for sample in shard.count..shard.padded {
+                                *to.at(feature, sample) = last;
                             }
                         }
                     }
@@ -72,55 +62,51 @@ impl Layout {
         }
     }
 
-    /// Fills a shard's part of the workspace with zeros.
+    /// Fills the part of a shard with zeros.
     ///
     /// # Safety
-    /// As [`load`](Self::load).
-    pub(crate) unsafe fn clear(&self, features: Features, to: Seq, steps: usize, shard: &Shard) {
-        let (rows, columns) = self.matrix(features, shard);
+    /// `to` is the part of the shard in a buffer with these features and at least `steps` steps, and no other thread
+    /// accesses it.
+    pub(crate) unsafe fn clear(&self, features: Features, to: SequencePtr, steps: usize, shard: &Shard) {
+        let (rows, columns) = self.matrix_shape(features, shard);
         for step in 0..steps {
             for row in 0..rows {
-                // SAFETY: the caller's promise.
-                unsafe { to.block(step).at.add(row * to.row).write_bytes(0, columns) };
+                // SAFETY: the caller guarantees the step; row and columns are inside `matrix_shape`.
+                unsafe { to.step(step).at(row, 0).write_bytes(0, columns) };
             }
         }
     }
 
-    /// Copies a shard's part to the caller.
+    /// Copies the samples of a shard to an array of the caller.
     ///
     /// # Safety
-    /// As [`load`](Self::load); no other thread writes this shard's part of `to`.
+    /// As [`load`](Self::load), with the roles of `from` and `to` exchanged.
     pub(crate) unsafe fn store(
         &self,
-        from: Seq,
+        from: SequencePtr,
         features: Features,
-        to: Outside<*mut f32>,
+        to: SequencePtr,
         steps: usize,
         shard: &Shard,
     ) {
-        let at = |step: usize, sample: usize| to.at.wrapping_add(step * to.step + (shard.first + sample) * to.batch);
-        // SAFETY: the caller's promise.
-        unsafe {
-            match self.arrangement {
-                Arrangement::Rows => {
-                    let (size, padded) = (features.size, self.pad(features.size));
-                    for step in 0..steps {
+        for step in 0..steps {
+            let (from, to) = (from.step(step), to.step(step).skip_rows(shard.first));
+            // SAFETY: as in `load`.
+            unsafe {
+                match self.layout {
+                    Layout::SampleMajor => {
+                        let (size, padded) = (features.size, self.padded(features.size));
                         for sample in 0..shard.count {
-                            let row = from.block(step).at.add(sample * from.row);
                             for group in 0..features.groups {
-                                at(step, sample)
-                                    .add(group * size)
-                                    .copy_from_nonoverlapping(row.add(group * padded), size);
+                                let from = from.at(sample, group * padded);
+                                to.at(sample, group * size).copy_from_nonoverlapping(from, size);
                             }
                         }
                     }
-                }
-                Arrangement::Lanes => {
-                    for step in 0..steps {
+                    Layout::FeatureMajor => {
                         for sample in 0..shard.count {
-                            let (column, to) = (from.block(step).at.add(sample), at(step, sample));
                             for feature in 0..features.count() {
-                                *to.add(feature) = *column.add(feature * from.row);
+                                *to.at(sample, feature) = *from.at(feature, sample);
                             }
                         }
                     }

@@ -1,54 +1,54 @@
-//! What can be wrong with a call.
+//! The crate's error type.
 
 use std::fmt;
 
-/// The result of this crate's functions.
+/// The result type of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What is wrong with a call.
+/// Why a call failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
-    /// No such instruction set, or the CPU lacks it.
+    /// The instruction set is unknown, or the CPU does not support it.
     InstructionSet {
-        /// The name asked for.
+        /// The requested name.
         got: String,
-        /// Those to choose from.
+        /// The names that this CPU supports.
         available: Vec<&'static str>,
     },
     /// A size is zero.
     ZeroSize {
-        /// Which one.
+        /// The name of the size.
         name: &'static str,
     },
-    /// A slice is too short or too long for the shapes.
+    /// The length of a slice does not fit the shapes.
     Length {
-        /// What it holds.
+        /// The name of the slice.
         what: &'static str,
-        /// Numbers it should hold.
+        /// The length that the shapes require.
         expected: usize,
-        /// Numbers it holds.
+        /// The length of the slice.
         got: usize,
     },
-    /// There are more or fewer parameters than torch's order has.
+    /// The number of parameters is wrong.
     ParameterCount {
-        /// How many there should be.
+        /// The number that the configuration requires.
         expected: usize,
-        /// How many were given.
+        /// The number of slices.
         got: usize,
     },
-    /// Weights or a tape of another network, or packed for another size of batch.
-    OtherWeights,
-    /// There are more or fewer dropout masks than layers below the last.
-    Masks {
-        /// How many there should be.
+    /// The packed weights or the tape belong to another network, or the weights were packed for another batch size.
+    WeightsMismatch,
+    /// The number of dropout masks is wrong.
+    DropoutMaskCount {
+        /// The number of layers but the last.
         expected: usize,
-        /// How many were given.
+        /// The number of masks.
         got: usize,
     },
     /// A buffer cannot be allocated.
-    Memory {
-        /// Its size.
+    OutOfMemory {
+        /// The size of the buffer.
         bytes: usize,
     },
 }
@@ -57,25 +57,23 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::InstructionSet { got, available } => {
-                write!(f, "{}={got}: this CPU offers {}", crate::VARIABLE, available.join(", "))
+                write!(f, "RNN_KERNELS={got}: this CPU offers {}", available.join(", "))
             }
             Error::ZeroSize { name } => write!(f, "{name} must be greater than zero"),
-            Error::Length { what, expected, got } => {
-                write!(f, "{what}: expected {expected} numbers, got {got}")
-            }
+            Error::Length { what, expected, got } => write!(f, "{what}: expected {expected} numbers, got {got}"),
             Error::ParameterCount { expected, got } => write!(f, "expected {expected} parameters, got {got}"),
-            Error::OtherWeights => f.write_str("the weights were packed for another network or another size of batch"),
-            Error::Masks { expected, got } => {
+            Error::WeightsMismatch => f.write_str("the weights were packed for another network or another batch size"),
+            Error::DropoutMaskCount { expected, got } => {
                 write!(f, "expected {expected} dropout masks, one for each layer but the last, got {got}")
             }
-            Error::Memory { bytes } => write!(f, "out of memory: {bytes} bytes of workspace cannot be allocated"),
+            Error::OutOfMemory { bytes } => write!(f, "out of memory: cannot allocate {bytes} bytes of workspace"),
         }
     }
 }
 
 impl std::error::Error for Error {}
 
-/// Checks a slice's length.
+/// Checks the length of a slice.
 pub(crate) fn check_length(what: &'static str, slice: &[f32], expected: usize) -> Result<()> {
     if slice.len() == expected { Ok(()) } else { Err(Error::Length { what, expected, got: slice.len() }) }
 }

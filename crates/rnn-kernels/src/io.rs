@@ -1,155 +1,169 @@
-//! The caller's slices: what goes in and what comes out; as pointers, once they are known to be long enough.
+//! The arguments of a call: the caller's slices, and their conversion to checked pointers.
 
-use crate::backward::BackwardIo;
 use crate::config::Config;
-use crate::copy::Outside;
 use crate::error::{Error, Result, check_length};
-use crate::forward::Io;
-use crate::gradients::ParameterGradients;
-use crate::layout::Layout;
+use crate::pointers::{MatrixPtr, SequencePtr};
 
-/// Numbers for each step and sample: `step` apart from step to step, `batch` from sample to sample, features side by side.
+/// A tensor of shape (steps, batch, features) with any strides in the first two dimensions. The features of a sample
+/// are contiguous.
 #[derive(Debug, Clone, Copy)]
 pub struct Sequence<'a> {
     /// The numbers.
     pub data: &'a [f32],
-    /// From a step to the next.
-    pub step: usize,
-    /// From a sample to the next.
-    pub batch: usize,
+    /// From a time step to the next, in numbers.
+    pub step_stride: usize,
+    /// From a sample to the next, in numbers.
+    pub batch_stride: usize,
 }
 
 impl<'a> Sequence<'a> {
-    /// Time before batch, nothing between.
+    /// A contiguous tensor of shape (steps, batch, features).
     pub fn contiguous(data: &'a [f32], batch: usize, features: usize) -> Sequence<'a> {
-        Sequence { data, step: batch * features, batch: features }
+        Sequence { data, step_stride: batch * features, batch_stride: features }
     }
 
-    fn outside(&self, what: &'static str, steps: usize, batch: usize, features: usize) -> Result<Outside<*const f32>> {
-        let reach = |count: usize, stride: usize| (count - 1).saturating_mul(stride);
-        let expected = reach(steps, self.step).saturating_add(reach(batch, self.batch)).saturating_add(features);
+    /// The pointer, if the slice is long enough.
+    fn pointer(&self, what: &'static str, steps: usize, batch: usize, features: usize) -> Result<SequencePtr> {
+        let last = |count: usize, stride: usize| (count - 1).saturating_mul(stride);
+        let steps_and_samples = last(steps, self.step_stride).saturating_add(last(batch, self.batch_stride));
+        let expected = steps_and_samples.saturating_add(features);
         if self.data.len() < expected {
             return Err(Error::Length { what, expected, got: self.data.len() });
         }
-        Ok(Outside { at: self.data.as_ptr(), step: self.step, batch: self.batch })
+        let ptr = self.data.as_ptr().cast_mut();
+        Ok(SequencePtr { ptr, step_stride: self.step_stride, row_stride: self.batch_stride })
     }
 }
 
-/// What goes into a forward pass.
+/// The input of a forward pass.
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
-    /// Steps of the sequences.
+    /// Number of time steps.
     pub steps: usize,
-    /// Sequences.
+    /// Number of sequences.
     pub batch: usize,
     /// (steps, batch, input_size)
     pub x: Sequence<'a>,
-    /// (state_rows, batch, hidden_size); `None` for zeros.
+    /// The initial hidden state, (state_rows, batch, hidden_size). `None` is zeros.
     pub h_0: Option<&'a [f32]>,
-    /// The same, for LSTM.
+    /// The initial cell state of LSTM, with the same shape. `None` is zeros. Other cells ignore it.
     pub c_0: Option<&'a [f32]>,
-    /// What the output of each layer but the last is multiplied by, (steps, batch, output_size) each; empty for no dropout.
+    /// Dropout masks: what the output of each layer but the last is multiplied by, (steps, batch, output_size) each.
+    /// Empty without dropout.
     pub dropout: &'a [&'a [f32]],
 }
 
-/// What comes out of it.
+/// The output of a forward pass.
 #[derive(Debug)]
 pub struct Output<'a> {
     /// h of the last layer at each step, (steps, batch, output_size).
     pub output: &'a mut [f32],
-    /// (state_rows, batch, hidden_size)
+    /// The last hidden state, (state_rows, batch, hidden_size).
     pub h_n: &'a mut [f32],
-    /// The same, for LSTM.
+    /// The last cell state of LSTM, with the same shape. Other cells ignore it.
     pub c_n: Option<&'a mut [f32]>,
 }
 
-/// The gradients of the loss with respect to what came out; `None` for zeros.
+/// The gradients of the loss with respect to the output of a forward pass. `None` is zeros.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OutputGradients<'a> {
     /// (steps, batch, output_size)
     pub output: Option<Sequence<'a>>,
     /// (state_rows, batch, hidden_size)
     pub h_n: Option<&'a [f32]>,
-    /// The same, for LSTM.
+    /// LSTM: the same shape. Other cells ignore it.
     pub c_n: Option<&'a [f32]>,
 }
 
-/// Where the gradients with respect to what went in are written; `None` for those that nobody wants.
+/// Where a backward pass writes the gradients with respect to the input of the forward pass. `None` where no gradient
+/// is needed.
 #[derive(Debug, Default)]
 pub struct InputGradients<'a> {
     /// (steps, batch, input_size)
     pub x: Option<&'a mut [f32]>,
     /// (state_rows, batch, hidden_size)
     pub h_0: Option<&'a mut [f32]>,
-    /// The same, for LSTM.
+    /// LSTM: the same shape. Other cells ignore it.
     pub c_0: Option<&'a mut [f32]>,
-    /// In torch's order; empty for none.
+    /// In torch's order. Empty if none are needed.
     pub parameters: Vec<Option<&'a mut [f32]>>,
 }
 
-/// The slices as pointers, once they are known to be long enough.
-pub(crate) fn forward_io(config: &Config, input: &Input<'_>, output: Output<'_>) -> Result<Io> {
+/// [`Input`] and [`Output`] as pointers. A state is a sequence with a step for each state row. The input is only read.
+pub(crate) struct ForwardIo {
+    pub x: SequencePtr,
+    pub h_0: Option<SequencePtr>,
+    pub c_0: Option<SequencePtr>,
+    pub dropout: Vec<SequencePtr>,
+    pub output: SequencePtr,
+    pub h_n: SequencePtr,
+    pub c_n: Option<SequencePtr>,
+}
+
+/// [`OutputGradients`] and [`InputGradients`] as pointers. The output gradients are only read.
+pub(crate) struct BackwardIo {
+    pub d_output: Option<SequencePtr>,
+    pub d_h_n: Option<SequencePtr>,
+    pub d_c_n: Option<SequencePtr>,
+    pub d_x: Option<SequencePtr>,
+    pub d_h_0: Option<SequencePtr>,
+    pub d_c_0: Option<SequencePtr>,
+    /// For each layer and direction: the gradients of (W_ih, b_ih) and of (W_hh, b_hh). Empty if none are needed.
+    pub parameters: Vec<[WeightTarget; 2]>,
+}
+
+/// Where the gradients of a weight and its bias are written.
+#[derive(Clone, Copy)]
+pub(crate) struct WeightTarget {
+    pub weight: Option<MatrixPtr>,
+    pub bias: Option<MatrixPtr>,
+}
+
+/// Checks the arguments of a forward pass.
+pub(crate) fn forward_io(config: &Config, input: &Input<'_>, output: Output<'_>) -> Result<ForwardIo> {
     let (steps, batch) = (input.steps, input.batch);
-    let state = config.state_rows() * batch * config.hidden_size;
-    let outputs = steps * batch * config.output_size();
-    let given = |what, slice: Option<&[f32]>| {
-        slice.map(|slice| check_length(what, slice, state).map(|()| slice.as_ptr())).transpose()
-    };
-    check_length("output", output.output, outputs)?;
-    check_length("h_n", output.h_n, state)?;
-    let c_n = match output.c_n {
-        Some(c_n) => {
-            check_length("c_n", c_n, state)?;
-            c_n.as_mut_ptr()
-        }
-        None if config.cell.has_c() => return Err(Error::Length { what: "c_n", expected: state, got: 0 }),
-        None => std::ptr::null_mut(),
-    };
+    let state = [config.state_rows(), batch, config.hidden_size];
+    let outputs = [steps, batch, config.output_size()];
     if !input.dropout.is_empty() && input.dropout.len() + 1 != config.num_layers {
-        let (expected, got) = (config.num_layers - 1, input.dropout.len());
-        return Err(Error::Masks { expected, got });
+        return Err(Error::DropoutMaskCount { expected: config.num_layers - 1, got: input.dropout.len() });
     }
-    for mask in input.dropout {
-        check_length("dropout", mask, outputs)?;
-    }
-    Ok(Io {
-        x: input.x.outside("x", steps, batch, config.input_size)?,
-        h_0: given("h_0", input.h_0)?,
-        c_0: given("c_0", input.c_0)?,
-        dropout: input.dropout.iter().map(|mask| mask.as_ptr()).collect(),
-        output: output.output.as_mut_ptr(),
-        h_n: output.h_n.as_mut_ptr(),
+    let c_n = match output.c_n {
+        Some(c_n) => Some(writable("c_n", c_n, state)?),
+        None if config.cell.has_c() => return Err(Error::Length { what: "c_n", expected: numbers(state), got: 0 }),
+        None => None,
+    };
+    Ok(ForwardIo {
+        output: writable("output", output.output, outputs)?,
+        h_n: writable("h_n", output.h_n, state)?,
         c_n,
+        dropout: input.dropout.iter().map(|mask| readable("dropout", mask, outputs)).collect::<Result<_>>()?,
+        x: input.x.pointer("x", steps, batch, config.input_size)?,
+        h_0: input.h_0.map(|h_0| readable("h_0", h_0, state)).transpose()?,
+        c_0: input.c_0.map(|c_0| readable("c_0", c_0, state)).transpose()?,
     })
 }
 
+/// Checks the arguments of a backward pass.
 pub(crate) fn backward_io(
-    layout: &Layout,
-    gradients: &OutputGradients<'_>,
+    config: &Config,
+    (steps, batch): (usize, usize),
+    given: &OutputGradients<'_>,
     wanted: InputGradients<'_>,
-) -> Result<(BackwardIo, Vec<ParameterGradients>)> {
-    let config = &layout.config;
-    let (steps, batch) = (layout.steps, layout.batch);
-    let state = config.state_rows() * batch * config.hidden_size;
-    let given = |what, slice: Option<&[f32]>| {
-        slice.map(|slice| check_length(what, slice, state).map(|()| slice.as_ptr())).transpose()
-    };
-    let room = |what, slice: Option<&mut [f32]>, len| {
-        slice.map(|slice| check_length(what, slice, len).map(|()| slice.as_mut_ptr())).transpose()
-    };
-    let d_output = gradients.output.map(|d| d.outside("d output", steps, batch, config.output_size()));
-    let io = BackwardIo {
+) -> Result<BackwardIo> {
+    let state = [config.state_rows(), batch, config.hidden_size];
+    let d_output = given.output.map(|d| d.pointer("d output", steps, batch, config.output_size()));
+    Ok(BackwardIo {
         d_output: d_output.transpose()?,
-        d_h_n: given("d h_n", gradients.h_n)?,
-        d_c_n: given("d c_n", gradients.c_n)?,
-        d_x: room("d x", wanted.x, steps * batch * config.input_size)?,
-        d_h_0: room("d h_0", wanted.h_0, state)?,
-        d_c_0: room("d c_0", wanted.c_0, state)?,
-    };
-    Ok((io, parameter_gradients(config, wanted.parameters)?))
+        d_h_n: given.h_n.map(|d| readable("d h_n", d, state)).transpose()?,
+        d_c_n: given.c_n.map(|d| readable("d c_n", d, state)).transpose()?,
+        d_x: wanted.x.map(|d| writable("d x", d, [steps, batch, config.input_size])).transpose()?,
+        d_h_0: wanted.h_0.map(|d| writable("d h_0", d, state)).transpose()?,
+        d_c_0: wanted.c_0.map(|d| writable("d c_0", d, state)).transpose()?,
+        parameters: weight_targets(config, wanted.parameters)?,
+    })
 }
 
-fn parameter_gradients(config: &Config, wanted: Vec<Option<&mut [f32]>>) -> Result<Vec<ParameterGradients>> {
+fn weight_targets(config: &Config, wanted: Vec<Option<&mut [f32]>>) -> Result<Vec<[WeightTarget; 2]>> {
     let shapes = config.parameter_shapes();
     if wanted.is_empty() {
         return Ok(Vec::new());
@@ -157,21 +171,33 @@ fn parameter_gradients(config: &Config, wanted: Vec<Option<&mut [f32]>>) -> Resu
     if wanted.len() != shapes.len() {
         return Err(Error::ParameterCount { expected: shapes.len(), got: wanted.len() });
     }
-    let mut pointers = Vec::with_capacity(wanted.len());
-    for (slice, (rows, columns)) in wanted.into_iter().zip(shapes) {
-        pointers.push(match slice {
-            Some(slice) => {
-                check_length("d parameter", slice, rows * columns)?;
-                Some(slice.as_mut_ptr())
-            }
-            None => None,
-        });
-    }
-    let direction = |group: &[Option<*mut f32>]| ParameterGradients {
-        weight_ih: group[0],
-        weight_hh: group[1],
-        bias_ih: group.get(2).copied().flatten(),
-        bias_hh: group.get(3).copied().flatten(),
+    let pointer = |(slice, (rows, columns)): (Option<&mut [f32]>, (usize, usize))| {
+        slice.map(|slice| Ok(writable("d parameter", slice, [1, rows, columns])?.step(0))).transpose()
+    };
+    let pointers: Vec<Option<MatrixPtr>> = wanted.into_iter().zip(shapes).map(pointer).collect::<Result<_>>()?;
+    let direction = |group: &[Option<MatrixPtr>]| {
+        [0, 1].map(|kind| WeightTarget { weight: group[kind], bias: group.get(2 + kind).copied().flatten() })
     };
     Ok(pointers.chunks(config.parameters_per_direction()).map(direction).collect())
+}
+
+/// A contiguous tensor that is read.
+fn readable(what: &'static str, slice: &[f32], shape: [usize; 3]) -> Result<SequencePtr> {
+    check_length(what, slice, numbers(shape))?;
+    Ok(contiguous(slice.as_ptr().cast_mut(), shape))
+}
+
+/// A contiguous tensor that is written.
+fn writable(what: &'static str, slice: &mut [f32], shape: [usize; 3]) -> Result<SequencePtr> {
+    check_length(what, slice, numbers(shape))?;
+    Ok(contiguous(slice.as_mut_ptr(), shape))
+}
+
+fn contiguous(ptr: *mut f32, [_, batch, features]: [usize; 3]) -> SequencePtr {
+    SequencePtr { ptr, step_stride: batch * features, row_stride: features }
+}
+
+/// The size of a tensor. An overflow gives `usize::MAX`, which is the length of no slice.
+fn numbers(shape: [usize; 3]) -> usize {
+    shape.into_iter().fold(1, usize::saturating_mul)
 }

@@ -1,21 +1,22 @@
-//! CPU kernels for whole sequences through RNN, LSTM and GRU, forward and back through time, in f32.
+//! CPU kernels for whole sequences through RNN, LSTM and GRU layers: forward pass and backpropagation through time, in
+//! f32.
 //!
-//! Slices in, slices out: this crate knows no tensor library. Equations, order of the gates and
-//! layout of the parameters are those of `torch.nn.RNN`, `LSTM` and `GRU`; any number of layers, one direction or both, with
-//! or without biases, with initial states and dropout, and gradients with respect to everything.
+//! Slices in, slices out: the crate uses no tensor library. Equations, gate order and parameter shapes are those of
+//! `torch.nn.RNN`, `LSTM` and `GRU`. Any number of layers, one or two directions, optional biases, initial states,
+//! dropout masks, and gradients with respect to every input and parameter.
 //!
 //! ```
-//! use rnn_kernels::{Cell, Config, Input, InputGradients, Network, Output, OutputGradients, Sequence, Serial};
+//! use rnn_kernels::{CellKind, Config, Input, InputGradients, Network, Output, OutputGradients, Sequence, Serial};
 //!
 //! # fn main() -> rnn_kernels::Result<()> {
 //! let config = Config {
-//!     cell: Cell::Gru, input_size: 3, hidden_size: 5, num_layers: 1, bias: true, bidirectional: false,
+//!     cell: CellKind::Gru, input_size: 3, hidden_size: 5, num_layers: 1, bias: true, bidirectional: false,
 //! };
 //! let network = Network::new(config)?;
 //! let parameters: Vec<Vec<f32>> = config.parameter_shapes().iter().map(|(m, n)| vec![0.1; m * n]).collect();
 //! let parameters: Vec<&[f32]> = parameters.iter().map(Vec::as_slice).collect();
 //!
-//! // 7 steps of 2 sequences, forward
+//! // Forward: 7 time steps of 2 sequences.
 //! let x = vec![1.0; 7 * 2 * 3];
 //! let input = Input {
 //!     steps: 7, batch: 2, x: Sequence::contiguous(&x, 2, 3), h_0: None, c_0: None, dropout: &[],
@@ -23,34 +24,54 @@
 //! let (mut output, mut h_n) = (vec![0.0; 7 * 2 * 5], vec![0.0; 2 * 5]);
 //! let weights = network.pack(&parameters, 2, &Serial)?;
 //! let results = Output { output: &mut output, h_n: &mut h_n, c_n: None };
-//! let tape = network.forward_saving(&weights, &input, results, &Serial)?;
+//! let tape = network.forward_with_tape(&weights, &input, results, &Serial)?;
 //! assert_eq!(output[6 * 2 * 5..], h_n);
 //!
-//! // and back: the gradient of the sum of h_n with respect to x
+//! // Backward: the gradient of the sum of h_n with respect to x.
 //! let mut d_x = vec![0.0; x.len()];
 //! let ones = vec![1.0; h_n.len()];
 //! let gradients = OutputGradients { h_n: Some(&ones), ..OutputGradients::default() };
 //! let wanted = InputGradients { x: Some(&mut d_x), ..InputGradients::default() };
 //! network.backward(&tape, &parameters, &gradients, wanted, &Serial)?;
-//! assert!(d_x[6 * 2 * 3] > d_x[0]); // the last step counts for more than the first
+//! assert!(d_x[6 * 2 * 3] > d_x[0]); // the last step has more influence than the first
 //! # Ok(()) }
 //! ```
 //!
-//! # What makes them quick
-//! - A sequence is one call. Its pieces of the batch run through all steps and layers without waiting for each other; the
-//!   weights are put in order once.
-//! - Where a few sequences meet weights that are larger than a core's cache, threads share the columns of each step instead, and
-//!   each keeps its part.
-//! - The products of a step leave their sums in the cache, and the gates follow at once, in one pass.
-//! - The gradients of the weights are products over many steps at a time: added up by each thread while it walks back, where
-//!   they fit into its cache; else over all steps, once the walk is over.
-//! - Two arrangements in memory (layout.rs): features along the vectors, or samples, for networks too narrow to fill one.
-//! - Without a way back x is read and the output written where the caller has them, if they lie as the kernels want them.
-//! - Workspace is kept for the next call (buffer.rs), 256 MiB at most.
+//! # Map of the modules
+//! Each module uses only modules below it in this table.
 //!
-//! # In a dev build
-//! Cargo compiles dependencies of a dev build without optimisation, which makes these loops some 50 times slower. The
-//! program's own Cargo.toml has to ask for more:
+//! | module | contents |
+//! |---|---|
+//! | `bench_gemm` | a matrix product for `cargo bench` |
+//! | `network` | the public entry points: [`Network`], [`PackedWeights`], [`Tape`] |
+//! | `forward`, `backward` | the loops over layers, directions and time steps |
+//! | `weight_gradients` | the gradients of the parameters, for each memory layout |
+//! | `products` | the matrix products of a layer and its packed weights, for each memory layout |
+//! | `activations`, `gradient_buffers` | the buffers that a pass reads and writes |
+//! | `copy` | copies between the caller's arrays and the workspace |
+//! | `schedule` | shards of the batch, thread teams, chunks of time steps |
+//! | `plan` | the sizes of a call, the memory layout, and the address of everything in the workspace |
+//! | `kernels` | the code that is compiled once for each instruction set: `cells` (**the equations of RNN, LSTM and GRU**), `gemm` (the micro-kernel), `dot_products`, `math` (exp, sigmoid, tanh), `simd` |
+//! | `io`, `parameters` | the caller's slices: checks of their lengths, conversion to pointers |
+//! | `buffer_pool`, `pointers`, `threads` | workspace memory, pointers with strides, the caller's [`ThreadPool`] |
+//! | `config`, `error`, `tuning` | [`Config`], [`CellKind`], [`Error`]; thresholds and block sizes |
+//!
+//! # Why it is fast
+//! - One call runs a whole sequence. Shards of the batch run through all steps and layers without synchronisation. The
+//!   weights are packed once.
+//! - If a few sequences meet weights that are larger than a core's cache, threads share the columns of each step
+//!   instead, and the cache of each core keeps its part of the weights.
+//! - The matrix products of a step leave the pre-activations in the cache, and the cell reads them at once, in one
+//!   pass.
+//! - Each thread adds up the weight gradients during the backward pass if they fit into its cache. Otherwise they are
+//!   computed after it, as products over all steps.
+//! - Narrow networks use a second memory layout, in which SIMD vectors run along the samples instead of the features.
+//! - Inference reads x and writes the output in place, if their layout allows it.
+//! - A pool keeps the workspace for the next call, 256 MiB at most.
+//!
+//! # Build profile
+//! In a dev build Cargo compiles dependencies without optimisation, which makes the kernels about 50 times slower. Add
+//! this to the program's Cargo.toml:
 //!
 //! ```toml
 //! [profile.dev.package.rnn-kernels]
@@ -59,48 +80,62 @@
 //! overflow-checks = false
 //! ```
 //!
-//! [`SLOW_BUILD`] is the warning to print where that is missing.
+//! [`SLOW_BUILD`] is a warning that a program can print if this is missing.
 //!
-//! # Which numbers
-//! One source serves AVX-512, AVX2 with FMA, NEON and plain Rust; the best that the CPU has is chosen when the program runs,
-//! or the one that the environment variable `RNN_KERNELS` names ([`InstructionSet`]). Results have the error of f32 arithmetic:
-//! against a float64 computation it is about that of the same equations in f32 (1.0 times at the median; the tests accept 4 times
-//! plus 16 ULP of the largest number). They differ in the last bits between instruction sets. They do not depend on the number of
-//! threads, except for the last bits of the parameters' gradients: each thread adds up its own. Nor does what a sequence gives
-//! depend on the others of its batch, as long as hidden_size is above 32: narrower
-//! networks have another arrangement for batches that fill a vector, which may round exp differently by an ulp.
-//! NaN and infinity go where the equations take them.
+//! # Numerical results
+//! - The same source is compiled for AVX-512, AVX2 with FMA, NEON and plain Rust. The program chooses the best set of
+//!   the CPU when it runs, or the one that the environment variable `RNN_KERNELS` names ([`InstructionSet`]). The last
+//!   bits differ between sets.
+//! - The error against a float64 computation is about that of the same equations in f32: 1.0 times at the median. The
+//!   tests accept 4 times plus 16 ULP of the largest number.
+//! - The number of threads changes no bits, except the last bits of the parameters' gradients: each thread adds up its
+//!   own.
+//! - The result of a sequence does not depend on the other sequences of the batch if hidden_size is above 32. Narrower
+//!   networks use another memory layout for batches that fill a vector, where exp may differ by 1 ULP.
+//! - NaN and infinity propagate as in the equations.
 //!
-//! # Safety
-//! Intrinsics, pointers into the workspace and threads that write it side by side need `unsafe`; the public functions check
-//! every length before. CONTRIBUTING.md has the commands that run the tests under the address sanitizer and under Miri.
+//! # Why `unsafe` is sound
+//! SIMD intrinsics, and threads that write interleaved parts of a buffer, need `unsafe`. The `SAFETY` comments use
+//! these facts:
+//!
+//! 1. **Bounds.** `io` checks the length of every slice of the caller. `plan` computes the size of every buffer and
+//!    every address in it from the same sizes.
+//! 2. **Threads.** Threads that run at the same time write different shards, different columns of a step, or different
+//!    rows of a weight. `threads::for_each_once` never starts a task twice, whatever the caller's pool does.
+//! 3. **Initialised memory.** A buffer is zeroed when it is allocated, so it always holds valid numbers.
+//! 4. **Instruction sets.** The compiled kernels are reachable only through an [`InstructionSet`] that the CPU
+//!    supports.
+//!
+//! `scripts/test-sanitizers.sh` runs the tests under Miri and the address sanitizer.
 
-mod arrange;
+mod activations;
 mod backward;
-mod buffer;
-mod cells;
+#[doc(hidden)]
+pub mod bench_gemm;
+mod buffer_pool;
 mod config;
 mod copy;
-mod dots;
 mod error;
 mod forward;
-mod gemm;
-mod gradients;
+mod gradient_buffers;
 mod io;
-mod isa;
-mod lanes;
-mod layout;
-mod math;
+mod kernels;
 mod network;
-mod parallel;
 mod parameters;
-#[doc(hidden)]
-pub mod product;
-mod rows;
-mod run;
-mod simd;
+mod plan;
+mod pointers;
+mod products;
+mod schedule;
+mod threads;
+mod tuning;
+mod weight_gradients;
 
-/// Why this build of the kernels is slow, and what to do, or `None` if it is optimised.
+/// The example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+/// A warning with its remedy if this build of the kernels is slow, otherwise `None`.
 pub const SLOW_BUILD: Option<&str> = match env!("RNN_KERNELS_OPT_LEVEL").as_bytes() {
     b"0" | b"1" => Some(
         "rnn-kernels is compiled without optimisation, so that Backend::Fused is many times slower than Backend::Exact: add \
@@ -115,9 +150,9 @@ pub const SLOW_BUILD: Option<&str> = match env!("RNN_KERNELS_OPT_LEVEL").as_byte
     _ => None,
 };
 
-pub use config::{Cell, Config};
+pub use config::{CellKind, Config};
 pub use error::{Error, Result};
 pub use io::{Input, InputGradients, Output, OutputGradients, Sequence};
-pub use isa::{InstructionSet, VARIABLE};
-pub use network::{Network, Tape, Weights};
-pub use parallel::{Parallel, Serial};
+pub use kernels::instruction_set::InstructionSet;
+pub use network::{Network, PackedWeights, Tape};
+pub use threads::{Serial, ThreadPool};

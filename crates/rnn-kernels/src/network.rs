@@ -1,47 +1,53 @@
-//! The calls: check the slices, choose the layout, cut the batch, run.
+//! The public entry points: pack the weights, run a forward pass, run a backward pass.
 
-use crate::backward::Gradients;
+use crate::activations::{Activations, Storage};
+use crate::backward::BackwardPass;
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::forward::{Activations, ForwardPass, Kept};
-use crate::gradients::Sums;
-use crate::io::{Input, InputGradients, Output, OutputGradients, backward_io, forward_io};
-use crate::isa::InstructionSet;
-use crate::lanes::{self, Lanes};
-use crate::layout::{Arrangement, Layout};
-use crate::parallel::Parallel;
-use crate::rows::{self, Rows};
-use crate::run::{pack_forward, run_shards, walk_back};
+use crate::forward::ForwardPass;
+use crate::gradient_buffers::GradientBuffers;
+use crate::io::{BackwardIo, Input, InputGradients, Output, OutputGradients, backward_io, forward_io};
+use crate::kernels::instruction_set::InstructionSet;
+use crate::parameters::{Parameters, by_direction};
+use crate::plan::{Layout, Plan};
+use crate::products::LayerProducts;
+use crate::products::feature_major::{self, FeatureMajor};
+use crate::products::sample_major::{self, SampleMajor};
+use crate::schedule::run_shards;
+use crate::threads::{Serial, ThreadPool, for_each_once, map};
+use crate::tuning::MIN_SHARED_WEIGHTS;
+use crate::weight_gradients::WeightGradients;
 
-/// A stack of recurrent layers: `torch.nn.RNN`, `LSTM` or `GRU` without its parameters.
+/// A stack of recurrent layers: `torch.nn.RNN`, `LSTM` or `GRU` without the parameters.
 #[derive(Debug, Clone, Copy)]
 pub struct Network {
     config: Config,
     set: InstructionSet,
 }
 
-/// Weights as forward passes want them. They serve every call until the parameters change.
-pub struct Weights {
-    layout: Layout,
+/// Weights packed for forward passes. They are valid until the parameters change.
+pub struct PackedWeights {
+    plan: Plan,
     matrices: Matrices,
 }
 
 enum Matrices {
-    Rows(Vec<rows::ForwardWeights>),
-    Lanes(Vec<lanes::Weights>),
+    SampleMajor(Vec<sample_major::ForwardWeights>),
+    FeatureMajor(Vec<feature_major::Weights>),
 }
 
-/// What a forward pass leaves for the way back. It can be walked any number of times.
+/// The activations of a forward pass, for the backward pass. It can be used any number of times.
 pub struct Tape {
-    layout: Layout,
+    plan: Plan,
     activations: Activations,
 }
 
 impl Network {
-    /// A network that runs on the instruction set of [`InstructionSet::chosen`].
+    /// A network that runs on the instruction set [`InstructionSet::chosen`].
     ///
     /// # Errors
-    /// [`Error::ZeroSize`]; [`Error::InstructionSet`] if the environment asks for one that the CPU lacks.
+    /// - [`Error::ZeroSize`] and, for sizes that overflow, [`Error::OutOfMemory`].
+    /// - [`Error::InstructionSet`] if the environment variable names a set that the CPU does not support.
     pub fn new(config: Config) -> Result<Network> {
         Network::with_instruction_set(config, InstructionSet::chosen()?)
     }
@@ -49,146 +55,213 @@ impl Network {
     /// A network that runs on the given instruction set.
     ///
     /// # Errors
-    /// [`Error::ZeroSize`].
+    /// [`Error::ZeroSize`] and, for sizes that overflow, [`Error::OutOfMemory`].
     pub fn with_instruction_set(config: Config, set: InstructionSet) -> Result<Network> {
         config.validate()?;
         Ok(Network { config, set })
     }
 
-    /// The sizes.
+    /// The architecture.
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// What the kernels are compiled for.
+    /// The instruction set that the network runs on.
     pub fn instruction_set(&self) -> InstructionSet {
         self.set
     }
 
-    fn layout(&self, steps: usize, batch: usize) -> Result<Layout> {
+    fn plan(&self, steps: usize, batch: usize) -> Result<Plan> {
         for (name, size) in [("the number of steps", steps), ("the batch size", batch)] {
             if size == 0 {
                 return Err(Error::ZeroSize { name });
             }
         }
-        let arrangement = Arrangement::choose(&self.config, batch, self.set.0);
-        Ok(Layout { config: self.config, kernels: self.set.0, arrangement, steps, batch })
+        let layout = Layout::choose(&self.config, batch, self.set.0);
+        Ok(Plan { config: self.config, kernels: self.set.0, layout, steps, batch })
     }
 
-    /// Puts weights in order for forward passes with `batch` sequences. `parameters` are torch's, in its order:
-    /// `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, then the reverse direction's, then the next layer's.
+    /// Packs the weights for forward passes over `batch` sequences. `parameters` are in torch's order: `weight_ih_l0`,
+    /// `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, then those of the reverse direction, then those of the next layer.
     ///
     /// # Errors
-    /// [`Error::ParameterCount`], [`Error::Length`], [`Error::Memory`].
-    pub fn pack(&self, parameters: &[&[f32]], batch: usize, pool: &dyn Parallel) -> Result<Weights> {
-        let layout = self.layout(1, batch)?;
-        let matrices = match layout.arrangement {
-            Arrangement::Rows => Matrices::Rows(pack_forward::<Rows>(&layout, parameters, pool)?),
-            Arrangement::Lanes => Matrices::Lanes(pack_forward::<Lanes>(&layout, parameters, pool)?),
+    /// - [`Error::ParameterCount`] and [`Error::Length`] if the parameters do not fit the configuration.
+    /// - [`Error::OutOfMemory`].
+    pub fn pack(&self, parameters: &[&[f32]], batch: usize, pool: &dyn ThreadPool) -> Result<PackedWeights> {
+        let plan = self.plan(1, batch)?;
+        let matrices = match plan.layout {
+            Layout::SampleMajor => Matrices::SampleMajor(pack_all(&plan, parameters, pool, SampleMajor::pack_forward)?),
+            Layout::FeatureMajor => {
+                Matrices::FeatureMajor(pack_all(&plan, parameters, pool, FeatureMajor::pack_forward)?)
+            }
         };
-        Ok(Weights { layout, matrices })
+        Ok(PackedWeights { plan, matrices })
     }
 
     /// Runs the network over a batch of sequences.
     ///
     /// # Errors
-    /// [`Error::ZeroSize`] for no steps or no sequences, [`Error::Length`] for a slice that does not fit, also for weights of
-    /// another network or for a batch that they do [not fit](Weights::fits), [`Error::Memory`].
-    pub fn forward(&self, weights: &Weights, input: &Input<'_>, output: Output<'_>, pool: &dyn Parallel) -> Result<()> {
+    /// - [`Error::ZeroSize`] for no steps or no sequences.
+    /// - [`Error::Length`] and [`Error::DropoutMaskCount`] for slices that do not fit the sizes.
+    /// - [`Error::WeightsMismatch`] if the weights do not [fit](PackedWeights::fits).
+    /// - [`Error::OutOfMemory`].
+    pub fn forward(
+        &self,
+        weights: &PackedWeights,
+        input: &Input<'_>,
+        output: Output<'_>,
+        pool: &dyn ThreadPool,
+    ) -> Result<()> {
         self.run_forward(weights, input, output, false, pool).map(drop)
     }
 
-    /// The same, and keeps what [`backward`](Self::backward) needs.
+    /// As [`forward`](Self::forward); also keeps the activations for [`backward`](Self::backward).
     ///
     /// # Errors
     /// As [`forward`](Self::forward).
-    pub fn forward_saving(
+    pub fn forward_with_tape(
         &self,
-        weights: &Weights,
+        weights: &PackedWeights,
         input: &Input<'_>,
         output: Output<'_>,
-        pool: &dyn Parallel,
+        pool: &dyn ThreadPool,
     ) -> Result<Tape> {
         self.run_forward(weights, input, output, true, pool)
     }
 
     fn run_forward(
         &self,
-        weights: &Weights,
+        weights: &PackedWeights,
         input: &Input<'_>,
         output: Output<'_>,
-        save: bool,
-        pool: &dyn Parallel,
+        for_backward: bool,
+        pool: &dyn ThreadPool,
     ) -> Result<Tape> {
-        let layout = self.layout(input.steps, input.batch)?;
+        let plan = self.plan(input.steps, input.batch)?;
         if !weights.fits(self, input.batch) {
-            return Err(Error::OtherWeights);
+            return Err(Error::WeightsMismatch);
         }
         let io = forward_io(&self.config, input, output)?;
-        let kept = if save { Kept::all(&layout) } else { Kept::least(&layout, &io) };
-        let activations = Activations::new(&layout, kept, !input.dropout.is_empty())?;
+        let storage = if for_backward { Storage::for_backward(&plan) } else { Storage::for_inference(&plan, &io) };
+        let activations = Activations::new(&plan, storage, !input.dropout.is_empty())?;
+        let threads = plan.useful_threads(pool.threads());
+        // SAFETY, for both layouts: `forward_io` checked the lengths of the caller's slices, and `output` is borrowed
+        // exclusively. The weights fit, and the activations were made for this plan. The shards are disjoint, and each
+        // runs on one thread.
         match &weights.matrices {
-            Matrices::Rows(weights) => {
-                let pass = ForwardPass::<Rows> { layout: &layout, weights, activations: &activations, kept, io: &io };
-                // SAFETY: the slices were checked, and the shards are disjoint.
-                run_shards(&layout, pool, |shard, team, _, _| unsafe { pass.run(shard, team) });
+            Matrices::SampleMajor(weights) => {
+                let pass =
+                    ForwardPass::<SampleMajor> { plan: &plan, weights, activations: &activations, storage, io: &io };
+                // SAFETY: see above.
+                run_shards(&plan, threads, pool, |task| unsafe { pass.run(task.shard, task.team) });
             }
-            Matrices::Lanes(weights) => {
-                let pass = ForwardPass::<Lanes> { layout: &layout, weights, activations: &activations, kept, io: &io };
-                // SAFETY: as above.
-                run_shards(&layout, pool, |shard, team, _, _| unsafe { pass.run(shard, team) });
+            Matrices::FeatureMajor(weights) => {
+                let pass =
+                    ForwardPass::<FeatureMajor> { plan: &plan, weights, activations: &activations, storage, io: &io };
+                // SAFETY: see above.
+                run_shards(&plan, threads, pool, |task| unsafe { pass.run(task.shard, task.team) });
             }
         }
-        Ok(Tape { layout, activations })
+        Ok(Tape { plan, activations })
     }
 
-    /// Walks a tape back. `parameters` are those of the forward pass.
+    /// Backpropagation through time: computes the gradients that `wanted` names. `parameters` are those of the forward
+    /// pass.
     ///
     /// # Errors
-    /// As [`forward`](Self::forward) and [`pack`](Self::pack).
+    /// - [`Error::WeightsMismatch`] if the tape is of another network.
+    /// - [`Error::ParameterCount`] and [`Error::Length`] for slices that do not fit the sizes.
+    /// - [`Error::OutOfMemory`].
     pub fn backward(
         &self,
         tape: &Tape,
         parameters: &[&[f32]],
         gradients: &OutputGradients<'_>,
         wanted: InputGradients<'_>,
-        pool: &dyn Parallel,
+        pool: &dyn ThreadPool,
     ) -> Result<()> {
-        if tape.layout.config != self.config || tape.layout.kernels.lanes != self.set.0.lanes {
-            return Err(Error::OtherWeights);
+        let plan = &tape.plan;
+        if plan.config != self.config || plan.kernels.lanes != self.set.0.lanes {
+            return Err(Error::WeightsMismatch);
         }
-        let layout = &tape.layout;
-        let (io, wanted) = backward_io(layout, gradients, wanted)?;
-        let threads = layout.useful_threads(pool.threads());
-        let chunk = layout.chunk(threads);
-        let computed = Gradients::new(layout, &io, chunk)?;
-        let sums = Sums { layout, activations: &tape.activations, gradients: &computed, wanted: &wanted };
-        match layout.arrangement {
-            Arrangement::Rows => walk_back::<Rows>(parameters, &io, &sums, pool)?,
-            Arrangement::Lanes => walk_back::<Lanes>(parameters, &io, &sums, pool)?,
+        let io = backward_io(&plan.config, (plan.steps, plan.batch), gradients, wanted)?;
+        match plan.layout {
+            Layout::SampleMajor => run_backward::<SampleMajor>(tape, parameters, &io, pool),
+            Layout::FeatureMajor => run_backward::<FeatureMajor>(tape, parameters, &io, pool),
         }
-        Ok(())
     }
 }
 
 impl Tape {
-    /// Steps of the sequences.
+    /// Number of time steps.
     pub fn steps(&self) -> usize {
-        self.layout.steps
+        self.plan.steps
     }
 
-    /// Sequences.
+    /// Number of sequences.
     pub fn batch(&self) -> usize {
-        self.layout.batch
+        self.plan.batch
     }
 }
 
-impl Weights {
-    /// Whether they serve a network and a number of sequences: narrow networks have two arrangements, one for few sequences.
+impl PackedWeights {
+    /// Whether the weights can be used for a network and a number of sequences. (A narrow network has two memory
+    /// layouts, one of them for small batches.)
     pub fn fits(&self, network: &Network, batch: usize) -> bool {
         let kernels = network.set.0;
-        self.layout.config == network.config
-            && std::ptr::eq(self.layout.kernels, kernels)
-            && self.layout.arrangement == Arrangement::choose(&network.config, batch, kernels)
+        self.plan.config == network.config
+            && std::ptr::eq(self.plan.kernels, kernels)
+            && self.plan.layout == Layout::choose(&network.config, batch, kernels)
     }
+}
+
+fn run_backward<P: LayerProducts>(
+    tape: &Tape,
+    parameters: &[&[f32]],
+    io: &BackwardIo,
+    pool: &dyn ThreadPool,
+) -> Result<()> {
+    let Tape { plan, activations } = tape;
+    let threads = plan.useful_threads(pool.threads());
+    let gradients = &GradientBuffers::new(plan, io, plan.chunk(threads))?;
+    let weights = &pack_all(plan, parameters, pool, P::pack_backward)?;
+    let weight_gradients = &WeightGradients { plan, activations, gradients, targets: &io.parameters };
+    let pass = BackwardPass::<P> { plan, weights, activations, gradients, weight_gradients, io };
+    let count = if gradients.in_chunks(plan) && !io.parameters.is_empty() { threads } else { 0 };
+    let partials = (0..count).map(|_| weight_gradients.partial()).collect::<Result<Vec<_>>>()?;
+    let used = run_shards(plan, threads, pool, |task| {
+        // SAFETY: `backward_io` checked the lengths of the caller's slices, and `wanted` was borrowed exclusively.
+        // Weights and buffers were made for this plan. The shards are disjoint, and each runs on one thread, which has
+        // its own partial gradients.
+        unsafe { pass.run(&task, partials.get(task.thread)) };
+    });
+    if partials.is_empty() {
+        // SAFETY: `run_shards` returned, so the backward pass has finished. The targets were checked, and nothing else
+        // uses them.
+        return unsafe { weight_gradients.compute_all(threads, pool) };
+    }
+    for_each_once(pool_for_weights(plan, pool), io.parameters.len(), &|state_row| {
+        // SAFETY: as above. Each layer and direction is one task.
+        unsafe { weight_gradients.finish(&partials[..used], state_row) };
+    });
+    Ok(())
+}
+
+/// Packs the weights of every layer and direction.
+fn pack_all<T: Send + Sync>(
+    plan: &Plan,
+    parameters: &[&[f32]],
+    pool: &dyn ThreadPool,
+    pack: impl Fn(&Plan, usize, &Parameters<'_>) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
+    let parameters = by_direction(&plan.config, parameters)?;
+    let pack = |state_row: usize| pack(plan, state_row / plan.config.directions(), &parameters[state_row]);
+    map(pool_for_weights(plan, pool), parameters.len(), pack)
+}
+
+/// The pool for work on each layer and direction, or one thread if there is too little work.
+fn pool_for_weights<'a>(plan: &Plan, pool: &'a dyn ThreadPool) -> &'a dyn ThreadPool {
+    let config = plan.config;
+    let several = config.state_rows() > 1 && config.hidden_size * config.hidden_size >= MIN_SHARED_WEIGHTS;
+    if several { pool } else { &Serial }
 }

@@ -1,54 +1,55 @@
-//! torch's parameters, one slice each, by layer and direction.
+//! torch's parameters, one slice each, grouped by layer and direction.
 
-use crate::buffer::Buffer;
+use crate::buffer_pool::Buffer;
 use crate::config::Config;
 use crate::error::{Error, Result, check_length};
-use crate::layout::Layout;
 
-/// The parameters of a layer and direction.
+/// The parameters of one layer and direction.
 #[derive(Clone, Copy)]
 pub(crate) struct Parameters<'a> {
-    /// (gates * hidden_size) x input
+    /// (gates * hidden_size, input size)
     pub weight_ih: &'a [f32],
-    /// (gates * hidden_size) x hidden_size
+    /// (gates * hidden_size, hidden_size)
     pub weight_hh: &'a [f32],
     /// bias_ih and bias_hh
     pub biases: Option<(&'a [f32], &'a [f32])>,
 }
 
-/// Sorts all parameters, which come in torch's order, by layer and direction.
+/// Checks all parameters, which are in torch's order, and groups them by layer and direction.
 pub(crate) fn by_direction<'a>(config: &Config, parameters: &[&'a [f32]]) -> Result<Vec<Parameters<'a>>> {
     let shapes = config.parameter_shapes();
     if parameters.len() != shapes.len() {
         return Err(Error::ParameterCount { expected: shapes.len(), got: parameters.len() });
     }
     let names = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"];
-    let each = config.parameters_per_direction();
+    let per_direction = config.parameters_per_direction();
     for (i, (parameter, (rows, columns))) in parameters.iter().zip(shapes).enumerate() {
-        check_length(names[i % each], parameter, rows * columns)?;
+        check_length(names[i % per_direction], parameter, rows * columns)?;
     }
     let direction = |group: &[&'a [f32]]| Parameters {
         weight_ih: group[0],
         weight_hh: group[1],
         biases: config.bias.then(|| (group[2], group[3])),
     };
-    Ok(parameters.chunks(each).map(direction).collect())
+    Ok(parameters.chunks(per_direction).map(direction).collect())
 }
 
 impl Parameters<'_> {
-    /// Writes what each block of gates starts from, `size` numbers per block: bias_ih + bias_hh, but for GRU's n, whose
-    /// hidden part has a block of its own.
-    pub(crate) fn fill_bias(&self, layout: &Layout, size: usize, bias: &Buffer) {
-        let (cell, hidden) = (layout.config.cell, layout.config.hidden_size);
-        // SAFETY: the buffer has `size` numbers for each block, and this thread alone writes it.
-        let bias = unsafe { std::slice::from_raw_parts_mut(bias.at(0), cell.blocks() * size) };
-        bias.fill(0.0);
-        let Some((bias_ih, bias_hh)) = self.biases else { return };
-        for gate in 0..cell.gates() {
-            for j in 0..hidden {
-                bias[gate * size + j] += bias_ih[gate * hidden + j];
-                bias[cell.hidden_block(gate) * size + j] += bias_hh[gate * hidden + j];
+    /// The biases of the gate blocks, `stride` numbers for each: bias_ih + bias_hh. The two parts of GRU's n get one
+    /// bias each.
+    pub(crate) fn gate_biases(&self, config: &Config, stride: usize) -> Result<Buffer> {
+        let (cell, hidden) = (config.cell, config.hidden_size);
+        let mut buffer = Buffer::new(cell.gate_blocks() * stride)?;
+        let sums = buffer.as_mut_slice();
+        sums.fill(0.0);
+        if let Some((bias_ih, bias_hh)) = self.biases {
+            for gate in 0..cell.gates() {
+                for j in 0..hidden {
+                    sums[gate * stride + j] += bias_ih[gate * hidden + j];
+                    sums[cell.recurrent_block(gate) * stride + j] += bias_hh[gate * hidden + j];
+                }
             }
         }
+        Ok(buffer)
     }
 }

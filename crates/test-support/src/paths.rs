@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// `WORKSPACE_ROOT` overrides the folder that Cargo compiled into the test. A bundle (`scripts/bundle.sh`) sets it: it runs on
 /// other machines, and has the same files, and the programs in `bin`.
 pub fn workspace() -> PathBuf {
-    bundle().unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
+    bundle().unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned())
 }
 
 /// The path of a program of this workspace. `built` is `env!("CARGO_BIN_EXE_NAME")`; a bundle has the program in `bin`.

@@ -1,7 +1,7 @@
 //! Runs PyTorch beside a test: the expected numbers are computed at that moment, on the same machine.
 //!
-//! A test that uses this module is `ignored` where the workspace's Python has no torch (see the crate's first page). If it
-//! runs all the same, it fails, and the message names the command that installs torch.
+//! A test that uses this module is ignored where the workspace's Python has no torch (README.md has the attribute). If it runs
+//! all the same, it fails, and the message names the command that installs torch.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -9,8 +9,8 @@ use std::sync::LazyLock;
 
 use crate::workspace;
 
-/// Threads of OpenMP sleep while they wait, instead of spinning. Tests run side by side, and spinning threads would take the
-/// cores from the others. The numbers do not depend on it.
+/// OpenMP threads sleep while they wait; they do not spin. Tests run side by side, and spinning threads would take the cores
+/// from the others. The numbers do not depend on it.
 pub(crate) const WAIT_POLICY: (&str, &str) = ("OMP_WAIT_POLICY", "passive");
 
 /// The workspace's Python, which can import torch.
@@ -28,7 +28,7 @@ pub fn python() -> PathBuf {
     PYTHON.clone()
 }
 
-/// The workspace's torchrun, to run in the top folder of the workspace with one thread a process.
+/// A command that runs the workspace's torchrun in the top folder of the workspace, with one thread a process.
 ///
 /// # Panics
 /// As [`python`].

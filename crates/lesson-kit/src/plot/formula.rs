@@ -1,39 +1,37 @@
-//! Formulas in one line: what stands lower than the rest.
+//! One line of text with subscripts, such as the equation of a gate.
 
-/// A piece of a formula.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Part<'a> {
-    pub text: &'a str,
-    /// A subscript.
-    pub lowered: bool,
+use plotters::backend::DrawingBackend;
+
+use super::canvas::{Area, Drawn, INK, LABEL, LEFT, font};
+
+/// The parts of a formula such as `r_t = σ(W_ir x_t + h_{t−1})`, each with `true` for a subscript. A subscript is the letters
+/// and digits after an underscore, or what is in braces.
+fn parts(formula: &str) -> impl Iterator<Item = (&str, bool)> {
+    let parts = formula.split('_').enumerate().flat_map(|(index, text)| {
+        let word = || text.split_at(text.find(|letter: char| !letter.is_alphanumeric()).unwrap_or(text.len()));
+        let braces = text.strip_prefix('{').and_then(|inside| inside.split_once('}'));
+        let (subscript, normal) = if index == 0 { ("", text) } else { braces.unwrap_or_else(word) };
+        [(subscript, true), (normal, false)]
+    });
+    parts.filter(|(text, _)| !text.is_empty())
 }
 
-/// The pieces of `r_t = σ(W_ir x_t + h_{t−1})`: an underscore lowers the letters and digits that follow, or what stands
-/// in braces.
-pub fn parts<'a>(formula: &'a str) -> Vec<Part<'a>> {
-    let mut parts = Vec::new();
-    let mut push = |text: &'a str, lowered| parts.extend((!text.is_empty()).then_some(Part { text, lowered }));
-    let mut rest = formula;
-    while let Some((before, after)) = rest.split_once('_') {
-        push(before, false);
-        let braces = after.strip_prefix('{').and_then(|inside| inside.split_once('}'));
-        let (lowered, behind) = braces.unwrap_or_else(|| {
-            after.split_at(after.find(|letter: char| !letter.is_alphanumeric()).unwrap_or(after.len()))
-        });
-        push(lowered, true);
-        rest = behind;
+/// Draws a formula with its left end at `at`, in smaller letters if it is wider than `room`.
+pub fn draw<B: DrawingBackend>(area: &Area<B>, formula: &str, at: (i32, i32), room: i32) -> Drawn<B> {
+    let width = |text: &str, size| area.estimate_text_size(text, &font(size, INK)).map(|(width, _)| width as i32);
+    let subscript_size = |size: i32| size * 18 / 25;
+    let widths = parts(formula).map(|(text, low)| width(text, if low { subscript_size(LABEL) } else { LABEL }));
+    let size = LABEL * room / widths.sum::<Result<i32, _>>()?.max(room);
+    let mut x = at.0;
+    for (text, low) in parts(formula) {
+        let (size, drop) = if low { (subscript_size(size), size * 8 / 25) } else { (size, 0) };
+        // SVG removes spaces at the start of a text.
+        let start = text.trim_start();
+        x += width(&text[..text.len() - start.len()], size)?;
+        area.draw_text(start, &font(size, INK).pos(LEFT), (x, at.1 + drop))?;
+        x += width(start, size)?;
     }
-    push(rest, false);
-    parts
-}
-
-/// The size of a subscript beside that of the formula.
-pub const LOWERED: f64 = 0.72;
-
-/// About how wide the formula is at `size`.
-pub fn width(formula: &str, size: f64) -> f64 {
-    let letters = |part: Part<'_>| part.text.chars().count() as f64 * if part.lowered { LOWERED } else { 1.0 };
-    0.55 * size * parts(formula).into_iter().map(letters).sum::<f64>()
+    Ok(())
 }
 
 #[cfg(test)]
@@ -41,8 +39,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn subscripts_are_letters_or_stand_in_braces() {
-        let read = |formula| parts(formula).into_iter().map(|part| (part.text, part.lowered)).collect::<Vec<_>>();
+    fn subscripts_are_letters_or_in_braces() {
+        let read = |formula| parts(formula).collect::<Vec<_>>();
         assert_eq!(read("h_t = z * h_{t−1}"), [("h", false), ("t", true), (" = z * h", false), ("t−1", true)]);
         assert_eq!(read("W_ir x"), [("W", false), ("ir", true), (" x", false)]);
         assert_eq!(read("plain"), [("plain", false)]);

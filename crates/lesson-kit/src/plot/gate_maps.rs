@@ -1,48 +1,55 @@
-//! What the gates of a recurrent layer do over time: the lecture's boxes, opened.
+//! The values of the gates of a recurrent layer over time.
 
-use super::image_grid::{Tile, draw_row};
-use super::scale::{SHADES, rounded_up};
-use super::scene::text_width;
-use super::{Align, Color, Plot, Scale, Scene, Shape, formula};
+use plotters::backend::DrawingBackend;
+use plotters::element::{Rectangle, Text};
+use plotters::style::{Color, FontTransform};
 
-const WIDTH: f64 = 800.0;
-const TITLE_SIZE: f64 = 18.0;
-const LABEL_SIZE: f64 = 14.0;
-const FORMULA_SIZE: f64 = 13.0;
-const FIGURE_SIZE: f64 = 12.0;
-const MARGIN: f64 = 16.0;
-/// Above the first row of maps.
-const TOP: f64 = 50.0;
-/// Height of a column's heading, and of a map's formula.
-const HEADING: f64 = 26.0;
-const FORMULA: f64 = 26.0;
-/// Between a map and the next.
-const GAP: f64 = 14.0;
-/// Left of a map, for what the units are called, and of that for their numbers; formulas begin with the numbers.
-const UNITS: f64 = 52.0;
-const NUMBERS: f64 = 36.0;
-/// Narrower than this no column gets: many columns make a wider picture.
-const NARROWEST: f64 = 260.0;
-/// The most that a step takes across, a unit down, and all units down.
-const CELL: (f64, f64) = (130.0, 22.0);
-const TALLEST: f64 = 150.0;
-/// A cell of at least this size has its figure in it.
-const ROOM_FOR_FIGURE: (f64, f64) = (38.0, 16.0);
-/// Side of a pixel of the image beside the maps.
-const PIXEL: f64 = 5.0;
+use super::canvas::{
+    self, Area, CENTER, Drawn, FAINT, GREY, INK, LABEL, LEFT, NAME, PX, Plot, RIGHT, TITLE, font, text_width,
+};
+use super::chart::{Axis, chart};
+use super::color_scale::{SHADES, Scale, rounded_up};
+use super::formula;
+use super::image_grid::{Tile, draw_image};
+
+const WIDTH: i32 = 800 * PX;
+const MARGIN: i32 = 16 * PX;
+/// The height of the title; of a heading and of an equation; of the step names below the maps; of the colour bars.
+const TOP: i32 = 50 * PX;
+const LINE: i32 = 26 * PX;
+const STEPS: i32 = 40 * PX;
+const BARS: i32 = 46 * PX;
+/// The space between maps.
+const GAP: i32 = 14 * PX;
+/// The space on the left of a map, and the part of it that has the unit numbers.
+const UNITS: i32 = 52 * PX;
+const NUMBERS: i32 = 36 * PX;
+/// The smallest width of a column. Many columns make a wider picture.
+const NARROWEST: i32 = 260 * PX;
+/// The largest width of a step, height of a unit, and height of a map.
+const CELL: (i32, i32) = (130 * PX, 22 * PX);
+const TALLEST: i32 = 150 * PX;
+/// The font size of the value in a cell, and the smallest cell that has one.
+const CELL_TEXT: i32 = 12 * PX;
+const CELL_WITH_TEXT: (i32, i32) = (38 * PX, 16 * PX);
+/// The width of a colour bar with its labels, and of one of its shades.
+const BAR: i32 = 240 * PX;
+const SHADE: i32 = 4 * PX;
+/// The side of a pixel of the image.
+const PIXEL: i32 = 5 * PX;
 
 /// One value of every unit at every step.
 #[derive(Debug, Clone)]
 pub struct GateMap {
-    formula: String,
+    equation: String,
     scale: Scale,
-    /// Step by step, the units of each.
+    /// `values[step][unit]`
     values: Vec<Vec<f32>>,
 }
 
-/// Heat maps below each other: time from left to right, hidden units from top to bottom, in the order of their index.
+/// Heat maps of gates: time from left to right, hidden units from top to bottom in the order of their index.
 ///
-/// Maps of another layer or direction go into a further column.
+/// Another layer or direction is another column.
 #[derive(Debug, Clone)]
 pub struct GateMaps {
     title: String,
@@ -53,231 +60,195 @@ pub struct GateMaps {
 }
 
 impl GateMap {
-    /// `values[step][unit]` under its equation, in which an underscore makes a subscript: `r_t = σ(W_ir x_t + ..)`.
-    pub fn new(formula: impl Into<String>, scale: Scale, values: Vec<Vec<f32>>) -> GateMap {
-        GateMap { formula: formula.into(), scale, values }
+    /// `values[step][unit]` below their equation. An underscore in it starts a subscript: `r_t = σ(W_ir x_t + ..)`.
+    pub fn new(equation: impl Into<String>, scale: Scale, values: Vec<Vec<f32>>) -> GateMap {
+        GateMap { equation: equation.into(), scale, values }
     }
 
     fn units(&self) -> usize {
         self.values.iter().map(Vec::len).max().unwrap_or(0)
     }
 
-    fn height(&self) -> f64 {
-        (CELL.1 * self.units() as f64).min(TALLEST)
-    }
-
-    /// The farthest that a finite value is from 0.
-    fn reach(&self) -> f64 {
-        self.values
-            .iter()
-            .flatten()
-            .filter(|value| value.is_finite())
-            .fold(0.0, |most, value| most.max(value.abs().into()))
+    fn height(&self) -> i32 {
+        (CELL.1 * self.units() as i32).min(TALLEST)
     }
 }
 
 impl GateMaps {
-    /// Maps over the steps that `step_names` names; `step_label` says what a step is: a word, a day, a row.
+    /// Maps over the steps `step_names`. `step_label` is what a step is, such as a word, a day, or a row.
     pub fn new(title: impl Into<String>, step_label: impl Into<String>, step_names: Vec<String>) -> GateMaps {
         let (title, step_label) = (title.into(), step_label.into());
         GateMaps { title, step_label, step_names, columns: Vec::new(), image: None }
     }
 
-    /// Adds a column of maps; an empty heading takes no room.
+    /// Adds a column of maps. The heading may be empty.
     pub fn column(mut self, heading: impl Into<String>, maps: Vec<GateMap>) -> GateMaps {
         self.columns.push((heading.into(), maps));
         self
     }
 
-    /// An image beside the maps, `width` pixels across, whose rows are the steps.
+    /// Adds an image on the left, `width` pixels wide. Its rows are the steps.
     pub fn image(mut self, width: usize, image: Tile) -> GateMaps {
         self.image = Some((width.max(1), image));
         self
+    }
+
+    fn step_count(&self) -> usize {
+        self.maps().map(|map| map.values.len()).max().unwrap_or(0).max(1)
     }
 
     fn maps(&self) -> impl Iterator<Item = &GateMap> {
         self.columns.iter().flat_map(|(_, maps)| maps)
     }
 
-    fn layout(&self) -> Layout {
+    /// The end of the unbounded scale.
+    fn largest(&self) -> f64 {
+        let unbounded = self.maps().filter(|map| map.scale == Scale::Unbounded);
+        let values = unbounded.flat_map(|map| map.values.iter().flatten()).filter(|value| value.is_finite());
+        rounded_up(values.fold(0.0, |most, value| most.max(f64::from(value.abs()))))
+    }
+
+    /// The width of the image with its margins, and of a column.
+    fn widths(&self) -> (i32, i32) {
         let image = self.image.as_ref().map_or(MARGIN, |(width, tile)| {
-            let caption = tile.caption.lines().map(|line| text_width(line, FIGURE_SIZE)).fold(0.0, f64::max);
-            2.0 * MARGIN + UNITS / 2.0 + (PIXEL * *width as f64).max(caption - UNITS / 2.0)
+            let caption = tile.caption.lines().map(|line| text_width(line, LABEL)).max().unwrap_or(0);
+            2 * MARGIN + UNITS / 2 + (PIXEL * *width as i32).max(caption - UNITS / 2)
         });
-        let columns = self.columns.len().max(1) as f64;
-        let column = ((WIDTH - image - MARGIN) / columns).max(NARROWEST);
-        let steps = self.maps().map(|map| map.values.len()).max().unwrap_or(0).max(1) as f64;
-        let across = (column - UNITS - MARGIN).min(CELL.0 * steps);
-        let heading = if self.columns.iter().any(|(heading, _)| !heading.is_empty()) { HEADING } else { 0.0 };
-        let height = |maps: &[GateMap]| maps.iter().map(|map| FORMULA + map.height() + GAP).sum::<f64>();
-        let tallest = self.columns.iter().map(|(_, maps)| height(maps)).fold(0.0, f64::max);
-        let largest = self.maps().filter(|map| map.scale == Scale::Unbounded).map(GateMap::reach).fold(0.0, f64::max);
-        let width = (image + columns * column + MARGIN).max(text_width(&self.title, TITLE_SIZE));
-        let bottom = TOP + heading + tallest.max(self.image_height());
-        Layout { width, bottom, image, column, across, step: across / steps, heading, largest: rounded_up(largest) }
+        (image, ((WIDTH - image - MARGIN) / self.columns.len().max(1) as i32).max(NARROWEST))
     }
 
-    fn image_height(&self) -> f64 {
-        self.image.as_ref().map_or(0.0, |(width, tile)| {
-            let rows = tile.pixels.len().div_ceil(*width) as f64;
-            FORMULA + PIXEL * rows + 18.0 * tile.caption.lines().count() as f64 + 2.0 * GAP
-        })
+    /// The height of the headings, and of the maps or the image, whichever is taller.
+    fn heights(&self) -> (i32, i32) {
+        let heading = if self.columns.iter().any(|(heading, _)| !heading.is_empty()) { LINE } else { 0 };
+        let maps = self.columns.iter().map(|(_, maps)| maps.iter().map(|map| LINE + map.height() + GAP).sum());
+        let image = self.image.iter().map(|(width, tile)| {
+            let rows = tile.pixels.len().div_ceil(*width) as i32;
+            LINE + PIXEL * rows + 18 * PX * tile.caption.lines().count() as i32 + 2 * GAP
+        });
+        (heading, maps.chain(image).max().unwrap_or(0))
     }
 
-    /// Names under the columns of the lowest map, as many as there is room for.
-    fn draw_steps(&self, scene: &mut Scene, layout: &Layout, left: f64, top: f64) {
-        for (index, name) in self.names_with_room(layout.step, |name| text_width(name, FIGURE_SIZE) + 8.0) {
-            let x = left + layout.step * (index as f64 + 0.5);
-            scene.add(Shape::Line(vec![(x, top), (x, top + 4.0)], 1.0, Color::GREY));
-            scene.add(Shape::Text(name.to_owned(), (x, top + 14.0), FIGURE_SIZE, Align::Center, Color::GREY));
+    /// The names of as many of the first `count` steps as have `room` on an axis of this length.
+    fn step_ticks(&self, count: usize, length: i32, room: impl Fn(&String) -> i32) -> Vec<(f64, String)> {
+        let every = 1 + self.step_names.iter().map(room).max().unwrap_or(0) as usize * count / length.max(1) as usize;
+        (0..count).map(|index| index as f64 + 0.5).zip(self.step_names.iter().cloned()).step_by(every).collect()
+    }
+
+    /// Draws the image with its upper edge at `top`.
+    fn draw_image<B: DrawingBackend>(&self, area: &Area<B>, top: i32) -> Drawn<B> {
+        let Some((width, tile)) = &self.image else { return Ok(()) };
+        let rows = tile.pixels.len().div_ceil(*width);
+        let size = (PIXEL * *width as i32, PIXEL * rows as i32);
+        let ticks = self.step_ticks(rows, size.1, |_| LABEL + 4 * PX);
+        let y = Axis::with_ticks(rows as f64..0.0, ticks).named("", UNITS / 2);
+        let strip = area.clone().shrink((MARGIN, top), (UNITS / 2 + size.0, size.1));
+        let plot = chart(&strip, Axis::with_ticks(0.0..1.0, []), y, false)?.plotting_area().strip_coord_spec();
+        canvas::frame(&plot, (0, 0), size, GREY)?;
+        draw_image(&plot, (0, 0), PIXEL, *width, &tile.pixels)?;
+        for (line, text) in (1..).zip(tile.caption.lines()) {
+            let at = (MARGIN + UNITS / 2, top + size.1 + 18 * PX * line);
+            area.draw_text(text, &font(LABEL, INK).pos(LEFT), at)?;
         }
-        let middle = (left + layout.across / 2.0, top + 34.0);
-        scene.add(Shape::Text(self.step_label.clone(), middle, LABEL_SIZE, Align::Center, Color::INK));
+        Ok(())
     }
 
-    /// The names of every so many steps, beginning with the first, that each have the `room` they need.
-    fn names_with_room(&self, step: f64, room: impl Fn(&str) -> f64) -> impl Iterator<Item = (usize, &str)> {
-        let widest = self.step_names.iter().map(|name| room(name)).fold(0.0, f64::max);
-        let every = (widest / step).ceil().max(1.0) as usize;
-        self.step_names.iter().map(String::as_str).enumerate().step_by(every)
+    /// Draws a column of maps of the width `across`. They start at `left` and `top`.
+    fn draw_column<B: DrawingBackend>(
+        &self,
+        area: &Area<B>,
+        (heading, maps): &(String, Vec<GateMap>),
+        (left, mut top): (i32, i32),
+        across: i32,
+    ) -> Drawn<B> {
+        let left = left - NUMBERS;
+        area.draw_text(heading, &font(NAME, INK).pos(LEFT), (left, top / 2))?;
+        for (index, map) in maps.iter().enumerate() {
+            formula::draw(area, &map.equation, (left, top + 11 * PX), area.dim_in_pixel().0 as i32 - MARGIN)?;
+            let below = if index + 1 == maps.len() { STEPS } else { 0 };
+            let strip = area.clone().shrink((left, top + LINE), (NUMBERS + across, map.height() + below));
+            self.draw_map(&strip, map, across, below)?;
+            top += LINE + map.height() + GAP;
+        }
+        Ok(())
     }
 
-    fn draw_image(&self, scene: &mut Scene, layout: &Layout) {
-        let Some((across, tile)) = &self.image else { return };
-        let rows = tile.pixels.len().div_ceil(*across);
-        let (left, top) = (MARGIN + UNITS / 2.0, TOP + layout.heading + FORMULA);
-        let (width, height) = (PIXEL * *across as f64, PIXEL * rows as f64);
-        scene.add(Shape::Rect(left - 1.0, top - 1.0, width + 2.0, height + 2.0, Color::GREY));
-        scene.add(Shape::Rect(left, top, width, height, Color::WHITE));
-        for (row, pixels) in tile.pixels.chunks(*across).enumerate() {
-            draw_row(scene, (left, top + PIXEL * row as f64), PIXEL, pixels);
-        }
-        for (index, name) in self.names_with_room(PIXEL, |_| FIGURE_SIZE + 4.0).filter(|(index, _)| *index < rows) {
-            let beside = (left - 6.0, top + PIXEL * (index as f64 + 0.5));
-            scene.add(Shape::Text(name.to_owned(), beside, FIGURE_SIZE, Align::Right, Color::GREY));
-        }
-        for (index, line) in tile.caption.lines().enumerate() {
-            let under = (left, top + height + 18.0 * (index as f64 + 1.0));
-            scene.add(Shape::Text(line.to_owned(), under, FIGURE_SIZE, Align::Left, Color::INK));
-        }
-    }
-
-    /// A bar for each scale that is used, in a row at the foot.
-    fn draw_scales(&self, scene: &mut Scene, layout: &Layout, y: f64) {
-        let piece = 4.0;
-        let bar = piece * SHADES as f64;
-        let used = |scale: &Scale| self.maps().any(|map| map.scale == *scale);
-        let scales: Vec<_> = [Scale::Sigmoid, Scale::Tanh, Scale::Unbounded].into_iter().filter(used).collect();
-        let ends = |scale: &Scale| scale.ends(layout.largest);
-        let width = |(low, high): &(String, String)| text_width(low, FIGURE_SIZE) + bar + text_width(high, FIGURE_SIZE);
-        let all = scales.iter().map(|scale| width(&ends(scale)) + 2.0 * MARGIN).sum::<f64>() - 2.0 * MARGIN;
-        let mut x = (layout.width - all) / 2.0;
-        for scale in scales {
-            let (low, high) = ends(&scale);
-            x += text_width(&low, FIGURE_SIZE);
-            scene.add(Shape::Text(low, (x - 6.0, y), FIGURE_SIZE, Align::Right, Color::GREY));
-            for shade in 0..SHADES {
-                let place = x + piece * shade as f64;
-                scene.add(Shape::Rect(place, y - 6.0, piece, 12.0, scale.color(shade)));
+    /// Draws a map of the width `across`, and the names of the steps in the space `below` it.
+    fn draw_map<B: DrawingBackend>(&self, area: &Area<B>, map: &GateMap, across: i32, below: i32) -> Drawn<B> {
+        let (steps, units, largest) = (self.step_count(), map.units(), self.largest());
+        let names = self.step_ticks(steps, across, |name| text_width(name, LABEL) + 8 * PX);
+        let every = 1 + (LABEL + 4 * PX) as usize * units / map.height().max(1) as usize;
+        let numbers = (0..units).step_by(every.next_power_of_two()).map(|unit| (unit as f64 + 0.5, unit.to_string()));
+        let x = Axis::with_ticks(0.0..steps as f64, names).named(&self.step_label, below);
+        let y = Axis::with_ticks(units as f64..0.0, numbers).named("", NUMBERS);
+        let mut chart = chart(area, x, y, false)?;
+        canvas::frame(&chart.plotting_area().strip_coord_spec(), (0, 0), (across, map.height()), FAINT)?;
+        let has_text =
+            across / steps as i32 >= CELL_WITH_TEXT.0 && map.height() / units.max(1) as i32 >= CELL_WITH_TEXT.1;
+        for (step, values) in map.values.iter().enumerate() {
+            let (x, mut y) = (step as f64, 0.0);
+            let shade = |value: f32| map.scale.shade(value, largest);
+            // Adjacent units of one shade are one rectangle. NaN and infinities leave a hole.
+            for run in values.chunk_by(|a, b| shade(*a) == shade(*b)) {
+                let end = y + run.len() as f64;
+                if let Some(color) = shade(run[0]).map(|shade| map.scale.color(shade)) {
+                    chart.draw_series([Rectangle::new([(x, y), (x + 1.0, end)], color.filled())])?;
+                    let style = font(CELL_TEXT, canvas::readable_on(color)).pos(CENTER);
+                    chart.draw_series(run.iter().filter(|_| has_text).enumerate().map(|(unit, value)| {
+                        let text = format!("{value:.2}").replace('-', "\u{2212}");
+                        Text::new(text, (x + 0.5, y + unit as f64 + 0.5), style.clone())
+                    }))?;
+                }
+                y = end;
             }
-            x += bar;
-            scene.add(Shape::Text(high.clone(), (x + 6.0, y), FIGURE_SIZE, Align::Left, Color::GREY));
-            x += text_width(&high, FIGURE_SIZE) + 2.0 * MARGIN;
         }
+        Ok(())
+    }
+
+    /// Draws a colour bar for each scale in use.
+    fn draw_color_bars<B: DrawingBackend>(&self, area: &Area<B>) -> Drawn<B> {
+        let scales = [Scale::Sigmoid, Scale::Tanh, Scale::Unbounded];
+        let used: Vec<_> = scales.iter().filter(|scale| self.maps().any(|map| map.scale == **scale)).collect();
+        let (width, y) = (SHADE * SHADES as i32, BARS / 2);
+        let mut left = (area.dim_in_pixel().0 as i32 - BAR * used.len() as i32 + BAR - width) / 2;
+        for scale in used {
+            for shade in 0..SHADES {
+                let corner = (left + SHADE * shade as i32, y - 6 * PX);
+                canvas::fill(area, corner, (SHADE, 12 * PX), scale.color(shade))?;
+            }
+            let [low, high] = scale.ends(self.largest());
+            area.draw_text(&low, &font(LABEL, GREY).pos(RIGHT), (left - 6 * PX, y))?;
+            area.draw_text(&high, &font(LABEL, GREY).pos(LEFT), (left + width + 6 * PX, y))?;
+            left += BAR;
+        }
+        Ok(())
     }
 }
 
 impl Plot for GateMaps {
-    fn scene(&self) -> Scene {
-        let layout = self.layout();
-        let mut scene = Scene::new(layout.width as u32, (layout.bottom + 86.0) as u32);
-        let title = (layout.width / 2.0, 26.0);
-        scene.add(Shape::Text(self.title.clone(), title, TITLE_SIZE, Align::Center, Color::INK));
-        self.draw_image(&mut scene, &layout);
-        for (index, (heading, maps)) in self.columns.iter().enumerate() {
-            let left = layout.left(index);
-            let mut top = TOP;
-            let above = (left - NUMBERS, top + HEADING / 2.0);
-            scene.add(Shape::Text(heading.clone(), above, LABEL_SIZE, Align::Left, Color::INK));
-            top += layout.heading;
-            for map in maps {
-                layout.draw_map(&mut scene, map, (left, top));
-                top += FORMULA + map.height() + GAP;
-            }
-            self.draw_steps(&mut scene, &layout, left, top - GAP);
-            if index == 0 {
-                let middle = (left - UNITS + 3.0, (TOP + layout.heading + FORMULA + top - GAP) / 2.0);
-                scene.add(Shape::UpwardText("hidden unit".to_owned(), middle, LABEL_SIZE, Color::INK));
-            }
-        }
-        self.draw_scales(&mut scene, &layout, layout.bottom + 62.0);
-        scene
-    }
-}
-
-/// Where things are.
-struct Layout {
-    width: f64,
-    /// Of the lowest map and of the image.
-    bottom: f64,
-    /// The width that the image takes.
-    image: f64,
-    /// The width of a column, and of the maps in it.
-    column: f64,
-    across: f64,
-    step: f64,
-    /// Height of the headings.
-    heading: f64,
-    /// End of the unbounded scale.
-    largest: f64,
-}
-
-impl Layout {
-    /// The left edge of a column's maps.
-    fn left(&self, column: usize) -> f64 {
-        let spare = self.column - UNITS - MARGIN - self.across;
-        self.image + self.column * column as f64 + UNITS + spare / 2.0
+    fn size(&self) -> (i32, i32) {
+        let ((image, column), (heading, maps)) = (self.widths(), self.heights());
+        let width = image + self.columns.len().max(1) as i32 * column + MARGIN;
+        (width.max(text_width(&self.title, TITLE)), TOP + heading + maps + STEPS + BARS)
     }
 
-    fn draw_map(&self, scene: &mut Scene, map: &GateMap, (left, top): (f64, f64)) {
-        let beginning = (left - NUMBERS, top + 11.0);
-        let size = FORMULA_SIZE * ((self.column - MARGIN) / formula::width(&map.formula, FORMULA_SIZE)).min(1.0);
-        scene.add(Shape::Formula(map.formula.clone(), beginning, size, Color::INK));
-        let (top, units) = (top + FORMULA, map.units());
-        if units == 0 {
-            return;
+    fn draw<B: DrawingBackend>(&self, area: &Area<B>) -> Drawn<B> {
+        let ((image, column), (heading, maps)) = (self.widths(), self.heights());
+        let height = heading + maps + STEPS;
+        let below = canvas::titled(area, &self.title, self.size().0 / 2, TOP)?;
+        let (below, foot) = below.split_vertically(height);
+        self.draw_image(&below, heading + LINE)?;
+        let across = (column - UNITS - MARGIN).min(CELL.0 * self.step_count() as i32);
+        let left = (column + UNITS - MARGIN - across) / 2;
+        for (index, maps) in (0..).zip(&self.columns) {
+            let part = below.clone().shrink((image + column * index, 0), (column, height));
+            self.draw_column(&part, maps, (left, heading), across)?;
         }
-        let (height, unit) = (map.height(), map.height() / units as f64);
-        scene.add(Shape::Rect(left - 1.0, top - 1.0, self.across + 2.0, height + 2.0, Color::FAINT));
-        for (step, values) in map.values.iter().enumerate() {
-            self.draw_step(scene, map.scale, values, (left + self.step * step as f64, top), unit);
+        if let Some((_, maps)) = self.columns.first() {
+            let bottom: i32 = maps.iter().map(|map| LINE + map.height() + GAP).sum();
+            let middle = (image + left - UNITS + 3 * PX, (2 * heading + LINE + bottom - GAP) / 2);
+            let style = font(NAME, INK).transform(FontTransform::Rotate270);
+            below.draw_text("hidden unit", &style.pos(CENTER), middle)?;
         }
-        let every = ((FIGURE_SIZE + 4.0) / unit).ceil().max(1.0) as usize;
-        let every = if every > 1 { every.next_power_of_two() } else { 1 };
-        for index in (0..units).step_by(every) {
-            let beside = (left - 6.0, top + unit * (index as f64 + 0.5));
-            scene.add(Shape::Text(index.to_string(), beside, FIGURE_SIZE, Align::Right, Color::GREY));
-        }
-    }
-
-    /// The units of one step; neighbours of one shade are one rectangle. A value that is no number leaves a hole.
-    fn draw_step(&self, scene: &mut Scene, scale: Scale, values: &[f32], (left, top): (f64, f64), unit: f64) {
-        let shade = |value: f32| scale.shade(value, self.largest);
-        let mut from = 0;
-        for run in values.chunk_by(|one, other| shade(*one) == shade(*other)) {
-            if let Some(shade) = shade(run[0]) {
-                let color = scale.color(shade);
-                let y = top + unit * from as f64;
-                scene.add(Shape::Rect(left, y, self.step, unit * run.len() as f64, color));
-                if self.step >= ROOM_FOR_FIGURE.0 && unit >= ROOM_FOR_FIGURE.1 {
-                    for (index, value) in run.iter().enumerate() {
-                        let middle = (left + self.step / 2.0, y + unit * (index as f64 + 0.5));
-                        let figure = format!("{value:.2}").replace('-', "\u{2212}");
-                        scene.add(Shape::Text(figure, middle, FIGURE_SIZE, Align::Center, color.ink_on()));
-                    }
-                }
-            }
-            from += run.len();
-        }
+        self.draw_color_bars(&foot)
     }
 }

@@ -1,76 +1,96 @@
 //! Small grey images in rows, each with a caption.
 
-use super::scene::text_width;
-use super::{Align, Color, Plot, Scene, Shape};
+use plotters::backend::DrawingBackend;
+use plotters::style::WHITE;
 
-/// Side of a pixel of an image, in pixels of the picture.
-const SCALE: f64 = 4.0;
-const GAP: f64 = 18.0;
-const CAPTION: f64 = 24.0;
-const TOP: f64 = 58.0;
-const TITLE_SIZE: f64 = 18.0;
+use super::canvas::{self, Area, CENTER, Drawn, FAINT, INK, LABEL, PX, Plot, TITLE, font, text_width};
 
-/// A grid of images of one size.
+/// The side of a pixel of an image.
+const SCALE: i32 = 4 * PX;
+const GAP: i32 = 18 * PX;
+const CAPTION: i32 = 24 * PX;
+const TOP: i32 = 58 * PX;
+
+/// A grid of images that have the same size.
 #[derive(Debug, Clone)]
 pub struct ImageGrid {
     title: String,
-    /// Pixels across an image.
+    /// The width of an image in its own pixels.
     width: usize,
     columns: usize,
     tiles: Vec<Tile>,
 }
 
-/// One image of a grid.
+/// An image and its caption.
 #[derive(Debug, Clone)]
 pub struct Tile {
-    /// Row by row; 0 is background (white on paper), 255 is ink.
+    /// Pixels in row-major order, from 0 (white) to 255 (black).
     pub pixels: Vec<u8>,
-    /// A few words under the image.
+    /// A few words below the image.
     pub caption: String,
 }
 
 impl ImageGrid {
-    /// `tiles`, each `width` pixels across, in rows of `columns`.
+    /// `tiles`, each `width` pixels wide, in rows of `columns`.
     pub fn new(title: impl Into<String>, width: usize, columns: usize, tiles: Vec<Tile>) -> ImageGrid {
         ImageGrid { title: title.into(), width: width.max(1), columns: columns.max(1), tiles }
+    }
+
+    fn columns(&self) -> usize {
+        self.columns.min(self.tiles.len()).max(1)
+    }
+
+    /// The width and height of an image.
+    fn image_size(&self) -> (i32, i32) {
+        let rows = self.tiles.iter().map(|tile| tile.pixels.len().div_ceil(self.width)).max().unwrap_or(0);
+        (SCALE * self.width as i32, SCALE * rows as i32)
     }
 }
 
 impl Plot for ImageGrid {
-    fn scene(&self) -> Scene {
-        let rows_of_pixels = self.tiles.iter().map(|tile| tile.pixels.len().div_ceil(self.width)).max().unwrap_or(0);
-        let (width, height) = (SCALE * self.width as f64, SCALE * rows_of_pixels as f64);
-        let columns = self.columns.min(self.tiles.len()).max(1);
-        let rows = self.tiles.len().div_ceil(columns);
-        let tiles_across = columns as f64 * (width + GAP) + GAP;
-        let across = tiles_across.max(text_width(&self.title, TITLE_SIZE) + 2.0 * GAP);
-        let down = TOP + rows as f64 * (height + CAPTION + GAP);
-        let mut scene = Scene::new(across as u32, down as u32);
-        scene.add(Shape::Text(self.title.clone(), (across / 2.0, TOP / 2.0), TITLE_SIZE, Align::Center, Color::INK));
+    fn size(&self) -> (i32, i32) {
+        let (width, height) = self.image_size();
+        let (columns, rows) = (self.columns(), self.tiles.len().div_ceil(self.columns()));
+        let whole_width = (columns as i32 * (width + GAP) + GAP).max(text_width(&self.title, TITLE) + 2 * GAP);
+        (whole_width, TOP + rows as i32 * (height + CAPTION + GAP))
+    }
+
+    fn draw<B: DrawingBackend>(&self, area: &Area<B>) -> Drawn<B> {
+        let ((width, height), columns, middle) = (self.image_size(), self.columns(), self.size().0 / 2);
+        let below = canvas::titled(area, &self.title, middle, TOP)?;
+        let left = middle - (columns as i32 * (width + GAP) - GAP) / 2;
         for (index, tile) in self.tiles.iter().enumerate() {
-            let left = (across - tiles_across) / 2.0 + GAP + (index % columns) as f64 * (width + GAP);
-            let top = TOP + (index / columns) as f64 * (height + CAPTION + GAP);
-            scene.add(Shape::Rect(left - 1.0, top - 1.0, width + 2.0, height + 2.0, Color::FAINT));
-            scene.add(Shape::Rect(left, top, width, height, Color::WHITE));
-            for (row, pixels) in tile.pixels.chunks(self.width).enumerate() {
-                draw_row(&mut scene, (left, top + SCALE * row as f64), SCALE, pixels);
-            }
-            let under = (left + width / 2.0, top + height + CAPTION / 2.0);
-            scene.add(Shape::Text(tile.caption.clone(), under, 13.0, Align::Center, Color::INK));
+            let (column, row) = ((index % columns) as i32, (index / columns) as i32);
+            let (x, y) = (left + column * (width + GAP), row * (height + CAPTION + GAP));
+            canvas::frame(&below, (x, y), (width, height), FAINT)?;
+            draw_image(&below, (x, y), SCALE, self.width, &tile.pixels)?;
+            let caption = (x + width / 2, y + height + CAPTION / 2);
+            below.draw_text(&tile.caption, &font(LABEL, INK).pos(CENTER), caption)?;
         }
-        scene
+        Ok(())
     }
 }
 
-/// A row of pixels of side `scale`; neighbours of the same grey are one rectangle, and white is the paper.
-pub(super) fn draw_row(scene: &mut Scene, (left, top): (f64, f64), scale: f64, pixels: &[u8]) {
-    let mut column = 0;
-    for run in pixels.chunk_by(|one, other| one == other) {
-        if run[0] > 0 {
-            let x = left + scale * column as f64;
-            let color = Color::WHITE.towards(Color::INK, f64::from(run[0]) / 255.0);
-            scene.add(Shape::Rect(x, top, scale * run.len() as f64, scale, color));
+/// Draws an image with pixels of side `scale`. Adjacent pixels of one grey are one rectangle, which keeps the files small.
+pub(super) fn draw_image<B: DrawingBackend>(
+    area: &Area<B>,
+    (left, top): (i32, i32),
+    scale: i32,
+    width: usize,
+    pixels: &[u8],
+) -> Drawn<B> {
+    let rows = pixels.len().div_ceil(width) as i32;
+    canvas::fill(area, (left, top), (scale * width as i32, scale * rows), WHITE)?;
+    for (row, pixels) in (0..).zip(pixels.chunks(width)) {
+        let mut x = left;
+        for run in pixels.chunk_by(PartialEq::eq) {
+            let length = scale * run.len() as i32;
+            if run[0] > 0 {
+                let color = canvas::gradient(&[WHITE, INK], f64::from(run[0]) / 255.0);
+                canvas::fill(area, (x, top + scale * row), (length, scale), color)?;
+            }
+            x += length;
         }
-        column += run.len();
     }
+    Ok(())
 }

@@ -1,54 +1,66 @@
 //! Lines over a common x axis: losses over epochs, prices over days.
 
-use super::scene::text_width;
-use super::ticks::Axis;
-use super::{Align, Color, Plot, Scene, Shape};
+use std::ops::Range;
 
-const WIDTH: f64 = 800.0;
-const HEIGHT: f64 = 500.0;
-const TITLE_SIZE: f64 = 18.0;
-const LABEL_SIZE: f64 = 14.0;
-const FIGURE_SIZE: f64 = 13.0;
-/// Below this many points each gets a dot.
+use plotters::backend::DrawingBackend;
+use plotters::chart::SeriesLabelPosition;
+use plotters::element::PathElement;
+use plotters::series::LineSeries;
+use plotters::style::{Color, RGBColor, WHITE};
+
+use super::canvas::{self, Area, Drawn, INK, LABEL, PX, Plot, font};
+use super::chart::{Axis, Chart, chart};
+
+const WIDTH: i32 = 800 * PX;
+const RIGHT: i32 = 28 * PX;
+/// A line with fewer points than this has a dot at each of them.
 const FEW_POINTS: usize = 30;
 
-/// A chart of 800 by 500 pixels, unless told otherwise.
+/// Colours of lines, distinguishable with colour blindness (Okabe and Ito, 2008).
+const COLORS: [RGBColor; 6] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(230, 159, 0),
+    RGBColor(86, 180, 233),
+];
+const PALE: RGBColor = RGBColor(158, 201, 226);
+
+/// A chart of 800 by 500 pixels by default.
 #[derive(Debug, Clone)]
 pub struct LineChart {
     title: String,
     x_label: String,
     y_label: String,
-    height: f64,
+    height: i32,
     log_y: bool,
     lines: Vec<Line>,
 }
 
-/// One line of a chart. Points that are not finite leave a gap.
+/// One line of a chart. A point that is NaN or infinite leaves a gap.
 #[derive(Debug, Clone)]
 pub struct Line {
     label: String,
     points: Vec<(f64, f64)>,
     pale: bool,
-    width: f64,
+    width: i32,
 }
 
 impl Line {
     /// A line through `points`.
     pub fn new(label: impl Into<String>, points: Vec<(f64, f64)>) -> Line {
-        Line { label: label.into(), points, pale: false, width: 2.0 }
+        Line { label: label.into(), points, pale: false, width: 2 * PX }
     }
 
-    /// Thin and pale: for what stands behind the other lines.
-    pub fn pale(mut self) -> Line {
-        self.pale = true;
-        self.width = 1.0;
-        self
+    /// Makes the line thin and pale, as a background of the other lines.
+    pub fn pale(self) -> Line {
+        Line { pale: true, width: PX, ..self }
     }
 
-    /// Broad: for what another line will cover.
-    pub fn broad(mut self) -> Line {
-        self.width = 6.0;
-        self
+    /// Makes the line broad, so that it stays visible under another line.
+    pub fn broad(self) -> Line {
+        Line { width: 6 * PX, ..self }
     }
 }
 
@@ -56,168 +68,130 @@ impl LineChart {
     /// A chart without lines yet.
     pub fn new(title: impl Into<String>, x_label: impl Into<String>, y_label: impl Into<String>) -> LineChart {
         let (title, x_label, y_label) = (title.into(), x_label.into(), y_label.into());
-        LineChart { title, x_label, y_label, height: HEIGHT, log_y: false, lines: Vec::new() }
+        LineChart { title, x_label, y_label, height: 500 * PX, log_y: false, lines: Vec::new() }
     }
 
-    /// Adds a line; the first is drawn first. With more than one, a legend shows the labels.
+    /// Adds a line on top of the others. Two or more lines have a legend.
     pub fn line(mut self, line: Line) -> LineChart {
         self.lines.push(line);
         self
     }
 
-    /// Another height than 500 pixels, for a chart that stands in a [`Stack`](super::Stack).
-    pub fn height(mut self, pixels: u32) -> LineChart {
-        self.height = pixels.into();
-        self
+    /// Sets the height, for a chart in a [`Stack`].
+    pub fn height(self, pixels: u32) -> LineChart {
+        LineChart { height: pixels as i32 * PX, ..self }
     }
 
-    /// A logarithmic y axis; points that are not positive are left out.
-    pub fn log_y(mut self) -> LineChart {
-        self.log_y = true;
-        self
+    /// Makes the y axis logarithmic. Points that are not positive are omitted.
+    pub fn log_y(self) -> LineChart {
+        LineChart { log_y: true, ..self }
     }
 
-    fn drawable(&self, &(x, y): &(f64, f64)) -> bool {
-        x.is_finite() && y.is_finite() && (!self.log_y || y > 0.0)
+    fn is_drawable(&self, &(x, y): &(f64, f64)) -> bool {
+        // The difference of two such numbers is finite.
+        let finite = |number: f64| number.abs() <= 1e300;
+        finite(x) && finite(y) && (!self.log_y || y > 0.0)
     }
 
-    fn frame(&self) -> Frame {
-        let points = || self.lines.iter().flat_map(|line| &line.points).filter(|point| self.drawable(point));
-        let span = |values: &mut dyn Iterator<Item = f64>| {
-            values.fold(None, |span: Option<(f64, f64)>, value| {
-                let (low, high) = span.unwrap_or((value, value));
-                Some((low.min(value), high.max(value)))
-            })
-        };
-        let (x_low, x_high) = span(&mut points().map(|point| point.0)).unwrap_or((0.0, 1.0));
-        let (y_low, y_high) = span(&mut points().map(|point| point.1)).unwrap_or((0.1, 1.0));
-        let whole = points().all(|point| point.0.fract() == 0.0);
-        let x_pad = if x_high > x_low { 0.02 * (x_high - x_low) } else { 0.5 };
-        let mut x = Axis::linear(x_low - x_pad, x_high + x_pad, 8, whole);
-        x.ticks.retain(|&(value, _)| value >= x_low - x_pad / 2.0);
-        let y = if self.log_y {
-            Axis::log(y_low / 1.15, y_high * 1.15)
-        } else {
-            let pad = 0.05 * (y_high - y_low);
-            let from_zero = y_low >= 0.0 && y_low < 0.25 * y_high;
-            Axis::linear(if from_zero { 0.0 } else { y_low - pad }, y_high + pad, 6, false)
-        };
-        let widest = y.ticks.iter().map(|(_, figure)| text_width(figure, FIGURE_SIZE)).fold(0.0, f64::max);
-        Frame { left: 46.0 + widest, right: WIDTH - 28.0, top: 52.0, bottom: self.height - 62.0, x, y }
+    fn points(&self) -> impl Iterator<Item = &(f64, f64)> {
+        self.lines.iter().flat_map(|line| &line.points).filter(|point| self.is_drawable(point))
     }
 
-    fn color(&self, index: usize) -> Color {
-        let strong = Color::SERIES[index % Color::SERIES.len()];
-        if self.lines[index].pale { Color::SERIES[0].towards(Color::WHITE, 0.62) } else { strong }
+    fn x_axis(&self) -> Axis {
+        let (low, high) = range(self.points().map(|point| point.0)).unwrap_or((0.0, 1.0));
+        let whole = self.points().all(|point| point.0.fract() == 0.0);
+        let margin = if high > low { 0.02 * (high - low) } else { 0.5 };
+        let mut axis = Axis::linear(low - margin, high + margin, 8, whole);
+        axis.ticks.retain(|(tick, _)| *tick >= low - margin / 2.0);
+        axis.named(&self.x_label, 48 * PX)
     }
 
-    fn draw_line(&self, scene: &mut Scene, frame: &Frame, index: usize) {
-        let line = &self.lines[index];
-        let (color, width) = (self.color(index), line.width);
-        for run in line.points.split(|point| !self.drawable(point)).filter(|run| !run.is_empty()) {
-            let points: Vec<(f64, f64)> = run.iter().map(|&point| frame.place(point)).collect();
-            if line.points.len() < FEW_POINTS || points.len() == 1 {
-                points.iter().for_each(|&center| scene.add(Shape::Dot(center, 2.0 * width, color)));
-            }
-            if points.len() > 1 {
-                scene.add(Shape::Line(points, width, color));
-            }
+    fn y_axis(&self) -> Axis {
+        let (low, high) = range(self.points().map(|point| point.1)).unwrap_or((0.1, 1.0));
+        if self.log_y {
+            return Axis::log(low / 1.15, high * 1.15);
         }
+        let margin = 0.05 * (high - low);
+        let from_zero = low >= 0.0 && low < 0.25 * high;
+        Axis::linear(if from_zero { 0.0 } else { low - margin }, high + margin, 7, false)
     }
 
-    /// The labels, in the corner where the fewest points lie.
-    fn draw_legend(&self, scene: &mut Scene, frame: &Frame) {
-        let (row, swatch, gap) = (22.0, 26.0, 10.0);
-        let label = self.lines.iter().map(|line| text_width(&line.label, FIGURE_SIZE)).fold(0.0, f64::max);
-        let (width, height) = (label + swatch + 3.0 * gap, row * self.lines.len() as f64 + gap);
-        let corners = [frame.right - width - gap, frame.left + gap]
-            .into_iter()
-            .flat_map(|left| [frame.top + gap, frame.bottom - height - gap].map(|top| (left, top)));
-        let covered = |&(left, top): &(f64, f64)| {
-            let inside = |(x, y): (f64, f64)| {
-                (left - gap..=left + width + gap).contains(&x) && (top - gap..=top + height + gap).contains(&y)
-            };
-            let points = self.lines.iter().flat_map(|line| &line.points).filter(|point| self.drawable(point));
-            points.filter(|&&point| inside(frame.place(point))).count()
-        };
-        let Some((left, top)) = corners.min_by_key(covered) else { return };
-        scene.add(Shape::Rect(left, top, width, height, Color::WHITE));
-        for (index, line) in self.lines.iter().enumerate() {
-            let y = top + gap / 2.0 + row * (index as f64 + 0.5);
-            let stroke = vec![(left + gap, y), (left + gap + swatch, y)];
-            scene.add(Shape::Line(stroke, line.width + 0.5, self.color(index)));
-            let position = (left + 2.0 * gap + swatch, y);
-            scene.add(Shape::Text(line.label.clone(), position, FIGURE_SIZE, Align::Left, Color::INK));
+    /// Draws the chart with this space for the labels of the y axis.
+    fn draw_with<B: DrawingBackend>(&self, area: &Area<B>, label_width: i32) -> Drawn<B> {
+        let left = 46 * PX + label_width;
+        let below = canvas::titled(area, &self.title, (left + WIDTH - RIGHT) / 2, 52 * PX)?;
+        let y_axis = self.y_axis().named(&self.y_label, left - 10 * PX);
+        let mut chart = chart(&below.margin(0, 14 * PX, 10 * PX, RIGHT), self.x_axis(), y_axis, true)?;
+        for (line, color) in self.lines.iter().zip(COLORS.iter().cycle()) {
+            let style = if line.pale { PALE } else { *color }.filled().stroke_width(line.width as u32);
+            let runs = line.points.split(|point| !self.is_drawable(point));
+            let series = runs.flat_map(|run| {
+                let dots = line.points.len() < FEW_POINTS || run.len() == 1;
+                LineSeries::new(run.iter().copied(), style).point_size(if dots { 2 * line.width as u32 } else { 0 })
+            });
+            let swatch = move |(x, y)| PathElement::new([(x, y), (x + 26 * PX, y)], style);
+            chart.draw_series(series)?.label(&line.label).legend(swatch);
         }
+        if self.lines.len() < 2 {
+            return Ok(());
+        }
+        let position = self.legend_position(&chart);
+        let mut legend = chart.configure_series_labels();
+        legend.position(position).background_style(WHITE).label_font(font(LABEL, INK));
+        legend.legend_area_size(36 * PX).margin(10 * PX).draw()
+    }
+
+    /// The corner of the chart that has the fewest points.
+    fn legend_position<B: DrawingBackend>(&self, chart: &Chart<'_, B>) -> SeriesLabelPosition {
+        use SeriesLabelPosition::{LowerLeft, LowerRight, UpperLeft, UpperRight};
+        let (xs, ys) = chart.plotting_area().get_pixel_range();
+        let near = |value, range: &Range<i32>, end| {
+            let distance = if end { range.end - value } else { value - range.start };
+            3 * distance < range.end - range.start
+        };
+        let points = |right, lower| {
+            let pixels = self.points().map(|point| chart.backend_coord(point));
+            pixels.filter(|&(x, y)| near(x, &xs, right) && near(y, &ys, lower)).count()
+        };
+        let corners =
+            [(UpperRight, true, false), (LowerRight, true, true), (UpperLeft, false, false), (LowerLeft, false, true)];
+        let best = corners.into_iter().min_by_key(|(_, right, lower)| points(*right, *lower));
+        best.map_or(UpperRight, |(position, ..)| position)
     }
 }
 
-impl LineChart {
-    /// Where the frame begins that leaves room for the figures of the y axis.
-    pub(super) fn left(&self) -> f64 {
-        self.frame().left
-    }
-
-    /// The picture with the frame beginning at `left`.
-    pub(super) fn scene_from(&self, left: f64) -> Scene {
-        let mut scene = Scene::new(WIDTH as u32, self.height as u32);
-        let frame = Frame { left, ..self.frame() };
-        let middle = (frame.left + frame.right) / 2.0;
-        frame.draw(&mut scene);
-        scene.add(Shape::Text(self.title.clone(), (middle, 27.0), TITLE_SIZE, Align::Center, Color::INK));
-        scene.add(Shape::Text(
-            self.x_label.clone(),
-            (middle, self.height - 20.0),
-            LABEL_SIZE,
-            Align::Center,
-            Color::INK,
-        ));
-        let center = (20.0, (frame.top + frame.bottom) / 2.0);
-        scene.add(Shape::UpwardText(self.y_label.clone(), center, LABEL_SIZE, Color::INK));
-        (0..self.lines.len()).for_each(|index| self.draw_line(&mut scene, &frame, index));
-        if self.lines.len() > 1 {
-            self.draw_legend(&mut scene, &frame);
-        }
-        scene
-    }
+/// The smallest and the largest number.
+fn range(numbers: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
+    numbers.map(|number| (number, number)).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
 }
 
 impl Plot for LineChart {
-    fn scene(&self) -> Scene {
-        self.scene_from(self.left())
+    fn size(&self) -> (i32, i32) {
+        (WIDTH, self.height)
+    }
+
+    fn draw<B: DrawingBackend>(&self, area: &Area<B>) -> Drawn<B> {
+        self.draw_with(area, self.y_axis().label_width())
     }
 }
 
-/// The rectangle between the axes.
-struct Frame {
-    left: f64,
-    right: f64,
-    top: f64,
-    bottom: f64,
-    x: Axis,
-    y: Axis,
-}
+/// Line charts one above the other, with aligned y axes.
+#[derive(Debug, Clone)]
+pub struct Stack(pub Vec<LineChart>);
 
-impl Frame {
-    fn place(&self, (x, y): (f64, f64)) -> (f64, f64) {
-        let across = self.left + self.x.share(x) * (self.right - self.left);
-        (across, self.bottom - self.y.share(y) * (self.bottom - self.top))
+impl Plot for Stack {
+    fn size(&self) -> (i32, i32) {
+        (WIDTH, self.0.iter().map(|chart| chart.height).sum())
     }
 
-    /// Grid, axes and figures.
-    fn draw(&self, scene: &mut Scene) {
-        for (value, figure) in &self.y.ticks {
-            let y = self.bottom - self.y.share(*value) * (self.bottom - self.top);
-            scene.add(Shape::Line(vec![(self.left, y), (self.right, y)], 1.0, Color::FAINT));
-            let position = (self.left - 8.0, y);
-            scene.add(Shape::Text(figure.clone(), position, FIGURE_SIZE, Align::Right, Color::GREY));
+    fn draw<B: DrawingBackend>(&self, area: &Area<B>) -> Drawn<B> {
+        let label_width = self.0.iter().map(|chart| chart.y_axis().label_width()).max().unwrap_or(0);
+        let mut rest = area.clone();
+        for chart in &self.0 {
+            let (upper, lower) = rest.split_vertically(chart.height);
+            chart.draw_with(&upper, label_width)?;
+            rest = lower;
         }
-        for (value, figure) in &self.x.ticks {
-            let x = self.left + self.x.share(*value) * (self.right - self.left);
-            scene.add(Shape::Line(vec![(x, self.bottom), (x, self.bottom + 5.0)], 1.0, Color::GREY));
-            let position = (x, self.bottom + 18.0);
-            scene.add(Shape::Text(figure.clone(), position, FIGURE_SIZE, Align::Center, Color::GREY));
-        }
-        scene.add(Shape::Line(vec![(self.left, self.bottom), (self.right, self.bottom)], 1.0, Color::GREY));
+        Ok(())
     }
 }

@@ -8,21 +8,7 @@ use anyhow::{Context, Result, bail};
 use pt_file::atomic::{self, StagedFile};
 
 use crate::Lesson;
-
-/// All resolved options.
-pub const CONFIG: &str = "config.json";
-/// One object per epoch.
-pub const METRICS: &str = "metrics.jsonl";
-/// The final figures; the file exists if and only if the run is finished.
-pub const SUMMARY: &str = "summary.json";
-/// What `--resume` needs.
-pub const CHECKPOINT: &str = "checkpoint.pt";
-/// The last `state_dict`; the extension is the format.
-pub const MODEL: &str = "model";
-/// The `state_dict` with the lowest loss; the extension is the format.
-pub const BEST: &str = "best";
-/// The loss plot, without extension.
-pub const LOSS: &str = "loss";
+use crate::file_names::{BEST, CHECKPOINT, CONFIG, LOSS, METRICS, MODEL, SUMMARY};
 
 /// A folder that a run may write into.
 #[derive(Debug)]

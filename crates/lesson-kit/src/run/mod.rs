@@ -5,10 +5,9 @@
 //! | `epochs` | the iterators over epochs and batches, which end early after Ctrl-C |
 //! | `loss_history`, `deferred_losses` | the losses so far; losses that are still on the GPU |
 //! | `checkpoints`, `snapshots`, `checkpoint_writer` | when a checkpoint is written; which parameters are good; the thread that writes |
-//! | `checkpoint`, `optimizer_state`, `resume` | the content of `checkpoint.pt`; `--resume` |
+//! | `optimizer_state`, `resume` | the argument of [`Run::begin`] and [`Run::checkpoint`]; `--resume` |
 //! | `folder`, `records` | the run folder; `config.json`, `metrics.jsonl`, `summary.json` |
 
-mod checkpoint;
 mod checkpoint_writer;
 mod checkpoints;
 mod deferred_losses;
@@ -32,7 +31,10 @@ use tch::{Device, Tensor};
 use torch_ext::data::ShuffledBatches;
 use torch_ext::rng;
 
-use crate::{Evaluation, Lesson, Options, Program, RunArgs, Session, WorkerGroup, device, interrupt, seed};
+use crate::args::Options;
+use crate::checkpoint::Checkpoint;
+use crate::file_names::{CONFIG, METRICS, SUMMARY};
+use crate::{Evaluation, Lesson, Program, RunArgs, Session, WorkerGroup, device, interrupt, seed};
 use checkpoints::Checkpoints;
 use deferred_losses::DeferredLosses;
 use epochs::LoopControl;
@@ -40,12 +42,9 @@ use folder::{Before, Intent, RunFolder};
 use loss_history::LossHistory;
 use records::{Config, EpochRecord, Summary};
 
-pub(crate) use checkpoint::Checkpoint;
 pub use deferred_losses::copy_to_host;
 pub use epochs::{Batches, Epochs};
-pub(crate) use folder::{CHECKPOINT, MODEL};
 pub use optimizer_state::{OptimizerState, OptimizerStateMut};
-pub(crate) use resume::read_checkpoint;
 
 /// A training run. The loop itself stands in the lesson: the run provides the epochs and records the losses.
 ///
@@ -148,7 +147,7 @@ impl Run {
 
         let device_name = device::name(session.device());
         let config = Config::new(&program.lesson, options, &device_name, workers, extra);
-        let config = serde_json::to_value(config).context(folder::CONFIG)?;
+        let config = serde_json::to_value(config).context(CONFIG)?;
         let folder = open_folder(program, args, &config, workers)?;
         let finished = folder.as_ref().is_some_and(|folder| folder.before() == Before::Finished);
         resume::check_workers(&config, workers)?;
@@ -326,7 +325,7 @@ impl Run {
         self.check_finite(epoch, loss)?;
         self.check_finite(epoch, judged)?;
         let record = EpochRecord { epoch, loss, extra, batch_losses: self.losses.current_batches() };
-        let line = serde_json::to_string(&record).context(folder::METRICS)?;
+        let line = serde_json::to_string(&record).context(METRICS)?;
         self.claim_folder()?;
         if let Some(folder) = &self.folder {
             folder.append_metrics(&line)?;
@@ -361,8 +360,8 @@ impl Run {
             extra: evaluation,
         };
         if let Some(folder) = &self.folder {
-            let text = serde_json::to_string_pretty(&summary).context(folder::SUMMARY)? + "\n";
-            folder.write(folder::SUMMARY, &text)?;
+            let text = serde_json::to_string_pretty(&summary).context(SUMMARY)? + "\n";
+            folder.write(SUMMARY, &text)?;
             self.session.note(format_args!("trained in {train_seconds:.3} s; wrote {}", folder.path().display()));
         }
         self.session.print_json(&summary)

@@ -5,7 +5,8 @@
 use recurrent::Backend;
 use serde::Serialize;
 
-use crate::{Lesson, Options, WorkerGroup};
+use crate::args::Options;
+use crate::{Lesson, WorkerGroup};
 
 /// `config.json`: everything that the run depends on.
 #[derive(Serialize)]

@@ -1,45 +1,22 @@
-//! `--resume`: reads the checkpoint of an unfinished run, and checks that the new run continues the same run.
+//! `--resume`: checks that the new run continues the same run.
 
 use std::fs;
-use std::io::Cursor;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use serde_json::Value as Json;
 
-use super::checkpoint::Checkpoint;
-use super::folder::{CHECKPOINT, METRICS};
 use super::loss_history::LossHistory;
 use crate::WorkerGroup;
+use crate::checkpoint::Checkpoint;
 use crate::exit::UsageError;
+use crate::file_names::METRICS;
 
 /// Options that may differ in a resumed run. Only with the same device and number of processes it gives the same bits.
 const MAY_CHANGE: [&str; 4] = ["epochs", "processes", "versions", "device"];
 
 /// Options that may differ between the workers of a group.
 const MAY_DIFFER_BY_RANK: [&str; 2] = ["device", "threads"];
-
-/// Reads the checkpoint in `folder`. Under torchrun rank 0 reads it for all: other machines may not have the file.
-///
-/// # Errors
-/// If there is none, or it is not a checkpoint of `lesson`.
-pub(crate) fn read_checkpoint(folder: &Path, lesson: &str, workers: &WorkerGroup) -> Result<Checkpoint> {
-    let path = folder.join(CHECKPOINT);
-    let check = || {
-        ensure!(
-            path.exists(),
-            "--resume: there is no {}; without --resume a run starts from the beginning",
-            path.display()
-        );
-        Ok(())
-    };
-    if workers.is_distributed() {
-        let bytes = workers.broadcast_bytes(|| check().and_then(|()| Ok(fs::read(&path)?)))?;
-        return Checkpoint::read_from(Cursor::new(bytes), &path, lesson);
-    }
-    check()?;
-    Checkpoint::read(&path, lesson)
-}
 
 /// Checks that no option differs between the checkpoint's run and this one.
 ///

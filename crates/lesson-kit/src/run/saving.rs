@@ -6,13 +6,14 @@ use anyhow::{Context, Result, anyhow};
 use tch::Tensor;
 use torch_ext::{StateDict, rng};
 
-use super::checkpoint::{BatchPosition, Best, Checkpoint};
 use super::checkpoints::Due;
-use super::folder::{self, RunFolder};
+use super::folder::RunFolder;
 use super::optimizer_state::{OptimizerState, OptimizerStateMut};
 use super::snapshots::Snapshot;
 use super::{Run, resume};
+use crate::checkpoint::{BatchPosition, Best, Checkpoint};
 use crate::exit::Interrupted;
+use crate::file_names::{BEST, CHECKPOINT, LOSS, METRICS, MODEL};
 use crate::interrupt;
 use crate::plot::{self, Plot};
 
@@ -48,7 +49,7 @@ impl Run {
         parameters: &[(String, Tensor)],
         optimization: OptimizerStateMut<'_>,
     ) -> Result<()> {
-        let path = self.args.out.join(folder::CHECKPOINT);
+        let path = self.args.out.join(CHECKPOINT);
         let load = || -> Result<()> {
             let named = parameters.iter().map(|(name, tensor)| (name.as_str(), tensor));
             StateDict::from_value(&checkpoint.model)?.load_into(self.lesson.name, named, true)?;
@@ -124,12 +125,12 @@ impl Run {
         let trained = self.losses.last().is_some() || !self.losses.current_batches().is_empty();
         if trained {
             self.claim_folder()?;
-            self.write_state_dict(folder::MODEL, &state_dict(parameters))?;
+            self.write_state_dict(MODEL, &state_dict(parameters))?;
             if let Some(best) = self.checkpoints.snapshots.best() {
-                self.write_state_dict(folder::BEST, &best.state_dict())?;
+                self.write_state_dict(BEST, &best.state_dict())?;
             }
             if self.losses.last().is_some() {
-                self.save_plot(folder::LOSS, &self.losses.chart(self.lesson.name))?;
+                self.save_plot(LOSS, &self.losses.chart(self.lesson.name))?;
             }
         }
         if self.control.stop_requested() {
@@ -177,8 +178,8 @@ impl Run {
             return Ok(());
         }
         if let Some(metrics) = folder.metrics() {
-            let metrics = metrics.try_clone().context(folder::METRICS)?;
-            self.checkpoints.open(folder.file(folder::CHECKPOINT), metrics)?;
+            let metrics = metrics.try_clone().context(METRICS)?;
+            self.checkpoints.open(folder.file(CHECKPOINT), metrics)?;
         }
         self.session.workers().mark_folder_claimed()
     }
@@ -230,10 +231,10 @@ impl Run {
         let (Some(good), Some(folder)) = (self.checkpoints.snapshots.good(), &self.folder) else {
             return anyhow!(advice);
         };
-        if let Err(error) = self.write_state_dict(folder::MODEL, &good.state_dict()) {
+        if let Err(error) = self.write_state_dict(MODEL, &good.state_dict()) {
             return error.context(advice);
         }
-        let model = folder.file(&format!("{}.{}", folder::MODEL, self.args.format));
+        let model = folder.file(&format!("{}.{}", MODEL, self.args.format));
         anyhow!("{advice}\n{} holds the parameters of epoch {}, the last good ones", model.display(), good.epoch)
     }
 

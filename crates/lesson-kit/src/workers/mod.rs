@@ -16,7 +16,8 @@ use torch_ext::dist::{CommunicationBackend, Launch, ProcessGroup};
 
 use crate::args::DeviceChoice;
 use crate::exit::UsageError;
-use crate::{Lesson, RunArgs, run};
+use crate::file_names::CHECKPOINT;
+use crate::{Lesson, RunArgs};
 
 /// Key in the store of the process group: rank 0 has started to write into the run folder.
 const FOLDER_CLAIMED: &str = "run folder claimed";
@@ -228,7 +229,7 @@ impl WorkerGroup {
     pub(crate) fn continue_after_restart(&self, args: &mut RunArgs) -> Result<()> {
         let Some(workers) = self.0.as_ref().filter(|workers| workers.group.restarts() > 0) else { return Ok(()) };
         let claimed = workers.group.store_check(FOLDER_CLAIMED)?;
-        let saved = args.out.join(run::CHECKPOINT).exists();
+        let saved = args.out.join(CHECKPOINT).exists();
         let resume = self.broadcast_number(i64::from(saved))? != 0;
         if self.broadcast_number(i64::from(claimed))? != 0 {
             (args.resume, args.overwrite) = (resume, !resume);

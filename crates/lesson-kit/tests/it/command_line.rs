@@ -1,4 +1,4 @@
-//! The shared arguments: defaults, checks, help.
+//! The options that all lessons share: defaults, checks, help.
 
 use clap::error::ErrorKind;
 use lesson_kit::{BatchArgs, Defaults, DeviceChoice, Hyperparameters, Lesson, RunArgs, parse};
@@ -26,7 +26,7 @@ fn cli(arguments: &str) -> Result<Cli, clap::Error> {
     parse(&LESSON, format!("some-lesson {arguments}").split_whitespace()).map(|(cli, _)| cli)
 }
 
-fn refusal(arguments: &str) -> String {
+fn usage_error(arguments: &str) -> String {
     let error = cli(arguments).expect_err(arguments);
     assert!(error.use_stderr());
     assert_eq!(error.exit_code(), 2);
@@ -34,7 +34,7 @@ fn refusal(arguments: &str) -> String {
 }
 
 #[test]
-fn the_defaults_are_the_lessons() {
+fn defaults_come_from_the_lesson() {
     let Cli { options, run, batch } = cli("").unwrap();
     assert_eq!((options.epochs, options.lr, options.hidden_size, options.num_layers), (500, 0.01, 5, 2));
     assert_eq!((options.seed, run.threads, run.device), (0, None, DeviceChoice::Auto));
@@ -46,7 +46,7 @@ fn the_defaults_are_the_lessons() {
 }
 
 #[test]
-fn short_and_long_options_are_taken_and_the_last_one_wins() {
+fn options_have_short_and_long_names_and_the_last_value_counts() {
     let Cli { options, run, batch } =
         cli("-e 3 -b 7 --lr 1e-3 --seed -4 -o runs/a -v --limit 2 --threads 1 -e 9").unwrap();
     assert_eq!((options.epochs, options.lr, options.seed, run.threads), (9, 1e-3, -4, Some(1)));
@@ -55,7 +55,7 @@ fn short_and_long_options_are_taken_and_the_last_one_wins() {
 }
 
 #[test]
-fn a_bad_value_is_named_with_what_is_expected() {
+fn an_error_has_the_wrong_value_and_the_expected_ones() {
     let whole = "expected a whole number of at least 1";
     for (arguments, option, value) in [
         ("-e 0", "--epochs <N>", "0"),
@@ -69,34 +69,34 @@ fn a_bad_value_is_named_with_what_is_expected() {
         ("-b 0", "--batch-size <N>", "0"),
         ("--limit 0", "--limit <N>", "0"),
     ] {
-        assert_eq!(refusal(arguments), format!("error: invalid value '{value}' for '{option}': {whole}"));
+        assert_eq!(usage_error(arguments), format!("error: invalid value '{value}' for '{option}': {whole}"));
     }
     for value in ["0", "-0.1", "NaN", "inf", "fast"] {
-        let message = refusal(&format!("--lr {value}"));
+        let message = usage_error(&format!("--lr {value}"));
         assert_eq!(message, format!("error: invalid value '{value}' for '--lr <X>': expected a number above 0"));
     }
     for value in ["gpu", "cuda:", "cuda:-1", "cuda:x", "CPU"] {
-        let message = refusal(&format!("--device {value}"));
+        let message = usage_error(&format!("--device {value}"));
         assert!(message.ends_with("expected auto, cpu, cuda or cuda:N"), "{message}");
     }
-    assert!(refusal("-q -v").contains("'--quiet' cannot be used with '--verbose'"));
-    assert!(refusal("train").contains("unexpected argument 'train'"));
+    assert!(usage_error("-q -v").contains("'--quiet' cannot be used with '--verbose'"));
+    assert!(usage_error("train").contains("unexpected argument 'train'"));
 }
 
 #[test]
-fn cuda_is_short_for_device_cuda() {
+fn cuda_means_device_cuda_and_contradicts_other_devices() {
     let device = |arguments: &str| cli(arguments).unwrap().run.device;
     assert_eq!(device("--cuda"), DeviceChoice::Cuda(0));
     assert_eq!(device("--device cuda"), DeviceChoice::Cuda(0));
     assert_eq!(device("--device cuda:2"), DeviceChoice::Cuda(2));
     assert_eq!(device("--device cuda:2 --cuda"), DeviceChoice::Cuda(2));
     assert_eq!(device("--device cpu"), DeviceChoice::Cpu);
-    assert_eq!(refusal("--cuda --device cpu"), "error: --cuda contradicts --device cpu; give one of them");
-    assert_eq!(refusal("--cuda --device auto"), "error: --cuda contradicts --device auto; give one of them");
+    assert_eq!(usage_error("--cuda --device cpu"), "error: --cuda contradicts --device cpu; give one of them");
+    assert_eq!(usage_error("--cuda --device auto"), "error: --cuda contradicts --device auto; give one of them");
 }
 
 #[test]
-fn the_fused_backend_is_asked_for_by_name_and_has_no_cuda() {
+fn the_default_backend_is_exact_and_fused_contradicts_cuda() {
     let backend = |arguments: &str| cli(arguments).unwrap().options.backend;
     assert_eq!(
         (backend(""), backend("--backend fused"), backend("--backend exact")),
@@ -106,7 +106,7 @@ fn the_fused_backend_is_asked_for_by_name_and_has_no_cuda() {
         (backend("--backend fused --device cpu"), backend("--cuda --backend exact")),
         (Backend::Fused, Backend::Exact)
     );
-    assert!(refusal("--backend fast").contains("'fast' for '--backend <BACKEND>'"));
+    assert!(usage_error("--backend fast").contains("'fast' for '--backend <BACKEND>'"));
     for (arguments, device) in [
         ("--backend fused --cuda", "--cuda"),
         ("--device cuda --backend fused", "--device cuda:0"),
@@ -115,7 +115,7 @@ fn the_fused_backend_is_asked_for_by_name_and_has_no_cuda() {
         let message = format!(
             "error: --backend fused computes on the CPU and contradicts {device}; use --device cpu or --backend exact"
         );
-        assert_eq!(refusal(arguments), message);
+        assert_eq!(usage_error(arguments), message);
     }
 }
 
@@ -127,25 +127,25 @@ fn help_shows_every_option_with_its_default() {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     for part in [
         "Learn something Usage: some-lesson [OPTIONS]",
-        "-e, --epochs <N> Passes over the training data [default: 500]",
+        "-e, --epochs <N> Number of passes over the training data [default: 500]",
         "--lr <X> Learning rate of the optimizer [default: 0.01]",
-        "--seed <N> Seed of the random numbers: the same seed gives the same run [default: 0]",
-        "--hidden-size <N> Width of the recurrent layer's hidden state [default: 5]",
+        "--seed <N> Seed of the random number generator: the same seed gives the same run [default: 0]",
+        "--hidden-size <N> Number of features in the hidden state of the recurrent layer [default: 5]",
         "--num-layers <N> Number of stacked recurrent layers [default: 2]",
         "[default: auto]",
-        "--backend <BACKEND> What computes the recurrent layer: exact,",
+        "--backend <BACKEND> Implementation of the recurrent layer: exact",
         "[default: exact]",
-        "[default: libtorch's own choice]",
+        "[default: chosen by libtorch]",
         "[default: models/some-lesson]",
-        "--resume Go on with the unfinished run in the run folder, to the same bits;",
+        "--resume Continue the unfinished run in the run folder, to the same bits",
         "--checkpoint-every <N> Write checkpoint.pt after every Nth epoch",
-        "--format <FORMAT> How to write the model: pt (torch.load) or safetensors [default: pt]",
+        "--format <FORMAT> Format of the model file: pt (torch.load) or safetensors [default: pt]",
         "--dry-run Do one step of everything and write nothing",
-        "-b, --batch-size <N> Examples per batch [default: 100]",
+        "-b, --batch-size <N> Number of examples per batch [default: 100]",
         "--limit <N> Train on the first N batches of each epoch only",
     ] {
         assert!(text.contains(part), "{part:?} is not in:\n{text}");
     }
-    assert!(!text.contains("--clip"), "it is an option of one lesson");
+    assert!(!text.contains("--clip"), "only one lesson has this option");
     assert_eq!(cli("--version").unwrap_err().to_string(), "some-lesson 1.2.3\n");
 }

@@ -1,5 +1,5 @@
-//! Integration tests, in one binary: libtorch links slowly.
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)] // helpers of tests are tests, which clippy does not see
+//! Integration tests in one binary, because linking libtorch is slow.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)] // also in the tests' helper functions
 
 mod command_line;
 mod plots;
@@ -8,10 +8,10 @@ mod resume;
 mod run;
 mod toy;
 
-/// libtorch's default generator is one per process: tests that draw from it take turns.
+/// Seeds libtorch's default generator. The process has one, so a test that draws from it holds the returned lock.
 fn seeded(seed: i64) -> std::sync::MutexGuard<'static, ()> {
-    static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    let turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    static DEFAULT_GENERATOR: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let guard = DEFAULT_GENERATOR.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     tch::manual_seed(seed);
-    turn
+    guard
 }

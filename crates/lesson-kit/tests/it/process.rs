@@ -1,4 +1,4 @@
-//! A whole program (examples/toy.rs) as a process: what it prints, writes and returns.
+//! The output, the files and the exit codes of a whole program (`examples/toy.rs`).
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::toy::Toy;
 
 #[test]
-fn a_run_leaves_its_folder() {
+fn a_run_writes_its_folder_and_prints_losses() {
     let toy = Toy::new();
     let (code, stdout, stderr) = toy.run("--device cpu --seed 3 --threads 1");
     assert_eq!((code, stdout.lines().count()), (0, 2), "{stderr}");
@@ -41,7 +41,7 @@ fn a_run_leaves_its_folder() {
 }
 
 #[test]
-fn a_rerun_replaces_a_finished_run_and_only_its_files() {
+fn a_rerun_replaces_the_files_of_a_finished_run_and_keeps_others() {
     let toy = Toy::new();
     assert_eq!(toy.run("-q").0, 0);
     let first = toy.losses();
@@ -56,14 +56,14 @@ fn a_rerun_replaces_a_finished_run_and_only_its_files() {
 }
 
 #[test]
-fn an_unfinished_run_is_not_lost_in_silence() {
+fn an_unfinished_run_is_only_replaced_with_overwrite() {
     let toy = Toy::new();
     assert_eq!(toy.run("-q").0, 0);
     fs::remove_file(toy.file("summary.json")).unwrap();
     let (code, stdout, stderr) = toy.run("");
     assert_eq!((code, stdout.as_str()), (1, ""));
-    let expected = "error: models/toy holds an unfinished run (20 epochs recorded): --resume goes on with it, \
-                    --overwrite replaces it, --out DIR writes elsewhere\n";
+    let expected = "error: models/toy holds an unfinished run (20 epochs recorded): --resume continues it, \
+                    --overwrite replaces it, --out DIR writes to another folder\n";
     assert_eq!(stderr, expected);
     assert_eq!(toy.run("-q -e 3 --out elsewhere").0, 0);
     assert_eq!(toy.losses().len(), 20);
@@ -72,7 +72,7 @@ fn an_unfinished_run_is_not_lost_in_silence() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_used_is_an_error_before_training() {
+fn an_unusable_run_folder_is_an_error_before_training() {
     let toy = Toy::new();
     fs::write(toy.home.path().join("file"), "").unwrap();
     assert_eq!(toy.run("--out file"), (1, String::new(), "error: --out file: this is a file; name a folder\n".into()));
@@ -82,7 +82,7 @@ fn a_folder_that_cannot_be_used_is_an_error_before_training() {
 }
 
 #[test]
-fn json_is_all_that_stdout_gets() {
+fn json_prints_only_the_summary_to_stdout() {
     let toy = Toy::new();
     let (code, stdout, stderr) = toy.run("--json -q");
     assert_eq!((code, stderr.as_str(), stdout.lines().count()), (0, "", 1));
@@ -103,19 +103,19 @@ fn a_dry_run_takes_one_step_and_writes_nothing() {
 }
 
 #[test]
-fn a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_model() {
+fn an_infinite_loss_stops_the_run_and_keeps_the_last_good_model() {
     let toy = Toy::new();
     let (code, _, stderr) = toy.run("--lr 1e9 --device cpu --no-progress");
     assert_eq!(code, 1);
     let expected = "device: cpu\nerror: the loss is inf in epoch 4; try a smaller --lr than 1000000000\n\
-                    models/toy/model.pt holds the parameters as they were when epoch 2 was recorded, still good\n";
+                    models/toy/model.pt holds the parameters of epoch 2, the last good ones\n";
     assert_eq!(stderr, expected);
     assert_eq!(toy.losses().len(), 3);
     assert_eq!(toy.files(), ["checkpoint.pt", "config.json", "metrics.jsonl", "model.pt"]);
 }
 
 #[test]
-fn a_failure_before_the_first_epoch_leaves_the_old_run_alone() {
+fn a_failure_before_the_first_epoch_keeps_the_old_run() {
     let toy = Toy::new();
     assert_eq!(toy.run("-q").0, 0);
     let (code, _, stderr) = toy.run("--fail -q");
@@ -127,7 +127,7 @@ fn a_failure_before_the_first_epoch_leaves_the_old_run_alone() {
 }
 
 #[test]
-fn a_wrong_command_line_is_exit_code_2_and_help_0() {
+fn a_usage_error_exits_with_2_and_help_with_0() {
     let toy = Toy::new();
     let (code, stdout, stderr) = toy.run("--epochs 0");
     assert_eq!((code, stdout.as_str()), (2, ""));
@@ -138,11 +138,11 @@ fn a_wrong_command_line_is_exit_code_2_and_help_0() {
 }
 
 #[test]
-fn a_closed_pipe_is_no_error() {
+fn a_closed_pipe_is_not_an_error() {
     let toy = Toy::new();
     let mut child = toy.command("-e 200 -q").stdout(Stdio::piped()).spawn().unwrap();
     let mut first = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap(); // and closes the pipe
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap(); // drops the reader: the pipe is closed
     assert!(first.starts_with("Epoch: 0010"));
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert_eq!(toy.losses().len(), 200);
@@ -153,29 +153,28 @@ mod signals {
     use super::*;
     use crate::toy::interrupt;
 
-    fn names_files(path: &Path) -> bool {
+    fn has_model_and_plot(path: &Path) -> bool {
         ["model.pt", "loss.png", "loss.svg"].iter().all(|name| path.join(name).exists())
     }
 
     #[test]
-    fn the_first_signal_saves() {
+    fn the_first_signal_saves_the_run_and_exits_with_130() {
         for name in ["-INT", "-TERM"] {
             let toy = Toy::new();
             let (code, stderr) = interrupt(&toy, "-e 100000 --sleep 5", &[name]);
             assert_eq!(code, Some(130), "{stderr}");
             let last = stderr.lines().last().unwrap();
             let epochs = toy.losses().len();
-            let expected = format!(
-                "interrupted: after epoch {epochs} of 100000; models/toy keeps all of it, and --resume goes on"
-            );
+            let expected =
+                format!("interrupted: after epoch {epochs} of 100000; models/toy is saved, and --resume continues it");
             assert_eq!(last, expected);
-            assert!(names_files(&toy.file("")) && !toy.file("summary.json").exists());
-            assert_eq!(toy.run("").0, 1, "it counts as unfinished");
+            assert!(has_model_and_plot(&toy.file("")) && !toy.file("summary.json").exists());
+            assert_eq!(toy.run("").0, 1, "the run is unfinished");
         }
     }
 
     #[test]
-    fn the_second_signal_ends_at_once() {
+    fn the_second_signal_exits_immediately() {
         let toy = Toy::new();
         let (code, stderr) = interrupt(&toy, "-e 100000 --sleep 60000", &["-INT", "-TERM"]);
         assert_eq!(code, Some(130), "{stderr}");
@@ -184,7 +183,7 @@ mod signals {
 }
 
 #[test]
-fn without_plots_there_are_no_pictures() {
+fn no_plots_writes_no_pictures() {
     let toy = Toy::new();
     let (code, _, stderr) = toy.run("--epochs 3 --no-plots");
     assert_eq!(code, 0, "{stderr}");

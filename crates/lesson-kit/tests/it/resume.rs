@@ -1,4 +1,4 @@
-//! `--resume`: whatever ends a run, the one that goes on with it ends where a run that nothing disturbed ends.
+//! `--resume`: a resumed run ends with the same files as an uninterrupted run, however the first part ended.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use pt_file::Value;
 
 use crate::toy::Toy;
 
-/// What a run leaves that does not depend on the time it took.
+/// The contents of a run folder that do not depend on the duration of the run.
 #[derive(Debug, PartialEq)]
 struct Outcome {
     metrics: String,
@@ -43,7 +43,7 @@ fn reference() -> (Toy, Outcome) {
 }
 
 #[test]
-fn a_checkpoint_has_what_it_should() {
+fn a_checkpoint_has_model_optimizer_scheduler_best_model_and_rng_state() {
     let (toy, _) = reference();
     let keys: Vec<String> = checkpoint(&toy).into_iter().map(|(key, _)| key).collect();
     let expected =
@@ -53,7 +53,7 @@ fn a_checkpoint_has_what_it_should() {
     assert_eq!(entry(&toy, "config").get("lr"), Some(&Value::Float(0.01)));
     assert_eq!(entry(&toy, "scheduler").get("last_epoch"), Some(&Value::Int(30)));
     assert_eq!(entry(&toy, "rng_state").as_tensor().unwrap().shape(), [5056]);
-    // The clock stopped before the checkpoint went to the disk.
+    // The time is measured before the checkpoint is written, so both files have the same value.
     let seconds = entry(&toy, "train_seconds").as_float().unwrap();
     assert_eq!(toy.json("summary.json")["train_seconds"].as_f64(), Some((seconds * 1e6).round() / 1e6));
     let losses = toy.losses();
@@ -67,21 +67,21 @@ fn a_checkpoint_has_what_it_should() {
 }
 
 #[test]
-fn a_finished_run_goes_on_with_more_epochs() {
+fn a_finished_run_resumes_with_more_epochs() {
     let (_, reference) = reference();
     let toy = Toy::new();
     assert_eq!(toy.run("-q -e 12").0, 0);
     let (code, _, stderr) = toy.run("--resume");
-    let message = "error: --resume: the run in models/toy is finished; --epochs N with N above 12 trains on\n";
+    let message = "error: --resume: the run in models/toy is finished; --epochs N with N above 12 continues it\n";
     assert_eq!((code, stderr.as_str()), (2, message));
     let (code, _, stderr) = toy.run("--resume -e 30 --device cpu --no-progress");
-    assert!(code == 0 && stderr.starts_with("device: cpu\ngoing on after epoch 12 of 30\n"), "{stderr}");
+    assert!(code == 0 && stderr.starts_with("device: cpu\nresuming after epoch 12 of 30\n"), "{stderr}");
     let ours = outcome(&toy);
     assert_eq!(ours, reference);
 }
 
 #[test]
-fn options_that_are_not_typed_are_the_runs_own() {
+fn options_that_are_left_out_have_the_values_of_the_run() {
     let toy = Toy::new();
     assert_eq!(toy.run("-q -e 3 --lr 0.02 --seed 7 --threads 1").0, 0);
     assert_eq!(toy.run("-q -e 6 --resume").0, 0);
@@ -95,7 +95,7 @@ fn options_that_are_not_typed_are_the_runs_own() {
 }
 
 #[test]
-fn another_run_is_not_resumed() {
+fn resume_rejects_different_options_and_unusable_checkpoints() {
     let toy = Toy::new();
     let (code, _, stderr) = toy.run("--resume");
     let nothing =
@@ -105,25 +105,25 @@ fn another_run_is_not_resumed() {
     let before = outcome(&toy);
 
     let (code, _, stderr) = toy.run("--resume -e 9 --lr 0.5");
-    let message = "error: --resume: the run in models/toy has lr = 0.01, this one would have 0.5; leave the option away, \
+    let message = "error: --resume: the run in models/toy has lr = 0.01, this one would have 0.5; remove the option, \
                    or train into another folder with --out\n";
     assert_eq!((code, stderr.as_str()), (2, message));
     let (code, _, stderr) = toy.run("--resume -e 4");
-    assert_eq!((code, stderr.as_str()), (2, "error: --epochs 4: the run in models/toy has come to epoch 5\n"));
+    assert_eq!((code, stderr.as_str()), (2, "error: --epochs 4: the run in models/toy is already in epoch 5\n"));
     for contradiction in ["--overwrite", "--dry-run"] {
         let (code, _, stderr) = toy.run(&format!("--resume {contradiction}"));
         assert!(code == 2 && stderr.contains("cannot be used with"), "{stderr}");
     }
     let (code, _, stderr) = toy.run("--resume -e 9 --fail");
     assert_eq!(code, 1);
-    let faults = "error: models/toy/checkpoint.pt: Error(s) in loading state_dict for toy:\n\
+    let message = "error: models/toy/checkpoint.pt: Error(s) in loading state_dict for toy:\n\
                   \tsize mismatch for weight: copying a param with shape torch.Size([1, 1]) from checkpoint, the shape in \
                   current model is torch.Size([1, 2]).\n";
     assert_eq!(
         stderr.lines().skip_while(|line| !line.starts_with("error")).collect::<Vec<_>>().join("\n") + "\n",
-        faults
+        message
     );
-    assert_eq!(outcome(&toy), before, "and nothing has changed");
+    assert_eq!(outcome(&toy), before, "nothing has changed");
 
     let path = toy.file("checkpoint.pt");
     let edit = |change: &dyn Fn(&mut pt_file::Dict)| {
@@ -135,25 +135,25 @@ fn another_run_is_not_resumed() {
     let other = edit(&|dict| drop(dict.insert("lesson", "mnist-gru")));
     assert_eq!(other, "error: models/toy/checkpoint.pt is a checkpoint of mnist-gru, not of toy\n");
     let less = edit(&|dict| *dict = pt_file::Dict::from_iter([("model", 1)]));
-    assert_eq!(less, "error: models/toy/checkpoint.pt is no checkpoint of toy: it has no entry \"lesson\"\n");
+    assert_eq!(less, "error: models/toy/checkpoint.pt is not a checkpoint of toy: it has no entry \"lesson\"\n");
     fs::write(&path, "PK\x03\x04 and no more").unwrap();
     let (code, _, stderr) = toy.run("--resume -e 9");
     assert!(code == 1 && stderr.starts_with("error: models/toy/checkpoint.pt: "), "{stderr}");
 }
 
 #[test]
-fn the_backend_is_that_of_the_run() {
+fn resume_keeps_the_backend_and_rejects_another() {
     let toy = Toy::new();
     assert_eq!(toy.run("-q -e 3 --backend fused").0, 0);
-    let refused = |typed: &str, before: &str, now: &str| {
+    let rejects = |typed: &str, before: &str, now: &str| {
         let (code, _, stderr) = toy.run(&format!("--resume -e 6 --backend {typed}"));
         let message = format!(
-            "error: --resume: the run in models/toy has backend = \"{before}\", this one would have \"{now}\"; leave the \
-             option away, or train into another folder with --out\n"
+            "error: --resume: the run in models/toy has backend = \"{before}\", this one would have \"{now}\"; remove the \
+             option, or train into another folder with --out\n"
         );
         assert_eq!((code, stderr), (2, message));
     };
-    refused("exact", "fused", "exact");
+    rejects("exact", "fused", "exact");
     let (code, _, stderr) = toy.run("--resume -e 6 --no-progress");
     assert!(code == 0 && stderr.starts_with("device: cpu, backend: fused\n"), "{stderr}");
     assert_eq!(
@@ -161,7 +161,7 @@ fn the_backend_is_that_of_the_run() {
         (&"fused".into(), &"fused".into())
     );
 
-    // A checkpoint from before there was a choice.
+    // A checkpoint without the entry: the backend is exact.
     assert_eq!(toy.run("-q -e 3").0, 0);
     let path = toy.file("checkpoint.pt");
     let without = |dict: &Value, key: &str| {
@@ -173,46 +173,46 @@ fn the_backend_is_that_of_the_run() {
     assert_eq!(older.get("backend"), None);
     checkpoint.insert("config", older);
     pt_file::save_file(&path, &Value::Dict(checkpoint)).unwrap();
-    refused("fused", "exact", "fused");
+    rejects("fused", "exact", "fused");
     assert_eq!(toy.run("--resume -e 6 -q").0, 0);
     assert_eq!(toy.json("config.json")["backend"], "exact");
 }
 
 #[test]
-fn metrics_that_lack_an_epoch_are_noticed() {
+fn resume_rejects_metrics_without_the_checkpoints_epochs_and_drops_later_ones() {
     let toy = Toy::new();
     assert_eq!(toy.run("-q -e 5").0, 0);
     let metrics = toy.file("metrics.jsonl");
     let text = fs::read_to_string(&metrics).unwrap();
     fs::write(&metrics, text.lines().take(3).map(|line| format!("{line}\n")).collect::<String>()).unwrap();
     let (code, _, stderr) = toy.run("--resume -e 9 -q");
-    let message = "error: models/toy/metrics.jsonl, line 4: no record of an epoch; the checkpoint is of epoch 5. The file \
-                   was changed: put it back, or start anew with --overwrite\n";
+    let message = "error: models/toy/metrics.jsonl, line 4: not the record of an epoch; the checkpoint is of epoch 5. The file \
+                   was changed: restore it, or start again with --overwrite\n";
     assert_eq!((code, stderr.as_str()), (1, message));
-    // Lines beyond the checkpoint are those of epochs that were lost with the process, and a torn one is its end.
+    // A killed process leaves records of epochs after its last checkpoint, and the last record can be incomplete.
     fs::write(&metrics, format!("{text}{{\"epoch\":6,\"loss\":0.5}}\n{{\"epoch\":7,")).unwrap();
     assert_eq!(toy.run("--resume -e 30 -q").0, 0);
     assert_eq!(outcome(&toy), reference().1);
 }
 
 #[test]
-fn checkpoints_come_every_so_many_epochs() {
+fn checkpoint_every_also_writes_one_after_the_last_epoch() {
     let toy = Toy::new();
     assert_eq!(toy.run("-q -e 30 --checkpoint-every 7").0, 0);
-    assert_eq!(outcome(&toy), reference().1, "the last epoch has one in any case");
+    assert_eq!(outcome(&toy), reference().1, "the last epoch always has a checkpoint");
     let (code, _, stderr) = toy.run("--checkpoint-every 0");
     assert!(code == 2 && stderr.contains("expected a whole number of at least 1"), "{stderr}");
 }
 
 #[test]
-fn safetensors_are_written_on_demand() {
+fn format_safetensors_writes_safetensors_in_place_of_pt() {
     let toy = Toy::new();
     assert_eq!(toy.run("-q -e 3").0, 0);
     let pt = torch_ext::StateDict::load(toy.file("model.pt")).unwrap();
     assert_eq!(toy.run("-q -e 3 --format safetensors").0, 0);
     let files = toy.files();
     assert!(files.contains(&"model.safetensors".into()) && files.contains(&"best.safetensors".into()), "{files:?}");
-    assert!(!files.contains(&"model.pt".into()), "the rerun takes the old one's away");
+    assert!(!files.contains(&"model.pt".into()), "the rerun removes the old run's file");
     let safetensors = torch_ext::StateDict::load(toy.file("model.safetensors")).unwrap();
     for (name, tensor) in pt.iter() {
         assert_eq!(safetensors.get(name), Some(tensor));
@@ -229,7 +229,7 @@ mod killed {
     use crate::toy::interrupt;
 
     #[test]
-    fn an_orderly_end_is_gone_on_from() {
+    fn a_run_that_a_signal_stopped_resumes_to_the_same_bits() {
         let reference = reference().1;
         for name in ["-INT", "-TERM"] {
             let toy = Toy::new();
@@ -239,14 +239,14 @@ mod killed {
             assert_eq!(entry(&toy, "epoch"), Value::Int(recorded as i64), "the checkpoint is that of the last epoch");
             let (code, _, stderr) = toy.run("--resume --device cpu");
             assert_eq!(code, 0, "{stderr}");
-            assert!(stderr.contains(&format!("going on after epoch {recorded} of 30\n")), "{stderr}");
+            assert!(stderr.contains(&format!("resuming after epoch {recorded} of 30\n")), "{stderr}");
             assert_eq!(outcome(&toy), reference);
         }
     }
 
-    /// SIGKILL at fifty random moments, of new runs and of resumed ones.
+    /// SIGKILL at 50 random times, to new runs and to resumed runs.
     #[test]
-    fn a_kill_at_any_instant_loses_nothing_that_was_kept() {
+    fn a_killed_run_resumes_to_the_same_bits() {
         let reference = reference().1;
         let mut random = 0x9e37_79b9_7f4a_7c15_u64; // xorshift64
         let mut kills = 0;
@@ -261,7 +261,8 @@ mod killed {
                 let written = || fs::metadata(toy.file("config.json")).and_then(|file| file.modified()).ok();
                 let before = written();
                 let mut child = toy.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-                // The first record writes the options; until then, longer than the training, libtorch is loaded.
+                // The options are written with the first record. Before that, the process loads libtorch, which takes
+                // longer than the training.
                 while written() == before && child.try_wait().unwrap().is_none() {
                     std::thread::sleep(Duration::from_millis(1));
                 }
@@ -269,10 +270,10 @@ mod killed {
                 child.kill().unwrap();
                 let code = child.wait().unwrap().code();
                 if code == Some(0) {
-                    break; // it was faster
+                    break; // it finished before the kill
                 }
                 if toy.file("checkpoint.pt").exists() {
-                    let epoch = entry(&toy, "epoch").as_int().unwrap(); // it loads
+                    let epoch = entry(&toy, "epoch").as_int().unwrap(); // the checkpoint can be read
                     assert!((1..=30).contains(&epoch));
                     kills += 1;
                 }
@@ -288,9 +289,9 @@ mod killed {
         }
     }
 
-    /// A limit on the size of files stands in for a disk that is full.
+    /// A limit on file sizes has the effect of a full disk.
     #[test]
-    fn a_full_disk_leaves_the_checkpoint_before() {
+    fn a_full_disk_keeps_the_previous_checkpoint() {
         let reference = reference().1;
         let toy = Toy::new();
         assert_eq!(toy.run("-q -e 5").0, 0);
@@ -306,20 +307,20 @@ mod killed {
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{stderr}");
         assert!(stderr.starts_with("error: the checkpoint cannot be written: models/toy/checkpoint.pt: "), "{stderr}");
-        assert!(stderr.ends_with("; the one before it is there still, and --resume goes on from it\n"), "{stderr}");
+        assert!(stderr.ends_with("; the previous one is unchanged, and --resume continues from it\n"), "{stderr}");
         assert_eq!(entry(&toy, "epoch"), Value::Int(5));
         assert_eq!(toy.run("--resume -e 30 -q").0, 0);
         assert_eq!(outcome(&toy), reference);
     }
 
     #[test]
-    fn a_folder_that_became_read_only_keeps_its_checkpoint() {
+    fn resume_in_a_read_only_folder_is_an_error_and_keeps_its_checkpoint() {
         let toy = Toy::new();
         assert_eq!(toy.run("-q -e 5").0, 0);
         let before = outcome(&toy);
         let folder = toy.file("");
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o555)).unwrap();
-        let writable = fs::write(folder.join("probe"), "").is_ok(); // root writes everywhere
+        let writable = fs::write(folder.join("probe"), "").is_ok(); // root can write in spite of the permissions
         let (code, _, stderr) = toy.run("--resume -e 30 -q");
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
         if writable {

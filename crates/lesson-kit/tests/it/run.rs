@@ -1,4 +1,4 @@
-//! A run in batches, from inside: records, pictures, the end.
+//! The library interface of a run with batches: records, pictures, summary.
 
 use std::fs;
 use std::path::Path;
@@ -62,8 +62,8 @@ fn epoch(run: &mut Run, epoch: u32, losses: &[f32]) -> anyhow::Result<()> {
 }
 
 #[test]
-fn batch_losses_and_more_stand_in_the_record() {
-    let _turn = seeded(0);
+fn a_record_has_batch_losses_and_the_lessons_figures() {
+    let _guard = seeded(0);
     let dir = tempfile::tempdir().unwrap();
     let mut run = start(dir.path(), "-e 2");
     assert_eq!(run.epochs().collect::<Vec<_>>(), [1, 2]);
@@ -87,8 +87,8 @@ fn batch_losses_and_more_stand_in_the_record() {
 }
 
 #[test]
-fn the_options_wait_for_the_first_record() {
-    let _turn = seeded(0);
+fn the_options_are_written_with_the_first_record() {
+    let _guard = seeded(0);
     let dir = tempfile::tempdir().unwrap();
     let files = || {
         let mut names: Vec<String> =
@@ -109,7 +109,7 @@ fn the_options_wait_for_the_first_record() {
     let failed = begin();
     let waiting = files();
     assert!(waiting[0].starts_with(".config.json.") && waiting[1..] == ["config.json", "summary.json"], "{waiting:?}");
-    assert_eq!(json(&dir.path().join(&waiting[0]))["lesson"], "batched", "on the disk before the clock starts");
+    assert_eq!(json(&dir.path().join(&waiting[0]))["lesson"], "batched", "written before the clock starts");
     drop(failed);
     assert_eq!(files(), ["config.json", "summary.json"], "a run without a record leaves nothing");
     assert_eq!(fs::read_to_string(dir.path().join("config.json")).unwrap(), "of the run before");
@@ -121,8 +121,8 @@ fn the_options_wait_for_the_first_record() {
 }
 
 #[test]
-fn a_batch_whose_loss_is_nan_ends_the_run() {
-    let _turn = seeded(0);
+fn a_nan_loss_of_a_batch_stops_the_run_and_keeps_the_last_good_model() {
+    let _guard = seeded(0);
     let dir = tempfile::tempdir().unwrap();
     let mut run = start(dir.path(), "");
     let mut weight = Tensor::from_slice(&[1f32]);
@@ -140,8 +140,8 @@ fn a_batch_whose_loss_is_nan_ends_the_run() {
 }
 
 #[test]
-fn a_dry_run_takes_one_batch_and_has_no_folder() {
-    let _turn = seeded(0);
+fn a_dry_run_has_one_batch_and_no_folder() {
+    let _guard = seeded(0);
     let dir = tempfile::tempdir().unwrap();
     let mut run = start(dir.path(), "--dry-run");
     let loader = ShuffledBatches::new(3, 1).unwrap();
@@ -154,8 +154,8 @@ fn a_dry_run_takes_one_batch_and_has_no_folder() {
 }
 
 #[test]
-fn a_picture_that_no_rerun_would_remove_is_refused() {
-    let _turn = seeded(0);
+fn a_picture_that_the_lesson_does_not_list_is_an_error() {
+    let _guard = seeded(0);
     let dir = tempfile::tempdir().unwrap();
     let run = start(dir.path(), "");
     let message = run.save_plot("other", &LineChart::new("p", "x", "y")).unwrap_err().to_string();

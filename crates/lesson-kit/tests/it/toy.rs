@@ -1,4 +1,4 @@
-//! examples/toy.rs as a process, in a folder of its own.
+//! Runs the program `examples/toy.rs` as a process, in a temporary folder.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-/// The example, in a folder of its own.
+/// The program and its working directory.
 pub struct Toy {
     pub home: tempfile::TempDir,
 }
@@ -18,7 +18,7 @@ impl Toy {
     }
 
     pub fn command(&self, arguments: &str) -> Command {
-        // cargo test builds the examples beside the folder of the test binaries
+        // `cargo test` writes test binaries to target/PROFILE/deps, and examples to target/PROFILE/examples.
         let program = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("examples/toy");
         assert!(program.exists(), "{} is missing: cargo test without --test builds it", program.display());
         let mut command = Command::new(program);
@@ -27,7 +27,7 @@ impl Toy {
         command
     }
 
-    /// Runs to the end: exit code, stdout, stderr.
+    /// Runs the program to its end. Returns exit code, stdout and stderr.
     pub fn run(&self, arguments: &str) -> (i32, String, String) {
         let Output { status, stdout, stderr } = self.command(arguments).output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
@@ -56,22 +56,23 @@ impl Toy {
     }
 }
 
-/// Sends a signal.
+/// Sends a signal, for example `-INT`.
 #[cfg(unix)]
 fn signal(name: &str, process: u32) {
     assert!(Command::new("kill").args([name, &process.to_string()]).status().unwrap().success());
 }
 
-/// Starts a run that lasts, sends it `names` once it has trained for an epoch, and waits for its end.
+/// Starts a long run, sends it these signals after its first epoch, and waits for its end. Returns exit code and
+/// stderr.
 #[cfg(unix)]
-pub fn interrupt(toy: &Toy, arguments: &str, names: &[&str]) -> (Option<i32>, String) {
+pub fn interrupt(toy: &Toy, arguments: &str, signals: &[&str]) -> (Option<i32>, String) {
     let mut child = toy.command(arguments).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     let mut text = String::new();
     while !text.contains("epoch 1/") {
         assert!(stderr.read_line(&mut text).unwrap() > 0, "ended early: {text}");
     }
-    for name in names {
+    for name in signals {
         signal(name, child.id());
     }
     std::io::Read::read_to_string(&mut stderr, &mut text).unwrap();

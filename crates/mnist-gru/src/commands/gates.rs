@@ -7,9 +7,9 @@ use clap::Args;
 use lesson_kit::plot::{GateMaps, Tile};
 use lesson_kit::{DrawArgs, Gates, LayerGates, RunArgs, Session};
 
+use super::input::{Input, InputArgs};
 use super::predict::{Prediction, predict};
 use crate::data::SIDE;
-use crate::input::{Input, InputArgs};
 use crate::model::MnistNn;
 
 /// Options of `gates`.

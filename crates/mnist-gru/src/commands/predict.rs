@@ -8,7 +8,7 @@ use lesson_kit::{ModelArg, Session, bars};
 use serde::Serialize;
 use tch::Kind;
 
-use crate::input::{Input, InputArgs};
+use super::input::{Input, InputArgs};
 use crate::model::MnistNn;
 
 /// Options of `predict`.

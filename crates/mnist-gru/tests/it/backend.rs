@@ -1,76 +1,67 @@
-//! `--backend fused`: the numbers of `exact` to rounding, and the same promises.
+//! `--backend fused`: equal to `exact` up to rounding, with the same guarantees for resume and compare.
 
-use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::Value;
-use tempfile::TempDir;
-use test_support::lesson::{assert_accurate_fused_losses, assert_exact_resume, compare_live, equal_to_four_digits};
+use test_support::lesson::{
+    assert_accurate_fused_losses, assert_exact_resume, compare_live, equal_to_four_digits, text,
+};
 use test_support::workspace;
 
 use crate::BINARY;
 use crate::float64::Training;
-use crate::support::write_mnist;
+use crate::support::{home, mnist_gru};
 
-/// Runs the lesson in `folder`; options are separated by blanks.
-fn mnist_gru(folder: &Path, options: &str) -> Output {
-    let always = ["--quiet", "--device", "cpu", "--threads", "1"];
-    Command::new(&*BINARY).args(options.split_whitespace()).args(always).current_dir(folder).output().unwrap()
+/// Runs the lesson on one thread, because tests run in parallel.
+fn one_thread(home: &Path, options: &str) -> Output {
+    mnist_gru(home, &format!("{options} --quiet --device cpu --threads 1"))
 }
 
-fn succeeds(output: &Output) {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+fn assert_success(output: &Output) {
+    assert!(output.status.success(), "{}", text(&output.stderr));
 }
 
-/// A folder with 230 and 50 digits of noise in `data`.
-fn home() -> TempDir {
-    let home = tempfile::tempdir().unwrap();
-    fs::create_dir(home.path().join("data")).unwrap();
-    write_mnist(&home.path().join("data"), 230, 50);
-    home
-}
-
-/// On MNIST itself, with the notebook's sizes.
+/// On the real MNIST, with the notebook's sizes.
 #[test]
 fn the_first_fused_losses_are_as_accurate_as_exact_ones() {
-    let lesson = |options: &[&str]| mnist_gru(&workspace(), &options.join(" "));
+    let lesson = |options: &[&str]| one_thread(&workspace(), &options.join(" "));
     assert_accurate_fused_losses(&lesson, &["--limit", "20", "--epochs", "1"], &Training::of_mnist().first_losses(20));
 }
 
 #[test]
-fn a_run_that_goes_on_has_the_bits_of_one_that_never_stopped() {
-    let home = home();
-    let lesson = |options: &[&str]| mnist_gru(home.path(), &format!("--data data {}", options.join(" ")));
+fn a_resumed_run_has_the_same_bits_as_an_uninterrupted_one() {
+    let home = home(230, 50);
+    let lesson = |options: &[&str]| one_thread(home.path(), &format!("--data data {}", options.join(" ")));
     assert_exact_resume(&lesson, &["--hidden-size", "17"], "1", "3");
 }
 
 #[test]
-fn what_it_trained_is_asked_under_either_backend() {
-    let home = home();
-    succeeds(&mnist_gru(home.path(), "--data data --backend fused --hidden-size 17 --epochs 1 --out run"));
-    let asked = |arguments: &str| {
+fn both_backends_give_the_same_results_for_a_fused_model() {
+    let home = home(230, 50);
+    assert_success(&one_thread(home.path(), "--data data --backend fused --hidden-size 17 --epochs 1 --out run"));
+    let with_both_backends = |arguments: &str| {
         ["exact", "fused"].map(|backend| {
-            let output = mnist_gru(home.path(), &format!("{arguments} --data data --json --backend {backend}"));
-            succeeds(&output);
+            let output = one_thread(home.path(), &format!("{arguments} --data data --json --backend {backend}"));
+            assert_success(&output);
             serde_json::from_slice::<Value>(&output.stdout).unwrap()
         })
     };
-    let [exact, fused] = asked("eval run/model.pt");
+    let [exact, fused] = with_both_backends("eval run/model.pt");
     assert!(equal_to_four_digits(&exact["test_loss"], &fused["test_loss"]), "{exact} {fused}");
-    // Rounding decides between two digits that are equally likely: one of the 50 may be said otherwise.
+    // Rounding decides between two digits with equal probabilities, so one of the 50 predictions may differ.
     let counts = |scores: &Value| -> Vec<Vec<i64>> { serde_json::from_value(scores["confusion"].clone()).unwrap() };
     let (exact, fused) = (counts(&exact).concat(), counts(&fused).concat());
     assert!(exact.iter().zip(&fused).map(|(a, b)| (a - b).abs()).sum::<i64>() <= 2, "{exact:?} {fused:?}");
-    let [exact, fused] = asked("predict --index 7 --model run/model.pt");
+    let [exact, fused] = with_both_backends("predict --index 7 --model run/model.pt");
     assert_eq!(exact["predicted"], fused["predicted"]);
     assert!((0..10).all(|digit| equal_to_four_digits(&exact["probabilities"][digit], &fused["probabilities"][digit])));
 }
 
-/// The comparison goes through all of MNIST's test digits.
+/// The comparison uses all test digits of MNIST.
 #[test]
 #[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn a_comparison_asks_for_the_digits_of_the_first_losses() {
+fn a_live_comparison_uses_a_tolerance_for_the_first_losses() {
     let options = ["--backend=fused", "--seed=3", "--limit=25", "--epochs=1"];
     let report = compare_live(&BINARY, &options);
     assert_eq!((&report["ok"], &report["backend"]), (&true.into(), &"fused".into()), "{report:#}");

@@ -1,11 +1,12 @@
-//! From digits to what the network is given.
+//! The tensors of a batch, and the network that they go into.
 
 use mnist_gru::data::{Mnist, TensorDataset};
 use mnist_gru::model::MnistNn;
 use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
+use test_support::seeded;
 
-use crate::support::{images, seeded, write_mnist};
+use crate::support::{images, write_mnist};
 
 fn noise() -> Mnist {
     let folder = tempfile::tempdir().unwrap();
@@ -14,7 +15,7 @@ fn noise() -> Mnist {
 }
 
 #[test]
-fn pixels_are_divided_by_255_and_rows_are_steps() {
+fn a_batch_has_pixels_divided_by_255_and_rows_as_time_steps() {
     let mnist = noise();
     let data = TensorDataset::new(&mnist.train, Device::Cpu).unwrap();
     assert_eq!((data.len(), data.is_empty()), (5, false));
@@ -33,7 +34,7 @@ fn pixels_are_divided_by_255_and_rows_are_steps() {
 
 #[test]
 fn the_network_has_torchs_names_and_shapes() {
-    let _turn = seeded(0);
+    let _guard = seeded(0);
     let vs = VarStore::new(Device::Cpu);
     let model = MnistNn::new(&vs.root(), 128, 2).unwrap();
     let parameters = model.named_parameters();

@@ -1,39 +1,17 @@
-//! The command line: what it prints, writes and refuses. The digits are noise; MNIST is not needed.
+//! The command line: output, files, and usage errors. The digits are noise, so MNIST is not needed.
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
+use test_support::lesson::{file_names, json_file, text};
 
-use crate::BINARY;
-use crate::support::write_mnist;
+use crate::support::{home, mnist_gru};
 
-/// A folder with 230 and 50 digits in `data`, and room for a run in `run`.
-fn home() -> TempDir {
-    let home = tempfile::tempdir().unwrap();
-    fs::create_dir(home.path().join("data")).unwrap();
-    write_mnist(&home.path().join("data"), 230, 50);
-    home
-}
-
-fn mnist_gru(home: &Path, args: &str) -> Output {
-    Command::new(&*BINARY)
-        .args(["--device", "cpu", "--threads", "1", "--data", "data", "--out", "run"])
-        .args(args.split_whitespace())
-        .current_dir(home)
-        .env_remove("LD_LIBRARY_PATH")
-        .output()
-        .unwrap()
-}
-
-fn text(stream: &[u8]) -> &str {
-    std::str::from_utf8(stream).unwrap()
-}
-
-fn json_file(path: &Path) -> Value {
-    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+/// Trains with the digits in `data` into the run folder `run`.
+fn train(home: &Path, options: &str) -> Output {
+    mnist_gru(home, &format!("--device cpu --threads 1 --data data --out run {options}"))
 }
 
 fn epochs(home: &Path) -> Vec<Value> {
@@ -42,12 +20,12 @@ fn epochs(home: &Path) -> Vec<Value> {
 }
 
 #[test]
-fn a_run_fills_its_folder_and_prints_the_slides_lines() {
-    let home = home();
-    let run = mnist_gru(home.path(), "--hidden-size 8");
+fn a_run_writes_its_folder_and_prints_the_slides_lines() {
+    let home = home(230, 50);
+    let run = train(home.path(), "--hidden-size 8");
     let (stdout, stderr) = (text(&run.stdout), text(&run.stderr));
     assert_eq!(run.status.code(), Some(0), "{stderr}");
-    assert!(stderr.contains("230 digits to learn from, 50 for the test"), "{stderr}");
+    assert!(stderr.contains("230 training digits, 50 test digits"), "{stderr}");
     let lines: Vec<_> = stdout.lines().collect();
     assert!(lines[0].starts_with("Epoch: 0000 Loss = 2.") && lines[1].starts_with("Epoch: 0001 Loss = 2."), "{stdout}");
     assert_eq!(lines[2], "OPTIMIZATION FINISHED");
@@ -55,15 +33,12 @@ fn a_run_fills_its_folder_and_prints_the_slides_lines() {
     assert!(stdout.contains("\ntest loss = 2.") && stdout.contains("\ntest accuracy = "), "{stdout}");
 
     let run = home.path().join("run");
-    let mut files: Vec<_> =
-        fs::read_dir(&run).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    files.sort();
     let pictures = ["confusion", "loss", "mistakes"].map(|name| [format!("{name}.png"), format!("{name}.svg")]);
     let records =
         ["best.pt", "checkpoint.pt", "config.json", "metrics.jsonl", "model.pt", "summary.json"].map(str::to_owned);
     let mut expected: Vec<_> = pictures.into_iter().flatten().chain(records).collect();
     expected.sort();
-    assert_eq!(files, expected);
+    assert_eq!(file_names(&run), expected);
 
     let config = json_file(&run.join("config.json"));
     assert_eq!((&config["batch_size"], &config["limit"], &config["data"]), (&json!(100), &json!(null), &json!("data")));
@@ -76,7 +51,7 @@ fn a_run_fills_its_folder_and_prints_the_slides_lines() {
     assert!(svg.contains("mnist-gru: ") && svg.contains("said"));
 }
 
-/// 50 test digits; the accuracy is the diagonal of the confusion matrix.
+/// Checks accuracy, recall and precision of 50 test digits by the confusion matrix.
 fn check_scores(summary: &Value) {
     let confusion: Vec<Vec<i64>> = serde_json::from_value(summary["confusion"].clone()).unwrap();
     assert!(confusion.len() == 10 && confusion.iter().all(|row| row.len() == 10));
@@ -92,14 +67,14 @@ fn check_scores(summary: &Value) {
 }
 
 #[test]
-fn batches_are_recorded_and_limited() {
-    let home = home();
-    assert_eq!(mnist_gru(home.path(), "--hidden-size 4 --epochs 1").status.code(), Some(0));
+fn metrics_have_the_losses_of_all_batches_up_to_the_limit() {
+    let home = home(230, 50);
+    assert_eq!(train(home.path(), "--hidden-size 4 --epochs 1").status.code(), Some(0));
     let whole = epochs(home.path());
     let losses = |epoch: &Value| -> Vec<f32> { serde_json::from_value(epoch["batch_losses"].clone()).unwrap() };
-    assert_eq!(losses(&whole[0]).len(), 3, "100, 100 and the 30 that are left");
+    assert_eq!(losses(&whole[0]).len(), 3, "batches of 100, 100 and 30");
 
-    let run = mnist_gru(home.path(), "--hidden-size 4 --epochs 2 --limit 2");
+    let run = train(home.path(), "--hidden-size 4 --epochs 2 --limit 2");
     let limited = epochs(home.path());
     assert_eq!(losses(&limited[0]), losses(&whole[0])[..2], "the order does not depend on the limit");
     for (epoch, line) in limited.iter().zip(text(&run.stdout).lines()) {
@@ -109,22 +84,22 @@ fn batches_are_recorded_and_limited() {
         assert!(line.ends_with(&format!("Loss = {mean:.6}")), "{line}");
     }
 
-    assert_eq!(mnist_gru(home.path(), "--hidden-size 4 --epochs 1 --batch-size 1000").status.code(), Some(0));
+    assert_eq!(train(home.path(), "--hidden-size 4 --epochs 1 --batch-size 1000").status.code(), Some(0));
     assert_eq!(losses(&epochs(home.path())[0]).len(), 1);
 }
 
 #[test]
-fn json_is_the_summary_alone() {
-    let home = home();
-    let run = mnist_gru(home.path(), "--json --hidden-size 4 --epochs 1");
+fn json_prints_only_the_summary() {
+    let home = home(230, 50);
+    let run = train(home.path(), "--json --hidden-size 4 --epochs 1");
     let summary: Value = serde_json::from_slice(&run.stdout).unwrap();
     assert_eq!(summary, json_file(&home.path().join("run/summary.json")));
 }
 
 #[test]
 fn a_dry_run_takes_one_step_and_writes_nothing() {
-    let home = home();
-    let run = mnist_gru(home.path(), "--dry-run");
+    let home = home(230, 50);
+    let run = train(home.path(), "--dry-run");
     assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
     assert!(text(&run.stdout).contains("test accuracy"));
     assert!(!home.path().join("run").exists());
@@ -132,7 +107,7 @@ fn a_dry_run_takes_one_step_and_writes_nothing() {
 
 #[test]
 fn help_shows_the_notebooks_values() {
-    let help = Command::new(&*BINARY).arg("--help").output().unwrap();
+    let help = mnist_gru(Path::new("."), "--help");
     assert_eq!(help.status.code(), Some(0));
     let help = text(&help.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
     for (option, default) in [
@@ -152,23 +127,23 @@ fn help_shows_the_notebooks_values() {
 }
 
 #[test]
-fn help_of_the_commands_names_the_lessons_files() {
+fn the_help_of_each_command_has_the_default_paths() {
     for (command, file) in [
         ("predict", "models/mnist-gru/model.pt"),
         ("gates", "models/mnist-gru/model.pt"),
         ("eval", "models/mnist-gru/model.pt"),
         ("compare", "models/mnist-gru-compare"),
     ] {
-        let help = Command::new(&*BINARY).args([command, "--help"]).output().unwrap();
+        let help = mnist_gru(Path::new("."), &format!("{command} --help"));
         let help = text(&help.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(help.contains(&format!("[default: {file}]")) && !help.contains("LESSON"), "{help}");
     }
 }
 
 #[test]
-fn without_mnist_it_says_how_to_get_it_and_leaves_nothing() {
+fn missing_mnist_is_an_error_with_the_download_command() {
     let home = tempfile::tempdir().unwrap();
-    let run = mnist_gru(home.path(), "");
+    let run = train(home.path(), "");
     assert_eq!(run.status.code(), Some(1));
     assert_eq!(
         text(&run.stderr),
@@ -179,18 +154,18 @@ fn without_mnist_it_says_how_to_get_it_and_leaves_nothing() {
 }
 
 #[test]
-fn wrong_usage_is_two() {
-    let home = home();
+fn a_usage_error_exits_with_2() {
+    let home = home(230, 50);
     for wrong in ["--batch-size 0", "--limit 0", "--limit -3", "--epochs two", "--hidden-size 0"] {
-        let run = mnist_gru(home.path(), wrong);
+        let run = train(home.path(), wrong);
         assert_eq!(run.status.code(), Some(2), "{wrong}");
     }
 }
 
 #[test]
-fn a_loss_that_explodes_stops_the_run_with_advice() {
-    let home = home();
-    let run = mnist_gru(home.path(), "--hidden-size 4 --lr 1e37");
+fn an_infinite_loss_stops_the_run_with_advice() {
+    let home = home(230, 50);
+    let run = train(home.path(), "--hidden-size 4 --lr 1e37");
     assert_eq!(run.status.code(), Some(1), "{}", text(&run.stdout));
     assert!(text(&run.stderr).contains("try a smaller --lr"), "{}", text(&run.stderr));
 }

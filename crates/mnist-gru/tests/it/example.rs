@@ -1,30 +1,24 @@
-//! The program `crates/recurrent/examples/mnist_gru.rs` and this lesson compute the same losses.
+//! The short program `crates/recurrent/examples/mnist_gru.rs` computes the same losses as this lesson.
 
 use std::fs;
-use std::process::Command;
 
-use crate::BINARY;
-use crate::support::{seeded, write_mnist};
+use test_support::seeded;
+
+use crate::support::{home, mnist_gru};
 
 #[allow(dead_code)] // `main`
 #[path = "../../../recurrent/examples/mnist_gru.rs"]
-mod example;
+mod program;
 
 #[test]
-fn the_short_example_program_has_the_same_losses() {
-    let folder = tempfile::tempdir().unwrap();
-    write_mnist(folder.path(), 350, 50);
-    let data = folder.path().to_str().unwrap();
-    let run = Command::new(&*BINARY)
-        .args(["--device", "cpu", "--threads", "1", "--no-plots", "--epochs", "2", "--limit", "3", "--data", data])
-        .arg("--out")
-        .arg(folder.path().join("run"))
-        .output();
-    assert!(run.unwrap().status.success());
-    let metrics = fs::read_to_string(folder.path().join("run/metrics.jsonl")).unwrap();
+fn the_example_program_has_the_same_losses() {
+    let home = home(350, 50);
+    let options = "--device cpu --threads 1 --no-plots --epochs 2 --limit 3 --data data --out run";
+    assert!(mnist_gru(home.path(), options).status.success());
+    let metrics = fs::read_to_string(home.path().join("run/metrics.jsonl")).unwrap();
     let loss = |line| serde_json::from_str::<serde_json::Value>(line).unwrap()["loss"].as_f64().unwrap() as f32;
 
-    let _turn = seeded(0);
-    let losses = example::train(data, 2, Some(3)).unwrap();
+    let _guard = seeded(0);
+    let losses = program::train(home.path().join("data").to_str().unwrap(), 2, Some(3)).unwrap();
     assert_eq!(losses, metrics.lines().map(loss).collect::<Vec<_>>());
 }

@@ -135,7 +135,7 @@ fn no_memory_is_allocated_for_a_header_that_is_too_large() {
     let path = folder.path().join("huge");
     let dimensions = [u32::MAX; 3];
     fs::write(&path, idx(0x0803, &dimensions, &[])).unwrap();
-    let error = format!("{:#}", mnist_gru::idx::read(&path, &dimensions[1..]).unwrap_err());
+    let error = format!("{:#}", mnist_gru::data::idx::read(&path, &dimensions[1..]).unwrap_err());
     assert!(error.ends_with("4294967295 x 4294967295 x 4294967295: no file can be that long"), "{error}");
 }
 

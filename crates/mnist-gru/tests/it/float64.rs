@@ -1,4 +1,4 @@
-//! The training of this lesson in float64, by which the f32 losses are judged.
+//! The training of this lesson in float64: the reference for the accuracy of f32 losses.
 
 use std::path::PathBuf;
 
@@ -8,14 +8,12 @@ use mnist_gru::data::{Mnist, TensorDataset};
 use mnist_gru::model::MnistNn;
 use tch::nn::VarStore;
 use tch::{Device, Kind, Reduction, Tensor};
-use test_support::workspace;
+use test_support::{seeded, workspace};
 use torch_ext::data::ShuffledBatches;
 use torch_ext::nn::cross_entropy;
 use torch_ext::optim::{Adam, AdamOptions};
 
-use crate::support::seeded;
-
-/// A training of this lesson.
+/// The data and options of a training.
 pub struct Training {
     /// The folder of the digits.
     pub data: PathBuf,
@@ -25,19 +23,19 @@ pub struct Training {
 }
 
 impl Training {
-    /// The lesson's defaults, on MNIST itself.
+    /// The lesson's defaults, on the real MNIST.
     pub fn of_mnist() -> Training {
         let Defaults { hidden_size, num_layers, lr, .. } = LESSON.defaults;
         Training { data: workspace().join("data/mnist"), hidden_size, num_layers, lr }
     }
 
-    /// The losses of the first batches of the first epoch, in the order of the lesson.
+    /// The losses of the first `count` batches of the first epoch, in the lesson's order.
     pub fn first_losses(&self, count: usize) -> Vec<f64> {
         let size = LESSON.defaults.batch_size.unwrap();
         self.losses(|digits| ShuffledBatches::new(digits, size).unwrap().epoch().unwrap().take(count).collect())
     }
 
-    /// The losses of the first batches of each of the first epochs, in the order of a group of processes.
+    /// The losses of the first `count` batches of each epoch, in the order of a process group.
     pub fn losses_of_a_group(&self, size: i64, count: usize, epochs: u64) -> Vec<f64> {
         let of_epoch = |digits, epoch| {
             let order = torch_ext::rng::seeded_randperm(digits, epoch).unwrap();
@@ -46,12 +44,12 @@ impl Training {
         self.losses(|digits| (0..epochs).flat_map(|epoch| of_epoch(digits, epoch)).collect())
     }
 
-    /// The losses of batches, from the f32 weights that the lesson starts with after seed 0. `batches` makes indices from the
-    /// number of digits.
+    /// The losses of the batches, from the lesson's initial f32 weights with seed 0. `batches` computes the indices of
+    /// all batches from the number of digits.
     fn losses(&self, batches: impl FnOnce(i64) -> Vec<Tensor>) -> Vec<f64> {
         let data = TensorDataset::new(&Mnist::read(&self.data).unwrap().train, Device::Cpu).unwrap();
-        let _turn = seeded(0);
-        tch::set_num_threads(1); // other tests run beside this one
+        let _guard = seeded(0);
+        tch::set_num_threads(1); // tests run in parallel
         let mut vs = VarStore::new(Device::Cpu);
         let model = MnistNn::new(&vs.root(), self.hidden_size, self.num_layers).unwrap();
         vs.double();
@@ -61,7 +59,7 @@ impl Training {
         let mut optimizer = Adam::new(parameters.iter().map(|(_, tensor)| tensor), options).unwrap();
         let step = |indices: Tensor| {
             let (inputs, targets) = data.batch(&indices).unwrap();
-            // `forward` makes its first state in f32, `trace` in the kind of the input.
+            // The initial state is f32 in `forward`, and has the kind of the input in `trace`.
             let out = model.trace(&inputs.to_kind(Kind::Double)).unwrap().output.select(1, -1);
             let scores = out.linear(parameter("fc.weight"), Some(parameter("fc.bias")));
             let loss = cross_entropy(&scores, &targets, Reduction::Mean).unwrap();

@@ -1,5 +1,5 @@
-//! mnist-gru as its users run it, with files that are not as they should be, and beside PyTorch.
-#![allow(clippy::panic, clippy::unwrap_used)] // helpers of tests are tests, which clippy does not see
+//! Tests of mnist-gru as a program, and comparisons with PyTorch.
+#![allow(clippy::panic, clippy::unwrap_used)] // also in the tests' helper functions
 
 mod backend;
 mod batches;

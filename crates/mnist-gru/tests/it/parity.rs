@@ -1,9 +1,7 @@
-//! The lesson and the notebook on MNIST itself: the same bits from the first batch to the test's figures.
+//! The lesson equals its notebook to the bit on MNIST, from the first batch to the test scores.
 //!
-//! scripts/setup.sh has fetched MNIST; where it is missing, these tests fail and say how to get it.
+//! `scripts/setup.sh` downloads MNIST. Without it these tests fail, and the message has the download command.
 
-use std::fs;
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use lesson_kit::Recording;
@@ -13,17 +11,17 @@ use parity::{Comparison, tolerances};
 use serde_json::Value;
 use tch::nn::VarStore;
 use tch::{Device, Tensor};
-use test_support::lesson::{assert_accurate_losses, assert_equal_bits, compare_live};
-use test_support::workspace;
+use test_support::lesson::{assert_accurate_losses, assert_equal_bits, compare_live, json_file};
+use test_support::{seeded, workspace};
 use torch_ext::data::ShuffledBatches;
 
 use crate::BINARY;
 use crate::float64::Training;
 
-/// The second epoch shows that the order of its batches is DataLoader's as well.
+/// With two epochs, the order of batches in the second epoch is compared too.
 #[test]
 #[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn live_the_bits_are_equal() {
+fn live_all_results_equal_the_notebooks_bits() {
     for (args, quantities) in [
         (["--seed=0", "--threads=1", "--limit=50", "--epochs=1"], 27),
         (["--seed=41", "--threads=2", "--limit=50", "--epochs=1"], 27),
@@ -34,12 +32,12 @@ fn live_the_bits_are_equal() {
     }
 }
 
-/// Without its training, which takes a minute: `extra` numbers are drawn before the batches are shuffled. Names of what
-/// is equal to the record, or close to it on another CPU.
+/// The names of initial weights and batch orders that equal the record, or are close to it on another CPU. Nothing is
+/// trained, which would take a minute. `extra` random numbers are drawn before the batches are shuffled.
 fn recorded(extra: usize) -> Vec<String> {
     let comparison = Comparison::recorded(&LESSON, &workspace().join("notebooks-ref")).unwrap();
     let comparison = comparison.with_tolerances(&tolerances::MNIST_GRU);
-    let _turn = crate::support::seeded(comparison.seed());
+    let _guard = seeded(comparison.seed());
     let vs = VarStore::new(Device::Cpu);
     let model = MnistNn::new(&vs.root(), LESSON.defaults.hidden_size, LESSON.defaults.num_layers).unwrap();
     let mut recording = Recording::default();
@@ -60,26 +58,26 @@ fn recorded(extra: usize) -> Vec<String> {
 
 #[test]
 #[cfg_attr(not(recorded_libtorch), ignore = "compares with numbers recorded with libtorch 2.13.0")]
-fn weights_and_batches_are_the_recorded_ones_and_another_shuffle_is_noticed() {
+fn initial_weights_and_batch_orders_equal_the_record_and_another_shuffle_does_not() {
     let names = recorded(0);
     assert_eq!(names.len(), 12, "{names:?}");
     assert_eq!(names[9..], ["initial weights/fc.bias", "batch order/epoch 1", "batch order/epoch 2"]);
-    assert_eq!(recorded(1), names[..10], "the weights alone");
+    assert_eq!(recorded(1), names[..10], "only the weights");
 }
 
-/// The first steps, whose rounding errors training has not yet amplified: about as exact as the record's on any CPU.
+/// Training amplifies rounding errors, so only the first losses are compared. They are about as exact as the record's
+/// on any CPU.
 #[test]
-fn the_first_losses_are_the_recorded_ones() {
+fn the_first_losses_are_as_accurate_as_the_recorded_ones() {
     let folder = tempfile::tempdir().unwrap();
     let args = ["--quiet", "--device", "cpu", "--threads", "1", "--limit", "5", "--epochs", "1", "--out"];
     let status =
         Command::new(&*BINARY).args(args).arg(folder.path()).current_dir(workspace()).stdout(Stdio::null()).status();
     assert!(status.unwrap().success());
-    let json = |path: &Path| serde_json::from_slice::<Value>(&fs::read(path).unwrap()).unwrap();
-    let record = json(&workspace().join("notebooks-ref/expected/mnist-gru.json"));
+    let record = json_file(&workspace().join("notebooks-ref/expected/mnist-gru.json"));
     let mut quantities = record["quantities"].as_array().unwrap().iter();
     let recorded = &quantities.find(|it| it["group"] == "losses" && it["name"] == "batch").unwrap()["values"];
-    let ours = &json(&folder.path().join("metrics.jsonl"))["batch_losses"];
+    let ours = &json_file(&folder.path().join("metrics.jsonl"))["batch_losses"];
     let first = |losses: &Value| -> Vec<f64> { (0..5).map(|batch| losses[batch].as_f64().unwrap()).collect() };
     let truth = Training::of_mnist().first_losses(5);
     assert_accurate_losses("beside the record", &truth, &first(recorded), &first(ours));

@@ -1,23 +1,17 @@
-//! `predict`, `gates` and `--explain`: digits of one's own in every form that people bring them.
+//! `predict`, `gates` and `--explain`, with test digits and with a user's pictures.
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 
 use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, GrayImage, ImageEncoder, Luma, LumaA, Rgb, Rgba};
 use serde_json::Value;
 use tempfile::TempDir;
+use test_support::lesson::text;
 
-use crate::BINARY;
-use crate::support::{TRAIN_IMAGES, write_mnist};
+use crate::support::{TRAIN_IMAGES, mnist_gru, write_mnist};
 
-fn mnist_gru(home: &Path, args: &str) -> Output {
-    let mut command = Command::new(&*BINARY);
-    command.args(args.split_whitespace()).current_dir(home).env_remove("LD_LIBRARY_PATH").output().unwrap()
-}
-
-/// A folder with digits in `data/mnist` and a model in `models/mnist-gru`, where the options look for them.
+/// A folder with digits in `data/mnist` and a model in `models/mnist-gru`, the default paths.
 fn home() -> TempDir {
     let home = tempfile::tempdir().unwrap();
     fs::create_dir_all(home.path().join("data/mnist")).unwrap();
@@ -27,17 +21,13 @@ fn home() -> TempDir {
     home
 }
 
-fn text(stream: &[u8]) -> &str {
-    std::str::from_utf8(stream).unwrap()
-}
-
 fn json(home: &Path, args: &str) -> Value {
     let output = mnist_gru(home, args);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// A seven, dark on light, of `width` by `height`.
+/// The digit 7 as a picture, dark on light.
 fn seven(width: u32, height: u32) -> GrayImage {
     GrayImage::from_fn(width, height, |x, y| {
         let (x, y) = (f64::from(x) / f64::from(width), f64::from(y) / f64::from(height));
@@ -47,8 +37,8 @@ fn seven(width: u32, height: u32) -> GrayImage {
     })
 }
 
-/// The error, which is one line, and the exit code.
-fn refusal(home: &Path, args: &str) -> (String, Option<i32>) {
+/// The first line of the error message, and the exit code.
+fn error_line(home: &Path, args: &str) -> (String, Option<i32>) {
     let output = mnist_gru(home, args);
     assert_eq!(text(&output.stdout), "", "{args}");
     let stderr = text(&output.stderr);
@@ -56,7 +46,7 @@ fn refusal(home: &Path, args: &str) -> (String, Option<i32>) {
 }
 
 #[test]
-fn a_test_digit_by_its_index() {
+fn index_predicts_a_test_digit_and_prints_its_picture() {
     let home = home();
     let output = mnist_gru(home.path(), "predict --index 3");
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
@@ -64,7 +54,7 @@ fn a_test_digit_by_its_index() {
     assert_eq!(stdout.lines().count(), 2 + 10);
     assert!(stdout.contains(" %  █"), "{stdout}");
     assert!(stderr.starts_with("test digit 3 of 7, labelled "), "{stderr}");
-    assert_eq!(stderr.lines().count(), 1 + 30, "28 rows in a frame");
+    assert_eq!(stderr.lines().count(), 1 + 30, "28 rows and a frame");
 
     let object = json(home.path(), "predict --index 3 --json");
     assert!(object["label"].is_u64() && object["predicted"].is_u64(), "{object}");
@@ -75,11 +65,11 @@ fn a_test_digit_by_its_index() {
     assert_eq!(text(&mnist_gru(home.path(), "predict --index 3 -q").stderr), "");
 
     fs::remove_file(home.path().join("data/mnist").join(TRAIN_IMAGES)).unwrap();
-    assert_eq!(json(home.path(), "predict --index 3 --json"), object, "the training digits are not asked for");
+    assert_eq!(json(home.path(), "predict --index 3 --json"), object, "the training digits are not read");
 }
 
 #[test]
-fn one_drawing_in_every_form_is_one_digit() {
+fn every_color_format_of_a_drawing_gives_the_same_digit() {
     let home = home();
     let drawing = seven(120, 90);
     let inverted = GrayImage::from_fn(120, 90, |x, y| Luma([255 - drawing.get_pixel(x, y).0[0]]));
@@ -87,7 +77,7 @@ fn one_drawing_in_every_form_is_one_digit() {
     let deep = image::ImageBuffer::<Luma<u16>, _>::from_fn(120, 90, |x, y| {
         Luma([u16::from(drawing.get_pixel(x, y).0[0]) * 257])
     });
-    // ink alone, on nothing: of black and of white
+    // black or white ink on a transparent background
     let alpha = |ink: u8| {
         image::GrayAlphaImage::from_fn(120, 90, |x, y| {
             LumaA([ink, if drawing.get_pixel(x, y).0[0] < 100 { 255 } else { 0 }])
@@ -107,12 +97,12 @@ fn one_drawing_in_every_form_is_one_digit() {
         ("clear", clear.into(), "colour, dark on light"),
     ];
     for (name, picture, how) in forms {
-        // the content says what it is, not the name
+        // the format is detected by the content, not by the file name
         let path = home.path().join(name);
         picture.save_with_format(&path, image::ImageFormat::Png).unwrap();
-        let read = mnist_gru::image::read(&path).unwrap();
+        let read = mnist_gru::commands::image::read(&path).unwrap();
         assert!(read.description.contains(&format!("{name}: 120 x 90, {how}; ")), "{}", read.description);
-        let grey = mnist_gru::image::read(&home.path().join("grey")).unwrap();
+        let grey = mnist_gru::commands::image::read(&home.path().join("grey")).unwrap();
         let worst = read.pixels.iter().zip(&grey.pixels).map(|(one, other)| one.abs_diff(*other)).max();
         assert!(worst <= Some(1), "{name}: {worst:?}");
     }
@@ -121,10 +111,10 @@ fn one_drawing_in_every_form_is_one_digit() {
 }
 
 #[test]
-fn a_photograph_is_turned_as_the_camera_says() {
+fn a_photograph_is_rotated_by_its_exif_orientation() {
     let home = home();
     let path = home.path().join("photo.jpg");
-    // A bar that lies, and the note that its top is on the right: EXIF tag 0x0112 (orientation), a short, 6.
+    // A horizontal bar with the EXIF orientation (tag 0x0112, a short) 6: rotate by 90 degrees clockwise.
     let lying = GrayImage::from_fn(100, 60, |x, y| {
         Luma([if (20..80).contains(&x) && (25..35).contains(&y) { 30 } else { 230 }])
     });
@@ -132,12 +122,12 @@ fn a_photograph_is_turned_as_the_camera_says() {
     let mut encoder = JpegEncoder::new(fs::File::create(&path).unwrap());
     encoder.set_exif_metadata(exif).unwrap();
     encoder.write_image(&lying, 100, 60, image::ExtendedColorType::L8).unwrap();
-    let how = mnist_gru::image::read(&path).unwrap().description;
+    let how = mnist_gru::commands::image::read(&path).unwrap().description;
     assert!(how.contains("60 x 100, grey, dark on light; ") && how.contains(" as 3 x 20, "), "{how}");
 }
 
 #[test]
-fn what_is_no_digit_is_refused_by_name() {
+fn a_picture_without_a_digit_is_an_error_with_its_path() {
     let home = home();
     let at = |name: &str| home.path().join(name);
     GrayImage::from_pixel(30, 30, Luma([128])).save(at("blank.png")).unwrap();
@@ -153,14 +143,14 @@ fn what_is_no_digit_is_refused_by_name() {
         ("text.png", "cannot be read as a PNG or JPEG image: "),
         ("nowhere.png", "there is no such file"),
     ] {
-        let (error, code) = refusal(home.path(), &format!("predict --image {name}"));
+        let (error, code) = error_line(home.path(), &format!("predict --image {name}"));
         assert!(error.starts_with(&format!("error: {name}: {why}")), "{error}");
         assert_eq!(code, Some(1));
     }
 }
 
 #[test]
-fn wrong_usage_is_two() {
+fn a_usage_error_exits_with_2() {
     let home = home();
     for (args, error) in [
         ("predict --index 7", "error: --index 7: the test digits are 0 to 6"),
@@ -171,14 +161,14 @@ fn wrong_usage_is_two() {
         ("gates --index 1 --no-plots", "error: --no-plots leaves nothing to do; with --json there are the numbers"),
         ("--explain --resume", "error: the argument '--explain' cannot be used with '--resume'"),
     ] {
-        let (found, code) = refusal(home.path(), args);
+        let (found, code) = error_line(home.path(), args);
         assert!(found.starts_with(error), "{args}: {found}");
         assert_eq!(code, Some(2), "{args}");
     }
 }
 
 #[test]
-fn without_a_model_the_command_that_trains_is_named() {
+fn a_missing_model_is_an_error_with_the_command_that_trains() {
     let home = home();
     fs::remove_file(home.path().join("models/mnist-gru/model.pt")).unwrap();
     for (args, path) in [
@@ -187,7 +177,7 @@ fn without_a_model_the_command_that_trains_is_named() {
         ("eval", "models/mnist-gru/model.pt"),
         ("predict --index 1 --model other.pt", "other.pt"),
     ] {
-        let (error, code) = refusal(home.path(), args);
+        let (error, code) = error_line(home.path(), args);
         assert_eq!(error, format!("error: {path}: there is no such file; cargo run -p mnist-gru trains a model"));
         assert_eq!(code, Some(1));
     }
@@ -196,10 +186,10 @@ fn without_a_model_the_command_that_trains_is_named() {
 }
 
 #[test]
-fn gates_are_drawn_and_given_as_numbers() {
+fn gates_are_drawn_and_printed_as_numbers() {
     let home = home();
     let output = mnist_gru(home.path(), "gates --index 2 --out pictures");
-    assert_eq!(text(&output.stdout), "pictures/gates.png\npictures/gates.svg\n", "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout), "pictures/gates.png and pictures/gates.svg\n", "{}", text(&output.stderr));
     let svg = fs::read_to_string(home.path().join("pictures/gates.svg")).unwrap();
     for label in ["test digit 2", "true ", "said ", "row of the image", "hidden unit", "layer 0, x: the row", "layer 1"]
     {
@@ -224,7 +214,7 @@ fn gates_are_drawn_and_given_as_numbers() {
 }
 
 #[test]
-fn explain_trains_nothing_and_counts() {
+fn explain_counts_the_parameters_and_trains_nothing() {
     let home = tempfile::tempdir().unwrap();
     let output = mnist_gru(home.path(), "--explain --hidden-size 6 --num-layers 1 --batch-size 3");
     let stdout = text(&output.stdout);

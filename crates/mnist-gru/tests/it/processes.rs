@@ -1,60 +1,28 @@
-//! Several processes share the batches: PyTorch's bits, one process's numbers, and what happens when one is killed.
+//! Data-parallel training with several processes: the bits of PyTorch's DistributedDataParallel, the losses of one
+//! process, and the behaviour when a process is killed.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
-use tempfile::TempDir;
-use test_support::lesson::assert_accurate_losses;
+use test_support::lesson::{assert_accurate_losses, file_names, json_file, run_processes, start_processes, text};
 use test_support::{torchrun, workspace};
 use torch_ext::StateDict;
 
 use crate::BINARY;
 use crate::float64::Training;
-use crate::support::write_mnist;
+use crate::support::{home, mnist_gru};
 
-/// Starts `world` processes as torchrun would, for tests that do without Python.
-fn start(home: &Path, world: usize, args: &str) -> Vec<Child> {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let process = |rank: usize| {
-        Command::new(&*BINARY)
-            .args(args.split_whitespace())
-            .args(["--device", "cpu", "--no-progress", "--no-plots"])
-            .current_dir(home)
-            .envs(
-                [("RANK", rank), ("LOCAL_RANK", rank), ("WORLD_SIZE", world), ("LOCAL_WORLD_SIZE", world)]
-                    .map(|(name, number)| (name, number.to_string())),
-            )
-            .envs([("MASTER_ADDR", "127.0.0.1"), ("OMP_NUM_THREADS", "1"), ("TORCH_CPP_LOG_LEVEL", "ERROR")])
-            .env("MASTER_PORT", port.to_string())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
-    };
-    (0..world).map(process).collect()
+/// Starts `world` processes.
+fn start(home: &Path, world: usize, options: &str) -> Vec<Child> {
+    start_processes(&BINARY, home, world, options)
 }
 
-/// Runs them to their end, which must be a good one, and returns what each said on stdout and stderr.
-fn run(home: &Path, world: usize, args: &str) -> Vec<[String; 2]> {
-    let said = |process: Child| {
-        let Output { status, stdout, stderr } = process.wait_with_output().unwrap();
-        let said = [stdout, stderr].map(|bytes| String::from_utf8(bytes).unwrap());
-        assert!(status.success(), "{args}: {said:?}");
-        said
-    };
-    start(home, world, args).into_iter().map(said).collect()
-}
-
-/// A folder with a small MNIST of noise in `data`: 200 batches of 10 digits.
-fn home() -> TempDir {
-    let home = tempfile::tempdir().unwrap();
-    fs::create_dir(home.path().join("data")).unwrap();
-    write_mnist(&home.path().join("data"), 2000, 1500);
-    home
+/// Runs `world` processes to their end. Returns stdout and stderr of each.
+fn run(home: &Path, world: usize, options: &str) -> Vec<[String; 2]> {
+    run_processes(&BINARY, home, world, options)
 }
 
 const SMALL: &str = "--data data --batch-size 12 --hidden-size 16 --num-layers 1";
@@ -66,7 +34,7 @@ fn batch_losses(run: &Path) -> Vec<f32> {
     epochs.flat_map(losses).collect()
 }
 
-fn wide(losses: &[f32]) -> Vec<f64> {
+fn to_f64(losses: &[f32]) -> Vec<f64> {
     losses.iter().copied().map(f64::from).collect()
 }
 
@@ -76,16 +44,16 @@ fn weights(run: &Path) -> Vec<(String, Vec<f32>)> {
     state.iter().map(|(name, tensor)| (name.to_owned(), numbers(tensor))).collect()
 }
 
-/// Runs torchrun with two processes to its end, which must be a good one.
+/// Runs torchrun with two processes to its end, which must be a success.
 fn two_under_torchrun(mut torchrun: Command, program: &[&str], args: &[&str]) {
     let output = torchrun.args(["--standalone", "--nproc-per-node=2"]).args(program).args(args).output().unwrap();
-    assert!(output.status.success(), "{program:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{program:?}: {}", text(&output.stderr));
 }
 
-/// Two epochs: their orders differ.
+/// Two epochs, because each has its own order of batches.
 #[test]
 #[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn live_two_processes_have_the_bits_of_pytorchs_distributed_data_parallel() {
+fn live_two_processes_equal_pytorchs_distributed_data_parallel_to_the_bit() {
     let home = tempfile::tempdir().unwrap();
     let [ours, theirs] = ["ours", "theirs"].map(|name| home.path().join(name));
     for (out, program) in [(&ours, &["--no-python", &BINARY][..]), (&theirs, &["notebooks-ref/ddp_mnist_gru.py"])] {
@@ -98,10 +66,10 @@ fn live_two_processes_have_the_bits_of_pytorchs_distributed_data_parallel() {
     assert_eq!(weights(&ours), weights(&theirs));
 }
 
-/// The order of a group of one is that of a group of two; the sums of gradients are rounded otherwise, which training
-/// amplifies: less so at this learning rate (docs/scaling.md).
+/// The order of batches does not depend on the number of processes. The sums of gradients are rounded differently, and
+/// training amplifies this: less at this learning rate (docs/scaling.md).
 #[test]
-fn one_process_with_the_whole_batch_has_the_same_losses_but_for_rounding() {
+fn groups_of_one_two_and_four_have_the_same_losses_up_to_rounding() {
     let home = tempfile::tempdir().unwrap();
     let data = workspace().join("data/mnist");
     let losses = [1, 2, 4].map(|world| {
@@ -114,29 +82,26 @@ fn one_process_with_the_whole_batch_has_the_same_losses_but_for_rounding() {
     let [one, others @ ..] = losses;
     for other in others {
         assert_ne!(one, other, "sums in the same order");
-        assert_accurate_losses("processes", &truth, &wide(&one), &wide(&other));
+        assert_accurate_losses("processes", &truth, &to_f64(&one), &to_f64(&other));
     }
 }
 
 #[test]
-fn rank_0_alone_prints_and_writes_and_the_figures_are_those_of_all() {
-    let home = home();
+fn only_rank_0_prints_and_writes_and_its_scores_are_of_the_whole_test_set() {
+    let home = home(2000, 1500);
     let home = home.path();
-    let said = run(home, 2, &format!("{SMALL} --epochs 1 --limit 20 --out two"));
-    assert!(said[0][0].contains("OPTIMIZATION FINISHED") && said[0][1].contains("rank 0 of 2 processes"), "{said:?}");
-    assert_eq!(said[1], ["", ""]);
+    let streams = run(home, 2, &format!("{SMALL} --epochs 1 --limit 20 --out two"));
+    assert!(streams[0][0].contains("OPTIMIZATION FINISHED"), "{streams:?}");
+    assert!(streams[0][1].contains("rank 0 of 2 processes"), "{streams:?}");
+    assert_eq!(streams[1], ["", ""]);
 
-    // What one process finds in the whole test is what two find together.
+    // Two processes together have the scores that one process computes from the whole test set.
     let json = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap();
-    let summary = json(&fs::read(home.join("two/summary.json")).unwrap());
-    let mut alone = Command::new(&*BINARY);
-    alone
-        .env("CUDA_VISIBLE_DEVICES", "")
-        .args(["eval", "two/model.pt", "--data", "data", "--json", "--quiet", "--threads", "1"])
-        .current_dir(home);
-    let alone = json(&alone.output().unwrap().stdout);
+    let summary = json_file(&home.join("two/summary.json"));
+    let alone = mnist_gru(home, "eval two/model.pt --data data --json --quiet --device cpu --threads 1");
+    let alone = json(&alone.stdout);
     assert_eq!(summary["confusion"], alone["confusion"]);
-    // The sums of 1500 losses of about 2.3, in f32 within a batch: each has some ULP.
+    // Sums of 1500 losses of about 2.3. Within a batch they are f32, with errors of a few ULP.
     let [together, apart] = [&summary, &alone].map(|scores| scores["test_loss"].as_f64().unwrap());
     assert!((together / apart - 1.0).abs() < 16.0 * f64::from(f32::EPSILON), "{together}, alone {apart}");
     let counted: i64 = summary["confusion"]
@@ -147,16 +112,16 @@ fn rank_0_alone_prints_and_writes_and_the_figures_are_those_of_all() {
         .filter_map(Value::as_i64)
         .sum();
     assert_eq!(counted, 1500);
-    let said = run(home, 2, "eval two/model.pt --data data --json");
+    let streams = run(home, 2, "eval two/model.pt --data data --json");
     assert_eq!(
-        (json(said[0][0].as_bytes())["confusion"].clone(), said[1][0].as_str()),
+        (json(streams[0][0].as_bytes())["confusion"].clone(), streams[1][0].as_str()),
         (summary["confusion"].clone(), "")
     );
 }
 
 #[test]
-fn a_checkpoint_of_two_processes_is_gone_on_with_by_any_number() {
-    let home = home();
+fn any_number_of_processes_can_resume_a_checkpoint_of_two() {
+    let home = home(2000, 1500);
     let home = home.path();
     run(home, 2, &format!("{SMALL} --epochs 3 --limit 30 --out whole"));
     let training = Training { data: home.join("data"), hidden_size: 16, num_layers: 1, lr: 0.01 };
@@ -164,27 +129,23 @@ fn a_checkpoint_of_two_processes_is_gone_on_with_by_any_number() {
     for (world, same_bits) in [(2, true), (3, false), (1, false)] {
         let _ = fs::remove_dir_all(home.join("part"));
         run(home, 2, &format!("{SMALL} --epochs 2 --limit 30 --out part"));
-        let said = run(home, world, "--resume --epochs 3 --out part");
-        assert_eq!(said[0][1].contains("the run had 2 processes"), !same_bits, "{said:?}");
+        let streams = run(home, world, "--resume --epochs 3 --out part");
+        assert_eq!(streams[0][1].contains("the run had 2 processes"), !same_bits, "{streams:?}");
         assert_eq!(weights(&home.join("part")) == weights(&home.join("whole")), same_bits, "{world} processes");
         let (part, whole) = (batch_losses(&home.join("part")), batch_losses(&home.join("whole")));
         assert!(part[..60] == whole[..60], "{world} processes");
-        assert_accurate_losses(&format!("{world} processes"), &truth, &wide(&whole), &wide(&part));
+        assert_accurate_losses(&format!("{world} processes"), &truth, &to_f64(&whole), &to_f64(&part));
     }
-    // without a group, too: its shuffle is another one
+    // A process without a group can resume it too, with another order of batches.
     run(home, 2, &format!("{SMALL} --epochs 2 --limit 30 --out part --overwrite"));
-    let alone = Command::new(&*BINARY)
-        .args(["--resume", "--epochs", "3", "--out", "part", "--no-plots"])
-        .current_dir(home)
-        .output()
-        .unwrap();
-    assert!(alone.status.success(), "{}", String::from_utf8_lossy(&alone.stderr));
+    let alone = mnist_gru(home, "--resume --epochs 3 --out part --no-plots");
+    assert!(alone.status.success(), "{}", text(&alone.stderr));
     assert_eq!(batch_losses(&home.join("part")).len(), 90);
 }
 
 #[test]
-fn ctrl_c_to_one_of_them_stops_all_at_the_same_batch_and_they_go_on_to_the_same_bits() {
-    let home = home();
+fn a_signal_to_one_process_stops_all_at_the_same_batch_and_the_run_can_be_resumed() {
+    let home = home(2000, 1500);
     let home = home.path();
     run(home, 2, &format!("{SMALL} --epochs 6 --out whole"));
     let processes = start(home, 2, &format!("{SMALL} --epochs 6 --out part"));
@@ -194,7 +155,7 @@ fn ctrl_c_to_one_of_them_stops_all_at_the_same_batch_and_they_go_on_to_the_same_
     Command::new("kill").args(["-TERM", &processes[1].id().to_string()]).status().unwrap();
     for process in processes {
         let output = process.wait_with_output().unwrap();
-        assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(130), "{}", text(&output.stderr));
     }
     assert!(!home.join("part/summary.json").exists());
     run(home, 2, "--resume --out part");
@@ -205,8 +166,8 @@ fn ctrl_c_to_one_of_them_stops_all_at_the_same_batch_and_they_go_on_to_the_same_
 }
 
 #[test]
-fn what_a_group_cannot_do_is_an_error_that_says_so() {
-    let home = home();
+fn options_that_a_group_cannot_use_are_errors() {
+    let home = home(2000, 1500);
     let home = home.path();
     for (args, what) in [
         ("--data data --batch-size 7", "--batch-size 7 cannot be shared by 2 processes equally: take a multiple of 2"),
@@ -215,24 +176,26 @@ fn what_a_group_cannot_do_is_an_error_that_says_so() {
         ("--data data --out data/train-images-idx3-ubyte", "this is a file; name a folder"),
         ("--data data --resume", "there is no models/mnist-gru/checkpoint.pt"),
     ] {
-        let begun = Instant::now();
+        let started = Instant::now();
         for process in start(home, 2, args) {
             let output = process.wait_with_output().unwrap();
-            let said = String::from_utf8(output.stderr).unwrap();
-            let said = said.lines().last().unwrap_or_default();
-            assert!(!output.status.success() && said.starts_with("error: "), "{said}");
-            assert!(said.contains(what) || said.contains("rank 1 of 2: rank 0 cannot go on, and says why"), "{said}");
+            let error = text(&output.stderr).lines().last().unwrap_or_default();
+            assert!(!output.status.success() && error.starts_with("error: "), "{error}");
+            assert!(
+                error.contains(what) || error.contains("rank 1 of 2: rank 0 has failed; its message says why"),
+                "{error}"
+            );
         }
-        assert!(begun.elapsed() < Duration::from_secs(20), "{args}");
+        assert!(started.elapsed() < Duration::from_secs(20), "{args}");
     }
     let output = Command::new(&*BINARY).env("RANK", "0").output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.starts_with("error: WORLD_SIZE is not set: torchrun sets it"), "{said}");
+    let error = text(&output.stderr);
+    assert!(error.starts_with("error: WORLD_SIZE is not set: torchrun sets it"), "{error}");
 }
 
 #[test]
-fn a_killed_process_ends_the_others_in_seconds() {
-    let home = home();
+fn the_others_end_within_seconds_after_a_process_is_killed() {
+    let home = home(2000, 1500);
     let mut processes = start(home.path(), 3, &format!("{SMALL} --epochs 500 --out run"));
     while !home.path().join("run/metrics.jsonl").exists() {
         std::thread::sleep(Duration::from_millis(5));
@@ -241,15 +204,18 @@ fn a_killed_process_ends_the_others_in_seconds() {
     processes.remove(1).kill().unwrap();
     for process in processes {
         let output = process.wait_with_output().unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        let last = said.lines().last().unwrap_or_default();
-        assert!(last.starts_with("error: rank ") && last.contains(" of 3: ") && last.contains("the peer is"), "{said}");
+        let stderr = text(&output.stderr);
+        let last = stderr.lines().last().unwrap_or_default();
+        assert!(
+            last.starts_with("error: rank ") && last.contains(" of 3: ") && last.contains("the peer is"),
+            "{stderr}"
+        );
         assert_eq!(output.status.code(), Some(1));
     }
     assert!(killed.elapsed() < Duration::from_secs(10), "{:?}", killed.elapsed());
 }
 
-/// The processes that torchrun has started: on Linux, where /proc has each process's parent.
+/// The ids of the processes that torchrun started. Linux only: reads the parent of each process from /proc.
 fn workers(torchrun: &Child) -> Vec<String> {
     let parent = torchrun.id().to_string();
     let is_child = |process: &String| {
@@ -261,12 +227,12 @@ fn workers(torchrun: &Child) -> Vec<String> {
     names.filter(|name| name.bytes().all(|byte| byte.is_ascii_digit())).filter(is_child).collect()
 }
 
-/// `KILLS=20 cargo test -p mnist-gru live_kills` for the long one.
+/// `KILLS=20 cargo test -p mnist-gru live_kills` runs the long test.
 #[test]
 #[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn live_kills_at_random_are_survived_without_a_bit_lost() {
+fn live_kills_at_random_times_do_not_change_the_bits() {
     let kills: u32 = std::env::var("KILLS").map_or(3, |text| text.parse().unwrap());
-    let home = home();
+    let home = home(2000, 1500);
     let home = home.path();
     let args = format!(
         "{SMALL} --limit 25 --epochs {} --checkpoint-every 1 --device cpu --no-plots --seed 5",
@@ -300,10 +266,10 @@ fn live_kills_at_random_are_survived_without_a_bit_lost() {
             std::thread::sleep(Duration::from_millis(10));
             continue;
         }
-        // Every second kill comes after an epoch at least, the others whenever they come.
+        // Every second kill comes after at least one epoch. The others come at any time.
         let epochs = || fs::metadata(home.join("part/metrics.jsonl")).map_or(0, |file| file.len());
-        let (begun, begin) = (Instant::now(), epochs());
-        while killed % 2 == 0 && epochs() == begin && begun.elapsed() < Duration::from_secs(60) {
+        let (waiting_since, epochs_before) = (Instant::now(), epochs());
+        while killed % 2 == 0 && epochs() == epochs_before && waiting_since.elapsed() < Duration::from_secs(60) {
             std::thread::sleep(Duration::from_millis(5));
         }
         random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -315,13 +281,8 @@ fn live_kills_at_random_are_survived_without_a_bit_lost() {
     let ended = torchrun.wait().unwrap();
     let log = fs::read_to_string(&log).unwrap();
     assert!(ended.success(), "{log}");
-    assert!(log.contains("torchrun has started the processes anew ("), "{log}");
-    let files = |run: &str| {
-        let mut names: Vec<_> = fs::read_dir(home.join(run)).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        names.sort();
-        names
-    };
-    assert_eq!(files("part"), files("whole"));
+    assert!(log.contains("torchrun has restarted the processes ("), "{log}");
+    assert_eq!(file_names(&home.join("part")), file_names(&home.join("whole")));
     for file in ["metrics.jsonl", "model.pt", "best.pt"] {
         assert!(
             fs::read(home.join("part").join(file)).unwrap() == fs::read(home.join("whole").join(file)).unwrap(),

@@ -1,4 +1,4 @@
-//! Ctrl-C within an epoch: the run that goes on takes the batches that were left, and ends with the same bits.
+//! Ctrl-C within an epoch: the resumed run trains on the remaining batches, and ends with the same bits.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -6,12 +6,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use tempfile::TempDir;
-
 use crate::BINARY;
-use crate::support::write_mnist;
+use crate::support::home;
 
-/// 200 batches an epoch.
+/// The lesson with 200 batches per epoch.
 fn command(home: &Path, args: &str) -> Command {
     let mut command = Command::new(&*BINARY);
     let options = "--device cpu --threads 1 --data data --out run --batch-size 10 --hidden-size 32 --no-progress";
@@ -20,14 +18,14 @@ fn command(home: &Path, args: &str) -> Command {
     command
 }
 
-/// Runs, for so long after the start of training at most; the last line on stderr and the exit code.
+/// Runs the lesson, and sends Ctrl-C when it has trained for `time`. Returns the last line on stderr and the exit code.
 fn run(home: &Path, args: &str, time: Duration) -> (String, Option<i32>) {
     let mut child = command(home, args).spawn().unwrap();
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     let mut text = String::new();
     while !text.contains("digits to learn from") && stderr.read_line(&mut text).unwrap() > 0 {}
-    let begun = std::time::Instant::now();
-    while begun.elapsed() < time && child.try_wait().unwrap().is_none() {
+    let start = std::time::Instant::now();
+    while start.elapsed() < time && child.try_wait().unwrap().is_none() {
         std::thread::sleep(Duration::from_millis(5));
     }
     if child.try_wait().unwrap().is_none() {
@@ -41,16 +39,9 @@ fn outcome(home: &Path) -> [Vec<u8>; 3] {
     ["metrics.jsonl", "model.pt", "best.pt"].map(|name| fs::read(home.join("run").join(name)).unwrap())
 }
 
-fn home() -> TempDir {
-    let home = tempfile::tempdir().unwrap();
-    fs::create_dir(home.path().join("data")).unwrap();
-    write_mnist(&home.path().join("data"), 2000, 50);
-    home
-}
-
 #[test]
-fn an_epoch_that_was_cut_short_is_gone_on_with() {
-    let home = home();
+fn a_run_interrupted_within_an_epoch_resumes_to_the_same_bits() {
+    let home = home(2000, 50);
     let home = home.path();
     let long = Duration::from_secs(600);
     assert_eq!(run(home, "--seed 3", long).1, Some(0));
@@ -63,14 +54,14 @@ fn an_epoch_that_was_cut_short_is_gone_on_with() {
             break;
         }
         assert_eq!(code, Some(130), "{last}");
-        // Before and after training a signal ends the process at once and in silence.
+        // Before and after training, a signal ends the process immediately and without a message.
         assert!(
-            !last.starts_with("interrupted") || last.ends_with("run keeps all of it, and --resume goes on"),
+            !last.starts_with("interrupted") || last.ends_with("run is saved, and --resume continues it"),
             "{last}"
         );
         within += usize::from(last.contains("batches"));
         resume = "--resume";
     }
     assert!(within > 0, "no interruption fell within an epoch");
-    assert!(outcome(home) == reference, "the bits are not those of a run that nothing disturbed");
+    assert!(outcome(home) == reference, "the bits differ from those of an uninterrupted run");
 }

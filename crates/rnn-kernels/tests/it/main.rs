@@ -1,6 +1,8 @@
-//! One binary: see the modules.
+//! The integration tests, in one binary.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-mod agree;
-mod calls;
+mod accuracy;
+mod arguments;
+mod problem;
 mod reference;
+mod relu_kink;

@@ -1,20 +1,15 @@
-//! The command line: what it prints, writes and refuses.
+//! The command line: output, files, and usage errors.
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::Value;
+use test_support::lesson::{file_names, json_file, text};
 
-use crate::BINARY;
-use crate::support::{english, home, rnn_lm, text, train};
-
-fn json_file(path: &Path) -> Value {
-    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
-}
+use crate::support::{english, home, rnn_lm, train};
 
 #[test]
-fn a_run_fills_its_folder_and_keeps_the_best_epoch() {
+fn a_run_writes_its_folder_and_its_summary_has_the_best_epoch() {
     let home = home(english());
     let output = train(home.path(), "--epochs 4 --lr 0.02 --lr-decay 0.5");
     let stdout = text(&output.stdout);
@@ -23,12 +18,9 @@ fn a_run_fills_its_folder_and_keeps_the_best_epoch() {
     assert!(stdout.contains("OPTIMIZATION FINISHED\n\nvocabulary = "), "{stdout}");
 
     let run = home.path().join("run");
-    let mut files: Vec<_> =
-        fs::read_dir(&run).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    files.sort();
     let expected =
         "best.pt checkpoint.pt config.json loss.png loss.svg metrics.jsonl model.pt summary.json vocabulary.json";
-    assert_eq!(files.join(" "), expected);
+    assert_eq!(file_names(&run).join(" "), expected);
     let config = json_file(&run.join("config.json"));
     for key in ["cell", "dropout", "clip", "lr_decay", "bptt", "min_count", "chars", "corpus", "batch_size"] {
         assert!(!config[key].is_null(), "{key}: {config}");
@@ -49,9 +41,9 @@ fn a_run_fills_its_folder_and_keeps_the_best_epoch() {
     assert!(summary["vocab"].is_u64() && number(&summary["test_perplexity"]) > 1.0);
 }
 
-/// The validation part is another language, which a network that learns the first predicts ever worse.
+/// The validation part has other statistics than the training part, so the validation perplexity rises during training.
 #[test]
-fn the_best_epoch_is_the_validation_s() {
+fn the_best_epoch_has_the_lowest_validation_perplexity() {
     let mut text_of_two = "a b ".repeat(1600);
     text_of_two += &"a a b b ".repeat(200);
     let home = home(text_of_two);
@@ -69,7 +61,7 @@ fn the_best_epoch_is_the_validation_s() {
 }
 
 #[test]
-fn json_is_the_summary_alone_and_a_dry_run_writes_nothing() {
+fn json_prints_only_the_summary_and_a_dry_run_writes_nothing() {
     let home = home(english());
     let output = train(home.path(), "--json --epochs 1 --limit 2");
     let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -84,7 +76,7 @@ fn json_is_the_summary_alone_and_a_dry_run_writes_nothing() {
 }
 
 #[test]
-fn wrong_usage_is_two_and_a_loss_that_explodes_stops_with_advice() {
+fn a_usage_error_exits_with_2_and_an_infinite_loss_stops_the_run_with_advice() {
     let home = home(english());
     for wrong in
         ["--cell cnn", "--dropout 1", "--dropout -0.1", "--clip 0", "--bptt 0", "--min-count 0", "--lr-decay 0"]
@@ -99,7 +91,7 @@ fn wrong_usage_is_two_and_a_loss_that_explodes_stops_with_advice() {
 
 #[test]
 fn help_shows_the_notebooks_values() {
-    let help = Command::new(&*BINARY).arg("--help").output().unwrap();
+    let help = rnn_lm(Path::new("."), "--help");
     let help = text(&help.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
     for (option, default) in [
         ("--epochs <N>", "5"),
@@ -121,7 +113,7 @@ fn help_shows_the_notebooks_values() {
 }
 
 #[test]
-fn explain_shows_equations_parameters_and_shapes_and_trains_nothing() {
+fn explain_prints_equations_parameters_and_shapes_and_trains_nothing() {
     let home = home(english());
     for (cell, equation) in [("rnn", "h_t = tanh("), ("lstm", "c_t = f_t * c_{t-1} + i_t * g_t"), ("gru", "z_t = σ(")]
     {

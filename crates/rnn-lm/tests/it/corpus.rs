@@ -1,10 +1,11 @@
-//! Corpora, their vocabularies and batches, and the message for every corpus that cannot be used.
+//! Corpora, their vocabularies and batches, and the message for every unusable corpus.
 
 use rnn_lm::data::{Corpus, UNKNOWN, batchify, pieces};
 use rnn_lm::tokens::Unit;
 use tch::{Device, Tensor};
+use test_support::lesson::text;
 
-use crate::support::{english, home, korean, rnn_lm, text, train};
+use crate::support::{english, home, korean, rnn_lm, train};
 
 #[test]
 fn the_parts_are_in_order_and_the_vocabulary_comes_from_the_training_part() {
@@ -45,7 +46,7 @@ fn error(bytes: impl AsRef<[u8]>, options: &str) -> String {
 }
 
 #[test]
-fn a_corpus_that_cannot_be_used_is_an_error() {
+fn an_unusable_corpus_is_an_error() {
     let mut bytes = "고래 a".as_bytes().to_vec();
     bytes.extend([0xff, b'b']);
     let message = error(&bytes, "");
@@ -81,7 +82,7 @@ fn a_missing_corpus_is_an_error_that_names_it_and_the_download_script() {
 }
 
 #[test]
-fn korean_is_learned_and_predicted() {
+fn a_korean_corpus_trains_a_model_that_predicts_korean_words() {
     let home = home(korean());
     let output = train(home.path(), "--epochs 3");
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
@@ -94,7 +95,7 @@ fn korean_is_learned_and_predicted() {
 }
 
 #[test]
-fn characters_are_learned_and_written() {
+fn chars_trains_a_model_that_generates_characters() {
     let home = home(english());
     let output = train(home.path(), "--chars --epochs 1");
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));

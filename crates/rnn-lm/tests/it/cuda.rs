@@ -1,4 +1,4 @@
-//! On a GPU, beside the CPU. Without dropout: each device draws masks of its own.
+//! Training on a GPU, compared with the CPU. There is no dropout, because each device draws other masks.
 
 use std::path::Path;
 use std::process::Output;
@@ -7,7 +7,7 @@ use test_support::lesson::{assert_resumes_on_other_device, assert_same_losses_on
 
 use crate::support::{english, home, rnn_lm};
 
-/// In `home`, which has a small corpus.
+/// Runs the lesson in `home`, which has a small corpus.
 fn lesson(home: &Path) -> impl Fn(&[&str]) -> Output {
     move |options| rnn_lm(home, &[options, &["--corpus", "corpus.txt"]].concat().join("|"))
 }
@@ -17,7 +17,7 @@ const OPTIONS: [&str; 10] =
 
 #[test]
 #[ignore = "needs a GPU: cargo test cuda -- --ignored"]
-fn a_run_has_the_cpus_losses() {
+fn a_run_on_the_gpu_has_the_cpus_losses() {
     test_support::on_gpu(|device| {
         let home = home(english());
         for cell in ["rnn", "lstm", "gru"] {
@@ -29,7 +29,7 @@ fn a_run_has_the_cpus_losses() {
 
 #[test]
 #[ignore = "needs a GPU: cargo test cuda -- --ignored"]
-fn a_run_goes_on_elsewhere() {
+fn a_run_resumes_on_the_other_device() {
     test_support::on_gpu(|device| {
         let home = home(english());
         assert_resumes_on_other_device(&lesson(home.path()), device, &OPTIONS, 1, 2);

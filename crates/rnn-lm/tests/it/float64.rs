@@ -1,4 +1,4 @@
-//! The training of this lesson in float64, by which the f32 losses are judged.
+//! The training of this lesson in float64: the reference for the accuracy of f32 losses.
 
 use std::path::Path;
 
@@ -9,12 +9,12 @@ use rnn_lm::model::{LanguageModel, LayerKind, Sizes};
 use rnn_lm::tokens::Unit;
 use tch::nn::VarStore;
 use tch::{Device, Kind, Reduction, Tensor};
+use test_support::seeded;
 use torch_ext::nn::cross_entropy;
 use torch_ext::optim::{Adam, AdamOptions, clip_grad_norm_};
 
-use crate::support::seeded;
-
-/// A training with a hidden size of 16, pieces of 10 steps, a learning rate of 0.02 and the lesson's other defaults.
+/// The options of a training. The hidden size is 16, pieces have 10 steps, the learning rate is 0.02, and the other
+/// options have the lesson's defaults.
 pub struct Training {
     pub cell: LayerKind,
     pub layers: i64,
@@ -23,12 +23,12 @@ pub struct Training {
 }
 
 impl Training {
-    /// The losses of the first pieces of the first epoch.
+    /// The losses of the first `count` pieces of the first epoch.
     pub fn first_losses(&self, corpus: &Path, count: usize) -> Vec<f64> {
         self.run(corpus, |run| run.epoch(0.02, count))
     }
 
-    /// Of each epoch the loss and the perplexities of training, validation and test.
+    /// For each epoch: loss, training perplexity, validation perplexity and test perplexity.
     pub fn epochs(&self, corpus: &Path, count: i32) -> Vec<[f64; 4]> {
         self.run(corpus, |run| {
             let epoch = |number| {
@@ -46,23 +46,24 @@ impl Training {
         })
     }
 
-    fn run<T>(&self, corpus: &Path, what: impl FnOnce(&mut Run) -> T) -> T {
+    fn run<T>(&self, corpus: &Path, what: impl FnOnce(&mut TrainingState) -> T) -> T {
         let corpus = Corpus::read(corpus, Unit::Word).unwrap();
         let vocabulary = corpus.vocabulary(5).unwrap();
         let train = batchify(&vocabulary.encode(corpus.train()), self.batch_size, Device::Cpu).unwrap();
-        let _turn = seeded(0);
-        tch::set_num_threads(1); // other tests run beside this one
+        let _guard = seeded(0);
+        tch::set_num_threads(1); // tests run in parallel
         let mut vs = VarStore::new(Device::Cpu);
         let sizes = Sizes { words: vocabulary.len() as i64, hidden: 16, layers: self.layers };
         let model = LanguageModel::new(&vs.root(), self.cell, sizes, self.dropout).unwrap();
         vs.double();
         let parameters: Vec<Tensor> = model.named_parameters().into_iter().map(|(_, tensor)| tensor).collect();
         let optimizer = Adam::new(&parameters, AdamOptions::default()).unwrap();
-        what(&mut Run { corpus, vocabulary, train, model, parameters, optimizer })
+        what(&mut TrainingState { corpus, vocabulary, train, model, parameters, optimizer })
     }
 }
 
-struct Run {
+/// A training in progress.
+struct TrainingState {
     corpus: Corpus,
     vocabulary: Vocabulary,
     train: Tensor,
@@ -71,8 +72,8 @@ struct Run {
     optimizer: Adam,
 }
 
-impl Run {
-    /// Trains on the first pieces, and returns their losses.
+impl TrainingState {
+    /// Trains on the first `count` pieces. Returns their losses.
     fn epoch(&mut self, lr: f64, count: usize) -> Vec<f64> {
         self.model.train();
         self.optimizer.param_groups_mut()[0].options.lr = lr;

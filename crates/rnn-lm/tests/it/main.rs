@@ -1,5 +1,5 @@
-//! rnn-lm as its users run it, on a language whose entropy is known, and beside PyTorch.
-#![allow(clippy::panic, clippy::unwrap_used)] // helpers of tests are tests, which clippy does not see
+//! Tests of rnn-lm as a program, on a language with a known entropy, and comparisons with PyTorch.
+#![allow(clippy::panic, clippy::unwrap_used)] // also in the tests' helper functions
 
 mod backend;
 mod cli;

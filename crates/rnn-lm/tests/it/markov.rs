@@ -1,4 +1,4 @@
-//! A language with a known entropy: text drawn from a Markov chain.
+//! A Markov chain of words: texts with a known entropy rate.
 
 /// Words `w0`, `w1`, ..: the probability of the next word depends only on the last word.
 pub struct Markov {
@@ -7,7 +7,7 @@ pub struct Markov {
 }
 
 impl Markov {
-    /// A chain of `words` words with random transitions: a few are likely, most are not.
+    /// A chain of `words` words with random transitions. Each word has a few likely successors.
     pub fn new(words: usize, seed: u64) -> Markov {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut row = || {
@@ -55,7 +55,7 @@ impl Markov {
 }
 
 #[test]
-fn the_entropy_rate_is_that_of_the_textbook() {
+fn the_entropy_rate_equals_the_textbooks() {
     // Cover and Thomas, example 4.2.1: two states with p_01 = a and p_10 = b have H = b/(a+b) H(a) + a/(a+b) H(b).
     let (a, b) = (0.1, 0.4);
     let chain = Markov { transitions: vec![vec![1.0 - a, a], vec![b, 1.0 - b]] };

@@ -1,6 +1,6 @@
-//! The lesson and the notebook on Moby Dick: the same bits from the first weights to the last score.
+//! The lesson equals its notebook to the bit on Moby Dick, from the initial weights to the scores.
 //!
-//! scripts/setup.sh has fetched the book; where it is missing, these tests fail and say how to get it.
+//! `scripts/setup.sh` downloads the book. Without it these tests fail, and the message has the download command.
 
 use lesson_kit::Recording;
 use parity::{Comparison, tolerances};
@@ -11,17 +11,17 @@ use rnn_lm::tokens::Unit;
 use tch::Device;
 use tch::nn::VarStore;
 use test_support::lesson::{assert_equal_bits, compare_live};
-use test_support::workspace;
+use test_support::{seeded, workspace};
 
 use crate::BINARY;
-use crate::support::seeded;
 
 const QUANTITIES: usize = 21;
 
-/// The second epoch shows the schedule, the state that begins anew, and the choice of the best one.
+/// Two epochs also compare the learning rate schedule, the reset of the hidden state, and the selection of the best
+/// epoch.
 #[test]
 #[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn live_the_bits_are_equal() {
+fn live_all_results_equal_the_notebooks_bits() {
     for args in [
         ["--seed=0", "--threads=1", "--limit=12", "--epochs=1"],
         ["--seed=41", "--threads=2", "--limit=6", "--epochs=2"],
@@ -31,14 +31,14 @@ fn live_the_bits_are_equal() {
     }
 }
 
-/// Names of the recorded quantities that a model of this kind, before its training, has: to the bit, or close on another CPU.
+/// The names of initial weights that equal the record, or are close to it on another CPU.
 fn recorded(cell: LayerKind) -> Vec<String> {
     let comparison = Comparison::recorded(&LESSON, &workspace().join("notebooks-ref")).unwrap();
     let comparison = comparison.with_tolerances(&tolerances::RNN_LM);
     let corpus = Corpus::read(&workspace().join(DEFAULT_CORPUS), Unit::Word).unwrap();
     let words = corpus.vocabulary(5).unwrap().len() as i64;
     let sizes = Sizes { words, hidden: LESSON.defaults.hidden_size, layers: LESSON.defaults.num_layers };
-    let _turn = seeded(comparison.seed());
+    let _guard = seeded(comparison.seed());
     let vs = VarStore::new(Device::Cpu);
     let model = LanguageModel::new(&vs.root(), cell, sizes, 0.0).unwrap();
     let mut recording = Recording::default();
@@ -51,8 +51,8 @@ fn recorded(cell: LayerKind) -> Vec<String> {
 
 #[test]
 #[cfg_attr(not(recorded_libtorch), ignore = "compares with numbers recorded with libtorch 2.13.0")]
-fn the_initial_weights_are_the_recorded_ones_and_another_layer_is_noticed() {
+fn initial_weights_equal_the_record_and_those_of_another_layer_do_not() {
     let names = recorded(LayerKind::Lstm);
     assert_eq!(names.len(), 7, "{names:?}");
-    assert_eq!(recorded(LayerKind::Gru), ["embedding.weight"], "which is drawn first");
+    assert_eq!(recorded(LayerKind::Gru), ["embedding.weight"], "its numbers are drawn first");
 }

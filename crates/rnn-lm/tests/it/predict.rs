@@ -1,11 +1,12 @@
-//! `predict` and `eval`.
+//! `predict` and `eval`: results and errors.
 
 use serde_json::Value;
+use test_support::lesson::text;
 
-use crate::support::{english, home, rnn_lm, text, train};
+use crate::support::{english, home, rnn_lm, train};
 
 #[test]
-fn it_lists_the_likeliest_words_and_writes_on() {
+fn predict_lists_the_most_likely_words_and_generates_text() {
     let home = home(english());
     let trained = train(home.path(), "--epochs 4");
     assert_eq!(trained.status.code(), Some(0), "{}", text(&trained.stderr));
@@ -30,12 +31,16 @@ fn it_lists_the_likeliest_words_and_writes_on() {
     assert!(written.starts_with("the whale ") && written.contains('.') && !written.contains("<unk>"), "{written}");
     assert_eq!(write("--seed|1"), written, "the same seed, the same text");
     assert!((2..9).any(|seed| write(&format!("--seed|{seed}")) != written));
-    // At this temperature a score that is a thousandth larger makes a word e^100 times as likely.
-    assert_eq!(write("--top-k|1|--seed|1"), write("--temperature|0.00001|--seed|2"), "both take the likeliest");
+    // At this temperature, a difference of 0.001 between two scores makes one word e^100 times as likely as the other.
+    assert_eq!(
+        write("--top-k|1|--seed|1"),
+        write("--temperature|0.00001|--seed|2"),
+        "both select the most likely word"
+    );
 }
 
 #[test]
-fn what_cannot_be_predicted_is_an_error() {
+fn wrong_options_empty_text_and_missing_files_are_errors() {
     let home = home(english());
     assert_eq!(train(home.path(), "--epochs 1").status.code(), Some(0));
     let run = |arguments: &str| {
@@ -57,15 +62,15 @@ fn what_cannot_be_predicted_is_an_error() {
 }
 
 #[test]
-fn eval_says_what_training_said() {
+fn eval_prints_the_scores_that_training_printed() {
     let home = home(english());
     for cell in ["rnn", "gru"] {
         let trained = train(home.path(), &format!("--epochs 2 --num-layers 2 --cell {cell}"));
-        let (_, said) = text(&trained.stdout).split_once("\n\n").unwrap();
+        let (_, scores) = text(&trained.stdout).split_once("\n\n").unwrap();
         let output = rnn_lm(home.path(), "eval|run/model.pt|--corpus|corpus.txt|--threads|1|--device|cpu");
-        assert_eq!(text(&output.stdout), said, "{}", text(&output.stderr));
+        assert_eq!(text(&output.stdout), scores, "{}", text(&output.stderr));
     }
-    // Without --corpus it is the one that config.json names.
+    // Without --corpus, eval reads the corpus in config.json.
     let output = rnn_lm(home.path(), "eval|run/model.pt|--json|--threads|1|--device|cpu");
     let scores: Value = serde_json::from_slice(&output.stdout).unwrap();
     let summary = std::fs::read(home.path().join("run/summary.json")).unwrap();

@@ -1,43 +1,20 @@
-//! Several processes share the columns of the text. They are started as torchrun would, without Python.
+//! Data-parallel training: several processes share the columns of a batch. They start with the environment that
+//! torchrun sets, without Python.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
 
 use rnn_lm::model::LayerKind;
 use serde_json::Value;
-use test_support::lesson::assert_accurate_losses;
+use test_support::lesson::{assert_accurate_losses, run_processes, text};
 
 use crate::BINARY;
 use crate::float64::Training;
-use crate::support::{english, home, text};
+use crate::support::{english, home, rnn_lm};
 
-const OPTIONS: &str =
-    "--device cpu --corpus corpus.txt --hidden-size 16 --batch-size 12 --bptt 10 --lr 0.02 --no-progress";
+const OPTIONS: &str = "--corpus corpus.txt --hidden-size 16 --batch-size 12 --bptt 10 --lr 0.02";
 
-/// Runs `world` processes to their end; what each has said.
-fn run(home: &Path, world: usize, options: &str) -> Vec<Output> {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let start = |rank: usize| {
-        let numbers = [("RANK", rank), ("LOCAL_RANK", rank), ("WORLD_SIZE", world), ("LOCAL_WORLD_SIZE", world)];
-        Command::new(&*BINARY)
-            .args(options.split_whitespace())
-            .envs(numbers.map(|(name, number)| (name, number.to_string())))
-            .envs([("MASTER_ADDR", "127.0.0.1"), ("MASTER_PORT", &port.to_string()), ("OMP_NUM_THREADS", "1")])
-            .current_dir(home)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
-    };
-    let processes: Vec<_> = (0..world).map(start).collect();
-    let outputs = processes.into_iter().map(|process| process.wait_with_output().unwrap());
-    let ended_well = |output: &Output| assert!(output.status.success(), "{}", text(&output.stderr));
-    outputs.inspect(ended_well).collect()
-}
-
-/// The epochs' figures, without their batches.
+/// For each epoch: loss, training perplexity, validation perplexity and test perplexity.
 fn epochs(home: &Path, run: &str) -> Vec<[f64; 4]> {
     let metrics = fs::read_to_string(home.join(run).join("metrics.jsonl")).unwrap();
     let number = |epoch: &Value, key: &str| epoch[key].as_f64().unwrap();
@@ -48,37 +25,35 @@ fn epochs(home: &Path, run: &str) -> Vec<[f64; 4]> {
     metrics.lines().map(figures).collect()
 }
 
-/// Without dropout there is nothing random in an epoch, and the shares of a batch are columns of the same batch: all figures,
-/// which are those of all processes, are equal up to rounding.
+/// Without dropout there is nothing random in an epoch, and the processes share the columns of the same batch. So the
+/// figures are equal up to rounding.
 #[test]
-fn two_three_and_one_find_the_same() {
+fn groups_of_one_two_and_three_equal_a_single_process_up_to_rounding() {
     let home = home(english());
     let home = home.path();
-    let alone = Command::new(&*BINARY)
-        .args(format!("{OPTIONS} --threads 1 --dropout 0 --epochs 2 --out alone").split_whitespace())
-        .current_dir(home)
-        .output();
-    assert!(alone.unwrap().status.success());
+    let options = format!("{OPTIONS} --device cpu --threads 1 --dropout 0 --epochs 2 --out alone");
+    let alone = rnn_lm(home, &options.replace(' ', "|"));
+    assert!(alone.status.success(), "{}", text(&alone.stderr));
     let alone = epochs(home, "alone");
     let training = Training { cell: LayerKind::Lstm, layers: 1, dropout: 0.0, batch_size: 12 };
     let truth = training.epochs(&home.join("corpus.txt"), 2);
     for world in [1, 2, 3] {
-        let said = run(home, world, &format!("{OPTIONS} --dropout 0 --epochs 2 --out {world}"));
-        assert!(said[1..].iter().all(|other| other.stdout.is_empty() && other.stderr.is_empty()), "{said:?}");
+        let streams = run_processes(&BINARY, home, world, &format!("{OPTIONS} --dropout 0 --epochs 2 --out {world}"));
+        assert!(streams[1..].iter().flatten().all(String::is_empty), "{streams:?}");
         let together = epochs(home, &world.to_string());
         let what = format!("{world} processes");
         assert_accurate_losses(&what, truth.as_flattened(), alone.as_flattened(), together.as_flattened());
     }
 }
 
-/// With dropout each process draws from a generator of its own, and a checkpoint holds all of them.
+/// With dropout, each process has its own generator. A checkpoint has the states of all of them.
 #[test]
-fn a_run_with_dropout_goes_on_to_the_same_bits() {
+fn a_run_of_two_processes_with_dropout_resumes_to_the_same_bits() {
     let home = home(english());
     let home = home.path();
-    run(home, 2, &format!("{OPTIONS} --epochs 4 --out whole"));
-    run(home, 2, &format!("{OPTIONS} --epochs 2 --out part"));
-    run(home, 2, "--resume --epochs 4 --out part");
+    run_processes(&BINARY, home, 2, &format!("{OPTIONS} --epochs 4 --out whole"));
+    run_processes(&BINARY, home, 2, &format!("{OPTIONS} --epochs 2 --out part"));
+    run_processes(&BINARY, home, 2, "--resume --epochs 4 --out part");
     for file in ["metrics.jsonl", "model.pt", "best.pt", "vocabulary.json"] {
         assert!(
             fs::read(home.join("part").join(file)).unwrap() == fs::read(home.join("whole").join(file)).unwrap(),

@@ -1,12 +1,14 @@
-//! `--resume` after Ctrl-C: the same bits as without.
+//! `--resume` after Ctrl-C: the same bits as an uninterrupted run.
 
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use test_support::lesson::text;
+
 use crate::BINARY;
-use crate::support::{english, home, text, train};
+use crate::support::{english, home, train};
 
 fn command(home: &Path, options: &str) -> Command {
     let mut command = Command::new(&*BINARY);
@@ -23,7 +25,7 @@ fn outcome(home: &Path) -> [Vec<u8>; 4] {
 }
 
 #[test]
-fn an_interrupted_run_goes_on_to_the_same_bits() {
+fn an_interrupted_run_resumes_to_the_same_bits() {
     let home = home(english());
     let home = home.path();
     assert!(command(home, "--hidden-size 24").status().unwrap().success());
@@ -37,15 +39,15 @@ fn an_interrupted_run_goes_on_to_the_same_bits() {
     Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(!home.join("run/summary.json").exists());
-    // Options that are not typed are those of the run that stopped, `--chars` as well.
+    // Options that are left out have the values of the interrupted run, including `--chars`.
     let arguments = "--resume --out run --quiet --device cpu --threads 1";
     let resumed = Command::new(&*BINARY).args(arguments.split(' ')).current_dir(home).output().unwrap();
     assert_eq!(resumed.status.code(), Some(0), "{}", text(&resumed.stderr));
-    assert!(outcome(home) == reference, "the bits are not those of a run that nothing disturbed");
+    assert!(outcome(home) == reference, "the bits differ from those of an uninterrupted run");
 }
 
 #[test]
-fn another_corpus_or_option_is_not_gone_on_with() {
+fn resume_rejects_another_corpus_and_different_options() {
     let home = home(english());
     assert_eq!(train(home.path(), "--epochs 1").status.code(), Some(0));
     for (option, name) in

@@ -1,26 +1,28 @@
-//! `--out DIR` names a run folder, with the model and its vocabulary, for every command.
+//! For every command, `--out DIR` is a run folder with the model and its vocabulary.
 
-use crate::support::{english, home, rnn_lm, text, train};
+use test_support::lesson::text;
+
+use crate::support::{english, home, rnn_lm, train};
 
 #[test]
-fn every_command_takes_a_run_folder() {
+fn every_command_accepts_a_run_folder() {
     let home = home(english());
     assert_eq!(train(home.path(), "--epochs 1").status.code(), Some(0));
     for command in ["predict|the white", "predict|the|--length|3", "eval"] {
-        let said = |model: &str| {
+        let stdout = |model: &str| {
             let output = rnn_lm(home.path(), &format!("{command}|--threads|1|{model}"));
             assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
             text(&output.stdout).to_owned()
         };
-        assert_eq!(said("--out|run"), said("--model|run/model.pt"), "{command}");
+        assert_eq!(stdout("--out|run"), stdout("--model|run/model.pt"), "{command}");
     }
     for (arguments, message) in [
-        ("predict|the|--model|run", "run: this is a folder, and FILE names a model; --out run reads the model in it"),
+        ("predict|the|--model|run", "run: this is a folder, but FILE must be a model; --out run reads the model in it"),
         (
             "predict|the|--out|run/model.pt",
-            "--out run/model.pt: this is a file, and --out names a run folder; --model run/model.pt reads that model",
+            "--out run/model.pt: this is a file, but --out must be a run folder; --model run/model.pt reads that model",
         ),
-        ("eval|run", "run: this is a folder, and FILE names a model; --out run reads the model in it"),
+        ("eval|run", "run: this is a folder, but FILE must be a model; --out run reads the model in it"),
     ] {
         let output = rnn_lm(home.path(), arguments);
         assert_eq!((output.status.code(), text(&output.stderr)), (Some(1), format!("error: {message}\n").as_str()));
@@ -31,14 +33,14 @@ fn every_command_takes_a_run_folder() {
 fn a_diverged_run_prints_short_perplexities() {
     let home = home(english());
     let output = train(home.path(), "--lr 100 --epochs 1");
-    let said = text(&output.stdout);
+    let stdout = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    assert!(said.split_whitespace().all(|word| word.trim_end_matches(',').len() < 16), "{said}");
+    assert!(stdout.split_whitespace().all(|word| word.trim_end_matches(',').len() < 16), "{stdout}");
     let of = |line: &str| {
-        let (_, rest) = said.split_once(line).unwrap();
+        let (_, rest) = stdout.split_once(line).unwrap();
         rest.split([',', '\n']).next().unwrap().parse::<f64>().unwrap()
     };
     for line in ["0001 perplexity = ", "\nvalidation perplexity = ", "\ntest perplexity = "] {
-        assert!(of(line) > 1e6, "{said}");
+        assert!(of(line) > 1e6, "{stdout}");
     }
 }

@@ -1,16 +1,15 @@
-//! Shapes, names and the mistakes of a caller.
+//! The model: shapes, parameter names, and wrong arguments.
 
 use rnn_lm::model::{LanguageModel, LayerKind, Sizes};
 use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
-
-use crate::support::seeded;
+use test_support::seeded;
 
 const SIZES: Sizes = Sizes { words: 9, hidden: 4, layers: 2 };
 
 #[test]
-fn scores_come_for_every_word_of_the_vocabulary_at_every_step() {
-    let _turn = seeded(0);
+fn forward_returns_scores_of_all_words_at_every_step() {
+    let _guard = seeded(0);
     let words = Tensor::zeros([5, 3], (Kind::Int64, Device::Cpu));
     for cell in [LayerKind::Rnn, LayerKind::Lstm, LayerKind::Gru] {
         let vs = VarStore::new(Device::Cpu);
@@ -20,13 +19,13 @@ fn scores_come_for_every_word_of_the_vocabulary_at_every_step() {
         let (_, state) = model.forward(&words, Some(&state.detach())).unwrap();
         let _ = state.detach();
         let wrong = Tensor::full([5, 3], 9, (Kind::Int64, Device::Cpu));
-        assert!(model.forward(&wrong, None).is_err(), "a word that the vocabulary has not");
+        assert!(model.forward(&wrong, None).is_err(), "word number 9 is not in the vocabulary");
     }
 }
 
 #[test]
-fn names_are_torch_s() {
-    let _turn = seeded(0);
+fn parameters_have_torchs_names_and_shapes() {
+    let _guard = seeded(0);
     let vs = VarStore::new(Device::Cpu);
     let model = LanguageModel::new(&vs.root(), LayerKind::Lstm, Sizes { layers: 1, ..SIZES }, 0.0).unwrap();
     let named: Vec<_> = model.named_parameters().into_iter().map(|(name, tensor)| (name, tensor.size())).collect();

@@ -1,4 +1,4 @@
-//! A folder with a small corpus, and the program run in it.
+//! Helpers for the tests of this lesson: small corpora, and runs of the program.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::BINARY;
 
-/// A few thousand words of a small language: a network learns it in a second.
+/// A few thousand words of English sentences that a network learns in a second.
 pub fn english() -> String {
     let subjects = ["the whale", "the captain", "a sailor", "the white whale", "an old man"];
     let verbs = ["sees", "follows", "fears", "remembers"];
@@ -31,27 +31,15 @@ pub fn home(text: impl AsRef<[u8]>) -> TempDir {
     home
 }
 
-/// Runs the program in `home`; arguments are separated by `|`.
+/// Runs the program in `home`. `|` separates the arguments.
 pub fn rnn_lm(home: &Path, arguments: &str) -> Output {
     Command::new(&*BINARY).args(arguments.split('|')).current_dir(home).env_remove("LD_LIBRARY_PATH").output().unwrap()
 }
 
-/// Trains a small model on `corpus.txt` into `run`; options are separated by blanks.
+/// Trains a small model on `corpus.txt` into `run`. Spaces separate the options.
 pub fn train(home: &Path, options: &str) -> Output {
     let always = "--device cpu --threads 1 --corpus corpus.txt --out run --hidden-size 16 --batch-size 4 --bptt 10 --lr 0.02 \
                   --no-progress";
     let arguments = format!("{always} {options}");
     rnn_lm(home, &arguments.split_whitespace().collect::<Vec<_>>().join("|"))
-}
-
-pub fn text(stream: &[u8]) -> &str {
-    std::str::from_utf8(stream).unwrap()
-}
-
-/// libtorch's default generator is one per process: tests that draw from it take turns.
-pub fn seeded(seed: i64) -> std::sync::MutexGuard<'static, ()> {
-    static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    let turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    tch::manual_seed(seed);
-    turn
 }

@@ -1,10 +1,12 @@
-//! `predict` and the words that the vocabulary lacks.
+//! `predict` and `<unk>`, which stands for all words outside the vocabulary.
 
 use serde_json::Value;
+use test_support::lesson::text;
 
-use crate::support::{home, rnn_lm, text, train};
+use crate::support::{home, rnn_lm, train};
 
-/// Sentences whose last word is another each time, so that after "the" the likeliest is `<unk>`.
+/// Sentences in which "the" is mostly followed by a word that occurs once. So `<unk>` is the most likely word after
+/// "the".
 fn rare() -> String {
     let word = |n: usize| -> String {
         [n / 26 / 26, n / 26, n].map(|digit| char::from(b'a' + (digit % 26) as u8)).iter().collect()
@@ -15,7 +17,7 @@ fn rare() -> String {
 }
 
 #[test]
-fn it_is_left_out_unless_asked_for() {
+fn predict_lists_unk_only_with_the_unk_option() {
     let home = home(rare());
     let trained = train(home.path(), "--epochs 2");
     assert_eq!(trained.status.code(), Some(0), "{}", text(&trained.stderr));
@@ -27,8 +29,8 @@ fn it_is_left_out_unless_asked_for() {
     let (without, with) = (predict("--top-k|3"), predict("--top-k|3|--unk"));
     let lines: Vec<_> = without.lines().collect();
     assert!(lines.len() == 4 && lines[0].starts_with("sea "), "{without}");
-    let (said, share) = (lines[3], with.lines().next().unwrap().split_whitespace().nth(1).unwrap());
-    assert_eq!(said, format!("left out: <unk> (any word outside the vocabulary), {share} %; --unk lists it"));
+    let (note, share) = (lines[3], with.lines().next().unwrap().split_whitespace().nth(1).unwrap());
+    assert_eq!(note, format!("left out: <unk> (any word outside the vocabulary), {share} %; --unk lists it"));
     let lines: Vec<_> = with.lines().collect();
     assert!(lines.len() == 3 && lines[0].starts_with("<unk> ") && lines[1].starts_with("sea "), "{with}");
 
@@ -40,6 +42,6 @@ fn it_is_left_out_unless_asked_for() {
     assert_eq!(without["words"][0], with["words"][1], "probabilities are those among all words");
 
     let help = rnn_lm(home.path(), "predict|--help");
-    assert!(text(&help.stdout).contains("left out of the list, unless --unk is given"), "{}", text(&help.stdout));
+    assert!(text(&help.stdout).contains("left out of the list,\nunless --unk is given"), "{}", text(&help.stdout));
     assert_eq!(rnn_lm(home.path(), "predict|we|--unk|--length|2").status.code(), Some(2));
 }

@@ -1,15 +1,12 @@
-//! `--backend fused`: the numbers of `exact` to rounding, and the same promises.
-
-use std::process::Command;
+//! `--backend fused`: equal to `exact` up to rounding, with the same guarantees for resume and compare.
 
 use serde_json::Value;
 use test_support::lesson::{
-    assert_accurate_fused_losses, assert_compared_with_tolerance, assert_equal_bits, assert_exact_resume, compare_live,
-    equal_to_four_digits,
+    assert_accurate_fused_losses, assert_compared_with_tolerance, assert_equal_bits, assert_exact_resume, compare,
+    compare_live, equal_to_four_digits, text,
 };
-use test_support::workspace;
 
-use crate::support::{stock_lstm, text};
+use crate::support::stock_lstm;
 use crate::{BINARY, float64};
 
 #[test]
@@ -20,25 +17,25 @@ fn fused_losses_are_as_accurate_as_exact_ones() {
 }
 
 #[test]
-fn a_run_that_goes_on_has_the_bits_of_one_that_never_stopped() {
+fn a_resumed_run_has_the_same_bits_as_an_uninterrupted_one() {
     assert_exact_resume(&stock_lstm, &[], "50", "120");
 }
 
 #[test]
-fn what_it_trained_is_asked_under_either_backend() {
+fn both_backends_give_the_same_results_for_a_fused_model() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().to_str().unwrap();
     assert!(stock_lstm(&["--quiet", "--backend", "fused", "--out", out]).status.success());
     let file = format!("{out}/model.pt");
-    let asked = |arguments: &[&str]| {
+    let with_both_backends = |arguments: &[&str]| {
         ["exact", "fused"].map(|backend| {
             let output = stock_lstm(&[arguments, &["--json", "--backend", backend]].concat());
             serde_json::from_slice::<Value>(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stderr)))
         })
     };
-    let [exact, fused] = asked(&["eval", &file]);
+    let [exact, fused] = with_both_backends(&["eval", &file]);
     assert!(equal_to_four_digits(&exact["test_mse"], &fused["test_mse"]), "{exact} {fused}");
-    let [exact, fused] = asked(&["predict", "--days", "3", "--model", &file]);
+    let [exact, fused] = with_both_backends(&["predict", "--days", "3", "--model", &file]);
     for day in 0..3 {
         let [exact, fused] = [&exact, &fused].map(|it| &it["predicted"][day]["close"]);
         assert!(equal_to_four_digits(exact, fused), "{exact} {fused}");
@@ -47,7 +44,7 @@ fn what_it_trained_is_asked_under_either_backend() {
 
 #[test]
 #[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn python_scores_a_fused_model_alike() {
+fn python_gives_a_fused_model_the_same_scores() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().to_str().unwrap();
     assert!(stock_lstm(&["--quiet", "--backend", "fused", "--out", out]).status.success());
@@ -59,18 +56,13 @@ fn python_scores_a_fused_model_alike() {
 
 #[test]
 #[cfg_attr(not(recorded_libtorch), ignore = "compares with numbers recorded with libtorch 2.13.0")]
-fn a_recorded_comparison_asks_for_digits_and_not_for_bits() {
-    let out = tempfile::tempdir().unwrap();
-    let args = ["compare", "--backend", "fused", "-q", "--json", "--out", out.path().to_str().unwrap()];
-    let output = Command::new(&*BINARY).args(args).current_dir(workspace()).output().unwrap();
-    let recorded: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(output.status.code(), Some(0), "{recorded}");
-    assert_compared_with_tolerance(&recorded);
+fn a_recorded_comparison_uses_a_tolerance() {
+    assert_compared_with_tolerance(&compare(&BINARY, &["--backend", "fused"]));
 }
 
 #[test]
 #[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn a_live_comparison_asks_for_digits_and_not_for_bits() {
+fn a_live_comparison_uses_a_tolerance() {
     let live = compare_live(&BINARY, &["--backend=fused", "--seed=5", "--threads=2"]);
     assert_compared_with_tolerance(&live);
     let each = |row: &Value| row["verdict"].as_str().unwrap().ends_with(" each");

@@ -34,7 +34,7 @@ fn dates_are_iso_8601_and_exist() {
 // .venv/bin/python -c "import numpy as np; print([str(np.busday_offset(d, 1, 'preceding')) for d in
 //   '2013-03-01 2013-03-02 2013-03-03 2012-02-28 2013-02-28 1999-12-31 2000-02-28 1900-02-28'.split()])"
 #[test]
-fn the_next_weekday_is_the_one_of_numpy() {
+fn the_next_weekday_equals_numpys() {
     for (date, next) in [
         ("2013-03-01", "2013-03-04"),
         ("2013-03-02", "2013-03-04"),

@@ -1,4 +1,4 @@
-//! The training of this lesson in float64, by which the f32 losses are judged.
+//! The training of this lesson in float64: the reference for the accuracy of f32 losses.
 
 use recurrent::LstmState;
 use stock_lstm::LESSON;
@@ -6,19 +6,17 @@ use stock_lstm::data::{COLUMNS, Dataset, Order, Prices, ScaleOn};
 use stock_lstm::model::StockRnn;
 use tch::nn::VarStore;
 use tch::{Device, Kind, Reduction};
-use test_support::workspace;
+use test_support::{seeded, workspace};
 use torch_ext::nn::mse_loss;
 use torch_ext::optim::{Adam, AdamOptions};
 
-use crate::support::seeded;
-
-/// The losses of all epochs, from the f32 weights and prices that the lesson starts with.
+/// The losses of all epochs, from the lesson's initial f32 weights and its f32 prices.
 pub fn losses(seed: i64) -> Vec<f64> {
     let defaults = &LESSON.defaults;
     let prices = Prices::read(&workspace().join("data/goog.csv"), Order::NewestFirst).unwrap();
     let windows = Dataset::new(&prices, &ScaleOn::All.fit(&prices).unwrap(), Device::Cpu).unwrap().train;
-    let _turn = seeded(seed);
-    tch::set_num_threads(1); // other tests run beside this one
+    let _guard = seeded(seed);
+    tch::set_num_threads(1); // tests run in parallel
     let mut vs = VarStore::new(Device::Cpu);
     let columns = COLUMNS.len() as i64;
     let model = StockRnn::new(&vs.root(), columns, defaults.hidden_size, defaults.num_layers).unwrap();

@@ -1,13 +1,14 @@
-//! `gates` and `--explain`: the network opened.
+//! `gates` and `--explain`.
 
 use std::fs;
 
 use serde_json::Value;
+use test_support::lesson::text;
 
-use crate::support::{stock_lstm, text, trained};
+use crate::support::{stock_lstm, trained};
 
 #[test]
-fn every_gate_of_the_last_week_is_drawn_and_told() {
+fn all_gates_of_the_last_window_are_drawn_and_printed_as_numbers() {
     let folder = tempfile::tempdir().unwrap();
     let (model, out) = (trained(folder.path()), folder.path().join("a/new/folder"));
     let output = stock_lstm(&["gates", "--model", &model, "--out", out.to_str().unwrap()]);
@@ -18,18 +19,18 @@ fn every_gate_of_the_last_week_is_drawn_and_told() {
     }
     assert!(fs::read(out.join("gates.png")).unwrap().starts_with(b"\x89PNG"));
 
-    // What is told is what predict says, and obeys the equations.
-    let told: Value =
+    // The numbers satisfy the LSTM's equations, and lead to the close that `predict` prints.
+    let gates: Value =
         serde_json::from_slice(&stock_lstm(&["gates", "--json", "--no-plots", "--model", &model]).stdout).unwrap();
     let next: Value = serde_json::from_slice(&stock_lstm(&["predict", "--json", "--model", &model]).stdout).unwrap();
-    assert_eq!(told["predicted_close"], next["predicted"][0]["close"]);
-    assert_eq!((&told["window"], &told["days"][6]), (&726.into(), &"2013-03-01".into()));
-    let gates = told["layers"][0].as_object().unwrap();
-    assert_eq!(gates.keys().collect::<Vec<_>>(), ["i", "f", "g", "o", "c", "h"]);
-    let value = |gate: &str, day: usize, unit: usize| gates[gate][day][unit].as_f64().unwrap();
+    assert_eq!(gates["predicted_close"], next["predicted"][0]["close"]);
+    assert_eq!((&gates["window"], &gates["days"][6]), (&726.into(), &"2013-03-01".into()));
+    let layer = gates["layers"][0].as_object().unwrap();
+    assert_eq!(layer.keys().collect::<Vec<_>>(), ["i", "f", "g", "o", "c", "h"]);
+    let value = |gate: &str, day: usize, unit: usize| layer[gate][day][unit].as_f64().unwrap();
     for (day, unit) in (1..7).flat_map(|day| (0..10).map(move |unit| (day, unit))) {
         let [i, f, g, o, c, h] = ["i", "f", "g", "o", "c", "h"].map(|gate| value(gate, day, unit));
-        // Each side is rounded in a few operations.
+        // Each side has the rounding errors of a few operations.
         let rounding = 8.0 * f64::from(f32::EPSILON) * c.abs().max(1.0);
         assert!((c - (f * value("c", day - 1, unit) + i * g)).abs() < rounding, "c, day {day}, unit {unit}");
         assert!((h - o * c.tanh()).abs() < rounding, "h, day {day}, unit {unit}");
@@ -37,7 +38,7 @@ fn every_gate_of_the_last_week_is_drawn_and_told() {
 }
 
 #[test]
-fn any_window_can_be_seen() {
+fn the_window_option_selects_a_window() {
     let folder = tempfile::tempdir().unwrap();
     let model = trained(folder.path());
     let window = |number: &str| stock_lstm(&["gates", "--no-plots", "--json", "--window", number, "--model", &model]);
@@ -61,7 +62,7 @@ fn explain_counts_the_parameters_and_trains_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
     let output = stock_lstm(&["--explain", "--out", out.to_str().unwrap()]);
-    let said = text(&output.stdout);
+    let stdout = text(&output.stdout);
     for line in [
         "  c_t = f_t * c_{t-1} + i_t * g_t                      cell; c_0 = 0",
         "  rnn.weight_hh_l0  (40, 10)  400",
@@ -70,7 +71,7 @@ fn explain_counts_the_parameters_and_trains_nothing() {
         "  x: windows, days, columns                       (507, 7, 5)",
         "  y: windows, 1                                   (507, 1)",
     ] {
-        assert!(said.lines().any(|said| said == line), "{line:?} is not in:\n{said}{}", text(&output.stderr));
+        assert!(stdout.lines().any(|found| found == line), "{line:?} is not in:\n{stdout}{}", text(&output.stderr));
     }
     assert!(output.status.success() && !out.exists());
 

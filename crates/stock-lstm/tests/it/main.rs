@@ -1,5 +1,5 @@
-//! stock-lstm as its users run it, and beside PyTorch.
-#![allow(clippy::panic, clippy::unwrap_used)] // clippy.toml allows it in tests, but does not see that the helpers here are part of them
+//! Tests of stock-lstm as a program, and comparisons with PyTorch.
+#![allow(clippy::panic, clippy::unwrap_used)] // also in the tests' helper functions
 
 mod backend;
 mod cli;

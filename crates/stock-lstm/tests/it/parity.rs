@@ -1,28 +1,23 @@
-//! The lesson and the notebook: the same bits from the scaled prices to the test score.
-
-use std::process::Command;
+//! The lesson equals its notebook to the bit, from the scaled prices to the test scores.
 
 use serde_json::Value;
 use stock_lstm::data::{Order, Prices, ScaleOn};
-use test_support::lesson::{assert_equal_bits, compare_live};
+use test_support::lesson::{assert_equal_bits, compare, compare_live};
 use test_support::{run_python, workspace};
 
 use crate::BINARY;
 
 #[test]
 #[cfg_attr(not(recorded_libtorch), ignore = "compares with numbers recorded with libtorch 2.13.0")]
-fn the_recorded_numbers_are_ours() {
-    let out = tempfile::tempdir().unwrap();
-    let args = ["compare", "--quiet", "--json", "--out", out.path().to_str().unwrap()];
-    let output = Command::new(&*BINARY).args(args).current_dir(workspace()).output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+fn the_results_equal_the_recorded_numbers() {
+    let report = compare(&BINARY, &[]);
+    assert_eq!(report["ok"], true, "{report:#}");
     assert_eq!(report["rows"].as_array().unwrap().len(), 16);
 }
 
 #[test]
 #[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn live_the_bits_are_equal() {
+fn live_all_results_equal_the_notebooks_bits() {
     for args in [["--seed=0", "--threads=1"], ["--seed=0", "--threads=2"], ["--seed=41", "--threads=2"]] {
         let report = compare_live(&BINARY, &args);
         assert_equal_bits(&report, 16);
@@ -44,7 +39,7 @@ fn every_scaled_price_equals_numpys_to_the_bit() {
     }
 }
 
-/// Runs the notebook as run.py does, trains for one epoch, and prints its `x` after its own output.
+/// Runs the notebook for one epoch, as run.py does. Prints its scaled prices `x` on the last line.
 const NOTEBOOKS_SCALED_PRICES: &str = r#"
 import json, os
 from pathlib import Path

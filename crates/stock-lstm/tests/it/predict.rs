@@ -1,25 +1,27 @@
-//! `predict`: the next closes, and what it refuses.
+//! `predict`: results and errors.
 
 use std::fmt::Write;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
+use test_support::lesson::text;
 
 use crate::BINARY;
-use crate::support::{stock_lstm, text, trained};
+use crate::support::{stock_lstm, trained};
 
 #[test]
-fn the_next_closes_have_dates_if_the_file_has() {
+fn predict_prints_the_next_closes_with_the_dates_of_weekdays() {
     let folder = tempfile::tempdir().unwrap();
     let model = trained(folder.path());
     let output = stock_lstm(&["predict", "--days", "6", "--model", &model]);
-    let said = text(&output.stdout);
-    let lines: Vec<_> = said.lines().collect();
+    let stdout = text(&output.stdout);
+    let lines: Vec<_> = stdout.lines().collect();
     assert_eq!(lines[1], "2013-03-01      806.19  known", "{}", text(&output.stderr));
     let dates: Vec<_> = lines[2..8].iter().map(|line| line.split_whitespace().next().unwrap()).collect();
-    // A Friday came before; .venv/bin/python -c "import numpy as np; print(np.busday_offset('2013-03-01', range(1, 7)))"
+    // 2013-03-01 was a Friday:
+    // .venv/bin/python -c "import numpy as np; print(np.busday_offset('2013-03-01', range(1, 7)))"
     assert_eq!(dates, ["2013-03-04", "2013-03-05", "2013-03-06", "2013-03-07", "2013-03-08", "2013-03-11"]);
-    assert!(said.contains("errors compound") && said.contains("next weekdays"), "{said}");
+    assert!(stdout.contains("errors add up") && stdout.contains("next weekdays"), "{stdout}");
 
     let output = stock_lstm(&["predict", "--days", "6", "--model", &model, "--json"]);
     let forecast: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -32,10 +34,10 @@ fn the_next_closes_have_dates_if_the_file_has() {
 }
 
 #[test]
-fn the_first_close_is_the_networks_answer_to_the_last_window() {
+fn the_first_predicted_close_is_the_networks_output_for_the_last_window() {
     let folder = tempfile::tempdir().unwrap();
     let model = trained(folder.path());
-    // Without its last day, the series ends with the window before the last answer: what `eval` scores last.
+    // Without its last day, the series ends with the window that `eval` scores last.
     let csv = folder.path().join("short.csv");
     let all = std::fs::read_to_string(test_support::workspace().join("data/goog.csv")).unwrap();
     let short: String =
@@ -47,7 +49,7 @@ fn the_first_close_is_the_networks_answer_to_the_last_window() {
     let output = stock_lstm(&["predict", "--days", "1", "--json", "--model", &model, "--csv", csv.to_str().unwrap()]);
     let forecast: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(forecast["predicted"][0]["date"], "2013-03-01");
-    let said = forecast["predicted"][0]["close"].as_f64().unwrap();
+    let predicted = forecast["predicted"][0]["close"].as_f64().unwrap();
 
     use stock_lstm::data::{CLOSE, Dataset, Order, Prices, ScaleOn};
     let prices = Prices::read(&test_support::workspace().join("data/goog.csv"), Order::OldestFirst).unwrap();
@@ -57,13 +59,14 @@ fn the_first_close_is_the_networks_answer_to_the_last_window() {
     let network = stock_lstm::model::StockRnn::load(&saved, tch::Device::Cpu).unwrap();
     let scored = stock_lstm::commands::eval::predict(&network, &data).unwrap().get(-1).double_value(&[0]);
     let scored = scaler.inverse(CLOSE, scored);
-    // Rounding, of one window or of all at once, moves it by less than 1e-4 of the range of the closes, which is 371 dollars.
-    assert!((said - scored).abs() < 371.0 * 1e-4, "{said} and {scored}");
-    assert_eq!(forecast["notes"].as_array().unwrap().len(), 1, "one day is not fed back: {forecast}");
+    // A batch of one and a batch of all windows round differently: by less than 1e-4 of the closes' range of 371
+    // dollars.
+    assert!((predicted - scored).abs() < 371.0 * 1e-4, "{predicted} and {scored}");
+    assert_eq!(forecast["notes"].as_array().unwrap().len(), 1, "no prediction was used as an input: {forecast}");
 }
 
 #[test]
-fn a_file_without_dates_counts_days_and_strange_prices_are_noted() {
+fn without_dates_days_are_numbered_and_prices_out_of_range_are_noted() {
     let folder = tempfile::tempdir().unwrap();
     let model = trained(folder.path());
     let csv = folder.path().join("mine.csv");
@@ -71,16 +74,16 @@ fn a_file_without_dates_counts_days_and_strange_prices_are_noted() {
     std::fs::write(&csv, rows).unwrap();
     let csv = csv.to_str().unwrap();
     let output = stock_lstm(&["predict", "--csv", csv, "--order", "oldest-first", "--days", "2", "--model", &model]);
-    let said = text(&output.stdout);
-    assert!(said.contains("last           5006.00  known\n+1 ") && said.contains("\n+2 "), "{said}");
+    let stdout = text(&output.stdout);
+    assert!(stdout.contains("last           5006.00  known\n+1 ") && stdout.contains("\n+2 "), "{stdout}");
     assert!(
-        said.contains("A close of 5006.00 is outside the range 436.07 to 806.85") && !said.contains("weekdays"),
-        "{said}"
+        stdout.contains("A close of 5006.00 is outside the range 436.07 to 806.85") && !stdout.contains("weekdays"),
+        "{stdout}"
     );
 }
 
 #[test]
-fn what_cannot_be_predicted_is_an_error() {
+fn a_wrong_number_of_days_a_short_file_and_a_missing_model_are_errors() {
     let folder = tempfile::tempdir().unwrap();
     let model = trained(folder.path());
     for wrong in ["0", "-1", "x", "1001"] {
@@ -102,13 +105,13 @@ fn what_cannot_be_predicted_is_an_error() {
 }
 
 #[test]
-fn a_reader_that_stops_early_is_no_error() {
+fn a_closed_pipe_is_not_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let model = trained(folder.path());
     let mut command = Command::new(&*BINARY);
     command.args(["predict", "--days", "1000", "--model", &model]).current_dir(test_support::workspace());
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    drop(child.stdout.take()); // as `| head` does once it has its lines
+    drop(child.stdout.take()); // closes the pipe, as `| head` does after its last line
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""));
 }

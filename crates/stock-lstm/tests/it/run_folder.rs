@@ -1,9 +1,11 @@
-//! `--out DIR` names a run folder, with the model and its scale, for every command.
+//! For every command, `--out DIR` is a run folder with the model and its scale.
 
-use crate::support::{stock_lstm, text, trained};
+use test_support::lesson::text;
+
+use crate::support::{stock_lstm, trained};
 
 #[test]
-fn every_command_takes_a_run_folder() {
+fn every_command_accepts_a_run_folder() {
     let folder = tempfile::tempdir().unwrap();
     let (model, out) = (trained(folder.path()), folder.path().to_str().unwrap());
     for command in ["predict", "eval"] {

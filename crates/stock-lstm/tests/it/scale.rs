@@ -1,22 +1,23 @@
-//! `--scale-on`: what the scaler sees, in training and afterwards.
+//! `--scale-on`: the days that the scale is computed from, in training and in later commands.
 
 use serde_json::Value;
+use test_support::lesson::text;
 
-use crate::support::{stock_lstm, text, trained};
+use crate::support::{stock_lstm, trained};
 
 #[test]
-fn the_training_part_alone_can_set_the_scale() {
+fn scale_on_train_is_stored_with_the_model_and_an_option_overrides_it() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().to_str().unwrap();
     let trained = stock_lstm(&["--scale-on", "train", "--epochs", "3", "--out", out]);
-    let said = text(&trained.stdout);
+    let stdout = text(&trained.stdout);
     let line = "Scaled on the 514 training days alone, closes 436.07 to 668.28: the notebook scales on all 732, 436.07 to \
-                806.85, which lets the future's prices into training\n";
-    assert!(said.contains(line), "{said}{}", text(&trained.stderr));
+                806.85, so that its training uses prices of the future\n";
+    assert!(stdout.contains(line), "{stdout}{}", text(&trained.stderr));
     // The naive forecasts in dollars do not depend on the scale.
-    assert!(said.contains("     85.50      9.25      6.52          -"), "{said}");
+    assert!(stdout.contains("     85.50      9.25      6.52          -"), "{stdout}");
 
-    // The scale belongs to the model, and an option overrules it.
+    // The scale is stored with the model, and an option overrides it.
     let model = format!("{out}/model.pt");
     let score = |args: &[&str]| -> Value {
         let output = stock_lstm(&[&["eval", &model, "--json"], args].concat());
@@ -28,13 +29,13 @@ fn the_training_part_alone_can_set_the_scale() {
     assert_eq!(score(&["--scale-on", "train"]), as_trained);
     assert_ne!(score(&["--scale-on", "all"])["test_mse"], as_trained["test_mse"]);
 
-    // Without config.json, as with weights from Python, it is the notebook's.
+    // Without config.json, for example with weights from Python, the scale is the notebook's.
     std::fs::remove_file(folder.path().join("config.json")).unwrap();
     assert_eq!(score(&[]), score(&["--scale-on", "all"]));
 }
 
 #[test]
-fn a_run_goes_on_with_the_scale_it_had() {
+fn resume_keeps_the_scale_and_rejects_another() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().to_str().unwrap();
     assert!(stock_lstm(&["-q", "--scale-on", "train", "--epochs", "3", "--out", out]).status.success());
@@ -50,7 +51,7 @@ fn a_run_goes_on_with_the_scale_it_had() {
 }
 
 #[test]
-fn days_too_few_to_score_are_an_error_that_names_the_file() {
+fn too_few_days_are_an_error_with_the_path() {
     let folder = tempfile::tempdir().unwrap();
     let (model, csv) = (trained(folder.path()), folder.path().join("few.csv"));
     let rows: String = (0..8).map(|day| format!("{0},{0},{0},{0},{0}\n", 500 + day)).collect();
@@ -64,7 +65,7 @@ fn days_too_few_to_score_are_an_error_that_names_the_file() {
 }
 
 #[test]
-fn what_cannot_be_is_a_usage_error() {
+fn scale_on_contradicts_compare_and_rejects_other_values() {
     let output = stock_lstm(&["compare", "--scale-on", "train"]);
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(text(&output.stderr), "error: --scale-on train: the notebook scales on all days\n");

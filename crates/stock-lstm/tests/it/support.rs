@@ -1,4 +1,4 @@
-//! What the tests share.
+//! Helpers for the tests of this lesson.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -7,29 +7,19 @@ use test_support::workspace;
 
 use crate::BINARY;
 
-/// Runs the lesson in the top folder of the workspace, on one thread: these tests run beside each other.
+/// Runs the lesson in the top folder of the workspace, on one thread of the CPU, because tests run in parallel.
 pub fn stock_lstm(args: &[&str]) -> Output {
-    let mut command = Command::new(&*BINARY);
-    command.args(args).args(["--device", "cpu", "--threads", "1"]);
-    command.current_dir(workspace()).output().unwrap()
+    on_any_device(&[args, &["--device", "cpu", "--threads", "1"]].concat())
 }
 
-/// What a stream said.
-pub fn text(stream: &[u8]) -> &str {
-    std::str::from_utf8(stream).unwrap()
+/// Runs the lesson on the device of `args`.
+pub fn on_any_device(args: &[&str]) -> Output {
+    Command::new(&*BINARY).args(args).current_dir(workspace()).output().unwrap()
 }
 
-/// A model in `folder`, trained a little.
+/// Trains a model for a few epochs into `folder`. Returns the model's path.
 pub fn trained(folder: &Path) -> String {
     let out = folder.to_str().unwrap();
     assert!(stock_lstm(&["-q", "--epochs", "20", "--out", out]).status.success());
     format!("{out}/model.pt")
-}
-
-/// libtorch's default generator is one per process: tests that draw from it take turns.
-pub fn seeded(seed: i64) -> std::sync::MutexGuard<'static, ()> {
-    static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    let turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    tch::manual_seed(seed);
-    turn
 }

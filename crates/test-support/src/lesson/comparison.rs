@@ -9,24 +9,35 @@ use crate::workspace;
 
 /// Runs `BINARY compare --live --json ARGS` in the top folder of the workspace. Returns its report.
 ///
-/// `LD_LIBRARY_PATH` is not set there: the program must find libtorch without it.
-///
 /// # Panics
 /// If the workspace's Python has no torch, or if the program prints no report.
 #[track_caller]
 pub fn compare_live(binary: &str, args: &[&str]) -> Value {
     python();
+    compare(binary, &[&["--live"], args].concat())
+}
+
+/// Runs `BINARY compare --json ARGS` in the top folder of the workspace. Returns its report.
+///
+/// `LD_LIBRARY_PATH` is not set: the program must find libtorch without it.
+///
+/// # Panics
+/// If the program prints no report, or if its exit code contradicts the report.
+#[track_caller]
+pub fn compare(binary: &str, args: &[&str]) -> Value {
     let folder = tempfile::tempdir().unwrap();
     let output = Command::new(binary)
-        .args(["compare", "--live", "--json", "--quiet", "--out", folder.path().to_str().unwrap()])
+        .args(["compare", "--json", "--quiet", "--out", folder.path().to_str().unwrap()])
         .args(args)
         .current_dir(workspace())
         .env_remove("LD_LIBRARY_PATH")
         .env(WAIT_POLICY.0, WAIT_POLICY.1)
         .output()
         .unwrap();
-    let report = serde_json::from_slice(&output.stdout);
-    report.unwrap_or_else(|_| panic!("{args:?}:\n{}", String::from_utf8_lossy(&output.stderr)))
+    let report: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("{args:?}:\n{}", String::from_utf8_lossy(&output.stderr)));
+    assert_eq!(output.status.success(), report["ok"] == true, "the exit code is {}: {report:#}", output.status);
+    report
 }
 
 /// Asserts that a report has this number of quantities and that all are equal to the bit.

@@ -74,7 +74,7 @@ fn resume(lesson: Lesson<'_>, out: &Path, from: Device, to: Device, epochs: u32)
     let output = lesson(&options);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{stderr}");
-    assert_eq!(stderr.contains(&format!("began on {from} and goes on on {to}")), from != to, "{stderr}");
+    assert_eq!(stderr.contains(&format!("began on {from} and continues on {to}")), from != to, "{stderr}");
 }
 
 /// Asserts that the first `equal` losses are equal, the next is within [`FIRST`], and the others are within [`LATER`].

@@ -1,17 +1,17 @@
-//! `--backend fused`: the numbers of `exact` to rounding, and the same promises.
+//! `--backend fused`: equal to `exact` up to rounding, with the same guarantees for resume and compare.
 
 use std::process::Output;
 
 use serde_json::Value;
 use test_support::lesson::{
-    assert_accurate_fused_losses, assert_compared_with_tolerance, assert_equal_bits, assert_exact_resume, compare_live,
-    equal_to_four_digits,
+    assert_accurate_fused_losses, assert_compared_with_tolerance, assert_equal_bits, assert_exact_resume, compare,
+    compare_live, equal_to_four_digits, text,
 };
 
-use crate::support::{text, text_rnn};
+use crate::support::text_rnn;
 use crate::{BINARY, float64};
 
-/// On one thread: these tests run beside each other.
+/// Runs the lesson on one thread, because tests run in parallel.
 fn one_thread(options: &[&str]) -> Output {
     text_rnn(&[options, &["--threads", "1"]].concat())
 }
@@ -24,32 +24,32 @@ fn fused_losses_are_as_accurate_as_exact_ones() {
 }
 
 #[test]
-fn a_run_that_goes_on_has_the_bits_of_one_that_never_stopped() {
+fn a_resumed_run_has_the_same_bits_as_an_uninterrupted_one() {
     assert_exact_resume(&one_thread, &[], "50", "120");
 }
 
 #[test]
-fn what_it_trained_is_asked_under_either_backend() {
+fn both_backends_give_the_same_results_for_a_fused_model() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().to_str().unwrap();
     assert!(one_thread(&["--quiet", "--backend", "fused", "--out", out]).status.success());
     let file = format!("{out}/model.pt");
-    let asked = |arguments: &[&str]| {
+    let with_both_backends = |arguments: &[&str]| {
         ["exact", "fused"].map(|backend| {
             let output = one_thread(&[arguments, &["--json", "--backend", backend]].concat());
             serde_json::from_slice::<Value>(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stderr)))
         })
     };
-    let [exact, fused] = asked(&["eval", &file]);
+    let [exact, fused] = with_both_backends(&["eval", &file]);
     assert_eq!(exact["predictions"], fused["predictions"]);
     assert!(equal_to_four_digits(&exact["perplexity"], &fused["perplexity"]), "{exact} {fused}");
-    let [exact, fused] = asked(&["predict", "you love", "--model", &file]);
+    let [exact, fused] = with_both_backends(&["predict", "you love", "--model", &file]);
     assert_eq!((&exact["predicted"], &fused["predicted"]), (&"milk".into(), &"milk".into()));
 }
 
 #[test]
 #[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn python_scores_a_fused_model_alike() {
+fn python_gives_a_fused_model_the_same_scores() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().to_str().unwrap();
     assert!(one_thread(&["--quiet", "--backend", "fused", "--out", out]).status.success());
@@ -61,17 +61,13 @@ fn python_scores_a_fused_model_alike() {
 
 #[test]
 #[cfg_attr(not(recorded_libtorch), ignore = "compares with numbers recorded with libtorch 2.13.0")]
-fn a_recorded_comparison_asks_for_digits_and_not_for_bits() {
-    let out = tempfile::tempdir().unwrap();
-    let output = text_rnn(&["compare", "--backend", "fused", "-q", "--json", "--out", out.path().to_str().unwrap()]);
-    let recorded: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(output.status.code(), Some(0), "{recorded}");
-    assert_compared_with_tolerance(&recorded);
+fn a_recorded_comparison_uses_a_tolerance() {
+    assert_compared_with_tolerance(&compare(&BINARY, &["--backend", "fused"]));
 }
 
 #[test]
 #[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn a_live_comparison_asks_for_digits_and_not_for_bits() {
+fn a_live_comparison_uses_a_tolerance() {
     let live = compare_live(&BINARY, &["--backend=fused", "--seed=5", "--threads=2"]);
     assert_compared_with_tolerance(&live);
     let each = |row: &Value| row["verdict"].as_str().unwrap().ends_with(" each");
@@ -79,7 +75,7 @@ fn a_live_comparison_asks_for_digits_and_not_for_bits() {
 }
 
 #[test]
-fn it_is_in_the_help_of_what_computes_and_cuda_contradicts_it() {
+fn help_lists_the_backend_option_and_cuda_contradicts_fused() {
     for command in [&["--help"][..], &["eval", "--help"], &["predict", "--help"]] {
         let help = text_rnn(command);
         assert!(text(&help.stdout).contains("--backend <BACKEND>"), "{command:?}: {}", text(&help.stdout));

@@ -1,16 +1,15 @@
-//! `compare` and `eval`: what they find equal, and what they must notice.
+//! `compare` and `eval`: equal numbers, and the differences that they must report.
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 
 use lesson_kit::{Evaluation, Recording};
 use parity::{Comparison, Row, tolerances};
 use serde_json::Value;
 use tch::nn::VarStore;
 use tch::{Device, Reduction, Tensor};
-use test_support::lesson::{assert_equal_bits, compare_live};
-use test_support::workspace;
+use test_support::lesson::{assert_equal_bits, compare_live, text};
+use test_support::{seeded, workspace};
 use text_rnn::LESSON;
 use text_rnn::data::{SENTENCES, Vocabulary, make_batch};
 use text_rnn::model::TextRnn;
@@ -18,17 +17,9 @@ use torch_ext::nn::cross_entropy;
 use torch_ext::optim::{Adam, AdamOptions};
 
 use crate::BINARY;
-use crate::support::seeded;
+use crate::support::text_rnn;
 
-fn text_rnn(args: &[&str]) -> Output {
-    Command::new(&*BINARY).args(args).current_dir(workspace()).output().unwrap()
-}
-
-fn stderr(output: &Output) -> &str {
-    std::str::from_utf8(&output.stderr).unwrap()
-}
-
-/// A folder with copies of the notebook and its numbers, `change`d.
+/// A folder with copies of the notebook and its recorded numbers. `change` edits each of the two files.
 fn notebooks(change: impl Fn(&str, String) -> String) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("expected")).unwrap();
@@ -39,18 +30,18 @@ fn notebooks(change: impl Fn(&str, String) -> String) -> tempfile::TempDir {
     folder
 }
 
-/// `compare` beside such copies: exit code, and the last line on stderr.
+/// Runs `compare` with such copies. Returns the exit code and the last line on stderr.
 fn compare_with(folder: &Path) -> (Option<i32>, String) {
     let out = tempfile::tempdir().unwrap();
     let (folder, out) = (folder.to_str().unwrap(), out.path().to_str().unwrap());
     let output = text_rnn(&["compare", "--quiet", "--notebooks", folder, "--out", out]);
-    let last = stderr(&output).lines().last().unwrap_or_default();
+    let last = text(&output.stderr).lines().last().unwrap_or_default();
     (output.status.code(), last.replace(folder, "FOLDER"))
 }
 
 #[test]
 #[cfg_attr(not(recorded_libtorch), ignore = "compares with numbers recorded with libtorch 2.13.0")]
-fn the_recorded_numbers_are_ours() {
+fn the_results_equal_the_recorded_numbers() {
     let out = tempfile::tempdir().unwrap();
     let output = text_rnn(&["compare", "--quiet", "--json", "--out", out.path().to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
@@ -66,7 +57,7 @@ fn the_recorded_numbers_are_ours() {
 
 #[test]
 #[cfg_attr(not(recorded_libtorch), ignore = "compares with numbers recorded with libtorch 2.13.0")]
-fn what_would_make_it_meaningless_is_an_error() {
+fn a_record_of_something_else_is_an_error() {
     let same = |_: &str, text: String| text;
     assert_eq!(compare_with(notebooks(same).path()), (Some(0), String::new()));
     let edited =
@@ -81,7 +72,7 @@ fn what_would_make_it_meaningless_is_an_error() {
         message.starts_with("error: FOLDER/text_rnn.ipynb has changed since its numbers were recorded"),
         "{message}"
     );
-    assert!(message.ends_with("scripts/run-notebooks.sh makes them anew"), "{message}");
+    assert!(message.ends_with("scripts/run-notebooks.sh creates them again"), "{message}");
 
     let json = |from: &'static str, to: &'static str| {
         move |name: &str, text: String| if name.ends_with("json") { text.replacen(from, to, 1) } else { text }
@@ -94,8 +85,8 @@ fn what_would_make_it_meaningless_is_an_error() {
     let (code, message) = compare_with(notebooks(json("\"lesson\": \"text-rnn\"", "\"lesson\": \"mnist-gru\"")).path());
     assert_eq!((code, message.as_str()), (Some(1), "error: these are the numbers of mnist-gru, not of text-rnn"));
     let (code, message) = compare_with(notebooks(json("\"format\": 1", "\"format\": 2")).path());
-    assert!(code == Some(1) && message.contains("has format 2, and 1 is read here"), "{message}");
-    // A quantity that one side lacks is off.
+    assert!(code == Some(1) && message.contains("has format 2, and this program reads format 1"), "{message}");
+    // A quantity that only one side has is a difference.
     for change in [json("\"name\":\"perplexity\"", "\"name\":\"surprise\""), json("\"logits\"", "\"scores\"")] {
         assert_eq!(compare_with(notebooks(change).path()), (Some(3), "error: 2 of 18 quantities are off".to_owned()));
     }
@@ -107,13 +98,14 @@ fn what_would_make_it_meaningless_is_an_error() {
     );
 }
 
-/// The table of a program that differs from the lesson: `spoil`ed initial weights, another `eps` of Adam.
+/// The rows of a comparison with a program that differs from the lesson: `spoil` changes its initial weights, and `eps`
+/// is Adam's.
 fn table(spoil: impl FnOnce(&TextRnn), eps: f64) -> Vec<Row> {
     let defaults = &LESSON.defaults;
     let comparison = Comparison::recorded(&LESSON, &workspace().join("notebooks-ref")).unwrap();
     let comparison = comparison.with_tolerances(&tolerances::TEXT_RNN);
     tch::set_num_threads(comparison.threads());
-    let _turn = seeded(comparison.seed());
+    let _guard = seeded(comparison.seed());
     let vocabulary = Vocabulary::new(&SENTENCES);
     let batch = make_batch(&SENTENCES, &vocabulary, Device::Cpu).unwrap();
     let vs = VarStore::new(Device::Cpu);
@@ -142,33 +134,34 @@ fn table(spoil: impl FnOnce(&TextRnn), eps: f64) -> Vec<Row> {
     comparison.rows(&recording)
 }
 
+/// The rows that differ from the record.
 fn off(rows: &[Row]) -> Vec<String> {
     rows.iter().filter(|row| !row.ok).map(|row| format!("{}/{}", row.group, row.name)).collect()
 }
 
-/// Both faults change what follows from them by far more than the tolerances for another CPU, and so by far more than rounding:
-/// which rows are off is the same on every CPU.
+/// Both faults change the results by far more than the tolerances for another CPU. So the same rows differ on every
+/// CPU.
 #[test]
 #[cfg_attr(not(recorded_libtorch), ignore = "compares with numbers recorded with libtorch 2.13.0")]
-fn a_wrong_program_is_off_in_the_right_row() {
-    assert_eq!(off(&table(|_| {}, 1e-8)), [""; 0], "the right one is not");
+fn a_fault_is_reported_in_the_rows_that_it_changes() {
+    assert_eq!(off(&table(|_| {}, 1e-8)), [""; 0], "the correct program");
 
     let spoil = |model: &TextRnn| {
         let (_, w) = &model.named_parameters()[0];
         let _ = tch::no_grad(|| w.get(0).get(0).f_add_scalar_(0.5).unwrap());
     };
     let rows = off(&table(spoil, 1e-8));
-    assert_eq!(rows[..2], ["initial weights/W", "losses/epoch"], "the weight, and all that follows from it");
+    assert_eq!(rows[..2], ["initial weights/W", "losses/epoch"], "the weight, and all results that depend on it");
     assert!(rows.contains(&"final weights/W".to_owned()) && !rows.contains(&"initial weights/b".to_owned()));
 
     let rows = off(&table(|_| {}, 1e-2));
-    assert_eq!(rows[0], "losses/epoch", "the initial weights are right: {rows:?}");
+    assert_eq!(rows[0], "losses/epoch", "the initial weights are correct: {rows:?}");
     assert!(rows.contains(&"scores/perplexity".to_owned()), "{rows:?}");
 }
 
 #[test]
 #[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn live_the_bits_are_equal() {
+fn live_all_results_equal_the_notebooks_bits() {
     for args in [["--seed=0", "--threads=1"], ["--seed=0", "--threads=2"], ["--seed=41", "--threads=2"]] {
         let report = compare_live(&BINARY, &args);
         assert_equal_bits(&report, 17);
@@ -177,7 +170,7 @@ fn live_the_bits_are_equal() {
 
 #[test]
 #[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn weights_trained_here_are_scored_alike_there() {
+fn python_gives_a_trained_model_the_same_scores() {
     let out = tempfile::tempdir().unwrap();
     let out = out.path().to_str().unwrap();
     assert!(text_rnn(&["--quiet", "--epochs", "50", "--out", out]).status.success());
@@ -196,27 +189,29 @@ fn a_checkpoint_of_another_size_is_an_error() {
     assert!(text_rnn(&["--quiet", "--epochs", "1", "--hidden-size", "7", "--out", out]).status.success());
     let output = text_rnn(&["compare", "--quiet", "--checkpoint", &format!("{out}/model.pt")]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("is not as the notebook trained it"), "{}", stderr(&output));
+    assert!(text(&output.stderr).contains("is not as the notebook trained it"), "{}", text(&output.stderr));
 }
 
 #[test]
-fn eval_says_what_training_said() {
+fn eval_prints_the_scores_that_training_printed() {
     let out = tempfile::tempdir().unwrap();
     let out = out.path().to_str().unwrap();
     let trained = text_rnn(&["--quiet", "--threads", "1", "--epochs", "60", "--hidden-size", "7", "--out", out]);
-    let said = String::from_utf8(trained.stdout).unwrap();
-    let (_, said) = said.split_once("\n\n").unwrap();
+    let (_, scores) = text(&trained.stdout).split_once("\n\n").unwrap();
     for name in ["model.pt", "checkpoint.pt"] {
         let output = text_rnn(&["eval", "--threads", "1", &format!("{out}/{name}")]);
-        assert_eq!(String::from_utf8_lossy(&output.stdout), said, "{name}: {}", stderr(&output));
+        assert_eq!(text(&output.stdout), scores, "{name}: {}", text(&output.stderr));
     }
     let output = text_rnn(&["eval", "--json", &format!("{out}/best.pt")]);
     assert!(serde_json::from_slice::<Value>(&output.stdout).unwrap()["perplexity"].is_number());
 
     let output = text_rnn(&["eval", "nowhere.pt"]);
-    assert_eq!(stderr(&output), "error: nowhere.pt: there is no such file; cargo run -p text-rnn trains a model\n");
+    assert_eq!(
+        text(&output.stderr),
+        "error: nowhere.pt: there is no such file; cargo run -p text-rnn trains a model\n"
+    );
     let output = text_rnn(&["--seed", "3", "compare"]);
-    assert_eq!(output.status.code(), Some(2), "an option of training is not dropped in silence");
+    assert_eq!(output.status.code(), Some(2), "an option of training is not ignored");
     let output = text_rnn(&["compare", "--seed", "3"]);
-    assert!(output.status.code() == Some(2) && stderr(&output).contains("--live"), "{}", stderr(&output));
+    assert!(output.status.code() == Some(2) && text(&output.stderr).contains("--live"), "{}", text(&output.stderr));
 }

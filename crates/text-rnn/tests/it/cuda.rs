@@ -1,4 +1,4 @@
-//! On a GPU, beside the CPU.
+//! Training on a GPU, compared with the CPU.
 
 use test_support::lesson::{assert_resumes_on_other_device, assert_same_losses_on_device};
 
@@ -6,7 +6,7 @@ use crate::support::on_any_device;
 
 #[test]
 #[ignore = "needs a GPU: cargo test cuda -- --ignored"]
-fn a_run_has_the_cpus_losses() {
+fn a_run_on_the_gpu_has_the_cpus_losses() {
     test_support::on_gpu(|device| {
         assert_same_losses_on_device(&on_any_device, device, &["--epochs", "20"]);
     });
@@ -14,6 +14,6 @@ fn a_run_has_the_cpus_losses() {
 
 #[test]
 #[ignore = "needs a GPU: cargo test cuda -- --ignored"]
-fn a_run_goes_on_elsewhere() {
+fn a_run_resumes_on_the_other_device() {
     test_support::on_gpu(|device| assert_resumes_on_other_device(&on_any_device, device, &[], 20, 30));
 }

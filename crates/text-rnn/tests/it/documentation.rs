@@ -1,10 +1,11 @@
-//! What the documents print: which CPU it is from, and the spread over seeds.
+//! The table of results by seed in the documentation: its CPUs and its numbers.
 
 use std::fs;
 
+use test_support::lesson::text;
 use test_support::workspace;
 
-use crate::support::{text, text_rnn};
+use crate::support::text_rnn;
 
 const LESSONS: [&str; 4] = ["text-rnn", "stock-lstm", "mnist-gru", "rnn-lm"];
 
@@ -13,7 +14,7 @@ fn numbers(text: &str) -> Vec<f64> {
     text.split(|c: char| !c.is_ascii_digit() && c != '.').filter_map(|number| number.parse().ok()).collect()
 }
 
-/// The rows of the table of seeds: for each lesson the columns after its name.
+/// The rows of the table of seeds in a document, one for each lesson.
 fn table_of_seeds(name: &str) -> Vec<Vec<String>> {
     let document = fs::read_to_string(workspace().join(name)).unwrap();
     for cpu in ["Xeon(family6,model207)", "EPYC(family26,Zen5)"] {
@@ -25,7 +26,7 @@ fn table_of_seeds(name: &str) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn they_name_the_cpu_and_agree_on_the_spread() {
+fn all_documents_name_the_cpus_and_have_the_same_table() {
     let course = table_of_seeds("docs/course.md");
     assert_eq!(course.iter().map(|row| row[0].as_str()).collect::<Vec<_>>(), LESSONS);
     assert_eq!(table_of_seeds("docs/lessons.md"), course);
@@ -34,9 +35,9 @@ fn they_name_the_cpu_and_agree_on_the_spread() {
 }
 
 #[test]
-fn the_spread_of_the_first_lesson_is_that_of_its_seeds() {
+fn the_table_has_the_perplexities_of_text_rnn_for_five_seeds() {
     let course = table_of_seeds("docs/course.md");
-    let said = numbers(&course[0][4]);
+    let spread = numbers(&course[0][4]);
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().to_str().unwrap();
     let perplexities = ["0", "1", "2", "3", "4"].map(|seed| {
@@ -48,8 +49,8 @@ fn the_spread_of_the_first_lesson_is_that_of_its_seeds() {
         summary["perplexity"].as_f64().unwrap()
     });
     let [low, high] = [f64::min, f64::max].map(|pick| perplexities.into_iter().reduce(pick).unwrap());
-    // Four decimals are printed, and another CPU rounds differently.
-    assert!((said[0] - low).abs() < 2e-4 && (said[1] - high).abs() < 2e-4, "{perplexities:?} and {said:?}");
+    // The table has four decimals, and another CPU rounds differently.
+    assert!((spread[0] - low).abs() < 2e-4 && (spread[1] - high).abs() < 2e-4, "{perplexities:?} and {spread:?}");
     let seed_0 = numbers(&course[0][2])[0];
     assert!((seed_0 - perplexities[0]).abs() < 2e-4, "{seed_0} and {perplexities:?}");
 }

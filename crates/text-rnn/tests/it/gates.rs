@@ -1,13 +1,14 @@
-//! `gates` and `--explain`: the network opened.
+//! `gates` and `--explain`.
 
 use std::fs;
 
 use serde_json::Value;
+use test_support::lesson::text;
 
-use crate::support::{PROBABILITY, text, text_rnn, trained};
+use crate::support::{PROBABILITY, text_rnn, trained};
 
 #[test]
-fn the_hidden_state_is_drawn_and_told() {
+fn the_hidden_state_is_drawn_and_printed_as_numbers() {
     let folder = tempfile::tempdir().unwrap();
     let (model, out) = (trained(folder.path()), folder.path().join("a/new/folder"));
     let output = text_rnn(&["gates", "i like", "--model", &model, "--out", out.to_str().unwrap()]);
@@ -18,11 +19,11 @@ fn the_hidden_state_is_drawn_and_told() {
     }
     assert!(fs::read(out.join("gates.png")).unwrap().starts_with(b"\x89PNG"));
 
-    // The last h times W plus b are the scores that the softmax turns into what `predict` says.
+    // `predict` prints softmax(h W + b) of the last h.
     let arguments = ["gates", "you", "hate", "--json", "--no-plots", "--model", &model];
-    let told: Value = serde_json::from_slice(&text_rnn(&arguments).stdout).unwrap();
-    assert_eq!((&told["words"][1], &told["predicted"]), (&"hate".into(), &"coffe".into()));
-    let h: Vec<Vec<f64>> = serde_json::from_value(told["layers"][0]["h"].clone()).unwrap();
+    let gates: Value = serde_json::from_slice(&text_rnn(&arguments).stdout).unwrap();
+    assert_eq!((&gates["words"][1], &gates["predicted"]), (&"hate".into(), &"coffe".into()));
+    let h: Vec<Vec<f64>> = serde_json::from_value(gates["layers"][0]["h"].clone()).unwrap();
     assert_eq!((h.len(), h[1].len()), (2, 5), "two words, five units");
     let saved = lesson_kit::SavedModel::read(model.as_ref(), &text_rnn::LESSON).unwrap();
     let parameter = |name: &str| saved.state_dict().get(name).unwrap().to_kind(tch::Kind::Double);
@@ -30,28 +31,28 @@ fn the_hidden_state_is_drawn_and_told() {
     let shares = Vec::<f64>::try_from(scores.softmax(1, tch::Kind::Double).view([-1])).unwrap();
     let next: Value =
         serde_json::from_slice(&text_rnn(&["predict", "you hate", "--json", "--model", &model]).stdout).unwrap();
-    let said = next["probabilities"][0]["probability"].as_f64().unwrap();
-    assert!((shares[4] - said).abs() < PROBABILITY, "coffe: {} and {said}", shares[4]);
+    let predicted = next["probabilities"][0]["probability"].as_f64().unwrap();
+    assert!((shares[4] - predicted).abs() < PROBABILITY, "coffe: {} and {predicted}", shares[4]);
 }
 
 #[test]
-fn a_stack_has_a_map_for_each_layer() {
+fn each_layer_has_a_map() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().to_str().unwrap();
     assert!(text_rnn(&["-q", "--epochs", "2", "--num-layers", "2", "--out", out]).status.success());
     let model = format!("{out}/model.pt");
     let output = text_rnn(&["gates", "i like", "--json", "--model", &model, "--out", out]);
-    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(told["layers"].as_array().unwrap().len(), 2);
+    let gates: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(gates["layers"].as_array().unwrap().len(), 2);
     assert!(fs::read_to_string(folder.path().join("gates.svg")).unwrap().contains("layer 1"));
 
-    // A new run removes the picture of the old one's units.
+    // A new run removes the picture of the old run's gates.
     assert!(text_rnn(&["-q", "--epochs", "2", "--no-plots", "--out", out]).status.success());
     assert!(!folder.path().join("gates.svg").exists() && !folder.path().join("loss.svg").exists());
 }
 
 #[test]
-fn what_cannot_be_drawn_is_an_error() {
+fn unknown_words_missing_models_and_unusable_folders_are_errors() {
     let output = text_rnn(&["gates", "i tea"]);
     assert!(output.status.code() == Some(2) && text(&output.stderr).contains("the network knows: i, like, dog"));
     let output = text_rnn(&["gates", "i like", "--no-plots"]);
@@ -77,7 +78,7 @@ fn explain_counts_the_parameters_and_trains_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
     let output = text_rnn(&["--explain", "--out", out.to_str().unwrap()]);
-    let said = text(&output.stdout);
+    let stdout = text(&output.stdout);
     for line in [
         "TextRNN: RNN(9, 5), then a linear map to the 9 words",
         "  h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)    from word to word; h_0 = 0",
@@ -86,7 +87,7 @@ fn explain_counts_the_parameters_and_trains_nothing() {
         "  total                     134",
         "  outputs, h of every word: words, sentences, hidden  (2, 6, 5)",
     ] {
-        assert!(said.lines().any(|said| said == line), "{line:?} is not in:\n{said}{}", text(&output.stderr));
+        assert!(stdout.lines().any(|found| found == line), "{line:?} is not in:\n{stdout}{}", text(&output.stderr));
     }
     assert!(output.status.success() && !out.exists());
 

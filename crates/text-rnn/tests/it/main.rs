@@ -1,6 +1,6 @@
-//! text-rnn as its users run it, and beside PyTorch.
+//! Tests of text-rnn as a program, and comparisons with PyTorch.
 
-#![allow(clippy::panic, clippy::unwrap_used)] // helpers of tests are tests, which clippy does not see
+#![allow(clippy::panic, clippy::unwrap_used)] // also in the tests' helper functions
 
 mod backend;
 mod cli;

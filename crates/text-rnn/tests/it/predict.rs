@@ -1,15 +1,16 @@
-//! `predict`: what it says, and what it refuses.
+//! `predict`: results and errors.
 
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
+use test_support::lesson::text;
 use test_support::workspace;
 
 use crate::BINARY;
-use crate::support::{PROBABILITY, text, text_rnn, trained};
+use crate::support::{PROBABILITY, text_rnn, trained};
 
 #[test]
-fn the_next_word_comes_with_the_probability_of_every_word() {
+fn predict_prints_the_next_word_and_all_probabilities() {
     let folder = tempfile::tempdir().unwrap();
     let model = trained(folder.path());
     let output = text_rnn(&["predict", "i like", "--model", &model]);
@@ -17,7 +18,7 @@ fn the_next_word_comes_with_the_probability_of_every_word() {
     assert_eq!((lines.len(), lines[0], lines[1]), (2 + 9, "i like -> dog", ""), "{}", text(&output.stderr));
     assert!(lines[2].starts_with("dog     9") && lines[2].contains('█'), "{}", lines[2]);
 
-    // The words may be one argument or two.
+    // The words are one argument or two.
     let output = text_rnn(&["predict", "--json", "--model", &model, "you", "love"]);
     let next: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&next["input"], &next["predicted"]), (&"you love".into(), &"milk".into()));
@@ -28,7 +29,7 @@ fn the_next_word_comes_with_the_probability_of_every_word() {
 }
 
 #[test]
-fn its_probabilities_are_those_of_evals_table() {
+fn predict_and_eval_have_the_same_probabilities() {
     let folder = tempfile::tempdir().unwrap();
     let model = trained(folder.path());
     let eval: Value = serde_json::from_slice(&text_rnn(&["eval", &model, "--json"]).stdout).unwrap();
@@ -39,15 +40,15 @@ fn its_probabilities_are_those_of_evals_table() {
         let output = text_rnn(&["predict", input, "--json", "--model", &model]);
         let next: Value = serde_json::from_slice(&output.stdout).unwrap();
         for (word, share) in words.iter().zip(shares.as_array().unwrap()) {
-            let said = next["probabilities"].as_array().unwrap().iter().find(|it| it["word"] == *word).unwrap();
-            let (said, share) = (said["probability"].as_f64().unwrap(), share.as_f64().unwrap());
-            assert!((said - share).abs() < PROBABILITY, "{input} {word}: {said} and {share}");
+            let found = next["probabilities"].as_array().unwrap().iter().find(|it| it["word"] == *word).unwrap();
+            let (found, share) = (found["probability"].as_f64().unwrap(), share.as_f64().unwrap());
+            assert!((found - share).abs() < PROBABILITY, "{input} {word}: {found} and {share}");
         }
     }
 }
 
 #[test]
-fn words_that_it_cannot_go_on_from_are_usage_errors() {
+fn unknown_words_and_a_wrong_number_of_words_are_usage_errors() {
     for (words, message) in [
         (
             "i tea",
@@ -69,7 +70,7 @@ fn words_that_it_cannot_go_on_from_are_usage_errors() {
 }
 
 #[test]
-fn a_model_that_is_not_there_or_another_lessons_is_an_error() {
+fn a_missing_model_and_a_file_that_is_not_a_model_are_errors() {
     let folder = tempfile::tempdir().unwrap();
     let nowhere = folder.path().join("model.pt");
     let output = text_rnn(&["predict", "i like", "--model", nowhere.to_str().unwrap()]);
@@ -84,7 +85,7 @@ fn a_model_that_is_not_there_or_another_lessons_is_an_error() {
 }
 
 #[test]
-fn a_reader_that_stops_early_is_no_error() {
+fn a_closed_pipe_is_not_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let model = trained(folder.path());
     let mut child = Command::new(&*BINARY)
@@ -93,7 +94,7 @@ fn a_reader_that_stops_early_is_no_error() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    drop(child.stdout.take()); // as `| head` does once it has its lines
+    drop(child.stdout.take()); // closes the pipe, as `| head` does after its last line
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""));
 }

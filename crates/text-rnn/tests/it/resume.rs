@@ -1,4 +1,4 @@
-//! `--resume` after SIGKILL: the same bits as without.
+//! `--resume` after SIGKILL: the same bits as an uninterrupted run.
 
 use std::fs;
 use std::path::Path;
@@ -19,7 +19,7 @@ fn outcome(out: &Path) -> [Vec<u8>; 3] {
 }
 
 #[test]
-fn a_killed_run_goes_on_to_the_same_bits() {
+fn a_killed_run_resumes_to_the_same_bits() {
     let folder = tempfile::tempdir().unwrap();
     let [reference, out] = ["reference", "out"].map(|name| folder.path().join(name));
     assert!(command(&reference, "--overwrite").status().unwrap().success());
@@ -41,10 +41,10 @@ fn a_killed_run_goes_on_to_the_same_bits() {
     }
 }
 
-/// PyTorch goes on from our checkpoint, and ends where we end.
+/// PyTorch loads our checkpoint, trains to the end, and has the same weights.
 #[test]
 #[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn python_goes_on_with_a_checkpoint_to_the_same_bits() {
+fn python_resumes_from_a_checkpoint_to_the_same_bits() {
     let folder = tempfile::tempdir().unwrap();
     for (name, epochs) in [("half", "250"), ("whole", "500")] {
         let status = command(&folder.path().join(name), "--overwrite").args(["--epochs", epochs]).status();

@@ -1,8 +1,10 @@
-//! `--out DIR` names a run folder and FILE a model, for every command.
+//! For every command, `--out DIR` is a run folder and FILE is a model.
 
 use std::fs;
 
-use crate::support::{text, text_rnn, trained};
+use test_support::lesson::text;
+
+use crate::support::{text_rnn, trained};
 
 /// Exit code, stdout, stderr.
 fn run(args: &[&str]) -> (Option<i32>, String, String) {
@@ -11,7 +13,7 @@ fn run(args: &[&str]) -> (Option<i32>, String, String) {
 }
 
 #[test]
-fn every_command_takes_a_run_folder() {
+fn every_command_accepts_a_run_folder() {
     let folder = tempfile::tempdir().unwrap();
     let (model, out) = (trained(folder.path()), folder.path().to_str().unwrap());
     for command in [["predict", "i like"].as_slice(), &["eval"]] {
@@ -27,7 +29,7 @@ fn every_command_takes_a_run_folder() {
 }
 
 #[test]
-fn a_run_folder_may_hold_safetensors() {
+fn a_run_folder_can_have_safetensors() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().to_str().unwrap();
     assert_eq!(run(&["-q", "--epochs", "3", "--format", "safetensors", "--no-plots", "--out", out]).0, Some(0));
@@ -36,15 +38,15 @@ fn a_run_folder_may_hold_safetensors() {
 }
 
 #[test]
-fn a_file_for_a_folder_and_the_reverse_are_errors_that_help() {
+fn a_file_as_folder_and_a_folder_as_file_are_errors_with_advice() {
     let folder = tempfile::tempdir().unwrap();
     let (model, out) = (trained(folder.path()), folder.path().to_str().unwrap());
     let empty = folder.path().join("empty");
     fs::create_dir(&empty).unwrap();
     let (empty, nowhere) = (empty.to_str().unwrap(), format!("{out}/nowhere"));
-    let is_folder = format!("{out}: this is a folder, and FILE names a model; --out {out} reads the model in it");
+    let is_folder = format!("{out}: this is a folder, but FILE must be a model; --out {out} reads the model in it");
     let is_file =
-        format!("--out {model}: this is a file, and --out names a run folder; --model {model} reads that model");
+        format!("--out {model}: this is a file, but --out must be a run folder; --model {model} reads that model");
     let train = "cargo run -p text-rnn -- --out";
     for (args, message) in [
         (["eval", out].as_slice(), &is_folder),
@@ -70,7 +72,7 @@ fn a_file_for_a_folder_and_the_reverse_are_errors_that_help() {
     ] {
         assert_eq!(run(args), (Some(1), String::new(), format!("error: {message}\n")), "{args:?}");
     }
-    // Of a run that was killed there is a checkpoint.
+    // A killed run leaves a checkpoint and no model.
     fs::rename(folder.path().join("checkpoint.pt"), format!("{empty}/checkpoint.pt")).unwrap();
     let (_, _, stderr) = run(&["eval", "--out", empty]);
     let advice = format!("without a model.pt; --model {empty}/checkpoint.pt reads its last checkpoint\n");

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rnn_kernels::{Cell, Config, Input, Network, Output, Tape, Weights};
+use rnn_kernels::{CellKind, Config, Input, Network, Output, PackedWeights, Tape};
 use tch::{Device, Kind, Tensor};
 
 use super::backward::BackwardPass;
@@ -18,10 +18,10 @@ pub struct FusedRnn {
     packed: Mutex<Option<Packed>>,
 }
 
-/// Weights in the kernels' order, and the address and version of each parameter that they were made from.
+/// PackedWeights in the kernels' order, and the address and version of each parameter that they were made from.
 struct Packed {
     made_from: Vec<(usize, u32)>,
-    weights: Arc<Weights>,
+    weights: Arc<PackedWeights>,
 }
 
 impl fmt::Debug for FusedRnn {
@@ -78,9 +78,9 @@ impl FusedRnn {
                     states: hx.len(),
                 };
                 let name = match self.config().cell {
-                    Cell::RnnTanh | Cell::RnnRelu => "RNN",
-                    Cell::Lstm => "LSTM",
-                    Cell::Gru => "GRU",
+                    CellKind::RnnTanh | CellKind::RnnRelu => "RNN",
+                    CellKind::Lstm => "LSTM",
+                    CellKind::Gru => "GRU",
                 };
                 autograd::record(name, &inputs, outputs, move |backward| pass.run(backward))?
             }
@@ -143,7 +143,7 @@ impl FusedRnn {
             c_n: c_n.as_mut().map(NewTensor::as_mut_slice).transpose()?,
         };
         let tape = if recording {
-            Some(self.network.forward_saving(&weights, &input, out, &threads)?)
+            Some(self.network.forward_with_tape(&weights, &input, out, &threads)?)
         } else {
             self.network.forward(&weights, &input, out, &threads)?;
             None
@@ -153,7 +153,7 @@ impl FusedRnn {
     }
 
     /// The packed weights: those of the last call, if the parameters have not changed since.
-    fn weights(&self, parameters: &[Tensor], batch: usize, threads: &TorchThreads) -> Result<Arc<Weights>> {
+    fn weights(&self, parameters: &[Tensor], batch: usize, threads: &TorchThreads) -> Result<Arc<PackedWeights>> {
         let identity = |weight: &Tensor| Some((weight.data_ptr() as usize, autograd::version(weight)?));
         let now: Option<Vec<_>> = parameters.iter().map(identity).collect(); // None if a tensor has no version
         let mut packed = self.packed.lock().unwrap_or_else(PoisonError::into_inner);

@@ -9,11 +9,11 @@
 //!
 //! ```
 //! use tch::{Kind, Tensor};
-//! use torch_ext::fused_rnn::{Cell, Config, FusedRnn};
+//! use torch_ext::fused_rnn::{CellKind, Config, FusedRnn};
 //!
 //! # fn main() -> torch_ext::Result<()> {
 //! let config =
-//!     Config { cell: Cell::Gru, input_size: 3, hidden_size: 5, num_layers: 1, bias: true, bidirectional: false };
+//!     Config { cell: CellKind::Gru, input_size: 3, hidden_size: 5, num_layers: 1, bias: true, bidirectional: false };
 //! let gru = FusedRnn::new(config)?;
 //! let uniform = |(rows, columns)| Tensor::rand([rows as i64, columns as i64], tch::kind::FLOAT_CPU).set_requires_grad(true);
 //! let parameters: Vec<Tensor> = config.parameter_shapes().into_iter().map(uniform).collect();
@@ -33,4 +33,4 @@ mod tensors;
 mod threads;
 
 pub use layer::{FusedRnn, check_tensor};
-pub use rnn_kernels::{Cell, Config, SLOW_BUILD};
+pub use rnn_kernels::{CellKind, Config, SLOW_BUILD};

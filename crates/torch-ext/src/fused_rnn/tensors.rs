@@ -91,5 +91,5 @@ pub(super) fn steps_and_batch(tensor: &Tensor, batch_first: bool) -> (usize, usi
 pub(super) fn as_sequence(tensor: &Tensor, batch_first: bool) -> Result<Sequence<'_>> {
     let strides = tensor.stride();
     let (step, batch) = if batch_first { (strides[1], strides[0]) } else { (strides[0], strides[1]) };
-    Ok(Sequence { data: as_slice(tensor)?, step: step as usize, batch: batch as usize })
+    Ok(Sequence { data: as_slice(tensor)?, step_stride: step as usize, batch_stride: batch as usize })
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use rnn_kernels::Parallel;
+use rnn_kernels::ThreadPool;
 
 use crate::error::{Error, Result};
 use crate::parallel;
@@ -19,7 +19,7 @@ impl TorchThreads {
     }
 }
 
-impl Parallel for TorchThreads {
+impl ThreadPool for TorchThreads {
     fn threads(&self) -> usize {
         parallel::num_threads()
     }

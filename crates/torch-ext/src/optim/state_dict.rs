@@ -40,7 +40,7 @@ impl<R: Rule> Optimizer<R> {
     /// State tensors are converted to the kind and device of their parameter, as in Python.
     ///
     /// # Errors
-    /// [`Error::StateDict`] if the groups do not fit (torch's words), an entry is missing or has another type, or a state has
+    /// [`Error::StateDict`](crate::Error::StateDict) if the groups do not fit (torch's words), an entry is missing or has another type, or a state has
     /// not the shape of its parameter. This optimizer is unchanged then.
     pub fn load_state_dict(&mut self, state_dict: &Value) -> Result<()> {
         let state = entry(state_dict, "state")?;

@@ -1,4 +1,4 @@
-//! Operations whose backward is a Rust closure, beside torch's own.
+//! Operations whose backward is a Rust closure, compared with torch's own.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,13 +26,13 @@ fn square(x: &Tensor) -> Tensor {
     one("Square", x, square_of(x), move |backward| Ok(vec![backward.grad(0).map(|grad| grad * &saved * 2.0)]))
 }
 
-/// One input, one output.
+/// An operation with one input and one output.
 fn one(name: &str, x: &Tensor, y: Tensor, backward: impl Fn(&Backward<'_>) -> Grads + Send + 'static) -> Tensor {
     autograd::record(name, &[x], vec![y], backward).unwrap().remove(0)
 }
 
-/// A sum over x whose backward is `backward`, walked: the error's first line.
-fn walk(backward: impl Fn(&Backward<'_>) -> Grads + Send + 'static) -> String {
+/// Runs the backward pass of an operation with this closure, and returns the error.
+fn backward_error(backward: impl Fn(&Backward<'_>) -> Grads + Send + 'static) -> String {
     let x = parameter(&[1., 2., 3.]);
     let y = one("Op", &x, square_of(&x), backward);
     let error = y.sum(Kind::Float).f_backward().unwrap_err();
@@ -45,7 +45,7 @@ fn gradient(y: &Tensor, x: &Tensor, create_graph: bool) -> Result<Tensor, Error>
 }
 
 #[test]
-fn the_gradient_is_torchs_within_a_larger_graph() {
+fn gradients_in_a_larger_graph_equal_torchs() {
     let loss = |x: &Tensor, square: fn(&Tensor) -> Tensor| {
         let y = square(&(x.sin() * 3.0)).cumsum(0, x.kind());
         (square(&y) * x).sum(x.kind()) + x.exp().sum(x.kind())
@@ -62,7 +62,7 @@ fn the_gradient_is_torchs_within_a_larger_graph() {
 }
 
 #[test]
-fn outputs_that_nobody_uses_have_no_gradient() {
+fn unused_outputs_have_no_gradient() {
     let x = parameter(&[1., 2.]);
     let integers = Tensor::from_slice(&[7i64]);
     let outputs = vec![square_of(&x), square_of(&x), integers];
@@ -78,29 +78,29 @@ fn outputs_that_nobody_uses_have_no_gradient() {
 }
 
 #[test]
-fn the_closure_hears_which_gradients_are_wanted() {
+fn needs_tells_which_gradients_are_required() {
     let (x, constant, w) = (parameter(&[1.]), Tensor::from_slice(&[2f32]), parameter(&[3.]));
     let none = Tensor::new();
     let inputs = [&x, &constant, &w, &none];
-    let asked = Arc::new(AtomicUsize::new(0));
-    let seen = Arc::clone(&asked);
+    let required = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&required);
     let y = autograd::record("Op", &inputs, vec![square_of(&x)], move |backward| {
         let bits = (0..5).filter(|&input| backward.needs(input)).map(|input| 1 << input).sum();
         seen.store(bits, Ordering::Relaxed);
-        // What nobody asked for is ignored, as in torch.
+        // Gradients that are not required are ignored, as in torch.
         let grad = || Some(Tensor::from_slice(&[9f32]));
         Ok(vec![grad(), grad(), grad(), grad()])
     });
     let y = y.unwrap().remove(0);
     assert_eq!(gradient(&y, &w, false).unwrap(), Tensor::from_slice(&[9f32]));
-    assert_eq!(asked.load(Ordering::Relaxed), 0b0100);
+    assert_eq!(required.load(Ordering::Relaxed), 0b0100);
     y.backward();
-    assert_eq!(asked.load(Ordering::Relaxed), 0b0101);
+    assert_eq!(required.load(Ordering::Relaxed), 0b0101);
     assert!(!constant.grad().defined());
 }
 
 #[test]
-fn nothing_is_recorded_without_need() {
+fn nothing_is_recorded_if_no_gradient_is_required() {
     let (x, constant) = (parameter(&[3.]), Tensor::from_slice(&[3f32]));
     assert!(autograd::is_recording(&[&constant, &x]));
     assert!(!autograd::is_recording(&[&constant]) && !autograd::is_recording(&[]));
@@ -113,7 +113,7 @@ fn nothing_is_recorded_without_need() {
 }
 
 #[test]
-fn a_retained_graph_is_walked_twice_and_a_released_one_not() {
+fn only_a_retained_graph_allows_a_second_backward() {
     let x = parameter(&[3.]);
     let y = square(&x);
     for _ in 0..2 {
@@ -125,7 +125,7 @@ fn a_retained_graph_is_walked_twice_and_a_released_one_not() {
 }
 
 #[test]
-fn a_change_in_place_between_forward_and_backward_is_torchs_error() {
+fn an_in_place_change_of_an_input_is_torchs_error() {
     let x = parameter(&[3.]);
     let before = autograd::version(&x).unwrap();
     let y = square(&x);
@@ -137,7 +137,7 @@ fn a_change_in_place_between_forward_and_backward_is_torchs_error() {
 }
 
 #[test]
-fn second_derivatives_are_refused_in_plain_words() {
+fn second_derivatives_are_an_error() {
     let x = parameter(&[3.]);
     let wanted = "the derivative of Square's backward is not implemented (its backward is a Rust closure); \
                   compute second derivatives with operations that have them";
@@ -145,11 +145,11 @@ fn second_derivatives_are_refused_in_plain_words() {
     assert_eq!(first.detach(), Tensor::from_slice(&[6f32]));
     assert!(first.requires_grad());
     assert_eq!(gradient(&first, &x, false).unwrap_err(), Error::Torch(wanted.to_owned()));
-    // and through the output's gradient alone
+    // also through the output's gradient
     let scale = parameter(&[2.]);
     let first = gradient(&(square(&x) * &scale), &x, true).unwrap();
     assert_eq!(gradient(&first, &scale, false).unwrap_err(), Error::Torch(wanted.to_owned()));
-    // The closure runs without gradient mode, and what it returns stays its own.
+    // The closure runs without gradient mode, and the tensor that it returns is not changed.
     let kept = Tensor::from_slice(&[1f32]);
     let returned = kept.shallow_clone();
     let y = one("Op", &x, square_of(&x), move |backward| {
@@ -161,43 +161,43 @@ fn second_derivatives_are_refused_in_plain_words() {
 }
 
 #[test]
-fn errors_and_panics_of_the_closure_arrive_as_errors() {
-    assert_eq!(walk(|_| Err("no room for the gates".into())), "no room for the gates");
-    assert_eq!(walk(|_| panic!("at step {}", 7)), "Op: the backward panicked: at step 7");
-    assert_eq!(walk(|_| std::panic::panic_any(7)), "Op: the backward panicked: without a message");
-    assert_eq!(walk(|_| Err("a zero\0within".into())), "a zero");
+fn errors_and_panics_of_the_closure_are_returned() {
+    assert_eq!(backward_error(|_| Err("not enough memory".into())), "not enough memory");
+    assert_eq!(backward_error(|_| panic!("at step {}", 7)), "Op: the backward panicked: at step 7");
+    assert_eq!(backward_error(|_| std::panic::panic_any(7)), "Op: the backward panicked: without a message");
+    assert_eq!(backward_error(|_| Err("a zero\0within".into())), "a zero");
 }
 
 #[test]
-fn gradients_that_do_not_fit_are_named() {
-    assert_eq!(walk(|_| Ok(vec![])), "Op: the backward returned 0 gradients for 1 inputs");
-    assert_eq!(walk(|_| Ok(vec![None, None])), "Op: the backward returned 2 gradients for 1 inputs");
+fn a_gradient_that_does_not_fit_is_an_error() {
+    assert_eq!(backward_error(|_| Ok(vec![])), "Op: the backward returned 0 gradients for 1 inputs");
+    assert_eq!(backward_error(|_| Ok(vec![None, None])), "Op: the backward returned 2 gradients for 1 inputs");
     let ones = |shape: &[i64], kind| Ok(vec![Some(Tensor::ones(shape, (kind, Device::Cpu)))]);
-    // torch itself would sum the one and cast the other
+    // torch would sum the first and cast the second
     assert_eq!(
-        walk(move |_| ones(&[2, 3], Kind::Float)),
+        backward_error(move |_| ones(&[2, 3], Kind::Float)),
         "Op: the gradient of input 0 has shape [2, 3], but the input has shape [3]"
     );
     assert_eq!(
-        walk(move |_| ones(&[3], Kind::Double)),
+        backward_error(move |_| ones(&[3], Kind::Double)),
         "Op: the gradient of input 0 is Double on cpu, but the input is Float on cpu"
     );
 }
 
 #[test]
-fn outputs_that_are_not_new_are_refused() {
+fn outputs_that_are_not_new_are_rejected() {
     let x = parameter(&[1.]);
     let constant = Tensor::from_slice(&[1f32]);
-    let refused = |outputs: Vec<Tensor>| match autograd::record("Op", &[&x, &constant], outputs, |_| Ok(vec![])) {
+    let error = |outputs: Vec<Tensor>| match autograd::record("Op", &[&x, &constant], outputs, |_| Ok(vec![])) {
         Err(Error::Autograd(message)) => message,
         other => panic!("{other:?}"),
     };
     let in_graph = "Op: output 1 is in autograd's graph already; compute the outputs under no_grad";
-    assert_eq!(refused(vec![square_of(&x), &x * &x]), in_graph);
+    assert_eq!(error(vec![square_of(&x), &x * &x]), in_graph);
     let twice = "Op: output 1 is also an input or another output; return a copy of it";
-    assert_eq!(refused(vec![square_of(&x), constant.shallow_clone()]), twice);
+    assert_eq!(error(vec![square_of(&x), constant.shallow_clone()]), twice);
     let y = square_of(&x);
-    assert_eq!(refused(vec![y.shallow_clone(), y.shallow_clone()]), twice);
+    assert_eq!(error(vec![y.shallow_clone(), y.shallow_clone()]), twice);
     assert!(!y.requires_grad() && !constant.requires_grad());
 }
 
@@ -215,7 +215,7 @@ fn a_view_of_a_new_buffer_may_be_an_output() {
     assert_eq!(x.grad(), Tensor::from_slice(&[0f32, 7.]));
 }
 
-/// Counts how often it is dropped.
+/// Counts its drops.
 struct Counted(Arc<AtomicUsize>);
 
 impl Drop for Counted {
@@ -239,7 +239,7 @@ fn the_closure_is_dropped_exactly_once() {
 
     let y = operation(&x);
     assert_eq!(count(), 0);
-    drop(y); // the graph goes unwalked
+    drop(y); // without a backward pass
     assert_eq!(count(), 1);
 
     let y = operation(&x);
@@ -254,16 +254,16 @@ fn the_closure_is_dropped_exactly_once() {
     assert_eq!(count(), 1);
 
     let counted = Counted(Arc::clone(&drops));
-    let refused = autograd::record("Op", &[&x], vec![x.shallow_clone()], move |_| {
+    let rejected = autograd::record("Op", &[&x], vec![x.shallow_clone()], move |_| {
         let _ = &counted;
         Ok(vec![])
     });
-    assert!(refused.is_err());
+    assert!(rejected.is_err());
     assert_eq!(count(), 1);
 }
 
 #[test]
-fn a_panic_in_a_destructor_goes_no_further() {
+fn a_panic_in_the_closures_destructor_is_caught() {
     struct Bomb;
     impl Drop for Bomb {
         fn drop(&mut self) {
@@ -278,7 +278,7 @@ fn a_panic_in_a_destructor_goes_no_further() {
 }
 
 #[test]
-fn a_long_chain_is_walked_and_freed() {
+fn a_long_chain_does_not_overflow_the_stack() {
     let x = parameter(&[1.]);
     let mut y = x.shallow_clone();
     for _ in 0..100_000 {
@@ -289,11 +289,11 @@ fn a_long_chain_is_walked_and_freed() {
         });
     }
     assert_eq!(gradient(&y, &x, false).unwrap(), Tensor::from_slice(&[1f32]));
-    drop(y); // link by link and not by recursion, which would need more stack than there is
+    drop(y); // one node after the other: recursion would overflow the stack
 }
 
 #[test]
-fn another_thread_may_walk_the_graph() {
+fn backward_works_on_another_thread() {
     let x = parameter(&[3.]);
     let y = square(&x);
     std::thread::spawn(move || y.backward()).join().unwrap();
@@ -301,7 +301,7 @@ fn another_thread_may_walk_the_graph() {
 }
 
 #[test]
-fn two_threads_may_walk_one_retained_graph() {
+fn two_threads_can_run_backward_on_one_retained_graph() {
     let x = parameter(&[3.]);
     let inside = Arc::new(AtomicUsize::new(0));
     let y = one("Op", &x, square_of(&x), move |backward| {
@@ -322,7 +322,7 @@ fn two_threads_may_walk_one_retained_graph() {
 }
 
 #[test]
-fn a_closure_may_walk_a_graph_of_its_own() {
+fn a_closure_can_run_a_backward_itself() {
     let x = parameter(&[3.]);
     let y = one("Square", &x, square_of(&x), |backward| {
         let grad = tch::with_grad(|| {
@@ -336,36 +336,11 @@ fn a_closure_may_walk_a_graph_of_its_own() {
 }
 
 #[test]
-fn the_version_counts_changes_in_place() {
+fn version_counts_in_place_changes() {
     let tensor = Tensor::from_slice(&[1f32]);
     let before = autograd::version(&tensor).unwrap();
     let _ = tensor.shallow_clone().fill_(2.0);
     assert_eq!(autograd::version(&tensor), Some(before + 1));
     assert_eq!(autograd::version(&tensor.view([1, 1])), Some(before + 1)); // shared with its views
     assert_eq!(autograd::version(&Tensor::new()), None);
-}
-
-#[test]
-fn inference_mode_ends_where_it_began() {
-    let x = parameter(&[3.]);
-    let outside = || (x.shallow_clone() * 2.0).is_inference();
-    let inner = autograd::inference_mode(|| {
-        let y = autograd::inference_mode(|| &x * 2.0);
-        assert!(y.is_inference() && !y.requires_grad() && (&x * 2.0).is_inference());
-        assert_eq!(autograd::version(&y), None);
-        y
-    });
-    assert!(!outside());
-    let error = x.f_mul(&inner).map_err(Error::from).unwrap_err().to_string();
-    assert!(error.starts_with("Inference tensors cannot be saved for backward"), "{error}");
-    std::panic::catch_unwind(|| autograd::inference_mode(|| panic!("within"))).unwrap_err();
-    assert!(!outside());
-}
-
-#[test]
-fn inference_mode_counts_changes_of_what_is_from_outside() {
-    let tensor = Tensor::from_slice(&[1f32]);
-    let before = autograd::version(&tensor).unwrap();
-    let _ = autograd::inference_mode(|| tensor.shallow_clone().fill_(2.0));
-    assert_eq!(autograd::version(&tensor), Some(before + 1));
 }

@@ -1,4 +1,4 @@
-//! `autograd::backward` beside libtorch's engine: the same bits, the same words.
+//! `autograd::backward` compared with libtorch's engine: the same bits, the same error messages.
 
 use tch::{Device, Kind, Reduction, Tensor};
 use torch_ext::Error;
@@ -6,13 +6,13 @@ use torch_ext::autograd::{self, backward};
 
 const FLOAT: (Kind, Device) = (Kind::Float, Device::Cpu);
 
-/// Leaves that require gradients, the same at every call.
+/// Leaves that require gradients, with the same values at every call.
 fn leaves<const N: usize>(shapes: [&[i64]; N]) -> [Tensor; N] {
     let leaf = |shape: &[i64]| (Tensor::arange(shape.iter().product::<i64>(), FLOAT) * 0.7 + 0.3).sin().reshape(shape);
     shapes.map(|shape| leaf(shape).set_requires_grad(true))
 }
 
-/// Asserts that both walks leave the same bits in every leaf.
+/// Asserts that `backward` and the engine give every leaf the same bits.
 fn assert_same<const N: usize>(shapes: [&[i64]; N], loss: impl Fn(&[Tensor; N]) -> Tensor) {
     let (ours, theirs) = (leaves(shapes), leaves(shapes));
     for round in 1..=2 {
@@ -29,8 +29,8 @@ fn assert_same<const N: usize>(shapes: [&[i64]; N], loss: impl Fn(&[Tensor; N]) 
 }
 
 #[test]
-fn sums_of_gradients_are_added_up_in_the_engines_order() {
-    // Numbers of very different size: another order of the sums would show.
+fn gradients_are_summed_in_the_engines_order() {
+    // The sizes of the numbers differ much, so another order of summation would change the bits.
     assert_same([&[50], &[50]], |[x, y]| {
         let parts: Vec<Tensor> = (0..9).map(|i| (x * 10f64.powi(i - 4)).sin() * y).collect();
         let sum = Tensor::stack(&parts, 0).sum(Kind::Float) + (x * x * y).cumsum(0, Kind::Float).sum(Kind::Float);
@@ -39,7 +39,7 @@ fn sums_of_gradients_are_added_up_in_the_engines_order() {
 }
 
 #[test]
-fn recurrent_layers_views_and_changes_in_place_have_the_engines_bits() {
+fn a_recurrent_layer_with_an_in_place_change_has_the_engines_bits() {
     assert_same([&[7, 3, 4], &[15, 4], &[15, 5], &[15], &[15], &[5, 2]], |[x, w_ih, w_hh, b_ih, b_hh, w]| {
         let h_0 = Tensor::zeros([1, 3, 5], FLOAT);
         let (output, h_n) = x.gru(&h_0, &[w_ih, w_hh, b_ih, b_hh], true, 1, 0.0, true, false, false);
@@ -51,7 +51,7 @@ fn recurrent_layers_views_and_changes_in_place_have_the_engines_bits() {
 }
 
 #[test]
-fn what_has_no_gradient_gets_none() {
+fn unused_leaves_have_no_gradient() {
     assert_same([&[4], &[4], &[4]], |[x, _unused, y]| {
         let parts = x.unbind(0); // three of the four are not used
         (&parts[1] * y.detach()).sum(Kind::Float) + y.sum(Kind::Float) * 0.5
@@ -59,7 +59,7 @@ fn what_has_no_gradient_gets_none() {
 }
 
 #[test]
-fn sparse_gradients_are_added_as_the_engine_adds_them() {
+fn sparse_gradients_have_the_engines_bits() {
     let rows = Tensor::from_slice(&[2i64, 0, 2]);
     assert_same([&[4, 3]], |[table]| {
         let sparse = || Tensor::embedding(table, &rows, -1, false, true).sum(Kind::Float);
@@ -68,7 +68,7 @@ fn sparse_gradients_are_added_as_the_engine_adds_them() {
 }
 
 #[test]
-fn a_leaf_and_a_double_are_scalars_too() {
+fn a_leaf_and_a_double_can_be_the_loss() {
     let x = Tensor::from(2.0f64).set_requires_grad(true);
     backward(&x).unwrap();
     backward(&(&x * &x)).unwrap();
@@ -76,8 +76,8 @@ fn a_leaf_and_a_double_are_scalars_too() {
 }
 
 #[test]
-fn a_gradient_that_others_hold_is_not_written_over() {
-    // The closure returns what it keeps, twice, and a leaf's grad is that tensor's copy or another.
+fn a_shared_gradient_is_not_overwritten() {
+    // The closure returns a tensor that is used elsewhere.
     let [x] = leaves([&[3]]);
     let kept = Tensor::ones([3], FLOAT);
     let same = |x: &Tensor| {
@@ -92,7 +92,7 @@ fn a_gradient_that_others_hold_is_not_written_over() {
 }
 
 #[test]
-fn refusals_are_the_engines_words() {
+fn error_messages_equal_the_engines() {
     let [x] = leaves([&[3]]);
     let message = |loss: &Tensor| match (backward(loss).unwrap_err(), loss.f_backward().map_err(Error::from)) {
         (ours, Err(theirs)) => {
@@ -116,21 +116,21 @@ fn refusals_are_the_engines_words() {
 }
 
 #[test]
-fn errors_and_panics_of_a_closure_arrive_as_errors() {
+fn errors_and_panics_of_a_closure_are_returned() {
     let [x] = leaves([&[3]]);
-    let walk = |outcome: fn() -> Tensor| {
+    let error = |outcome: fn() -> Tensor| {
         let y = x.detach().copy();
         let y = autograd::record("Op", &[&x], vec![y], move |_| Ok(vec![Some(outcome())])).unwrap().remove(0);
         backward(&y.sum(Kind::Float)).unwrap_err().to_string()
     };
-    assert_eq!(walk(|| panic!("at step 7")), "Op: the backward panicked: at step 7");
+    assert_eq!(error(|| panic!("at step 7")), "Op: the backward panicked: at step 7");
     let wrong = "Op: the gradient of input 0 has shape [2], but the input has shape [3]";
-    assert_eq!(walk(|| Tensor::ones([2], FLOAT)), wrong);
+    assert_eq!(error(|| Tensor::ones([2], FLOAT)), wrong);
     assert!(!x.grad().defined());
 }
 
 #[test]
-fn a_closure_hears_which_gradients_are_wanted_and_may_walk_a_graph_of_its_own() {
+fn a_closure_can_run_a_backward_itself() {
     let [x] = leaves([&[3]]);
     let constant = Tensor::ones([3], FLOAT);
     let y = x.detach().square();
@@ -138,16 +138,16 @@ fn a_closure_hears_which_gradients_are_wanted_and_may_walk_a_graph_of_its_own() 
         assert!(step.needs(0) && !step.needs(1));
         let inner = Tensor::from_slice(&[1f32, 2., 3.]).set_requires_grad(true);
         tch::with_grad(|| backward(&inner.square().sum(Kind::Float)))?;
-        assert!(!(step.grad(0).unwrap() * &inner).requires_grad(), "gradient mode is off again");
+        assert!(!(step.grad(0).unwrap() * &inner).requires_grad(), "gradient mode must be off again");
         Ok(vec![Some(inner.grad()), None])
     });
     backward(&outputs.unwrap()[0].sum(Kind::Float)).unwrap();
     assert_eq!(x.grad(), Tensor::from_slice(&[2f32, 4., 6.]));
-    assert!((&x * 1.0).requires_grad(), "and on where it was");
+    assert!((&x * 1.0).requires_grad(), "gradient mode must be on again");
 }
 
 #[test]
-fn a_long_chain_is_walked_and_freed() {
+fn a_long_chain_does_not_overflow_the_stack() {
     let [x] = leaves([&[1]]);
     let mut y = x.shallow_clone();
     for _ in 0..100_000 {

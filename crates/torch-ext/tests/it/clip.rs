@@ -1,4 +1,4 @@
-//! Gradient clipping against `torch.nn.utils`, to the bit.
+//! Gradient clipping, compared with `torch.nn.utils` to the bit.
 
 use tch::{Kind, Tensor};
 use torch_ext::optim::{clip_grad_norm_, clip_grad_value_};
@@ -42,7 +42,7 @@ fn clipping_equals_pytorch_to_the_bit() {
 }
 
 #[test]
-fn without_gradients_there_is_nothing_to_clip() {
+fn clipping_without_gradients_and_with_a_negative_value() {
     let param = weights(3);
     assert_eq!(clip_grad_norm_([&param], 1.0, 2.0).unwrap().double_value(&[]), 0.0);
     clip_grad_value_([&param], 1.0).unwrap();

@@ -1,12 +1,12 @@
-//! On a GPU, beside the CPU.
+//! Tests on a GPU, compared with the CPU.
 
 use tch::{Device, Kind, Tensor};
 use test_support::{Float64Judge, on_gpu};
 use torch_ext::StateDict;
 use torch_ext::optim::{Adam, AdamOptions, Optimizer, RmsPropOptions, Rule, SgdOptions, clip_grad_norm_};
 
-/// Parameters on `device` after 20 steps, each with gradients of its own clipped to the norm 1; in the middle the optimizer's
-/// state goes through its `state_dict`, as a run that is resumed.
+/// Parameters on `device` after 20 steps with clipped gradients. After 10 steps a new optimizer loads the `state_dict`, as in a
+/// resumed run.
 fn trained<R: Rule>(device: Device, kind: Kind, options: &R) -> Vec<Tensor> {
     let make = |shape: &[i64]| {
         let n = shape.iter().product::<i64>();
@@ -38,13 +38,13 @@ fn assert_same<R: Rule>(device: Device, options: &R, cpu: &R) {
 
 #[test]
 #[ignore = "needs a GPU: cargo test cuda -- --ignored"]
-fn optimizers_and_clipping_go_the_cpus_way() {
+fn optimizers_and_clipping_agree_with_the_cpu() {
     on_gpu(|device| {
         let adam = AdamOptions { lr: 0.01, ..AdamOptions::default() };
         let decay = AdamOptions { weight_decay: 0.1, amsgrad: true, ..adam.clone() };
         let adam_w = AdamOptions { weight_decay: 0.1, decoupled_weight_decay: true, ..adam.clone() };
         for options in [adam, decay, adam_w] {
-            // What a GPU does in either case, the CPU does if it is asked to.
+            // A GPU always uses the fused kernel; the CPU only with `fused`.
             assert_same(device, &AdamOptions { fused: true, ..options.clone() }, &options);
             assert_same(device, &options, &options);
         }
@@ -55,10 +55,10 @@ fn optimizers_and_clipping_go_the_cpus_way() {
     });
 }
 
-/// Python's default on either device has `fused: None` in its `state_dict`, and goes on from it on the other.
+/// Python's default has `fused: None` in its `state_dict` on every device, so the other device can continue from it.
 #[test]
 #[ignore = "needs a GPU: cargo test cuda -- --ignored"]
-fn what_a_gpu_computes_fused_is_saved_as_it_was_asked_for() {
+fn a_gpus_optimizer_state_does_not_save_fused() {
     on_gpu(|device| {
         let param = Tensor::ones([3], (Kind::Float, device)).set_requires_grad(true);
         let mut adam = Adam::new([&param], AdamOptions::default()).unwrap();
@@ -77,7 +77,7 @@ fn what_a_gpu_computes_fused_is_saved_as_it_was_asked_for() {
 
 #[test]
 #[ignore = "needs a GPU: cargo test cuda -- --ignored"]
-fn files_hold_what_the_gpu_held() {
+fn files_have_the_tensors_of_the_gpu() {
     on_gpu(|device| {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.pt");

@@ -1,4 +1,4 @@
-//! Process groups. A test starts this test program anew, once for each process of a group: [`process`] is what they do.
+//! Process groups. A test starts this test program once for each process of a group; they run [`process`].
 
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener};
@@ -13,7 +13,7 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// Starts `world` processes that do `task`; rank 0 holds the store.
+/// Starts `world` processes that run `task`. Rank 0 runs the store.
 fn start(task: &str, world: usize) -> Vec<Child> {
     let port = free_port();
     (0..world).map(|rank| start_one(task, rank, world, port)).collect()
@@ -40,17 +40,17 @@ fn finish(processes: Vec<Child>) -> Vec<Output> {
     processes.into_iter().map(|process| process.wait_with_output().unwrap()).collect()
 }
 
-fn said(output: &Output) -> String {
+fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
-/// Nothing, unless [`start`] has started this program.
+/// A process of a group, if [`start`] started this program; else nothing.
 #[test]
 fn process() {
     let Ok(task) = env::var("DIST_TASK") else { return };
     let launch = Launch::from_env().unwrap().unwrap();
-    let patient = ["collectives", "lost", "restarts", "hold the store"].contains(&task.as_str());
-    let timeout = Duration::from_secs(if patient { 60 } else { 2 });
+    let long = ["collectives", "lost", "restarts", "run the store"].contains(&task.as_str());
+    let timeout = Duration::from_secs(if long { 60 } else { 2 });
     let missing = task == "missing" && launch.rank == 1;
     let group = match (!missing).then(|| ProcessGroup::join(&launch, CommunicationBackend::Gloo, timeout)) {
         None => return,
@@ -63,7 +63,7 @@ fn process() {
             group.barrier().unwrap();
             println!("restarts: {}.", group.restarts());
         }
-        "hold the store" => {
+        "run the store" => {
             println!("joined");
             std::io::stdin().read_line(&mut String::new()).unwrap();
         }
@@ -92,7 +92,7 @@ fn collectives(group: &ProcessGroup) {
     group.all_reduce_mean(&tensor).unwrap();
     assert_eq!(list(&tensor), [(0..world).map(|rank| rank as f64 / world as f64).sum::<f64>() as f32 as f64; 4]);
 
-    // the same bits everywhere, whatever the order of the sum
+    // every process has the same bits
     let noise = Tensor::from_slice(&(0..1000).map(|n| ((n * (rank + 3)) as f32).sin()).collect::<Vec<_>>());
     group.all_reduce_mean(&noise).unwrap();
     for other in group.all_gather(&noise).unwrap() {
@@ -106,7 +106,7 @@ fn collectives(group: &ProcessGroup) {
     let gathered = group.all_gather(&full(rank as f64, Kind::Int64)).unwrap();
     assert_eq!(gathered.iter().map(|it| list(it)[0] as usize).collect::<Vec<_>>(), (0..world).collect::<Vec<_>>());
 
-    // several on their way at once, waited for in another order
+    // several operations at once, with another order of wait()
     let works: Vec<_> = (0..5).map(|n| group.start_all_reduce_sum(full(f64::from(n), Kind::Double)).unwrap()).collect();
     for (n, work) in works.into_iter().enumerate().rev() {
         assert_eq!(list(&work.wait().unwrap()), [(n * world) as f64; 4]);
@@ -114,7 +114,7 @@ fn collectives(group: &ProcessGroup) {
     let dropped = group.start_broadcast(full(1.0, Kind::Float), 0).unwrap();
     drop(dropped);
 
-    // gloo's socket, and at rank 0 the store's, are for this machine alone
+    // gloo's socket, and rank 0's socket of the store, listen only on the loopback interface
     let listening = listening();
     assert!(!cfg!(target_os = "linux") || listening.len() > usize::from(rank == 0), "{listening:?}");
     assert!(listening.iter().all(Ipv4Addr::is_loopback), "{listening:?}");
@@ -128,7 +128,7 @@ fn collectives(group: &ProcessGroup) {
     assert!(group.store_check("begun").unwrap());
 }
 
-/// The addresses at which this process listens, as Linux says; an IPv6 one that is no IPv4 address counts as 0.0.0.0.
+/// The addresses at which this process listens, on Linux. An IPv6 address that is not an IPv4 one counts as 0.0.0.0.
 fn listening() -> Vec<Ipv4Addr> {
     const LISTEN: &str = "0A"; // TCP_LISTEN of the kernel's tcp_states.h
     let links =
@@ -149,83 +149,83 @@ fn listening() -> Vec<Ipv4Addr> {
 }
 
 #[test]
-fn processes_add_up_hand_round_and_wait() {
+fn collective_operations_work_with_one_two_and_three_processes() {
     for world in [1, 2, 3] {
         for output in finish(start("collectives", world)) {
-            assert!(output.status.success(), "{}", said(&output));
+            assert!(output.status.success(), "{}", text(&output));
         }
     }
 }
 
-/// A store that outlives its processes, as torchrun's does, whose machines count restarts each in its own way.
+/// The store survives the processes, as torchrun's does. The machines' restart counts differ.
 #[test]
-fn processes_that_are_started_anew_meet_whatever_their_machine_has_counted() {
+fn restarted_processes_join_although_their_restart_counts_differ() {
     let port = free_port();
-    let mut holder = command("hold the store", 0, 1, port).stdin(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(holder.stdout.take().unwrap()).lines();
-    assert!(lines.any(|line| line.unwrap().contains("joined"))); // its own attempt comes before those of the others
+    let mut store = command("run the store", 0, 1, port).stdin(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(store.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("joined"))); // its own attempt is the first one
     for (attempt, counts) in [(1, [0, 0]), (2, [1, 0]), (3, [1, 2])] {
         let restarted = |rank: usize| {
             let mut process = command("restarts", rank, 2, port);
             process.env("TORCHELASTIC_USE_AGENT_STORE", "True");
             process.env("TORCHELASTIC_RESTART_COUNT", counts[rank].to_string()).spawn().unwrap()
         };
-        // Rank 1 is there first, and finds the number of the attempt before.
-        let late = restarted(1);
+        // Rank 1 starts first, and reads the number of the previous attempt.
+        let early = restarted(1);
         std::thread::sleep(Duration::from_millis(500));
-        for output in finish(vec![restarted(0), late]) {
-            assert!(said(&output).contains(&format!("restarts: {attempt}.")), "{}", said(&output));
+        for output in finish(vec![restarted(0), early]) {
+            assert!(text(&output).contains(&format!("restarts: {attempt}.")), "{}", text(&output));
         }
     }
-    drop(holder.stdin.take());
-    assert!(lines.all(|line| line.is_ok()) && holder.wait().unwrap().success());
+    drop(store.stdin.take());
+    assert!(lines.all(|line| line.is_ok()) && store.wait().unwrap().success());
 }
 
 #[test]
-fn those_that_do_not_come_are_named() {
+fn a_timeout_names_the_missing_ranks() {
     let port = free_port();
-    let said = said(&finish([0, 2].map(|rank| start_one("missing", rank, 4, port)).into())[0]);
+    let text = text(&finish([0, 2].map(|rank| start_one("missing", rank, 4, port)).into())[0]);
     let what = "timed out; these ranks did not report: 1, 3 (the timeout is 2s)";
-    assert!(said.contains(what) && !said.contains("the peer"), "{said}");
+    assert!(text.contains(what) && !text.contains("the peer"), "{text}");
 }
 
 #[test]
-fn a_lost_process_is_an_error_at_once_that_names_it() {
+fn a_process_that_ends_is_an_error_at_once_that_names_the_rank() {
     let begun = Instant::now();
     let outputs = finish(start("lost", 2));
     assert!(begun.elapsed() < Duration::from_secs(20));
-    let said = said(&outputs[0]);
-    let (whole, end) = ("rank 0 of 2: all_reduce of [3] Float: ", "the peer is rank 1");
-    assert!(said.contains(whole) && said.contains(end) && outputs[0].status.success(), "{said}");
+    let text = text(&outputs[0]);
+    let (start, end) = ("rank 0 of 2: all_reduce of [3] Float: ", "the peer is rank 1");
+    assert!(text.contains(start) && text.contains(end) && outputs[0].status.success(), "{text}");
 }
 
 #[test]
-fn without_a_store_it_is_an_error_after_the_timeout() {
+fn a_missing_store_is_an_error_after_the_timeout() {
     let begun = Instant::now();
     let port = free_port();
-    let said = said(&finish(vec![start_one("alone", 1, 2, port)])[0]);
+    let text = text(&finish(vec![start_one("alone", 1, 2, port)])[0]);
     assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
     let what = format!("rank 1 of 2: MASTER_ADDR=127.0.0.1, MASTER_PORT={port}: no store for 2s (the timeout): ");
-    assert!(said.contains(&what) && !said.contains("frame #"), "{said}");
+    assert!(text.contains(&what) && !text.contains("frame #"), "{text}");
 }
 
 #[test]
-fn a_store_that_does_not_answer_is_an_error_too() {
-    let silent = TcpListener::bind("127.0.0.1:0").unwrap(); // the system takes connections for it, and nobody reads them
+fn a_store_that_does_not_answer_is_an_error() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap(); // the system accepts connections, and nothing reads them
     let begun = Instant::now();
-    let said = said(&finish(vec![start_one("alone", 1, 2, silent.local_addr().unwrap().port())])[0]);
+    let text = text(&finish(vec![start_one("alone", 1, 2, silent.local_addr().unwrap().port())])[0]);
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
-    assert!(said.contains("rank 1 of 2: joining the group") && said.contains("does not answer"), "{said}");
+    assert!(text.contains("rank 1 of 2: joining the group") && text.contains("does not answer"), "{text}");
 }
 
 #[test]
-fn one_that_does_not_come_is_an_error_after_the_timeout() {
+fn an_absent_process_is_an_error_after_the_timeout() {
     for (task, what) in
         [("absent", "rank 0 of 2: all_reduce of [3] Float: "), ("missing", "rank 0 of 2: joining the group")]
     {
         let begun = Instant::now();
-        let said = said(&finish(start(task, 2))[0]);
+        let text = text(&finish(start(task, 2))[0]);
         assert!(begun.elapsed() < Duration::from_secs(12), "{task}: {:?}", begun.elapsed());
-        assert!(said.contains(what) && said.contains("the timeout is 2s") && said.contains("rank 1"), "{said}");
+        assert!(text.contains(what) && text.contains("the timeout is 2s") && text.contains("rank 1"), "{text}");
     }
 }

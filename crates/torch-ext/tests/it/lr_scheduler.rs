@@ -1,4 +1,4 @@
-//! The schedulers against Python's: every learning rate to the bit, and states that either side takes over.
+//! The schedulers, compared with Python's: every learning rate to the bit, and states that both sides load.
 
 use pt_file::Value;
 use torch_ext::optim::{
@@ -8,8 +8,8 @@ use torch_ext::optim::{
 
 use crate::support::{PRELUDE, weights};
 
-/// Prints the bits of the learning rate after each of 40 steps; saves the state after 20 in FOLDER/python-N.pt, having
-/// checked that FOLDER/rust-N.pt, the state of the same schedule after 20 steps in Rust, is the same value.
+/// Prints the bits of the learning rate after each of 40 steps. After 20 steps, checks that FOLDER/rust-N.pt, the state from
+/// Rust, has the same value, and saves the state in FOLDER/python-N.pt.
 const PROGRAM: &str = r"
 sgd = lambda: torch.optim.SGD([weights(3)], lr=0.5)
 S = torch.optim.lr_scheduler
@@ -39,10 +39,10 @@ fn metric(epoch: u32) -> f64 {
     if epoch.is_multiple_of(7) { 1.0 / f64::from(1 + epoch) } else { 10.0 }
 }
 
-/// Takes the scheduler's step at the end of an epoch.
+/// The scheduler's step at the end of an epoch.
 type Step = Box<dyn FnMut(&mut Sgd, u32)>;
 
-/// One schedule: steps, saves, loads.
+/// A schedule and its optimizer.
 struct Case {
     optimizer: Sgd,
     step: Step,
@@ -72,8 +72,8 @@ macro_rules! case {
 
 /// The cases of the Python program, from the start or from a saved state and learning rate.
 fn case(n: usize, from: Option<(&Value, f64)>) -> Case {
-    let best = PlateauOptions { patience: 2, cooldown: 1, factor: 0.3, ..PlateauOptions::default() };
-    let most = PlateauOptions {
+    let min = PlateauOptions { patience: 2, cooldown: 1, factor: 0.3, ..PlateauOptions::default() };
+    let max = PlateauOptions {
         mode: PlateauMode::Max,
         patience: 1,
         threshold: 0.2,
@@ -89,8 +89,8 @@ fn case(n: usize, from: Option<(&Value, f64)>) -> Case {
             |s, o, _epoch| s.step(o),
             from
         ),
-        3 => case!(|o| ReduceLrOnPlateau::new(o, best), |s, o, epoch| s.step(o, metric(epoch)), from),
-        _ => case!(|o| ReduceLrOnPlateau::new(o, most), |s, o, epoch| s.step(o, metric(epoch)), from),
+        3 => case!(|o| ReduceLrOnPlateau::new(o, min), |s, o, epoch| s.step(o, metric(epoch)), from),
+        _ => case!(|o| ReduceLrOnPlateau::new(o, max), |s, o, epoch| s.step(o, metric(epoch)), from),
     }
 }
 
@@ -133,7 +133,7 @@ fn schedules_and_their_states_equal_pytorchs() {
 }
 
 #[test]
-fn what_makes_no_schedule_is_refused() {
+fn invalid_options_and_states_are_rejected() {
     let mut optimizer = Sgd::new([weights(3)], SgdOptions::default()).unwrap();
     let error = StepLr::new(&mut optimizer, StepDecay { step_size: 0, gamma: 0.1 }).unwrap_err();
     assert_eq!(error.to_string(), "step_size must be at least 1, got 0");

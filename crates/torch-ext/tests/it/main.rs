@@ -1,6 +1,6 @@
-//! torch-ext beside PyTorch.
+//! Integration tests, in one binary, because linking libtorch is slow. Many compare with Python's torch.
 
-#![allow(clippy::panic, clippy::unwrap_used)] // helpers of tests are tests, which clippy does not see
+#![allow(clippy::panic, clippy::unwrap_used)] // clippy allows them in tests, but not in helpers of tests
 
 mod autograd;
 mod backward;
@@ -8,12 +8,13 @@ mod clip;
 mod cuda;
 mod data;
 mod dist;
+mod inference_mode;
 mod lr_scheduler;
 mod nn;
 mod optim;
+mod optim_state_dict;
 mod parallel;
 mod rng;
-mod saved;
 mod slices;
 mod state_dict;
 mod support;

@@ -85,7 +85,7 @@ print(e, torch.nn.Linear(5, 3), sep='; ')
 
 // torch.manual_seed(0); l = torch.nn.Linear(3, 2); l.weight, l.bias, l(torch.tensor([[1., 2., 3.]]))
 #[test]
-fn linear_starts_with_recorded_numbers_of_torch() {
+fn linear_starts_with_the_recorded_numbers_of_torch() {
     let _turn = seeded(0);
     let vs = nn::VarStore::new(Device::Cpu);
     let linear = Linear::new(vs.root(), 3, 2).unwrap();

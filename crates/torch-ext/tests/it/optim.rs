@@ -1,4 +1,4 @@
-//! The optimizers against `torch.optim`, bit for bit over 500 steps, in every variation.
+//! The optimizers, compared with `torch.optim` to the bit over 500 steps, with many options.
 
 use tch::{Device, Kind, Tensor};
 use torch_ext::Error;
@@ -94,15 +94,15 @@ fn five_hundred_steps_equal_pytorch_to_the_bit() {
     }
 }
 
-/// Sizes with and without a remainder for every vector length, and around the block in which Adam computes (2040) and
-/// the sizes that libtorch shares among threads (2048 and 32768).
+/// Sizes with and without a remainder for every vector length, and sizes near Adam's block (2040) and near those from which
+/// libtorch uses several threads (2048 and 32768).
 const SIZES: [i64; 30] = [
     1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 63, 64, 65, 100, 127, 128, 129, 300, 1000, 2039, 2040, 2041,
     2049, 5000, 40000,
 ];
 
-/// Prints the bits of every parameter after four steps with given gradients, on one thread and on two: from 1e-30 to 1e9, and zeros of either sign,
-/// subnormal numbers, infinity and NaN.
+/// Prints the bits of every parameter after four steps, on one thread and on two. The gradients are from 1e-30 to 1e9, and zeros
+/// of both signs, subnormal numbers, infinity and NaN.
 const SIZES_PROGRAM: &str = r"
 sizes = [int(n) for n in sys.argv[1:]]
 def numbers(n, seed):
@@ -129,7 +129,7 @@ fn numbers(n: i64, seed: i64) -> Tensor {
     ((i * 0.7).sin() * Tensor::pow_scalar(10, &exponent)).to_kind(Kind::Float)
 }
 
-/// The same in Rust; each gradient is that of `(w * grad).sum()`.
+/// The same in Rust. Each gradient is that of `(w * grad).sum()`.
 fn bits_of_sizes(threads: i32) -> Vec<String> {
     tch::set_num_threads(threads);
     let special = [0.0, -0.0, 1e-45, -1e-40, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, 3e38];
@@ -162,7 +162,7 @@ fn adam_equals_pytorch_at_every_size() {
     }
 }
 
-/// The instruction sets round differently; each is chosen for a whole process.
+/// The instruction sets round differently. A process chooses one when it starts.
 #[test]
 #[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
 fn adam_equals_pytorch_with_every_instruction_set() {
@@ -183,8 +183,8 @@ fn adam_equals_pytorch_with_every_instruction_set() {
 }
 
 #[test]
-fn maximize_is_the_mirror_image() {
-    // The loss is not symmetric, but the first step's direction is: sign(grad) * lr.
+fn maximize_steps_in_the_other_direction() {
+    // The first step is sign(grad) * lr.
     let w = Tensor::ones([2], (Kind::Float, Device::Cpu)).set_requires_grad(true);
     let mut optimizer = Adam::new([&w], AdamOptions { lr: 0.1, maximize: true, ..AdamOptions::default() }).unwrap();
     (&w * 2).sum(Kind::Float).backward();
@@ -193,7 +193,7 @@ fn maximize_is_the_mirror_image() {
 }
 
 #[test]
-fn a_parameter_without_gradient_is_left_alone() {
+fn a_parameter_without_a_gradient_does_not_change() {
     let w = Tensor::ones([2], (Kind::Float, Device::Cpu)).set_requires_grad(true);
     let frozen = Tensor::ones([2], (Kind::Float, Device::Cpu)).set_requires_grad(true);
     let mut optimizer = Adam::new([&w, &frozen], AdamOptions { weight_decay: 1.0, ..AdamOptions::default() }).unwrap();
@@ -207,7 +207,7 @@ fn a_parameter_without_gradient_is_left_alone() {
 }
 
 #[test]
-fn what_adam_cannot_update_is_refused_in_torchs_words() {
+fn adam_rejects_sparse_gradients_and_complex_parameters_as_torch_does() {
     for fused in [false, true] {
         // F.embedding(torch.tensor([1]), w, sparse=True).sum().backward(); optimizer.step()
         let w = Tensor::ones([4, 2], (Kind::Float, Device::Cpu)).set_requires_grad(true);
@@ -223,9 +223,9 @@ fn what_adam_cannot_update_is_refused_in_torchs_words() {
     assert!(message.starts_with("`fused=True` requires all the params to be floating point Tensors of"), "{message}");
 }
 
-/// `(w * w).sum()` keeps w for the way back; Adam's step changes it in place.
+/// `(w * w).sum()` saves w for the backward pass, and Adam's step changes it in place.
 #[test]
-fn autograd_notices_a_step_between_forward_and_backward() {
+fn autograd_detects_a_step_between_forward_and_backward() {
     for fused in [false, true] {
         let w = weights(5);
         let mut optimizer = Adam::new([&w], AdamOptions { fused, ..AdamOptions::default() }).unwrap();
@@ -238,7 +238,7 @@ fn autograd_notices_a_step_between_forward_and_backward() {
 }
 
 #[test]
-fn groups_have_options_of_their_own() {
+fn each_group_has_its_own_options() {
     let param = || Tensor::ones([1], (Kind::Float, Device::Cpu)).set_requires_grad(true);
     let (a, b) = (param(), param());
     let mut optimizer = Sgd::new([&a], SgdOptions { lr: 0.5, ..SgdOptions::default() }).unwrap();
@@ -254,7 +254,7 @@ fn groups_have_options_of_their_own() {
 }
 
 #[test]
-fn bad_options_are_refused_in_torchs_words() {
+fn invalid_options_are_rejected_in_torchs_words() {
     let w = Tensor::ones([1], (Kind::Float, Device::Cpu)).set_requires_grad(true);
     let adam = |change: fn(&mut AdamOptions)| {
         let mut options = AdamOptions::default();

@@ -1,4 +1,4 @@
-//! Work on libtorch's threads. The thread count is each calling thread's own, and every test has its own thread.
+//! Rust code on libtorch's threads. Each thread has its own thread count, and every test runs on its own thread.
 
 use std::collections::HashSet;
 use std::sync::Mutex;
@@ -38,7 +38,7 @@ fn every_task_runs_once() {
 fn two_threads_work_at_the_same_time() {
     tch::set_num_threads(2);
     assert_eq!(parallel::num_threads(), 2);
-    // Each task waits for the other: one thread alone would wait for nobody.
+    // Each task waits for the other one, so both must run at the same time.
     let (here, deadline) = (AtomicUsize::new(0), Instant::now() + Duration::from_secs(20));
     parallel::for_each(2, |task| {
         here.fetch_add(1, Ordering::SeqCst);
@@ -57,7 +57,7 @@ fn two_threads_work_at_the_same_time() {
 fn the_pool_is_libtorchs_own() {
     tch::set_num_threads(2);
     let pool = threads_of(2);
-    // libtorch's own operations in between, large enough to be spread, start no further threads and take none away
+    // An operation of libtorch that is large enough for several threads starts no new ones, and ends none.
     let matrix = Tensor::ones([512, 512], (Kind::Float, tch::Device::Cpu));
     let _ = matrix.mm(&matrix).sum(Kind::Float);
     assert_eq!(threads_of(2), pool);
@@ -71,7 +71,7 @@ fn the_pool_is_libtorchs_own() {
 }
 
 #[test]
-fn the_thread_count_is_honoured() {
+fn the_thread_count_is_used() {
     tch::set_num_threads(1);
     assert_eq!(parallel::num_threads(), 1);
     assert_eq!(threads_of(8), HashSet::from([std::thread::current().id()]));
@@ -100,11 +100,11 @@ fn a_panic_is_an_error_after_all_tasks_have_ended() {
         tch::set_num_threads(threads);
         let ended = AtomicUsize::new(0);
         let result = parallel::for_each(6, |task| {
-            assert!(task != 1 && task != 4, "out of gates");
+            assert!(task != 1 && task != 4, "a failed task");
             ended.fetch_add(1, Ordering::Relaxed);
         });
-        assert_eq!(result, Err(Error::Panic("task 1 of 6 panicked: out of gates".to_owned())));
+        assert_eq!(result, Err(Error::Panic("task 1 of 6 panicked: a failed task".to_owned())));
         assert_eq!(ended.into_inner(), 4);
-        parallel::for_each(2, |_| {}).unwrap(); // the pool lives on
+        parallel::for_each(2, |_| {}).unwrap(); // the pool still works
     }
 }

@@ -1,4 +1,4 @@
-//! Generators: the default one's state, permutations from a seed. One test at a time uses the default generator.
+//! The state of the default generator, and permutations from a seed.
 
 use tch::{Device, Kind, Tensor};
 use torch_ext::rng;
@@ -10,7 +10,7 @@ fn ints(tensor: &Tensor) -> Vec<i64> {
 }
 
 #[test]
-fn a_state_put_back_repeats_the_draws() {
+fn a_restored_state_repeats_the_random_numbers() {
     let _turn = seeded(3);
     let state = rng::get_state().unwrap();
     assert_eq!((state.kind(), state.size()), (Kind::Uint8, vec![5056]));
@@ -22,7 +22,7 @@ fn a_state_put_back_repeats_the_draws() {
 }
 
 #[test]
-fn a_wrong_state_is_refused_and_changes_nothing() {
+fn a_wrong_state_is_rejected_and_changes_nothing() {
     let _turn = seeded(0);
     let before = rng::get_state().unwrap();
     for wrong in [Tensor::zeros([3], (Kind::Uint8, Device::Cpu)), Tensor::zeros([5056], (Kind::Float, Device::Cpu))] {
@@ -34,7 +34,7 @@ fn a_wrong_state_is_refused_and_changes_nothing() {
 
 // torch.randperm(10, generator=torch.Generator().manual_seed(5)).tolist()
 #[test]
-fn randperm_is_torchs() {
+fn seeded_randperm_equals_torchs() {
     let permutation = rng::seeded_randperm(10, 5).unwrap();
     assert_eq!(ints(&permutation), [1, 4, 9, 6, 3, 5, 0, 2, 8, 7]);
     assert_eq!(ints(&rng::seeded_randperm(0, 5).unwrap()), Vec::<i64>::new());
@@ -43,7 +43,7 @@ fn randperm_is_torchs() {
 
 // torch.manual_seed(7); [torch.empty((), dtype=torch.int64).random_().item() for _ in range(2)]
 #[test]
-fn draw_i64_is_torchs() {
+fn draw_i64_equals_torchs() {
     let _turn = seeded(7);
     assert_eq!(
         [rng::draw_i64().unwrap(), rng::draw_i64().unwrap()],

@@ -1,11 +1,11 @@
-//! Tensors as slices: which ones, where their numbers are, and copies.
+//! Tensors as slices, and copies.
 
 use tch::{Device, Kind, Tensor, no_grad};
 use torch_ext::slices::{self, copy};
 
-/// [`slices::f32_slice`] of tensors that nothing else uses meanwhile.
+/// [`slices::f32_slice`], for tensors that nothing else uses while the slice exists.
 fn f32_slice(tensor: &Tensor) -> torch_ext::Result<&[f32]> {
-    // SAFETY: every test here is done with the slice before it touches a tensor again.
+    // SAFETY: the tests below write no tensor while a slice exists, and the slice borrows the tensor.
     unsafe { slices::f32_slice(tensor) }
 }
 
@@ -14,7 +14,7 @@ fn counting(shape: &[i64]) -> Tensor {
 }
 
 #[test]
-fn a_view_reaches_from_its_first_number_to_its_last() {
+fn the_slice_of_a_view_is_from_its_first_element_to_its_last() {
     let x = counting(&[3, 4]);
     assert_eq!(f32_slice(&x).unwrap().len(), 12);
     assert_eq!(f32_slice(&x.tr()).unwrap(), f32_slice(&x).unwrap());
@@ -25,25 +25,25 @@ fn a_view_reaches_from_its_first_number_to_its_last() {
 }
 
 #[test]
-fn what_is_no_plain_f32_tensor_on_the_cpu_is_refused() {
-    let said = |tensor: &Tensor| f32_slice(tensor).unwrap_err().to_string();
-    let no_plain_memory = "expected a dense tensor that is not a lazily negated or zero view";
-    assert_eq!(said(&Tensor::new()), "expected a tensor, got an undefined one");
-    assert_eq!(said(&Tensor::from(1.0)), "expected a Float tensor on the CPU, got Double on Cpu");
-    assert_eq!(said(&counting(&[2, 2]).to_sparse_sparse_dim(2)), no_plain_memory);
+fn only_dense_f32_tensors_on_the_cpu_have_slices() {
+    let error = |tensor: &Tensor| f32_slice(tensor).unwrap_err().to_string();
+    let not_dense = "expected a dense tensor that is not a lazily negated or zero view";
+    assert_eq!(error(&Tensor::new()), "expected a tensor, got an undefined one");
+    assert_eq!(error(&Tensor::from(1.0)), "expected a Float tensor on the CPU, got Double on Cpu");
+    assert_eq!(error(&counting(&[2, 2]).to_sparse_sparse_dim(2)), not_dense);
     // Python: torch.tensor([1+2j]).conj().imag is -2, and 2 in memory
     let negated = Tensor::from_slice(&[1f32, 2.]).view([1, 2]).view_as_complex().conj().imag();
     assert_eq!(negated.neg().double_value(&[0]), 2.0);
-    assert_eq!(said(&negated), no_plain_memory);
+    assert_eq!(error(&negated), not_dense);
     let mut gaps = counting(&[2, 2]).tr();
-    // SAFETY: there is no slice.
+    // SAFETY: the call returns an error, so there is no slice.
     assert!(unsafe { slices::f32_slice_mut(&mut gaps) }.unwrap_err().to_string().contains("not contiguous"));
 }
 
 #[test]
-fn copies_are_those_of_torch() {
+fn copy_equals_torchs_copy() {
     let x = counting(&[3, 4]);
-    // a copy of memory; a transposed source, a transposed target, another kind: libtorch's copy_
+    // Contiguous f32 tensors are copied as memory; a transposed tensor or another kind uses libtorch's copy_.
     for from in [x.shallow_clone(), x.view([4, 3]).tr(), x.to_kind(Kind::Double)] {
         for mut to in [Tensor::zeros([3, 4], tch::kind::FLOAT_CPU), Tensor::zeros([4, 3], tch::kind::FLOAT_CPU).tr()] {
             copy(&mut to, &from).unwrap();
@@ -57,9 +57,9 @@ fn copies_are_those_of_torch() {
     assert!(copy(&mut kept, &counting(&[3])).is_err());
 }
 
-/// Handles to one memory, which a copy as Rust slices would make undefined.
+/// Two handles to one memory. A copy by Rust slices would be undefined behavior.
 #[test]
-fn a_tensor_can_be_copied_onto_itself_and_onto_a_view_that_overlaps() {
+fn a_tensor_can_be_copied_to_itself_and_to_an_overlapping_view() {
     let x = counting(&[6]);
     copy(&mut x.shallow_clone(), &x).unwrap();
     assert_eq!(x, counting(&[6]));

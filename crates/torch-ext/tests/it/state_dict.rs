@@ -1,11 +1,11 @@
-//! Files of a `state_dict`, to and from Python.
+//! Files of a `state_dict`, also from and to Python.
 
 use std::fs;
 
 use tch::{Device, Kind, Tensor};
 use torch_ext::{Error, Format, StateDict};
 
-/// A tensor of every kind that a file can hold, one without dimensions and one without elements.
+/// A tensor of every kind that a file can hold, one tensor without dimensions and one without elements.
 fn every_kind() -> StateDict {
     let kinds = [
         ("f32", Kind::Float),
@@ -36,11 +36,11 @@ fn assert_equal(ours: &StateDict, theirs: &StateDict) {
 }
 
 #[test]
-fn both_formats_give_back_what_they_were_given() {
+fn both_formats_return_the_saved_tensors() {
     let folder = tempfile::tempdir().unwrap();
     let state_dict = every_kind();
     for format in [Format::Pt, Format::Safetensors] {
-        // The name says nothing: the content does.
+        // The content tells the format, not the name.
         let path = folder.path().join("model.bin");
         state_dict.save_as(&path, format).unwrap();
         assert_equal(&StateDict::load(&path).unwrap(), &state_dict);
@@ -48,7 +48,7 @@ fn both_formats_give_back_what_they_were_given() {
     let path = folder.path().join("model.pt");
     state_dict.save(&path).unwrap();
     let names = |state_dict: &StateDict| state_dict.iter().map(|(name, _)| name.to_owned()).collect::<Vec<_>>();
-    assert_eq!(names(&StateDict::load(&path).unwrap()), names(&state_dict), "a .pt keeps the order");
+    assert_eq!(names(&StateDict::load(&path).unwrap()), names(&state_dict), "a .pt file keeps the order");
 }
 
 #[test]
@@ -87,26 +87,26 @@ torch.save(dict(state), f"{folder}/plain.pt")
 }
 
 #[test]
-fn what_is_no_state_dict_is_refused_by_name() {
+fn a_file_without_a_state_dict_is_an_error_that_names_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model");
-    let refusal = || match StateDict::load(&path).unwrap_err() {
+    let error = || match StateDict::load(&path).unwrap_err() {
         Error::File(message) => message.replace(&path.display().to_string(), "FILE"),
         other => panic!("{other:?}"),
     };
-    assert_eq!(refusal(), "FILE: No such file or directory (os error 2)");
+    assert_eq!(error(), "FILE: No such file or directory (os error 2)");
     let nested = pt_file::Value::dict([("model", pt_file::Value::dict([("w", 1)])), ("epoch", 3.into())]);
     pt_file::save_file(&path, &nested).unwrap();
-    assert_eq!(refusal(), "FILE: not a state_dict, which has tensors by name: [\"model\"] is of type dict");
+    assert_eq!(error(), "FILE: not a state_dict, which has tensors by name: [\"model\"] is of type dict");
     pt_file::save_file(&path, &pt_file::Value::Int(1)).unwrap();
-    assert_eq!(refusal(), "FILE: not a state_dict, which has tensors by name: it is of type int");
+    assert_eq!(error(), "FILE: not a state_dict, which has tensors by name: it is of type int");
 
     let safetensors = |header: &str, data: &[u8]| {
         let length = (header.len() as u64).to_le_bytes();
         fs::write(&path, [&length[..], header.as_bytes(), data].concat()).unwrap();
     };
     safetensors(r#"{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#, &[0; 4]);
-    assert!(refusal().starts_with("FILE: broken safetensors: "), "{}", refusal());
+    assert!(error().starts_with("FILE: broken safetensors: "), "{}", error());
     safetensors(r#"{"w":{"dtype":"U64","shape":[1],"data_offsets":[0,8]}}"#, &[0; 8]);
-    assert_eq!(refusal(), "FILE: w is of dtype U64, which is not supported here");
+    assert_eq!(error(), "FILE: w is of dtype U64, which is not supported here");
 }

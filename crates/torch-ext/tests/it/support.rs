@@ -1,4 +1,4 @@
-//! A small training problem, the same in Rust and in Python; turns at the default generator.
+//! A small training problem in Rust and in Python, and a lock for the default generator.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -23,7 +23,7 @@ pub fn weights(n: i64) -> Tensor {
     steps.f_mul_scalar(0.37).unwrap().f_sub_scalar(1.0).unwrap().set_requires_grad(true)
 }
 
-/// One step of the problem.
+/// One training step of the problem.
 pub fn train_step<R: Rule>(optimizer: &mut Optimizer<R>, params: &[Tensor]) {
     optimizer.zero_grad().unwrap();
     let loss: Tensor = params.iter().map(|w| ((w * 3).sin() * 0.5 + w * w * w * w / 10).sum(Kind::Float)).sum();
@@ -31,7 +31,7 @@ pub fn train_step<R: Rule>(optimizer: &mut Optimizer<R>, params: &[Tensor]) {
     optimizer.step().unwrap();
 }
 
-/// Every element as eight hexadecimal digits.
+/// The bits of every element, as eight hexadecimal digits.
 pub fn bits(params: &[Tensor]) -> String {
     let elements = params.iter().flat_map(|param| Vec::<f32>::try_from(&param.detach().reshape([-1])).unwrap());
     elements.map(|element| format!("{:08x}", element.to_bits())).collect::<Vec<_>>().join(" ")

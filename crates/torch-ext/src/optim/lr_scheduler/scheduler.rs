@@ -16,7 +16,7 @@ pub trait Schedule: Clone + Debug {
     /// Checks the options.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] for a value that makes no schedule.
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a value that makes no schedule.
     fn validate(&self) -> Result<()>;
 
     /// The options in the layout and order of Python's scheduler.
@@ -25,7 +25,7 @@ pub trait Schedule: Clone + Debug {
     /// The options of a saved scheduler.
     ///
     /// # Errors
-    /// [`Error::StateDict`] if one is missing or has another type.
+    /// [`Error::StateDict`](crate::Error::StateDict) if one is missing or has another type.
     fn from_dict(saved: &DictReader<'_>) -> Result<Self>;
 }
 
@@ -43,7 +43,7 @@ impl<S: Schedule> LrScheduler<S> {
     /// Starts the schedule from the optimizer's current learning rates.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] for options that make no schedule.
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for options that make no schedule.
     pub fn new<R: Rule>(optimizer: &mut Optimizer<R>, schedule: S) -> Result<LrScheduler<S>> {
         schedule.validate()?;
         let base_lrs = initial_lrs(optimizer);
@@ -82,7 +82,7 @@ impl<S: Schedule> LrScheduler<S> {
     /// Replaces the state and the options by saved ones. (The optimizer's state has the learning rates themselves.)
     ///
     /// # Errors
-    /// [`Error::StateDict`] if an entry is missing or has another type. This scheduler is unchanged then.
+    /// [`Error::StateDict`](crate::Error::StateDict) if an entry is missing or has another type. This scheduler is unchanged then.
     pub fn load_state_dict(&mut self, state_dict: &Value) -> Result<()> {
         let saved = DictReader::new(state_dict, "the scheduler's state".to_owned())?;
         let schedule = S::from_dict(&saved)?;

@@ -1,0 +1,216 @@
+//! `checkpoint.pt`: everything that `--resume` needs to continue to the same bits.
+//!
+//! | entry | content |
+//! |---|---|
+//! | `lesson`, `config` | the lesson's name, and the options as in `config.json` |
+//! | `epoch`, `train_seconds` | the number of complete epochs, and the time they took |
+//! | `model` | the `state_dict` |
+//! | `optimizer`, `scheduler` | their `state_dict()` in Python's layout; `None` without a scheduler |
+//! | `best` | `epoch`, `loss` and `model` of the lowest recorded loss |
+//! | `rng_state` | `torch.get_rng_state()` |
+//! | `rng_states` | of a distributed run: the state of each rank; `rng_state` is then that of rank 0 |
+//! | `batch` | `None`, or the position in the next epoch: `rng_state` at its begin, from which the shuffled order follows, and the `losses` of the batches that are done |
+
+use std::fs;
+use std::io::Cursor;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use pt_file::{Dict, Value};
+use serde_json::Value as Json;
+
+use crate::WorkerGroup;
+use crate::file_names::CHECKPOINT;
+
+/// The content of a checkpoint.
+#[derive(Debug)]
+pub(crate) struct Checkpoint {
+    /// The lesson's name.
+    pub lesson: String,
+    /// `config.json`.
+    pub config: Json,
+    /// The number of complete epochs.
+    pub epoch: u32,
+    /// Wall-clock time of the training loop, in seconds.
+    pub train_seconds: f64,
+    /// The `state_dict`.
+    pub model: Value,
+    /// The optimizer's `state_dict()`.
+    pub optimizer: Value,
+    /// The scheduler's, or `None`.
+    pub scheduler: Value,
+    /// The parameters that gave the lowest loss.
+    pub best: Option<Best>,
+    /// The state of the default CPU generator.
+    pub rng_state: pt_file::Tensor,
+    /// The states of all ranks; empty for a run without torchrun.
+    pub rng_states: Vec<pt_file::Tensor>,
+    /// The position in the epoch after `epoch`.
+    pub batch: Option<BatchPosition>,
+}
+
+/// The lowest recorded loss.
+#[derive(Debug)]
+pub(crate) struct Best {
+    /// The epoch that recorded it.
+    pub epoch: u32,
+    /// The loss.
+    pub loss: f32,
+    /// The `state_dict` after that record.
+    pub model: Value,
+}
+
+/// A position in an incomplete epoch.
+#[derive(Debug)]
+pub(crate) struct BatchPosition {
+    /// The generator's state when the epoch began.
+    pub rng_state: pt_file::Tensor,
+    /// The losses of the batches that are done.
+    pub losses: Vec<f32>,
+}
+
+impl Checkpoint {
+    /// Reads the checkpoint in the run folder `folder`. Under torchrun rank 0 reads it for all: other machines may not have the
+    /// file.
+    ///
+    /// # Errors
+    /// If the file does not exist, cannot be read, is unsafe or broken, or is not a checkpoint of `lesson`.
+    pub fn read_in(folder: &Path, lesson: &str, workers: &WorkerGroup) -> Result<Checkpoint> {
+        let path = folder.join(CHECKPOINT);
+        let check = || {
+            ensure!(
+                path.exists(),
+                "--resume: there is no {}; without --resume a run starts from the beginning",
+                path.display()
+            );
+            Ok(())
+        };
+        if workers.is_distributed() {
+            let bytes = workers.broadcast_bytes(|| check().and_then(|()| Ok(fs::read(&path)?)))?;
+            return Checkpoint::of_lesson(pt_file::load(Cursor::new(bytes)), &path, lesson);
+        }
+        check()?;
+        Checkpoint::of_lesson(pt_file::load_file(&path), &path, lesson)
+    }
+
+    fn of_lesson(value: pt_file::Result<Value>, path: &Path, lesson: &str) -> Result<Checkpoint> {
+        let value = value.with_context(|| path.display().to_string())?;
+        match value.get("lesson").and_then(Value::as_str) {
+            Some(name) if name == lesson => {}
+            Some(other) => bail!("{} is a checkpoint of {other}, not of {lesson}", path.display()),
+            None => bail!("{} is not a checkpoint of {lesson}: it has no entry \"lesson\"", path.display()),
+        }
+        Checkpoint::from_value(&value).with_context(|| path.display().to_string())
+    }
+
+    fn from_value(value: &Value) -> Result<Checkpoint> {
+        Ok(Checkpoint {
+            lesson: entry(value, "lesson")?.as_str().unwrap_or_default().to_owned(),
+            config: to_json(entry(value, "config")?),
+            epoch: epoch(value)?,
+            train_seconds: float(value, "train_seconds")?,
+            model: entry(value, "model")?.clone(),
+            optimizer: entry(value, "optimizer")?.clone(),
+            scheduler: entry(value, "scheduler")?.clone(),
+            best: not_none(entry(value, "best")?).map(Best::from_value).transpose().context("\"best\"")?,
+            rng_state: tensor(value, "rng_state")?,
+            rng_states: value.get("rng_states").map_or(Ok(Vec::new()), tensors)?,
+            batch: not_none(entry(value, "batch")?).map(BatchPosition::from_value).transpose().context("\"batch\"")?,
+        })
+    }
+
+    /// The content of the file.
+    pub fn into_value(self) -> Value {
+        let entries = [
+            ("lesson", self.lesson.into()),
+            ("config", from_json(&self.config)),
+            ("epoch", self.epoch.into()),
+            ("train_seconds", self.train_seconds.into()),
+            ("model", self.model),
+            ("optimizer", self.optimizer),
+            ("scheduler", self.scheduler),
+            ("best", self.best.map(Best::into_value).into()),
+            ("rng_state", self.rng_state.into()),
+            ("batch", self.batch.map(BatchPosition::into_value).into()),
+        ];
+        let distributed = !self.rng_states.is_empty();
+        let states = distributed.then(|| ("rng_states", Value::list(self.rng_states)));
+        Value::dict(entries.into_iter().chain(states))
+    }
+}
+
+impl Best {
+    fn from_value(value: &Value) -> Result<Best> {
+        Ok(Best { epoch: epoch(value)?, loss: float(value, "loss")? as f32, model: entry(value, "model")?.clone() })
+    }
+
+    fn into_value(self) -> Value {
+        Value::dict([("epoch", self.epoch.into()), ("loss", f64::from(self.loss).into()), ("model", self.model)])
+    }
+}
+
+impl BatchPosition {
+    fn from_value(value: &Value) -> Result<BatchPosition> {
+        let losses = entry(value, "losses")?.as_slice().unwrap_or_default();
+        let losses = losses.iter().map(|loss| loss.as_float().map(|loss| loss as f32)).collect::<Option<_>>();
+        Ok(BatchPosition { rng_state: tensor(value, "rng_state")?, losses: losses.context("a loss is not a number")? })
+    }
+
+    fn into_value(self) -> Value {
+        let losses = Value::list(self.losses.iter().map(|&loss| f64::from(loss)));
+        Value::dict([("rng_state", self.rng_state.into()), ("losses", losses)])
+    }
+}
+
+fn entry<'a>(value: &'a Value, key: &str) -> Result<&'a Value> {
+    value.get(key).with_context(|| format!("there is no entry {key:?}"))
+}
+
+fn not_none(value: &Value) -> Option<&Value> {
+    (*value != Value::None).then_some(value)
+}
+
+fn epoch(value: &Value) -> Result<u32> {
+    let epoch = entry(value, "epoch")?.as_int().and_then(|epoch| u32::try_from(epoch).ok());
+    epoch.context("\"epoch\" is not a number of epochs")
+}
+
+fn float(value: &Value, key: &str) -> Result<f64> {
+    entry(value, key)?.as_float().with_context(|| format!("{key:?} is not a number"))
+}
+
+fn tensors(value: &Value) -> Result<Vec<pt_file::Tensor>> {
+    let tensors = value.as_slice().unwrap_or_default().iter().map(|item| item.as_tensor().cloned());
+    tensors.collect::<Option<_>>().context("\"rng_states\" holds an entry that is not a tensor")
+}
+
+fn tensor(value: &Value, key: &str) -> Result<pt_file::Tensor> {
+    entry(value, key)?.as_tensor().cloned().with_context(|| format!("{key:?} is not a tensor"))
+}
+
+/// JSON as Python objects.
+fn from_json(json: &Json) -> Value {
+    match json {
+        Json::Null => Value::None,
+        Json::Bool(value) => (*value).into(),
+        Json::Number(number) => number.as_i64().map_or_else(|| number.as_f64().into(), Value::from),
+        Json::String(text) => text.as_str().into(),
+        Json::Array(items) => Value::list(items.iter().map(from_json)),
+        Json::Object(entries) => Value::dict(entries.iter().map(|(key, value)| (key.as_str(), from_json(value)))),
+    }
+}
+
+/// The inverse of [`from_json`].
+fn to_json(value: &Value) -> Json {
+    let entries =
+        |dict: &Dict| dict.iter().filter_map(|(key, value)| Some((key.as_str()?.to_owned(), to_json(value)))).collect();
+    match value {
+        Value::None | Value::Tensor(_) => Json::Null,
+        Value::Bool(value) => (*value).into(),
+        Value::Int(value) => (*value).into(),
+        Value::Float(value) => (*value).into(),
+        Value::Str(text) => text.as_str().into(),
+        Value::List(items) | Value::Tuple(items) => items.iter().map(to_json).collect(),
+        Value::Dict(dict) => Json::Object(entries(dict)),
+    }
+}

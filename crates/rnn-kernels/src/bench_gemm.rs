@@ -1,0 +1,75 @@
+//! A matrix product on the micro-kernel, so that `cargo bench` can compare it with other libraries. Not part of the
+//! public API.
+
+use crate::buffer_pool::Buffer;
+use crate::error::{Error, Result, check_length};
+use crate::kernels::gemm::{Init, PanelProduct, Term};
+use crate::kernels::instruction_set::InstructionSet;
+
+/// The right-hand matrix of a product, packed.
+pub struct PackedRight {
+    set: InstructionSet,
+    panels: Buffer,
+    depth: usize,
+    columns: usize,
+}
+
+impl PackedRight {
+    /// Packs `b`, of `depth` rows and `columns` columns.
+    ///
+    /// # Errors
+    /// If the length of `b` is wrong, or `columns` is not a multiple of 64.
+    pub fn pack(set: InstructionSet, b: &[f32], depth: usize, columns: usize) -> Result<PackedRight> {
+        if columns == 0 || !columns.is_multiple_of(64) {
+            return Err(Error::Length {
+                what: "columns",
+                expected: columns.next_multiple_of(64).max(64),
+                got: columns,
+            });
+        }
+        if depth == 0 {
+            return Err(Error::ZeroSize { name: "the depth" });
+        }
+        check_length("b", b, depth.saturating_mul(columns))?;
+        let mut panels = Buffer::new(b.len())?;
+        let width = set.0.panel_width;
+        for (i, number) in b.iter().enumerate() {
+            let (row, column) = (i / columns, i % columns);
+            panels.as_mut_slice()[column / width * width * depth + row * width + column % width] = *number;
+        }
+        Ok(PackedRight { set, panels, depth, columns })
+    }
+
+    /// `c = a b`, where `a` has `depth` columns.
+    ///
+    /// # Errors
+    /// If a length is wrong.
+    pub fn multiply(&self, a: &[f32], c: &mut [f32]) -> Result<()> {
+        let rows = a.len() / self.depth;
+        check_length("a", a, rows * self.depth)?;
+        check_length("c", c, rows * self.columns)?;
+        let width = self.set.0.panel_width;
+        for column in (0..self.columns).step_by(width) {
+            let b = self.panels.at(column * self.depth);
+            let product = PanelProduct {
+                rows,
+                vectors: width / self.set.0.lanes,
+                terms: &[Term {
+                    a: a.as_ptr(),
+                    a_row_stride: self.depth,
+                    a_column_stride: 1,
+                    b,
+                    b_row_stride: width,
+                    depth: self.depth,
+                }],
+                c: c[column..].as_mut_ptr(),
+                c_row_stride: self.columns,
+                init: Init::Zero,
+            };
+            // SAFETY: the lengths were checked above, `c` is borrowed exclusively, and the CPU supports the instruction
+            // set.
+            unsafe { (self.set.0.panel_product)(&product) };
+        }
+        Ok(())
+    }
+}

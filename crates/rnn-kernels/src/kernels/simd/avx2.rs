@@ -1,0 +1,50 @@
+//! AVX2 with FMA: 16 registers of 8 numbers.
+
+use std::arch::x86_64::*;
+
+use super::{Simd, simd_methods};
+
+#[derive(Clone, Copy)]
+pub(crate) struct Avx2;
+
+type V = __m256;
+
+impl Simd for Avx2 {
+    type V = V;
+
+    const LANES: usize = 8;
+    const TILE_VECTORS: usize = 2;
+    const TILE_ROWS: [usize; 4] = [12, 6, 0, 0];
+    const DOT_TILE: (usize, usize) = (3, 3);
+
+    simd_methods! {
+        fn prefetch(ptr: *const f32) -> () = _mm_prefetch::<_MM_HINT_T1>(ptr.cast());
+        fn splat(x: f32) -> V = _mm256_set1_ps(x);
+        fn load(ptr: *const f32) -> V = _mm256_loadu_ps(ptr);
+        fn store(ptr: *mut f32, x: V) -> () = _mm256_storeu_ps(ptr, x);
+        fn add(x: V, y: V) -> V = _mm256_add_ps(x, y);
+        fn sub(x: V, y: V) -> V = _mm256_sub_ps(x, y);
+        fn mul(x: V, y: V) -> V = _mm256_mul_ps(x, y);
+        fn min(x: V, y: V) -> V = _mm256_min_ps(x, y);
+        fn max(x: V, y: V) -> V = _mm256_max_ps(x, y);
+        fn fma(x: V, y: V, z: V) -> V = _mm256_fmadd_ps(x, y, z);
+        fn fnma(x: V, y: V, z: V) -> V = _mm256_fnmadd_ps(x, y, z);
+        fn recip(x: V) -> V = _mm256_div_ps(_mm256_set1_ps(1.0), x);
+        fn abs(x: V) -> V = _mm256_andnot_ps(_mm256_set1_ps(-0.0), x);
+        fn round(x: V) -> V = _mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(x);
+        /// In two steps, because 2^n alone may overflow or underflow.
+        fn scale(x: V, n: V) -> V = {
+            let n = _mm256_cvtps_epi32(n);
+            let half = _mm256_srai_epi32::<1>(n);
+            let power = |n| _mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_add_epi32(n, _mm256_set1_epi32(127))));
+            _mm256_mul_ps(_mm256_mul_ps(x, power(half)), power(_mm256_sub_epi32(n, half)))
+        };
+        fn select_lt(x: V, y: V, yes: V, no: V) -> V = _mm256_blendv_ps(no, yes, _mm256_cmp_ps::<_CMP_LT_OQ>(x, y));
+        fn select_le(x: V, y: V, yes: V, no: V) -> V = _mm256_blendv_ps(no, yes, _mm256_cmp_ps::<_CMP_LE_OQ>(x, y));
+        fn sum(x: V) -> f32 = {
+            let four = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps::<1>(x));
+            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))
+        };
+    }
+}

@@ -1,0 +1,74 @@
+//! The matrix products of a layer, one implementation for each memory layout.
+
+pub(crate) mod feature_major;
+pub(crate) mod packed_matrix;
+pub(crate) mod sample_major;
+
+use crate::error::Result;
+use crate::parameters::Parameters;
+use crate::plan::{Panels, Plan, Shard};
+use crate::pointers::{MatrixPtr, SequencePtr};
+
+/// The part of a layer that a thread computes: a shard of the batch and column panels of h.
+#[derive(Clone, Copy)]
+pub(crate) struct LayerPart<'a> {
+    pub plan: &'a Plan,
+    pub layer: usize,
+    pub shard: &'a Shard,
+    pub panels: Panels,
+}
+
+/// The matrix products of one direction of a layer.
+///
+/// # Safety
+/// For all unsafe functions:
+/// - The weights were packed for the plan and the layer. Every matrix and sequence is the shard's part of a buffer (or
+///   of an array of the caller) with the sizes of the plan.
+/// - No other thread writes the operands, and none accesses this part of the result.
+pub(crate) trait LayerProducts {
+    /// The weights for the forward pass.
+    type ForwardWeights: Send + Sync;
+
+    /// The weights for the backward pass.
+    type BackwardWeights: Send + Sync;
+
+    /// Packs the weights of a direction of `layer` for the forward pass.
+    fn pack_forward(plan: &Plan, layer: usize, parameters: &Parameters<'_>) -> Result<Self::ForwardWeights>;
+
+    /// Packs the weights of a direction of `layer` for the backward pass.
+    fn pack_backward(plan: &Plan, layer: usize, parameters: &Parameters<'_>) -> Result<Self::BackwardWeights>;
+
+    /// Input projection: `gates = W_ih x + bias` for the first `steps` steps. Does nothing if the layout computes this
+    /// product step by step.
+    unsafe fn project_input(
+        part: LayerPart<'_>,
+        weights: &Self::ForwardWeights,
+        x: SequencePtr,
+        gates: SequencePtr,
+        steps: usize,
+    );
+
+    /// Completes the pre-activations of a step: adds `W_hh h_prev` and whatever `project_input` did not add.
+    unsafe fn add_recurrent(
+        part: LayerPart<'_>,
+        weights: &Self::ForwardWeights,
+        x: MatrixPtr,
+        h_prev: MatrixPtr,
+        gates: MatrixPtr,
+    );
+
+    /// `d_h += W_hh^T d_gates`
+    unsafe fn hidden_gradient(part: LayerPart<'_>, weights: &Self::BackwardWeights, d_gates: MatrixPtr, d_h: MatrixPtr);
+
+    /// `d_x = W_ih^T d_gates`, or `+=` if `accumulate`, for the first `steps` steps. Computes share `share.0` of
+    /// `share.1` equal shares of all columns of x, not the panels of the part.
+    unsafe fn input_gradient(
+        part: LayerPart<'_>,
+        weights: &Self::BackwardWeights,
+        d_gates: SequencePtr,
+        d_x: SequencePtr,
+        steps: usize,
+        accumulate: bool,
+        share: (usize, usize),
+    );
+}

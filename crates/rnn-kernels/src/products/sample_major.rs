@@ -1,0 +1,200 @@
+//! The products in the sample-major layout: rows of samples times packed weights.
+
+use super::packed_matrix::{PackedMatrix, PackedPanel, Strides};
+use super::{LayerPart, LayerProducts};
+use crate::buffer_pool::Buffer;
+use crate::error::Result;
+use crate::kernels::gemm::{Init, PanelProduct, Term};
+use crate::parameters::Parameters;
+use crate::plan::{Features, Panels, Plan, Shard};
+use crate::pointers::{MatrixPtr, SequencePtr};
+use crate::tuning::ROW_BLOCK;
+
+pub(crate) struct SampleMajor;
+
+pub(crate) struct ForwardWeights {
+    /// W_ih transposed, with a group of columns for each gate.
+    input: PackedMatrix,
+    /// W_hh transposed, with a group of columns for each gate.
+    recurrent: PackedMatrix,
+    bias: Buffer,
+}
+
+pub(crate) struct BackwardWeights {
+    /// W_ih, with a group of columns for each group of the layer's input.
+    input: PackedMatrix,
+    /// W_hh.
+    recurrent: PackedMatrix,
+}
+
+impl LayerProducts for SampleMajor {
+    type ForwardWeights = ForwardWeights;
+    type BackwardWeights = BackwardWeights;
+
+    fn pack_forward(plan: &Plan, layer: usize, parameters: &Parameters<'_>) -> Result<ForwardWeights> {
+        let (hidden, input) = (plan.config.hidden_size, plan.config.layer_input_size(layer));
+        let gates = Features { groups: plan.config.cell.gates(), size: hidden };
+        let transposed = |depth| Strides { group: hidden * depth, row: 1, column: depth };
+        Ok(ForwardWeights {
+            input: PackedMatrix::pack(plan, input, gates, parameters.weight_ih, transposed(input))?,
+            recurrent: PackedMatrix::pack(plan, hidden, gates, parameters.weight_hh, transposed(hidden))?,
+            bias: parameters.gate_biases(&plan.config, plan.padded_hidden())?,
+        })
+    }
+
+    fn pack_backward(plan: &Plan, layer: usize, parameters: &Parameters<'_>) -> Result<BackwardWeights> {
+        let stacked = plan.config.cell.gates() * plan.config.hidden_size;
+        let (input, state) = (plan.input_features(layer), plan.state_features());
+        let row_major = |columns: Features| Strides { group: columns.size, row: columns.count(), column: 1 };
+        Ok(BackwardWeights {
+            input: PackedMatrix::pack(plan, stacked, input, parameters.weight_ih, row_major(input))?,
+            recurrent: PackedMatrix::pack(plan, stacked, state, parameters.weight_hh, row_major(state))?,
+        })
+    }
+
+    unsafe fn project_input(
+        part: LayerPart<'_>,
+        weights: &ForwardWeights,
+        x: SequencePtr,
+        gates: SequencePtr,
+        steps: usize,
+    ) {
+        let LayerPart { plan, layer, shard, panels } = part;
+        let (input, gate_stride) = (plan.input_features(layer), plan.padded_hidden());
+        for (x, gates, rows) in row_blocks(plan, x, gates, steps, shard) {
+            for panel in weights.input.panels(panels) {
+                let term = |group: usize| Term {
+                    a: x.skip_columns(group * plan.padded(input.size)).ptr,
+                    a_row_stride: x.row_stride,
+                    a_column_stride: 1,
+                    b: weights.input.row(&panel, group * input.size),
+                    b_row_stride: panel.columns.len(),
+                    depth: input.size,
+                };
+                let terms: [Term; 2] = [term(0), term(input.groups - 1)];
+                let column = panel.group * gate_stride + panel.columns.start;
+                let init = Init::ColumnBias(weights.bias.at(column));
+                // SAFETY: the caller's guarantees. The column of a gate block is inside the padded row.
+                unsafe { multiply(plan, rows, &terms[..input.groups], gates.skip_columns(column), &panel, init) };
+            }
+        }
+    }
+
+    unsafe fn add_recurrent(
+        part: LayerPart<'_>,
+        weights: &ForwardWeights,
+        _x: MatrixPtr,
+        h_prev: MatrixPtr,
+        gates: MatrixPtr,
+    ) {
+        let LayerPart { plan, shard, panels, .. } = part;
+        for panel in weights.recurrent.panels(panels) {
+            let block = plan.config.cell.recurrent_block(panel.group);
+            let column = block * plan.padded_hidden() + panel.columns.start;
+            // The input projection wrote the blocks of all gates. GRU's fourth block is not among them.
+            let projected = block == panel.group;
+            let init = if projected { Init::Accumulate } else { Init::ColumnBias(weights.bias.at(column)) };
+            let term = Term {
+                a: h_prev.ptr,
+                a_row_stride: h_prev.row_stride,
+                a_column_stride: 1,
+                b: weights.recurrent.row(&panel, 0),
+                b_row_stride: panel.columns.len(),
+                depth: plan.config.hidden_size,
+            };
+            // SAFETY: the caller's guarantees. The column of a gate block is inside the padded row.
+            unsafe { multiply(plan, shard.count, &[term], gates.skip_columns(column), &panel, init) };
+        }
+    }
+
+    unsafe fn hidden_gradient(part: LayerPart<'_>, weights: &BackwardWeights, d_gates: MatrixPtr, d_h: MatrixPtr) {
+        let LayerPart { plan, shard, panels, .. } = part;
+        let cell = plan.config.cell;
+        for panel in weights.recurrent.panels(panels) {
+            let terms = gate_terms(plan, &weights.recurrent, &panel, d_gates, |gate| cell.recurrent_block(gate));
+            let d_h = d_h.skip_columns(panel.columns.start);
+            // SAFETY: the caller's guarantees. The panel is inside the padded row of h.
+            unsafe { multiply(plan, shard.count, &terms[..cell.gates()], d_h, &panel, Init::Accumulate) };
+        }
+    }
+
+    unsafe fn input_gradient(
+        part: LayerPart<'_>,
+        weights: &BackwardWeights,
+        d_gates: SequencePtr,
+        d_x: SequencePtr,
+        steps: usize,
+        accumulate: bool,
+        (share, shares): (usize, usize),
+    ) {
+        let LayerPart { plan, layer, shard, .. } = part;
+        let group_stride = plan.padded(plan.input_features(layer).size);
+        let init = if accumulate { Init::Accumulate } else { Init::Zero };
+        let count = weights.input.panels_per_group();
+        let panels = Panels { start: count * share / shares, end: count * (share + 1) / shares };
+        for (d_gates, d_x, rows) in row_blocks(plan, d_gates, d_x, steps, shard) {
+            for panel in weights.input.panels(panels) {
+                let terms = gate_terms(plan, &weights.input, &panel, d_gates, |gate| gate);
+                let d_x = d_x.skip_columns(panel.group * group_stride + panel.columns.start);
+                // SAFETY: the caller's guarantees. The panel is inside the padded row of x.
+                unsafe { multiply(plan, rows, &terms[..plan.config.cell.gates()], d_x, &panel, init) };
+            }
+        }
+    }
+}
+
+/// The product of d gates with a panel of W_ih or W_hh: one term for each gate. The elements after the last gate are
+/// not used.
+fn gate_terms(
+    plan: &Plan,
+    weights: &PackedMatrix,
+    panel: &PackedPanel,
+    d_gates: MatrixPtr,
+    block_of: impl Fn(usize) -> usize,
+) -> [Term; 4] {
+    let hidden = plan.config.hidden_size;
+    std::array::from_fn(|gate| {
+        let gate = gate.min(plan.config.cell.gates() - 1);
+        Term {
+            a: d_gates.skip_columns(block_of(gate) * plan.padded_hidden()).ptr,
+            a_row_stride: d_gates.row_stride,
+            a_column_stride: 1,
+            b: weights.row(panel, gate * hidden),
+            b_row_stride: panel.columns.len(),
+            depth: hidden,
+        }
+    })
+}
+
+/// Divides the rows of two sequences into blocks. If the shard is the whole batch, the rows of all steps follow one
+/// another, and a block may contain several steps. Otherwise a block is inside one step.
+fn row_blocks(
+    plan: &Plan,
+    a: SequencePtr,
+    c: SequencePtr,
+    steps: usize,
+    shard: &Shard,
+) -> impl Iterator<Item = (MatrixPtr, MatrixPtr, usize)> {
+    let whole_batch = shard.count == plan.batch;
+    let (steps, rows) = if whole_batch { (1, steps * shard.count) } else { (steps, shard.count) };
+    let blocks = rows.div_ceil(ROW_BLOCK);
+    (0..steps).flat_map(move |step| {
+        (0..blocks).map(move |i| {
+            let (first, end) = (rows * i / blocks, rows * (i + 1) / blocks);
+            (a.step(step).skip_rows(first), c.step(step).skip_rows(first), end - first)
+        })
+    })
+}
+
+/// Computes a panel of C.
+///
+/// # Safety
+/// The terms, C and the bias are valid for `rows` rows and the columns of the panel. No other thread accesses this
+/// panel of C, and none writes the rest.
+unsafe fn multiply(plan: &Plan, rows: usize, terms: &[Term], c: MatrixPtr, panel: &PackedPanel, init: Init) {
+    let vectors = panel.columns.len() / plan.kernels.lanes;
+    let product = PanelProduct { rows, vectors, terms, c: c.ptr, c_row_stride: c.row_stride, init };
+    // SAFETY: the CPU supports the instruction set, because the plan has its kernels. The rest is the caller's
+    // guarantee.
+    unsafe { (plan.kernels.panel_product)(&product) }
+}

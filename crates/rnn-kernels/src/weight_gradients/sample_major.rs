@@ -1,0 +1,270 @@
+//! The weight gradients in the sample-major layout: matrix products of d gates, transposed, and the input.
+
+use std::ops::Range;
+
+use super::tasks::{RowBlock, Task, Weight, WeightGradients};
+use crate::activations::TimeOrder;
+use crate::buffer_pool::Buffer;
+use crate::error::Result;
+use crate::kernels::gemm::{Init, PanelProduct, Term};
+use crate::plan::Shard;
+use crate::pointers::{MatrixPtr, SequencePtr};
+use crate::tuning::{BLOCK_ROWS, GRADIENT_DEPTH_BLOCK, TASK_ROWS};
+
+/// The operands of a part of the sum: `depth` rows of d gates and `depth` rows of the weight's input.
+#[derive(Clone, Copy)]
+struct Operands {
+    d_gates: MatrixPtr,
+    input: MatrixPtr,
+    depth: usize,
+}
+
+impl Operands {
+    /// Whether the rows of `next` follow these in memory.
+    fn continues_with(&self, next: &Operands) -> bool {
+        let follows = |a: MatrixPtr, b: MatrixPtr| a.row_stride == b.row_stride && a.skip_rows(self.depth).ptr == b.ptr;
+        follows(self.d_gates, next.d_gates) && follows(self.input, next.input)
+    }
+}
+
+/// Memory for the sums of some blocks of rows, with `width` padded columns, and of their biases.
+#[derive(Clone, Copy)]
+struct Accumulator {
+    ptr: *mut f32,
+    width: usize,
+    blocks: usize,
+}
+
+impl Accumulator {
+    fn len(width: usize, blocks: usize) -> usize {
+        blocks * BLOCK_ROWS * (width + 1)
+    }
+
+    /// The sums of the weight for a block of rows.
+    fn weight(self, block: usize) -> MatrixPtr {
+        MatrixPtr { ptr: self.ptr.wrapping_add(block * BLOCK_ROWS * self.width), row_stride: self.width }
+    }
+
+    /// The sums of the bias for a block of rows, as one row.
+    fn bias(self, block: usize) -> MatrixPtr {
+        MatrixPtr { ptr: self.ptr.wrapping_add(BLOCK_ROWS * (self.blocks * self.width + block)), row_stride: 0 }
+    }
+}
+
+/// The weight gradients of one thread: for each layer and direction an accumulator for each [`Weight`].
+pub(crate) struct PartialGradients(Vec<[Buffer; 2]>);
+
+impl WeightGradients<'_> {
+    /// Memory for the accumulator of any task.
+    pub(super) fn task_workspace(&self) -> Result<Buffer> {
+        let layers = 0..self.plan.config.num_layers;
+        let width = |layer| self.width(layer, Weight::Input).max(self.width(layer, Weight::Recurrent));
+        Buffer::new(Accumulator::len(layers.map(width).max().unwrap_or(0), TASK_ROWS / BLOCK_ROWS))
+    }
+
+    /// Columns of a weight, with padding.
+    fn width(&self, layer: usize, weight: Weight) -> usize {
+        let features = self.features(layer, weight);
+        features.groups * self.plan.padded(features.size)
+    }
+
+    /// Memory for the weight gradients of a thread.
+    pub(crate) fn partial(&self) -> Result<PartialGradients> {
+        let (config, blocks) = (self.plan.config, self.row_blocks().len());
+        let buffer = |layer, weight| Buffer::new(Accumulator::len(self.width(layer, weight), blocks));
+        let buffers = |state_row: usize| {
+            let layer = state_row / config.directions();
+            Ok([buffer(layer, Weight::Input)?, buffer(layer, Weight::Recurrent)?])
+        };
+        Ok(PartialGradients((0..config.state_rows()).map(buffers).collect::<Result<_>>()?))
+    }
+
+    /// Adds the weight gradients of a shard at `steps` of a layer and direction to `partial`; with `first` replaces its
+    /// contents. `d_gates` starts with the first of `steps`.
+    ///
+    /// # Safety
+    /// The d gates of these steps are complete, and no other thread uses `partial` or writes the operands.
+    pub(crate) unsafe fn add_chunk(
+        &self,
+        partial: &PartialGradients,
+        (layer, direction): (usize, usize),
+        shard: &Shard,
+        steps: Range<usize>,
+        d_gates: SequencePtr,
+        first: bool,
+    ) {
+        let init = if first { Init::Zero } else { Init::AccumulateAtEnd };
+        for weight in Weight::BOTH {
+            let task = Task { layer, direction, weight, blocks: self.row_blocks() };
+            let buffer = &partial.0[self.plan.state_row(layer, direction)][weight as usize];
+            let to = Accumulator { ptr: buffer.ptr(), width: self.width(layer, weight), blocks: task.blocks.len() };
+            let operands = self.operands(&task, shard, steps.clone(), d_gates);
+            // SAFETY: the buffer was made by `partial` for this weight and all of its blocks. The rest is the caller's
+            // guarantee.
+            unsafe { self.accumulate(&task, &operands, to, init) };
+        }
+    }
+
+    /// Adds up the weight gradients of all threads for a layer and direction, and writes them to the caller.
+    ///
+    /// # Safety
+    /// The backward pass of all shards has finished. No other thread uses the partial gradients or the targets of this
+    /// layer and direction. The targets have the sizes of the parameters.
+    pub(crate) unsafe fn finish(&self, partials: &[PartialGradients], state_row: usize) {
+        let directions = self.plan.config.directions();
+        let (layer, direction) = (state_row / directions, state_row % directions);
+        for weight in Weight::BOTH {
+            let task = Task { layer, direction, weight, blocks: self.row_blocks() };
+            let mut buffers = partials.iter().map(|partial| &partial.0[state_row][weight as usize]);
+            let Some(total) = buffers.next() else { return };
+            for buffer in buffers {
+                // SAFETY: the two are different buffers of the same length, and no other thread uses them.
+                let (sums, more) = unsafe {
+                    let sums = std::slice::from_raw_parts_mut(total.ptr(), total.len());
+                    (sums, std::slice::from_raw_parts(buffer.ptr(), total.len()))
+                };
+                sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
+            }
+            let sums = Accumulator { ptr: total.ptr(), width: self.width(layer, weight), blocks: task.blocks.len() };
+            // SAFETY: the buffer was made by `partial` for this weight and all of its blocks. The rest is the caller's
+            // guarantee.
+            unsafe { self.store(&task, sums) };
+        }
+    }
+
+    /// The operands of a task at the given steps. Steps that follow one another in memory are one element. `d_gates`
+    /// starts with the first of `steps`.
+    fn operands(&self, task: &Task, shard: &Shard, steps: Range<usize>, d_gates: SequencePtr) -> Vec<Operands> {
+        let mut all: Vec<Operands> = Vec::with_capacity(steps.len());
+        for (i, step) in steps.enumerate() {
+            let next =
+                Operands { d_gates: d_gates.step(i), input: self.weight_input(task, shard, step), depth: shard.count };
+            match all.last_mut() {
+                Some(last) if last.continues_with(&next) => last.depth += next.depth,
+                _ => all.push(next),
+            }
+        }
+        all
+    }
+
+    /// What the forward pass multiplied the weight by at a step.
+    fn weight_input(&self, task: &Task, shard: &Shard, step: usize) -> MatrixPtr {
+        let plan = self.plan;
+        if task.weight == Weight::Input {
+            return self.activations.input(plan, task.layer, shard).step(step);
+        }
+        let order = TimeOrder { steps: plan.steps, reverse: task.direction == 1 };
+        match order.step(step) {
+            0 => self.activations.h_0(plan, plan.state_row(task.layer, task.direction), shard),
+            i => self.activations.h(plan, task.layer, task.direction, shard).step(order.step(i - 1)),
+        }
+    }
+
+    /// `d weight[m][n] = sum over steps and samples of d_gates[row][m] input[row][n]`
+    ///
+    /// # Safety
+    /// The backward pass of all shards has finished. Nothing else uses `workspace` and these rows of the target, which
+    /// has the sizes of the parameters.
+    pub(super) unsafe fn compute_sample_major(&self, task: &Task, workspace: &Buffer) {
+        let (plan, batch) = (self.plan, self.plan.whole_batch());
+        let width = self.width(task.layer, task.weight);
+        let sums = Accumulator { ptr: workspace.ptr(), width, blocks: task.blocks.len() };
+        let (buffer, buffer_steps) = self.gradients.d_gates(plan, plan.state_row(task.layer, task.direction));
+        let d_gates = plan.sequence(buffer, plan.gate_features(), buffer_steps, &batch);
+        let mut init = Init::Zero;
+        for all in self.operands(task, &batch, 0..plan.steps, d_gates) {
+            for first in (0..all.depth).step_by(GRADIENT_DEPTH_BLOCK) {
+                let depth = GRADIENT_DEPTH_BLOCK.min(all.depth - first);
+                let part = Operands { d_gates: all.d_gates.skip_rows(first), input: all.input.skip_rows(first), depth };
+                // SAFETY: the workspace holds the accumulator of any task. The rest is the caller's guarantee.
+                unsafe { self.accumulate(task, &[part], sums, init) };
+                init = Init::AccumulateAtEnd;
+            }
+        }
+        // SAFETY: as above.
+        unsafe { self.store(task, sums) };
+    }
+
+    /// Adds the products of the operands to the sums of all blocks.
+    ///
+    /// # Safety
+    /// The operands are rows of this plan's buffers, `sums` has the width of the weight and the blocks of the task. No
+    /// other thread accesses `sums` or writes the operands.
+    unsafe fn accumulate(&self, task: &Task, operands: &[Operands], sums: Accumulator, init: Init) {
+        static ONE: f32 = 1.0;
+        let (plan, kernels, target) = (self.plan, self.plan.kernels, self.target(task));
+        let panels = |width: usize| {
+            let panel_width = kernels.panel_width;
+            (0..width).step_by(panel_width).map(move |column| (column, panel_width.min(width - column)))
+        };
+        let multiply = |rows, term: &dyn Fn(&Operands) -> Term, c: MatrixPtr, width| {
+            let terms: Vec<Term> = operands.iter().map(term).collect();
+            let vectors = width / kernels.lanes;
+            let product = PanelProduct { rows, vectors, terms: &terms, c: c.ptr, c_row_stride: c.row_stride, init };
+            // SAFETY: the CPU supports the instruction set, because the plan has its kernels. The panel of C is inside
+            // the accumulator. The rest is the caller's guarantee.
+            unsafe { (kernels.panel_product)(&product) };
+        };
+        let gate_column = |block: &RowBlock| self.gate_block(task, block) * plan.padded_hidden() + block.rows.start;
+        if target.weight.is_some() {
+            for (column, width) in panels(sums.width) {
+                for (i, block) in task.blocks.iter().enumerate() {
+                    let gate_column = gate_column(block);
+                    let term = |part: &Operands| Term {
+                        a: part.d_gates.skip_columns(gate_column).ptr, // transposed
+                        a_row_stride: 1,
+                        a_column_stride: part.d_gates.row_stride,
+                        b: part.input.skip_columns(column).ptr,
+                        b_row_stride: part.input.row_stride,
+                        depth: part.depth,
+                    };
+                    multiply(block.rows.len(), &term, sums.weight(i).skip_columns(column), width);
+                }
+            }
+        }
+        if target.bias.is_some() {
+            for (i, block) in task.blocks.iter().enumerate() {
+                for (column, width) in panels(plan.padded(block.rows.len())) {
+                    let gate_column = gate_column(block) + column;
+                    let ones = |part: &Operands| Term {
+                        a: &ONE, // a row of ones
+                        a_row_stride: 0,
+                        a_column_stride: 0,
+                        b: part.d_gates.skip_columns(gate_column).ptr,
+                        b_row_stride: part.d_gates.row_stride,
+                        depth: part.depth,
+                    };
+                    multiply(1, &ones, sums.bias(i).skip_columns(column), width);
+                }
+            }
+        }
+    }
+
+    /// Copies the sums of a weight and of a bias to the caller, without the padding.
+    ///
+    /// # Safety
+    /// `sums` has the width of the weight and the blocks of the task. The target has the sizes of the parameters. No
+    /// other thread uses `sums` or these rows of the target.
+    unsafe fn store(&self, task: &Task, sums: Accumulator) {
+        let (features, target) = (self.features(task.layer, task.weight), self.target(task));
+        let padded = self.plan.padded(features.size);
+        for (i, block) in task.blocks.iter().enumerate() {
+            let weight_row = self.weight_row(block);
+            // SAFETY: the rows of the block exist in the target, and the groups of features are inside a row of both.
+            // The accumulator and the target are different allocations.
+            unsafe {
+                if let Some(weight) = target.weight {
+                    for (row, group) in
+                        (0..block.rows.len()).flat_map(|row| (0..features.groups).map(move |g| (row, g)))
+                    {
+                        let to = weight.at(weight_row + row, group * features.size);
+                        to.copy_from_nonoverlapping(sums.weight(i).at(row, group * padded), features.size);
+                    }
+                }
+                if let Some(bias) = target.bias {
+                    bias.at(weight_row, 0).copy_from_nonoverlapping(sums.bias(i).ptr, block.rows.len());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! Compares the kernels with the equations in f64, for every instruction set of this CPU, or only for the one that the
+//! environment variable `RNN_KERNELS` names.
+//!
+//! Miri executes a program 1000 times slower. So under Miri:
+//!
+//! - only the portable instruction set exists,
+//! - a small problem for each path replaces the combinations of all sizes ([`problems`]),
+//! - the thresholds in `src/tuning.rs` are lower, so that these problems use several threads, teams, shards and chunks,
+//! - a second backward pass of the same tape is left out, and tests of large problems are ignored.
+
+use rnn_kernels::{
+    CellKind, Config, Input, InputGradients, InstructionSet, Network, Output, OutputGradients, Sequence, Serial,
+    ThreadPool,
+};
+
+use crate::problem::{Problem, Solution};
+use crate::reference::Number;
+
+const CELLS: [CellKind; 4] = [CellKind::RnnTanh, CellKind::RnnRelu, CellKind::Lstm, CellKind::Gru];
+
+/// The instruction sets to test.
+fn instruction_sets() -> Vec<InstructionSet> {
+    match std::env::var_os("RNN_KERNELS") {
+        Some(name) if !name.is_empty() => vec![InstructionSet::chosen().unwrap()],
+        _ => InstructionSet::available().collect(),
+    }
+}
+
+/// A pool that starts a thread for each task.
+struct Threads(usize);
+
+impl ThreadPool for Threads {
+    fn threads(&self) -> usize {
+        self.0
+    }
+
+    fn for_each(&self, tasks: usize, task: &(dyn Fn(usize) + Sync)) {
+        std::thread::scope(|scope| {
+            for i in 0..tasks {
+                scope.spawn(move || task(i));
+            }
+        });
+    }
+}
+
+/// Solves a problem with the kernels.
+fn run(problem: &Problem, set: InstructionSet, pool: &dyn ThreadPool) -> Solution {
+    let Problem { config, steps, batch, .. } = *problem;
+    let network = Network::with_instruction_set(config, set).unwrap();
+    let parameters: Vec<&[f32]> = problem.parameters.iter().map(Vec::as_slice).collect();
+    let dropout: Vec<&[f32]> = problem.dropout.iter().map(Vec::as_slice).collect();
+    let lstm = config.cell.has_c();
+    let mut output = vec![f32::NAN; problem.d_output.len()];
+    let unset = || (vec![f32::NAN; problem.h_0.len()], vec![if lstm { f32::NAN } else { 0.0 }; problem.c_0.len()]);
+    let (mut h_n, mut c_n) = unset();
+    let input = Input {
+        steps,
+        batch,
+        x: Sequence::contiguous(&problem.x, batch, config.input_size),
+        h_0: Some(&problem.h_0),
+        c_0: lstm.then_some(&problem.c_0),
+        dropout: &dropout,
+    };
+    let weights = network.pack(&parameters, batch, pool).unwrap();
+    let out = Output { output: &mut output, h_n: &mut h_n, c_n: lstm.then_some(&mut c_n) };
+    let tape = network.forward_with_tape(&weights, &input, out, pool).unwrap();
+
+    let (mut h_n2, mut c_n2) = unset();
+    let mut output2 = vec![f32::NAN; output.len()];
+    let out = Output { output: &mut output2, h_n: &mut h_n2, c_n: lstm.then_some(&mut c_n2) };
+    network.forward(&weights, &input, out, pool).unwrap();
+    assert_eq!(
+        (&output, &h_n, &c_n),
+        (&output2, &h_n2, &c_n2),
+        "inference and training give different numbers: {config:?}"
+    );
+
+    let given = OutputGradients {
+        output: Some(Sequence::contiguous(&problem.d_output, batch, config.output_size())),
+        h_n: Some(&problem.d_h_n),
+        c_n: lstm.then_some(&problem.d_c_n),
+    };
+    let backward = || {
+        let mut d_x = vec![f32::NAN; problem.x.len()];
+        let (mut d_h_0, mut d_c_0) = (vec![f32::NAN; problem.h_0.len()], vec![0.0; problem.c_0.len()]);
+        let mut d_parameters: Vec<Vec<f32>> = problem.parameters.iter().map(|p| vec![f32::NAN; p.len()]).collect();
+        let wanted = InputGradients {
+            x: Some(&mut d_x),
+            h_0: Some(&mut d_h_0),
+            c_0: lstm.then_some(&mut d_c_0),
+            parameters: d_parameters.iter_mut().map(|d| Some(d.as_mut_slice())).collect(),
+        };
+        network.backward(&tape, &parameters, &given, wanted, pool).unwrap();
+        (d_x, d_h_0, d_c_0, d_parameters)
+    };
+    let first = backward();
+    assert!(cfg!(miri) || first == backward(), "the second backward pass of a tape gives other numbers: {config:?}");
+    let (d_x, d_h_0, d_c_0, d_parameters) = first;
+    let wide = |slice: &[f32]| slice.iter().map(|x| f64::from(*x)).collect::<Vec<_>>();
+    Solution {
+        output: wide(&output),
+        h_n: wide(&h_n),
+        c_n: wide(&c_n),
+        d_x: wide(&d_x),
+        d_h_0: wide(&d_h_0),
+        d_c_0: wide(&d_c_0),
+        d_parameters: d_parameters.iter().map(|d| wide(d)).collect(),
+    }
+}
+
+/// The largest accepted error of a kernel, as a multiple of the error of the same equations in f32 with sums in order.
+/// Both are errors against the equations in f64.
+///
+/// Measured with AVX-512, AVX2 and portable: in addition to 16 ULP the largest factor needed is 0.5. The median of the
+/// ratio of the two errors is 1.0.
+const FACTOR: f64 = 4.0;
+
+/// Accepted in addition, in units in the last place of the largest number: in small problems the equations in f32 may
+/// be exact by chance.
+const ULPS: f64 = 16.0;
+
+/// Checks the errors of three groups of numbers: values, gradients of sequences and states, gradients of parameters.
+/// Returns the largest factor that was needed.
+fn check(problem: &Problem, got: &Solution, truth: &Solution, single: &Solution<f32>, set: InstructionSet) -> f64 {
+    fn kinds<N: Number>(problem: &Problem, s: &Solution<N>) -> [Vec<Vec<f64>>; 3] {
+        let c = problem.config.cell.has_c();
+        let wide = |numbers: &Vec<N>| numbers.iter().map(|x| (*x).into()).collect();
+        let kind = |h: [&Vec<N>; 2], of_c: &Vec<N>| h.into_iter().chain(c.then_some(of_c)).map(wide).collect();
+        [
+            kind([&s.output, &s.h_n], &s.c_n),
+            kind([&s.d_x, &s.d_h_0], &s.d_c_0),
+            s.d_parameters.iter().map(wide).collect(),
+        ]
+    }
+    let mut needed = 0.0_f64;
+    let names = ["values", "gradients of x and states", "gradients of parameters"];
+    let three = kinds(problem, truth).into_iter().zip(kinds(problem, single)).zip(kinds(problem, got));
+    for (name, ((truth, single), got)) in names.into_iter().zip(three) {
+        let largest = truth.iter().flatten().fold(0.0_f64, |largest, x| largest.max(x.abs()));
+        let rounding = ULPS * f64::from(f32::EPSILON) * largest;
+        let [single, got] = [single, got].map(|f32| error(&f32, &truth));
+        assert!(
+            got <= FACTOR * single + rounding,
+            "{name}: the error is {got:e}; the equations in f32 have {single:e}; the largest number is {largest:e}: \
+             {set:?}, {:?}, {} steps, batch {}\n  CPU: {}",
+            problem.config,
+            problem.steps,
+            problem.batch,
+            cpu()
+        );
+        if got > rounding {
+            needed = needed.max((got - rounding) / single);
+        }
+    }
+    needed
+}
+
+/// The largest difference, or infinity if there is a NaN.
+fn error(numbers: &[Vec<f64>], truth: &[Vec<f64>]) -> f64 {
+    let sizes = |vectors: &[Vec<f64>]| vectors.iter().map(Vec::len).collect::<Vec<_>>();
+    assert_eq!(sizes(numbers), sizes(truth));
+    let differences = numbers.iter().flatten().zip(truth.iter().flatten()).map(|(x, y)| (x - y).abs());
+    differences.fold(0.0, |largest, x| if x.is_nan() { f64::INFINITY } else { largest.max(x) })
+}
+
+/// The name of the CPU, as Linux reports it.
+fn cpu() -> String {
+    let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    cpus.lines().find(|line| line.starts_with("model name")).unwrap_or("unknown").to_owned()
+}
+
+/// Configurations with a number of steps and a batch size.
+fn problems() -> Vec<(Config, usize, usize)> {
+    let config = |cell, [input_size, hidden_size, num_layers]: [usize; 3], bidirectional, bias| Config {
+        cell,
+        input_size,
+        hidden_size,
+        num_layers,
+        bias,
+        bidirectional,
+    };
+    if cfg!(miri) {
+        return vec![
+            (config(CellKind::RnnTanh, [1, 3, 2], true, true), 3, 3), // sample-major; weight gradients in chunks
+            (config(CellKind::RnnRelu, [5, 3, 2], true, false), 2, 5), // feature-major
+            (config(CellKind::Lstm, [1, 9, 1], false, true), 2, 1),   // a team of threads
+            (config(CellKind::Lstm, [5, 3, 1], false, true), 3, 3),   // sample-major; weight gradients at the end
+            (config(CellKind::Lstm, [5, 3, 1], false, true), 2, 5),   // feature-major; products in depth blocks
+            (config(CellKind::Gru, [1, 3, 1], false, true), 3, 3),
+            (config(CellKind::Gru, [1, 3, 1], false, true), 2, 5),
+        ];
+    }
+    let mut problems = Vec::new();
+    for cell in CELLS {
+        for hidden_size in [1, 5, 16, 33, 63, 64, 65] {
+            for (batch, steps) in [(1, 1), (1, 7), (3, 4), (37, 3), (100, 2), (70, 9)] {
+                for (num_layers, bidirectional, bias) in [(1, false, true), (2, true, false), (3, false, true)] {
+                    let input_size = [1, 5, 17, 64][problems.len() % 4];
+                    let config = config(cell, [input_size, hidden_size, num_layers], bidirectional, bias);
+                    problems.push((config, steps, batch));
+                }
+            }
+        }
+    }
+    problems
+}
+
+#[test]
+fn every_cell_and_size_is_as_accurate_as_the_equations_in_f32() {
+    let mut worst = 0.0_f64;
+    for (i, (config, steps, batch)) in problems().into_iter().enumerate() {
+        let problem = Problem::random(config, steps, batch, config.num_layers > 1, i as u64 + 1);
+        let (truth, single) = (problem.solve::<f64>(), problem.solve::<f32>());
+        for set in instruction_sets() {
+            let threads = run(&problem, set, &Threads(2));
+            worst = worst.max(check(&problem, &threads, &truth, &single, set));
+            let alone = run(&problem, set, &Serial);
+            check(&problem, &alone, &truth, &single, set);
+            let without_parameters = |s: &Solution| Solution { d_parameters: vec![], ..s.clone() };
+            assert_eq!(without_parameters(&threads), without_parameters(&alone), "threads change bits: {config:?}");
+        }
+    }
+    println!("errors up to {worst:.2} times those of the equations in f32");
+}
+
+/// A few sequences on a wide network: the threads share the columns of each step.
+#[test]
+#[cfg_attr(miri, ignore = "large problems take hours in Miri")]
+fn a_team_of_threads_gives_the_same_bits_as_one_thread() {
+    for (cell, batch) in CELLS.into_iter().flat_map(|cell| [(cell, 1), (cell, 5)]) {
+        let config = Config { cell, input_size: 3, hidden_size: 330, num_layers: 1, bias: true, bidirectional: true };
+        let problem = Problem::random(config, 5, batch, false, 1);
+        let (truth, single) = (problem.solve::<f64>(), problem.solve::<f32>());
+        for set in instruction_sets() {
+            let alone = run(&problem, set, &Serial);
+            check(&problem, &alone, &truth, &single, set);
+            assert_eq!(alone, run(&problem, set, &Threads(3)), "{cell:?}");
+        }
+    }
+}
+
+/// A narrow network with many steps: the sums of the weight gradients are computed in several groups.
+#[test]
+#[cfg_attr(miri, ignore = "large problems take hours in Miri")]
+fn long_sequences_are_as_accurate_as_the_equations_in_f32() {
+    for cell in CELLS {
+        let config = Config { cell, input_size: 17, hidden_size: 32, num_layers: 1, bias: true, bidirectional: true };
+        let problem = Problem::random(config, 50, 70, false, 2);
+        let (truth, single) = (problem.solve::<f64>(), problem.solve::<f32>());
+        for set in instruction_sets() {
+            let alone = run(&problem, set, &Serial);
+            check(&problem, &alone, &truth, &single, set);
+            assert_eq!(alone, run(&problem, set, &Threads(2)), "{cell:?}");
+        }
+    }
+}
+
+/// exp, sigmoid and tanh over their whole range, as the cells use them: an RNN with one unit and an input weight of
+/// one.
+#[test]
+#[cfg_attr(miri, ignore = "large problems take hours in Miri")]
+fn sigmoid_and_tanh_are_accurate_for_every_argument() {
+    let config =
+        |cell| Config { cell, input_size: 1, hidden_size: 1, num_layers: 1, bias: false, bidirectional: false };
+    let xs: Vec<f32> = (-40_000..40_000).map(|i| i as f32 / 400.0).chain([1e-30, -1e-6, 1e4, -1e4]).collect();
+    for set in instruction_sets() {
+        let output = |cell: CellKind, weight_ih: &[f32]| {
+            let zeros = vec![0.0; weight_ih.len()];
+            let network = Network::with_instruction_set(config(cell), set).unwrap();
+            let weights = network.pack(&[weight_ih, &zeros], xs.len(), &Serial).unwrap();
+            let (mut output, mut h_n) = (vec![0.0; xs.len()], vec![0.0; xs.len()]);
+            let ones = vec![1.0; xs.len()];
+            let x = Sequence::contiguous(&xs, xs.len(), 1);
+            let input = Input { steps: 1, batch: xs.len(), x, h_0: Some(&ones), c_0: None, dropout: &[] };
+            let results = Output { output: &mut output, h_n: &mut h_n, c_n: None };
+            network.forward(&weights, &input, results, &Serial).unwrap();
+            output
+        };
+        // A GRU with h = 1 and n = 0 returns z.
+        let sigmoid = output(CellKind::Gru, &[0.0, 1.0, 0.0]);
+        let tanh = output(CellKind::RnnTanh, &[1.0]);
+        for ((x, sigmoid), tanh) in xs.iter().zip(sigmoid).zip(tanh) {
+            let x = f64::from(*x);
+            // 3.4 ULP: the polynomials have an error of 1 to 2 ULP, and the operations after them round. 1e-38:
+            // subnormal results may be zero.
+            let near = |got: f32, exact: f64| (f64::from(got) - exact).abs() <= 4e-7 * exact.abs() + 1e-38;
+            assert!(near(sigmoid, 1.0 / (1.0 + (-x).exp())), "{set:?}: sigmoid({x}) = {sigmoid}");
+            assert!(near(tanh, x.tanh()), "{set:?}: tanh({x}) = {tanh}");
+        }
+    }
+}
