@@ -55,7 +55,7 @@ fn main() -> Result<()> {
 pub fn train(folder: &str, epochs: usize, limit: Option<usize>) -> Result<Vec<f32>> {
     let (images, labels) = mnist(folder, "train")?;
     let (test_images, test_labels) = mnist(folder, "t10k")?;
-    println!("{} digits to learn from, {} for the test", labels.size()[0], test_labels.size()[0]);
+    println!("{} training digits, {} test digits", labels.size()[0], test_labels.size()[0]);
     tch::set_num_threads(THREADS);
     tch::manual_seed(SEED);
     let train_loader = ShuffledBatches::new(labels.size()[0], BATCH_SIZE)?.limit(limit);

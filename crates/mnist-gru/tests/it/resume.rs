@@ -23,7 +23,7 @@ fn run(home: &Path, args: &str, time: Duration) -> (String, Option<i32>) {
     let mut child = command(home, args).spawn().unwrap();
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     let mut text = String::new();
-    while !text.contains("digits to learn from") && stderr.read_line(&mut text).unwrap() > 0 {}
+    while !text.contains("training digits") && stderr.read_line(&mut text).unwrap() > 0 {}
     let start = std::time::Instant::now();
     while start.elapsed() < time && child.try_wait().unwrap().is_none() {
         std::thread::sleep(Duration::from_millis(5));

@@ -81,7 +81,7 @@ fn explain_counts_the_parameters_and_trains_nothing() {
     let stdout = text(&output.stdout);
     for line in [
         "TextRNN: RNN(9, 5), then a linear map to the 9 words",
-        "  h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)    from word to word; h_0 = 0",
+        "  h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)    for each word; h_0 = 0",
         "  rnn.weight_hh_l0  (5, 5)   25",
         // .venv/bin/python -c "import torch.nn as nn; print(sum(p.numel() for p in nn.RNN(9, 5).parameters()) + 5*9 + 9)"
         "  total                     134",

@@ -58,9 +58,9 @@ fn unknown_words_and_a_wrong_number_of_words_are_usage_errors() {
             "I like",
             "\"I\" is not in the vocabulary; the network knows: i, like, dog, love, coffe, hate, milk, you, cat",
         ),
-        ("i", "\"i\" has 1 word: the network has learned to go on after 2, as in \"i like\""),
-        ("i like dog", "\"i like dog\" has 3 words: the network has learned to go on after 2, as in \"i like\""),
-        (" ", "\"\" has 0 words: the network has learned to go on after 2, as in \"i like\""),
+        ("i", "\"i\" has 1 word: the network was trained on 2 words, for example \"i like\""),
+        ("i like dog", "\"i like dog\" has 3 words: the network was trained on 2 words, for example \"i like\""),
+        (" ", "\"\" has 0 words: the network was trained on 2 words, for example \"i like\""),
     ] {
         let output = text_rnn(&["predict", words]);
         assert_eq!(text(&output.stderr), format!("error: {message}\n"));
