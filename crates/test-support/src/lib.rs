@@ -4,10 +4,10 @@
 //! |---|---|
 //! | [`paths`] | where the workspace's files and programs are |
 //! | [`python`](mod@python) | runs Python programs with torch; a test compares with the numbers that they print |
-//! | [`float64`] | tolerances: an f32 error is at most a stated multiple of libtorch's own (feature `torch`) |
-//! | [`gpu`] | runs a test on a GPU, in a process of its own (feature `torch`) |
-//! | [`seed`] | seeds libtorch's default generator for one test at a time (feature `torch`) |
-//! | [`lesson`] | checks that the tests of all lessons share: backends, devices, comparisons (feature `torch`) |
+//! | `float64` | tolerances: an f32 error is at most a stated multiple of libtorch's own (feature `torch`) |
+//! | `gpu` | runs a test on a GPU, in a process of its own (feature `torch`) |
+//! | `seed` | seeds libtorch's default generator for one test at a time (feature `torch`) |
+//! | `lesson` | checks that the tests of all lessons share: backends, devices, comparisons (feature `torch`) |
 //!
 //! A test that cannot run on every machine has an attribute that makes libtest ignore it, with the reason: see README.md.
 #![forbid(unsafe_code)]

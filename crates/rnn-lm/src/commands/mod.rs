@@ -83,7 +83,7 @@ pub struct Options {
           allow_negative_numbers = true)]
     bptt: i64,
 
-    /// Words rarer than this in the training part become <unk>
+    /// Words rarer than this in the training part become `<unk>`
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = value_parser!(u32).range(1..),
           allow_negative_numbers = true)]
     min_count: u32,
