@@ -43,9 +43,10 @@ fn noise_on_the_paper_is_not_ink() {
 
 #[test]
 fn a_digit_is_centred_by_its_mass_and_not_by_its_box() {
-    // An L of 20 x 20 with a leg 4 wide and a foot 4 high. The centre of the leg above the foot (64 pixels) is (2, 8),
-    // that of the foot (80 pixels) is (10, 18), so that of the L is (6.4, 13.6). The L starts at (14 - 6, 14 - 14) =
-    // (8, 0); centred by its box it would start at (4, 4).
+    // An L of 20 x 20. Its leg is 4 wide and its foot is 4 high.
+    // Centre of the leg above the foot (64 pixels): (2, 8). Centre of the foot (80 pixels): (10, 18).
+    // Centre of the L: (6.4, 13.6). So the L starts at (14 - 6, 14 - 14) = (8, 0).
+    // Centred by its box, it would start at (4, 4).
     let mut picture = bar(28, 28, 4..8, 4..24);
     for (_, _, value) in picture.enumerate_pixels_mut().filter(|(x, y, _)| (4..24).contains(x) && (20..24).contains(y))
     {

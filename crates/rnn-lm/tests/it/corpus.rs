@@ -22,7 +22,7 @@ fn the_parts_are_in_order_and_the_vocabulary_comes_from_the_training_part() {
 }
 
 #[test]
-fn the_columns_and_pieces_are_those_of_pytorchs_word_language_model() {
+fn columns_and_pieces_equal_those_of_pytorchs_word_language_model() {
     // data = torch.arange(26); data[:24].view(4, 6).t().contiguous(), the alphabet in the comment of PyTorch's example
     let columns = batchify(&(0..26).collect::<Vec<_>>(), 4, Device::Cpu).unwrap();
     assert_eq!(columns.size(), [6, 4]);

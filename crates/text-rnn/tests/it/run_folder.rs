@@ -81,7 +81,7 @@ fn a_file_as_folder_and_a_folder_as_file_are_errors_with_advice() {
 }
 
 #[test]
-fn an_option_in_the_wrong_place_is_usage_with_a_tip() {
+fn an_option_in_the_wrong_place_is_a_usage_error_with_a_tip() {
     for (args, tip) in [
         (["doctor", "--out", "x"].as_slice(), "--out is an option of training, eval, compare, predict and gates"),
         (&["--model", "x"], "--model is an option of eval, compare, predict and gates"),
