@@ -128,8 +128,8 @@ impl Problem {
         let (mut h, mut c) = (start(&self.h_0), start(&self.c_0));
         let parameter = |which| &self.parameters[self.parameter(layer, direction, which)];
         let product = |weight: &[f32], row: usize, x: &[N]| {
-            let term = |(i, x): (usize, &N)| *x * N::from(weight[row * columns(weight, cell, hidden) + i]);
-            x.iter().enumerate().map(term).fold(N::default(), |sum, term| sum + term)
+            let weights = &weight[row * x.len()..][..x.len()];
+            x.iter().zip(weights).fold(N::default(), |sum, (x, weight)| sum + *x * N::from(*weight))
         };
         let bias =
             |which: usize, row: usize| if self.config.bias { N::from(parameter(which)[row]) } else { N::default() };
@@ -145,7 +145,10 @@ impl Problem {
                     let sum = |gate| from_x(row(gate)) + from_h(row(gate));
                     match cell {
                         CellKind::RnnTanh => step.h.push(sum(0).tanh()),
-                        CellKind::RnnRelu => step.h.push(if sum(0) > N::default() { sum(0) } else { N::default() }),
+                        CellKind::RnnRelu => {
+                            let sum = sum(0);
+                            step.h.push(if sum > N::default() { sum } else { N::default() });
+                        }
                         CellKind::Lstm => {
                             let gates = [sum(0).sigmoid(), sum(1).sigmoid(), sum(2).tanh(), sum(3).sigmoid()];
                             let c = gates[1] * c[j] + gates[0] * gates[2];
@@ -255,9 +258,4 @@ pub struct Step<N> {
     pub h: Vec<N>,
     c: Vec<N>,
     gates: Vec<[N; 4]>,
-}
-
-/// The number of columns of a weight.
-fn columns(weight: &[f32], cell: CellKind, hidden: usize) -> usize {
-    weight.len() / (cell.gates() * hidden)
 }
