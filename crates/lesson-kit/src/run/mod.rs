@@ -2,9 +2,9 @@
 //!
 //! | module | content |
 //! |---|---|
-//! | `epochs` | the iterators over epochs and batches, which end early after Ctrl-C |
-//! | `loss_history`, `deferred_losses` | the losses so far; losses that are still on the GPU |
-//! | `checkpoints`, `snapshots`, `checkpoint_writer` | when a checkpoint is written; which parameters are good; the thread that writes |
+//! | `training_loop`, `epochs` | epochs and batches; their iterators, which end early after Ctrl-C |
+//! | `losses`, `loss_history`, `deferred_losses` | recording of losses; the losses so far; losses that are still on the GPU |
+//! | `saving`, `checkpoints`, `snapshots`, `checkpoint_writer` | what a run writes; when a checkpoint is written; which parameters are good; the thread that writes |
 //! | `optimizer_state`, `resume` | the argument of [`Run::begin`] and [`Run::checkpoint`]; `--resume` |
 //! | `folder`, `records` | the run folder; `config.json`, `metrics.jsonl`, `summary.json` |
 
@@ -14,11 +14,13 @@ mod deferred_losses;
 mod epochs;
 mod folder;
 mod loss_history;
+mod losses;
 mod optimizer_state;
 mod records;
 mod resume;
 mod saving;
 mod snapshots;
+mod training_loop;
 
 use std::path::Path;
 use std::rc::Rc;
@@ -28,19 +30,17 @@ use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use serde_json::Value as Json;
 use tch::{Device, Tensor};
-use torch_ext::data::ShuffledBatches;
-use torch_ext::rng;
 
 use crate::args::Options;
 use crate::checkpoint::Checkpoint;
-use crate::file_names::{CONFIG, METRICS, SUMMARY};
+use crate::file_names::{CONFIG, SUMMARY};
 use crate::{Evaluation, Lesson, Program, RunArgs, Session, WorkerGroup, device, interrupt, seed};
 use checkpoints::Checkpoints;
 use deferred_losses::DeferredLosses;
 use epochs::LoopControl;
 use folder::{Before, Intent, RunFolder};
 use loss_history::LossHistory;
-use records::{Config, EpochRecord, Summary};
+use records::{Config, Summary};
 
 pub use deferred_losses::copy_to_host;
 pub use epochs::{Batches, Epochs};
@@ -196,146 +196,6 @@ impl Run {
         self.folder.as_ref().map(RunFolder::path)
     }
 
-    /// The epochs: `1..=epochs`, or the missing ones of a resumed run; fewer after Ctrl-C, one in a dry run. The training
-    /// time starts here.
-    pub fn epochs(&mut self) -> Epochs {
-        self.clock.start();
-        interrupt::training_begins();
-        Epochs::new(self.epochs_before + 1..=self.settings.epochs, Rc::clone(&self.control))
-    }
-
-    /// The batches of the next epoch in `loader`'s order, under torchrun this worker's shares of them: index tensors. Fewer after
-    /// Ctrl-C, one in a dry run; the missing ones if a resumed run continues within an epoch.
-    pub fn batches(&mut self, loader: &ShuffledBatches) -> Result<Batches> {
-        let (begin, now) = match self.epoch.resumed_rng_state.take() {
-            Some(begin) => {
-                let now = rng::get_state()?;
-                rng::set_state(&begin)?; // determines the order of the epoch
-                (begin, Some(now))
-            }
-            None => (rng::get_state()?, None),
-        };
-        let mut batches = self.batches_of_epoch(loader)?;
-        if let Some(now) = now {
-            rng::set_state(&now)?;
-        }
-        if self.args.dry_run {
-            batches.truncate(1);
-        }
-        let name = format!("epoch {}", self.epochs_before + self.epoch.begun);
-        self.session.record("batch order", &name, || Ok(Tensor::f_cat(&batches, 0)?))?;
-        self.epoch.rng_state = Some(begin);
-        self.epoch.batches = batches.len();
-        Ok(Batches::new(batches, self.losses.current_batches().len(), Rc::clone(&self.control)))
-    }
-
-    fn batches_of_epoch(&mut self, loader: &ShuffledBatches) -> Result<Vec<Tensor>> {
-        let workers = self.session.workers();
-        let epoch = self.epochs_before + self.epoch.begun;
-        self.epoch.begun += 1;
-        if !workers.is_distributed() {
-            return Ok(loader.epoch()?.collect());
-        }
-        workers.check_batch_size(loader.batch_size())?;
-        Ok(loader.distributed_epoch(self.settings.seed, epoch, workers.rank(), workers.world_size())?)
-    }
-
-    /// The batches of the next epoch in the given order; one in a dry run.
-    ///
-    /// For batches that carry a hidden state to the next one. A checkpoint does not contain that state, so Ctrl-C ends the
-    /// run at the end of the epoch.
-    pub fn batches_in_order<T>(&mut self, mut batches: Vec<T>) -> std::vec::IntoIter<T> {
-        if self.args.dry_run {
-            batches.truncate(1);
-        }
-        self.epoch.batches = batches.len();
-        batches.into_iter()
-    }
-
-    /// After `backward()`: under torchrun averages the gradients over all workers, like DistributedDataParallel, and returns
-    /// the mean loss. Otherwise returns `loss`.
-    ///
-    /// # Errors
-    /// If a worker is lost, or does not answer within `--dist-timeout`.
-    pub fn average(&self, loss: &Tensor) -> Result<Tensor> {
-        let workers = self.session.workers();
-        if !workers.is_distributed() {
-            return Ok(loss.shallow_clone());
-        }
-        let parameters = self.checkpoints.snapshots.parameters();
-        let (loss, stop) = workers.average(parameters, loss, interrupt::signalled())?;
-        self.control.agree(stop);
-        Ok(Tensor::from(loss))
-    }
-
-    /// Records the loss of a batch: one f32, for the epoch's record and the plot.
-    ///
-    /// On a GPU losses are read 50 at a time, because reading one waits for the GPU; at the latest when the epoch is
-    /// recorded or saved.
-    ///
-    /// # Errors
-    /// If a loss is NaN or infinite: training ends, and the last good parameters are saved.
-    pub fn record_batch(&mut self, epoch: u32, loss: &Tensor) -> Result<()> {
-        if self.deferred_losses.push(epoch, loss)? { self.read_deferred_losses() } else { Ok(()) }
-    }
-
-    /// The losses of the batches of the current epoch so far, including those before an interruption.
-    ///
-    /// # Errors
-    /// As [`Run::record_batch`], for losses that were not read yet.
-    pub fn batch_losses(&mut self) -> Result<&[f32]> {
-        self.read_deferred_losses()?;
-        Ok(self.losses.current_batches())
-    }
-
-    fn read_deferred_losses(&mut self) -> Result<()> {
-        let (epoch, losses) = self.deferred_losses.read()?;
-        for loss in losses {
-            self.check_finite(epoch, loss)?;
-            self.losses.push_batch(loss);
-            self.session.progress().batch(self.losses.current_batches().len(), self.epoch.batches, loss);
-        }
-        Ok(())
-    }
-
-    /// Records the loss of an epoch: a line in `metrics.jsonl`, and progress. An epoch that Ctrl-C cut short is not recorded.
-    ///
-    /// # Errors
-    /// If the loss is NaN or infinite (see [`Run::record_batch`]), or the line cannot be written.
-    pub fn record(&mut self, epoch: u32, loss: f32) -> Result<()> {
-        self.record_with(epoch, loss, ())
-    }
-
-    /// [`Run::record`] with more metrics: a map or a struct, whose fields are written beside `epoch` and `loss`.
-    pub fn record_with(&mut self, epoch: u32, loss: f32, extra: impl Serialize) -> Result<()> {
-        self.record_epoch(epoch, loss, loss, extra)
-    }
-
-    /// [`Run::record_with`] with a loss on validation data, which determines the best epoch.
-    pub fn record_validated(&mut self, epoch: u32, loss: f32, valid_loss: f32, extra: impl Serialize) -> Result<()> {
-        self.losses.push_valid(valid_loss);
-        self.record_epoch(epoch, loss, valid_loss, extra)
-    }
-
-    fn record_epoch(&mut self, epoch: u32, loss: f32, judged: f32, extra: impl Serialize) -> Result<()> {
-        if self.control.is_cut_short() {
-            return Ok(());
-        }
-        self.read_deferred_losses()?;
-        self.check_finite(epoch, loss)?;
-        self.check_finite(epoch, judged)?;
-        let record = EpochRecord { epoch, loss, extra, batch_losses: self.losses.current_batches() };
-        let line = serde_json::to_string(&record).context(METRICS)?;
-        self.claim_folder()?;
-        if let Some(folder) = &self.folder {
-            folder.append_metrics(&line)?;
-        }
-        self.losses.push_epoch(epoch, loss);
-        self.checkpoints.snapshots.take(epoch, judged)?;
-        self.session.progress().epoch(epoch, loss);
-        Ok(())
-    }
-
     /// Ends the run: prints the evaluation, and writes `summary.json`; prints it with `--json`.
     ///
     /// # Errors
@@ -395,79 +255,5 @@ fn print_start(session: &Session, resumed: Option<&Checkpoint>, config: &Json, r
     session.detail(format_args!("{config:#}"));
     if let Some(folder) = replaced.filter(|_| resumed.is_none()) {
         session.note(format_args!("replacing the finished run in {}", folder.path().display()));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use torch_ext::optim::{Sgd, SgdOptions};
-
-    use super::*;
-    use crate::{Defaults, parse};
-
-    const LESSON: Lesson = Lesson {
-        name: "deferred",
-        version: "0.0.0",
-        defaults: Defaults { epochs: 2, lr: 0.1, hidden_size: 1, num_layers: 1, batch_size: Some(1) },
-        pictures: &[],
-    };
-
-    #[derive(clap::Parser)]
-    struct Cli {
-        #[command(flatten)]
-        options: crate::Hyperparameters,
-        #[command(flatten)]
-        run: RunArgs,
-    }
-
-    /// A run that reads `together` losses at once, as on a GPU.
-    fn run(out: &Path, together: usize) -> Run {
-        let arguments = format!("deferred -q --device cpu --no-plots --out {}", out.display());
-        let (cli, _) = parse::<Cli>(&LESSON, arguments.split_whitespace()).unwrap();
-        let mut run = Run::start(&Program::new(&LESSON), &cli.run, &cli.options, ()).unwrap();
-        run.deferred_losses = DeferredLosses::with_batches_per_read(together);
-        run
-    }
-
-    /// Two epochs of five batches. Without the handling of Ctrl-C: another test here raises the signal.
-    fn train(run: &mut Run, losses: &[f32; 10]) -> anyhow::Result<()> {
-        let weight = Tensor::from_slice(&[1f32]);
-        let parameters = [("w".to_owned(), weight.shallow_clone())];
-        let mut optimizer = Sgd::new([&weight], SgdOptions::default())?;
-        run.begin(&parameters, &mut optimizer)?;
-        for epoch in 1..=2 {
-            for loss in &losses[5 * epoch as usize - 5..][..5] {
-                run.record_batch(epoch, &Tensor::from(*loss))?;
-            }
-            let mean = run.batch_losses()?.iter().sum::<f32>() / 5.0;
-            run.record(epoch, mean)?;
-        }
-        Ok(())
-    }
-
-    #[test]
-    fn deferred_reading_gives_the_same_metrics() {
-        let losses = [0.1, 0.2, 0.3, 0.7, 1e-8, 3.0, 2.0, 1.0 / 3.0, 5.0, 0.9];
-        let [at_once, late, at_the_end] = [1, 3, 50].map(|together| {
-            let folder = tempfile::tempdir().unwrap();
-            train(&mut run(folder.path(), together), &losses).unwrap();
-            fs::read_to_string(folder.path().join("metrics.jsonl")).unwrap()
-        });
-        assert!(at_once.lines().count() == 2 && at_once.contains("[0.1,0.2,0.3,0.7,1e-8]"), "{at_once}");
-        assert_eq!((&at_once, &at_once), (&late, &at_the_end));
-    }
-
-    #[test]
-    fn a_nan_that_is_read_late_ends_the_run() {
-        let mut losses = [1.0; 10];
-        losses[6] = f32::NAN;
-        for together in [1, 3, 50] {
-            let folder = tempfile::tempdir().unwrap();
-            let message = train(&mut run(folder.path(), together), &losses).unwrap_err().to_string();
-            assert!(message.starts_with("the loss is NaN in epoch 2; try a smaller --lr"), "{message}");
-            assert!(message.ends_with("the parameters of epoch 1, the last good ones"), "{message}");
-        }
     }
 }

@@ -1,0 +1,85 @@
+//! What the training loop uses: epochs, batches, averaged gradients.
+
+use std::rc::Rc;
+
+use anyhow::Result;
+use tch::Tensor;
+use torch_ext::data::ShuffledBatches;
+use torch_ext::rng;
+
+use super::{Batches, Epochs, Run};
+use crate::interrupt;
+
+impl Run {
+    /// The epochs: `1..=epochs`, or the missing ones of a resumed run; fewer after Ctrl-C, one in a dry run. The training
+    /// time starts here.
+    pub fn epochs(&mut self) -> Epochs {
+        self.clock.start();
+        interrupt::training_begins();
+        Epochs::new(self.epochs_before + 1..=self.settings.epochs, Rc::clone(&self.control))
+    }
+
+    /// The batches of the next epoch in `loader`'s order, under torchrun this worker's shares of them: index tensors. Fewer after
+    /// Ctrl-C, one in a dry run; the missing ones if a resumed run continues within an epoch.
+    pub fn batches(&mut self, loader: &ShuffledBatches) -> Result<Batches> {
+        let (begin, now) = match self.epoch.resumed_rng_state.take() {
+            Some(begin) => {
+                let now = rng::get_state()?;
+                rng::set_state(&begin)?; // determines the order of the epoch
+                (begin, Some(now))
+            }
+            None => (rng::get_state()?, None),
+        };
+        let mut batches = self.batches_of_epoch(loader)?;
+        if let Some(now) = now {
+            rng::set_state(&now)?;
+        }
+        if self.args.dry_run {
+            batches.truncate(1);
+        }
+        let name = format!("epoch {}", self.epochs_before + self.epoch.begun);
+        self.session.record("batch order", &name, || Ok(Tensor::f_cat(&batches, 0)?))?;
+        self.epoch.rng_state = Some(begin);
+        self.epoch.batches = batches.len();
+        Ok(Batches::new(batches, self.losses.current_batches().len(), Rc::clone(&self.control)))
+    }
+
+    fn batches_of_epoch(&mut self, loader: &ShuffledBatches) -> Result<Vec<Tensor>> {
+        let workers = self.session.workers();
+        let epoch = self.epochs_before + self.epoch.begun;
+        self.epoch.begun += 1;
+        if !workers.is_distributed() {
+            return Ok(loader.epoch()?.collect());
+        }
+        workers.check_batch_size(loader.batch_size())?;
+        Ok(loader.distributed_epoch(self.settings.seed, epoch, workers.rank(), workers.world_size())?)
+    }
+
+    /// The batches of the next epoch in the given order; one in a dry run.
+    ///
+    /// For batches that carry a hidden state to the next one. A checkpoint does not contain that state, so Ctrl-C ends the
+    /// run at the end of the epoch.
+    pub fn batches_in_order<T>(&mut self, mut batches: Vec<T>) -> std::vec::IntoIter<T> {
+        if self.args.dry_run {
+            batches.truncate(1);
+        }
+        self.epoch.batches = batches.len();
+        batches.into_iter()
+    }
+
+    /// After `backward()`: under torchrun averages the gradients over all workers, like DistributedDataParallel, and returns
+    /// the mean loss. Otherwise returns `loss`.
+    ///
+    /// # Errors
+    /// If a worker is lost, or does not answer within `--dist-timeout`.
+    pub fn average(&self, loss: &Tensor) -> Result<Tensor> {
+        let workers = self.session.workers();
+        if !workers.is_distributed() {
+            return Ok(loss.shallow_clone());
+        }
+        let parameters = self.checkpoints.snapshots.parameters();
+        let (loss, stop) = workers.average(parameters, loss, interrupt::signalled())?;
+        self.control.agree(stop);
+        Ok(Tensor::from(loss))
+    }
+}
