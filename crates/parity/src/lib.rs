@@ -2,6 +2,7 @@
 //!
 //! | module | content |
 //! |---|---|
+//! | `commands` | [`SharedCommand`]: the commands that every lesson has besides training |
 //! | `args`, `compare` | [`CompareArgs`] and [`compare()`]: the command |
 //! | `comparison` | [`Comparison`]: the numbers of both sides, and what is demanded |
 //! | `reference`, `live` | the notebook's numbers: recorded in `notebooks-ref/expected`, or from a run of this moment |
@@ -11,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod commands;
 mod compare;
 mod comparison;
 mod distance;
@@ -21,6 +23,7 @@ pub mod tolerances;
 mod verdict;
 
 pub use args::CompareArgs;
+pub use commands::SharedCommand;
 pub use compare::compare;
 pub use comparison::Comparison;
 pub use tolerances::Tolerances;

@@ -20,10 +20,8 @@ pub mod predict;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use lesson_kit::{
-    BatchArgs, CommandLine, EvalArgs, Hyperparameters, Program, Run, RunArgs, SavedModel, Session, doctor,
-};
-use parity::CompareArgs;
+use lesson_kit::{BatchArgs, CommandLine, Hyperparameters, Program, Run, RunArgs, SavedModel, Session};
+use parity::{SharedCommand, tolerances};
 use serde::{Deserialize, Serialize};
 use tch::nn::VarStore;
 use torch_ext::data::ShuffledBatches;
@@ -72,12 +70,8 @@ impl lesson_kit::Options for Options {
 
 #[derive(clap::Subcommand, Debug)]
 enum Command {
-    /// Score a trained model on the test data
-    Eval(EvalArgs),
-    /// Compare this program with the reference notebook, number by number
-    Compare(CompareArgs),
-    /// Print which libtorch, CPU and CUDA devices the program finds, and what to do if CUDA does not work
-    Doctor,
+    #[command(flatten)]
+    Shared(SharedCommand),
     /// Predict which digit an image shows, with the probability of each digit
     Predict(predict::PredictArgs),
     /// Draw every gate while the network reads a digit, row by row
@@ -100,9 +94,7 @@ impl CommandLine for Cli {
             None => self.train(program),
             Some(Command::Predict(args)) => args.run(&session(&self)?, &self.options.data),
             Some(Command::Gates(args)) => args.run(&session(&self)?, &self.run, &self.options.data),
-            Some(Command::Eval(args)) => self.eval(program, &args.model(&program.lesson)?),
-            Some(Command::Doctor) => doctor(&self.run),
-            Some(Command::Compare(args)) => parity::compare(self, program, &args, &parity::tolerances::MNIST_GRU),
+            Some(Command::Shared(command)) => command.run(self, program, &tolerances::MNIST_GRU),
         }
     }
 

@@ -15,10 +15,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::value_parser;
 use lesson_kit::exit::UsageError;
-use lesson_kit::{
-    BatchArgs, CommandLine, EvalArgs, Hyperparameters, Program, Run, RunArgs, SavedModel, Session, doctor, positive,
-};
-use parity::CompareArgs;
+use lesson_kit::{BatchArgs, CommandLine, Hyperparameters, Program, Run, RunArgs, SavedModel, Session, positive};
+use parity::{SharedCommand, tolerances};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tch::nn::VarStore;
@@ -101,12 +99,8 @@ impl lesson_kit::Options for Options {
 
 #[derive(clap::Subcommand, Debug)]
 enum Command {
-    /// Score a trained model on the test data
-    Eval(EvalArgs),
-    /// Compare this program with the reference notebook, number by number
-    Compare(CompareArgs),
-    /// Print which libtorch, CPU and CUDA devices the program finds, and what to do if CUDA does not work
-    Doctor,
+    #[command(flatten)]
+    Shared(SharedCommand),
     /// List the most likely next words of a text, or continue it with --length
     ///
     /// `<unk>` stands for every word that is too rare for the vocabulary. It is left out of the list, unless --unk is given, and
@@ -126,14 +120,12 @@ impl CommandLine for Cli {
             None if self.run.explain => self.explain(program),
             None => self.train(program),
             Some(Command::Predict(args)) => args.run(&Session::start(program, &self.run, self.options.hyper.backend)?),
-            Some(Command::Eval(args)) => self.eval(program, &args.model(&program.lesson)?),
-            Some(Command::Compare(args)) => {
-                if self.options.corpus.is_some() {
+            Some(Command::Shared(command)) => {
+                if matches!(command, SharedCommand::Compare(_)) && self.options.corpus.is_some() {
                     return Err(UsageError("--corpus: the notebook reads Moby Dick".to_owned()).into());
                 }
-                parity::compare(self, program, &args, &parity::tolerances::RNN_LM)
+                command.run(self, program, &tolerances::RNN_LM)
             }
-            Some(Command::Doctor) => doctor(&self.run),
         }
     }
 

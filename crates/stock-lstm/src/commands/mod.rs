@@ -19,8 +19,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use lesson_kit::exit::UsageError;
-use lesson_kit::{CommandLine, EvalArgs, Hyperparameters, Program, Run, RunArgs, SavedModel, Session, doctor};
-use parity::CompareArgs;
+use lesson_kit::{CommandLine, Hyperparameters, Program, Run, RunArgs, SavedModel, Session};
+use parity::{SharedCommand, tolerances};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tch::Tensor;
@@ -76,12 +76,8 @@ impl lesson_kit::Options for Options {
 
 #[derive(clap::Subcommand, Debug)]
 enum Command {
-    /// Score a trained model on the test data
-    Eval(EvalArgs),
-    /// Compare this program with the reference notebook, number by number
-    Compare(CompareArgs),
-    /// Print which libtorch, CPU and CUDA devices the program finds, and what to do if CUDA does not work
-    Doctor,
+    #[command(flatten)]
+    Shared(SharedCommand),
     /// Predict the closes of the days after a series
     Predict(predict::PredictArgs),
     /// Draw the gates over the days of a window
@@ -112,14 +108,14 @@ impl CommandLine for Cli {
                 let prices = Prices::read(&csv, order)?;
                 args.run(&session(&self)?, &self.run, &prices, scale_on)
             }
-            Some(Command::Eval(args)) => self.eval(program, &args.model(&program.lesson)?),
-            Some(Command::Doctor) => doctor(&self.run),
-            Some(Command::Compare(args)) => {
-                if scale_on == Some(ScaleOn::Train) {
-                    return Err(UsageError("--scale-on train: the notebook scales on all days".to_owned()).into());
+            Some(Command::Shared(command)) => {
+                if let SharedCommand::Compare(_) = command {
+                    if scale_on == Some(ScaleOn::Train) {
+                        return Err(UsageError("--scale-on train: the notebook scales on all days".to_owned()).into());
+                    }
+                    self.options.scale_on = Some(ScaleOn::All);
                 }
-                self.options.scale_on = Some(ScaleOn::All);
-                parity::compare(self, program, &args, &parity::tolerances::STOCK_LSTM)
+                command.run(self, program, &tolerances::STOCK_LSTM)
             }
         }
     }

@@ -13,8 +13,8 @@ pub mod gates;
 pub mod predict;
 
 use anyhow::Result;
-use lesson_kit::{CommandLine, EvalArgs, Hyperparameters, Program, Run, RunArgs, SavedModel, Session, doctor};
-use parity::CompareArgs;
+use lesson_kit::{CommandLine, Hyperparameters, Program, Run, RunArgs, SavedModel, Session};
+use parity::{SharedCommand, tolerances};
 use tch::nn::VarStore;
 
 use crate::data::{SENTENCES, Vocabulary, make_batch};
@@ -39,12 +39,8 @@ pub struct Cli {
 
 #[derive(clap::Subcommand, Debug)]
 enum Command {
-    /// Score a trained model on the test data
-    Eval(EvalArgs),
-    /// Compare this program with the reference notebook, number by number
-    Compare(CompareArgs),
-    /// Print which libtorch, CPU and CUDA devices the program finds, and what to do if CUDA does not work
-    Doctor,
+    #[command(flatten)]
+    Shared(SharedCommand),
     /// Predict the word that follows two others, with the probability of each word
     Predict(predict::PredictArgs),
     /// Draw the hidden units while the network reads two words
@@ -65,9 +61,7 @@ impl CommandLine for Cli {
             None => self.train(program),
             Some(Command::Predict(args)) => args.run(&session(&self)?),
             Some(Command::Gates(args)) => args.run(&session(&self)?, &self.run),
-            Some(Command::Eval(args)) => self.eval(program, &args.model(&program.lesson)?),
-            Some(Command::Doctor) => doctor(&self.run),
-            Some(Command::Compare(args)) => parity::compare(self, program, &args, &parity::tolerances::TEXT_RNN),
+            Some(Command::Shared(command)) => command.run(self, program, &tolerances::TEXT_RNN),
         }
     }
 
