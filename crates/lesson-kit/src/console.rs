@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::io::{self, Write};
 
 use anyhow::{Context, Result};
+use serde::Serialize;
 
 use crate::RunArgs;
 use crate::progress::Progress;
@@ -53,8 +54,12 @@ impl Console {
     }
 
     /// With `--json`: prints the object on stdout.
-    pub fn print_json(&self, object: impl Display) -> Result<()> {
-        if self.json && !self.silent { self.progress.suspend(|| print_result(object)) } else { Ok(()) }
+    pub fn print_json(&self, object: &impl Serialize) -> Result<()> {
+        if !self.json || self.silent {
+            return Ok(());
+        }
+        let text = serde_json::to_string(object).context("the results as JSON")?;
+        self.progress.suspend(|| print_result(text))
     }
 
     /// Prints a message on stderr, unless `--quiet`.

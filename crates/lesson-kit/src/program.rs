@@ -81,10 +81,11 @@ impl Program {
         let checkpoint = Checkpoint::read_in(&run_args.out, self.lesson.name, &self.workers)?;
         let stored = &checkpoint.config;
         let typed = |key: &str| args::is_typed(matches, key) || key == "device" && args::is_typed(matches, "cuda");
-        *options =
-            merge(options, stored, typed).with_context(|| run_args.out.join(CHECKPOINT).display().to_string())?;
+        let file = run_args.out.join(CHECKPOINT).display().to_string();
+        *options = merge(options, stored, typed).map_err(|error| UsageError(format!("{file}: {error:#}")))?;
         if let Some(threads) = stored["threads"].as_i64().filter(|_| !typed("threads")) {
-            run_args.threads = i32::try_from(threads).ok();
+            let valid = i32::try_from(threads).ok().filter(|&threads| threads >= 1);
+            run_args.threads = Some(valid.ok_or_else(|| UsageError(format!("--threads {threads}: stored in {file}")))?);
         }
         if let Some(device) = stored["device"].as_str().filter(|_| !typed("device")) {
             run_args.device = device.parse().map_err(|error| UsageError(format!("--device {device}: {error}")))?;

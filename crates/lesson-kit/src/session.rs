@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::fmt::Display;
 use std::rc::Rc;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use recurrent::Backend;
 use serde::Serialize;
 use tch::{Device, Tensor};
@@ -138,7 +138,7 @@ impl Session {
     /// # Errors
     /// If stdout cannot be written.
     pub fn print_json(&self, results: &impl Serialize) -> Result<()> {
-        self.console.print_json(serde_json::to_string(results).context("the results as JSON")?)
+        self.console.print_json(results)
     }
 
     /// Prints the evaluation of a trained model: its lines, or with `--json` its fields.

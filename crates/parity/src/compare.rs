@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use lesson_kit::exit::{ComparisonOff, UsageError};
 use lesson_kit::{CommandLine, DeviceChoice, Lesson, Options, Program, SavedModel, merge, plot, print_result};
 
@@ -35,11 +35,11 @@ pub fn compare<C: CommandLine>(
     let backend = options.hyperparameters().backend;
     let comparison = if args.live {
         let reference = live::run(lesson, args, run_args.threads)?;
-        Comparison::live(lesson, reference, &args.notebooks)?
+        Comparison::live(lesson, reference, &args.notebooks, tolerances)?
     } else {
-        Comparison::recorded(lesson, &args.notebooks)?
+        Comparison::recorded(lesson, &args.notebooks, tolerances)?
     };
-    let comparison = Comparison { tolerances: *tolerances, backend, weights_only: saved.is_some(), ..comparison };
+    let comparison = Comparison { backend, weights_only: saved.is_some(), ..comparison };
     if let Some(saved) = saved.as_ref().filter(|_| !args.live) {
         check_weights(saved, &comparison.reference)?;
     }
@@ -74,7 +74,7 @@ fn with_notebook_options<O: Options>(options: &O, reference: &Reference) -> Resu
     }
     let mut stored = reference.options.clone();
     stored.insert("seed".to_owned(), reference.seed.into());
-    merge(options, &stored.into(), |_| false)
+    merge(options, &stored.into(), |_| false).context("the notebook's options")
 }
 
 fn read_checkpoint(file: &std::path::Path, lesson: &Lesson) -> Result<SavedModel> {

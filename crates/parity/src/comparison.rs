@@ -29,38 +29,43 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// A comparison with the numbers in `notebooks/expected`.
+    /// A comparison with the numbers in `notebooks/expected`; on another CPU with these tolerances.
     ///
     /// # Errors
     /// If the numbers are missing, or are of another lesson, another torch, or another state of the notebook.
-    pub fn recorded(lesson: &Lesson, notebooks: &Path) -> Result<Comparison> {
+    pub fn recorded(lesson: &Lesson, notebooks: &Path, tolerances: &Tolerances) -> Result<Comparison> {
         let reference = Reference::read(&notebooks.join("expected").join(lesson.name).with_extension("json"))?;
         reference.check(lesson, notebooks)?;
         let other_cpu = other_cpu(&reference)?;
-        Ok(Comparison::with_reference(lesson, reference, other_cpu))
+        Ok(Comparison::with_reference(lesson, reference, tolerances, other_cpu))
     }
 
     /// A comparison with the numbers of a run of this moment.
-    pub(crate) fn live(lesson: &Lesson, reference: Reference, notebooks: &Path) -> Result<Comparison> {
+    pub(crate) fn live(
+        lesson: &Lesson,
+        reference: Reference,
+        notebooks: &Path,
+        tolerances: &Tolerances,
+    ) -> Result<Comparison> {
         reference.check(lesson, notebooks)?;
-        Ok(Comparison { live: true, ..Comparison::with_reference(lesson, reference, None) })
+        Ok(Comparison { live: true, ..Comparison::with_reference(lesson, reference, tolerances, None) })
     }
 
-    pub(crate) fn with_reference(lesson: &Lesson, reference: Reference, other_cpu: Option<String>) -> Comparison {
+    pub(crate) fn with_reference(
+        lesson: &Lesson,
+        reference: Reference,
+        tolerances: &Tolerances,
+        other_cpu: Option<String>,
+    ) -> Comparison {
         Comparison {
             lesson: *lesson,
             reference,
             live: false,
-            tolerances: Tolerances { between_cpus: &[], fused_losses: None },
+            tolerances: *tolerances,
             backend: Backend::Exact,
             weights_only: false,
             other_cpu,
         }
-    }
-
-    /// The same comparison with these tolerances.
-    pub fn with_tolerances(self, tolerances: &Tolerances) -> Comparison {
-        Comparison { tolerances: *tolerances, ..self }
     }
 
     /// The notebook's seed.

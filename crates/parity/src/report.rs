@@ -155,7 +155,7 @@ mod tests {
             sha256(&bytes)
         );
         let reference: Reference = serde_json::from_str(&json).unwrap();
-        Comparison::with_reference(&LESSON, reference, other_cpu.map(str::to_owned)).with_tolerances(&TOLERANCES)
+        Comparison::with_reference(&LESSON, reference, &TOLERANCES, other_cpu.map(str::to_owned))
     }
 
     fn ours(losses: &[f32]) -> Recording {

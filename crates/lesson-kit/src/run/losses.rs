@@ -54,8 +54,11 @@ impl Run {
 
     /// [`Run::record_with`] with a loss on validation data, which determines the best epoch.
     pub fn record_validated(&mut self, epoch: u32, loss: f32, valid_loss: f32, extra: impl Serialize) -> Result<()> {
-        self.losses.push_valid(valid_loss);
-        self.record_epoch(epoch, loss, valid_loss, extra)
+        self.record_epoch(epoch, loss, valid_loss, extra)?;
+        if !self.control.is_cut_short() {
+            self.losses.push_valid(valid_loss);
+        }
+        Ok(())
     }
 
     fn record_epoch(&mut self, epoch: u32, loss: f32, judged: f32, extra: impl Serialize) -> Result<()> {

@@ -26,7 +26,7 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde::Serialize;
 use serde_json::Value as Json;
 use tch::{Device, Tensor};
@@ -152,6 +152,8 @@ impl Run {
         let finished = folder.as_ref().is_some_and(|folder| folder.before() == Before::Finished);
         resume::check_workers(&config, workers)?;
         let resumed = program.take_resumed();
+        // Without its checkpoint a run that is to be resumed would be replaced.
+        ensure!(resumed.is_some() == args.resume, "--resume: the program has no checkpoint to resume from");
         if let Some(checkpoint) = &resumed {
             workers.rank_zero_only(|| {
                 resume::check_options(&checkpoint.config, &config, &args.out)?;
@@ -196,7 +198,15 @@ impl Run {
         self.folder.as_ref().map(RunFolder::path)
     }
 
-    /// Ends the run: prints the evaluation, and writes `summary.json`; prints it with `--json`.
+    /// Prints the evaluation of the trained model. Call it before anything that can fail, such as a picture.
+    ///
+    /// # Errors
+    /// If stdout cannot be written.
+    pub fn report(&self, evaluation: &impl Evaluation) -> Result<()> {
+        self.session.print_evaluation(evaluation, true)
+    }
+
+    /// Ends the run: writes `summary.json`, and prints it with `--json`.
     ///
     /// # Errors
     /// If no epoch was recorded, or the file cannot be written.
@@ -207,7 +217,6 @@ impl Run {
         let Some((epochs, final_loss)) = self.losses.last() else {
             bail!("the run ended before its first epoch");
         };
-        self.session.print_evaluation(evaluation, true)?;
         let device = device::name(self.session.device());
         let train_seconds = (self.clock.before * 1e6).round() / 1e6;
         let summary = Summary {

@@ -27,8 +27,9 @@ impl GatesArgs {
     ///
     /// # Errors
     /// If the digit or the model cannot be read, or the picture cannot be written.
-    pub fn run(&self, session: &Session, args: &RunArgs, data: &Path) -> Result<()> {
+    pub fn run(&self, session: impl FnOnce() -> Result<Session>, args: &RunArgs, data: &Path) -> Result<()> {
         DrawArgs::check(args)?;
+        let session = &session()?;
         let input = self.input.read(data)?;
         let model = MnistNn::load(&self.draw.read(session.lesson(), session)?, session.device())?;
         session.note(&input.description);

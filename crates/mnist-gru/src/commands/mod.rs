@@ -20,13 +20,13 @@ pub mod predict;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use lesson_kit::{BatchArgs, CommandLine, Hyperparameters, Program, Run, RunArgs, SavedModel, Session};
+use lesson_kit::{BatchArgs, CommandLine, DeviceChoice, Hyperparameters, Program, Run, RunArgs, SavedModel, Session};
 use parity::{SharedCommand, tolerances};
 use serde::{Deserialize, Serialize};
 use tch::nn::VarStore;
 use torch_ext::data::ShuffledBatches;
 
-use crate::data::{Mnist, TensorDataset};
+use crate::data::{Digits, Mnist, TensorDataset};
 use crate::model::MnistNn;
 use crate::train::train;
 
@@ -89,11 +89,12 @@ impl CommandLine for Cli {
         let session = |cli: &Cli| Session::start(program, &cli.run, cli.options.hyper.backend);
         match self.command.take() {
             None if self.run.explain => {
+                self.run.device = DeviceChoice::Cpu; // only shapes are printed
                 explain::explain(&session(&self)?, &self.options.hyper, self.options.batches.batch_size)
             }
             None => self.train(program),
             Some(Command::Predict(args)) => args.run(&session(&self)?, &self.options.data),
-            Some(Command::Gates(args)) => args.run(&session(&self)?, &self.run, &self.options.data),
+            Some(Command::Gates(args)) => args.run(|| session(&self), &self.run, &self.options.data),
             Some(Command::Shared(command)) => command.run(self, program, &tolerances::MNIST_GRU),
         }
     }
@@ -115,15 +116,16 @@ impl CommandLine for Cli {
         train(&mut run, &mut model, &train_data, &train_loader, hyper.lr)?;
 
         let scores = eval::evaluate(&mut model, &test_data, run.session())?;
+        run.report(&scores)?;
         run.save_plot(pictures::CONFUSION, &pictures::confusion_map(&scores.confusion))?;
         run.save_plot(pictures::MISTAKES, &pictures::mistakes_grid(&mnist.test, &scores.predicted))?;
         run.finish(&scores)
     }
 
     fn eval(&self, program: &Program, saved: &SavedModel) -> Result<()> {
-        let mnist = Mnist::read(&self.options.data)?;
+        let test = Digits::read_test(&self.options.data)?;
         let session = Session::start(program, &self.run, self.options.hyper.backend)?;
-        let test_data = TensorDataset::new(&mnist.test, session.device())?;
+        let test_data = TensorDataset::new(&test, session.device())?;
         let mut model = MnistNn::load(saved, session.device())?;
         model.set_backend(session.backend())?;
         session.report(&eval::evaluate(&mut model, &test_data, &session)?)

@@ -35,8 +35,7 @@ fn live_all_results_equal_the_notebooks_bits() {
 /// The names of initial weights and batch orders that equal the record, or are close to it on another CPU. Nothing is
 /// trained, which would take a minute. `extra` random numbers are drawn before the batches are shuffled.
 fn recorded(extra: usize) -> Vec<String> {
-    let comparison = Comparison::recorded(&LESSON, &workspace().join("notebooks-ref")).unwrap();
-    let comparison = comparison.with_tolerances(&tolerances::MNIST_GRU);
+    let comparison = Comparison::recorded(&LESSON, &workspace().join("notebooks-ref"), &tolerances::MNIST_GRU).unwrap();
     let _guard = seeded(comparison.seed());
     let vs = VarStore::new(Device::Cpu);
     let model = MnistNn::new(&vs.root(), LESSON.defaults.hidden_size, LESSON.defaults.num_layers).unwrap();

@@ -154,6 +154,7 @@ impl CommandLine for Cli {
         train(&mut run, &mut model, &columns, &vocabulary, &train_options)?;
 
         let scores = eval::evaluate(&mut model, &corpus, &vocabulary, run.session().workers())?;
+        run.report(&scores)?;
         run.finish(&scores)
     }
 
@@ -177,8 +178,8 @@ impl Cli {
     /// Prints the network, and the shapes of the first piece of the corpus at each step.
     fn explain(&self, program: &Program) -> Result<()> {
         let options = &self.options;
-        let session = Session::start(program, &self.run, options.hyper.backend)?;
         let (corpus, vocabulary) = self.corpus()?;
+        let session = Session::start(program, &self.run, options.hyper.backend)?;
         let vs = VarStore::new(session.device());
         let mut model = LanguageModel::new(&vs.root(), options.cell, self.sizes(&vocabulary), options.dropout)?;
         model.set_backend(session.backend())?;

@@ -33,8 +33,7 @@ fn live_all_results_equal_the_notebooks_bits() {
 
 /// The names of initial weights that equal the record, or are close to it on another CPU.
 fn recorded(cell: LayerKind) -> Vec<String> {
-    let comparison = Comparison::recorded(&LESSON, &workspace().join("notebooks-ref")).unwrap();
-    let comparison = comparison.with_tolerances(&tolerances::RNN_LM);
+    let comparison = Comparison::recorded(&LESSON, &workspace().join("notebooks-ref"), &tolerances::RNN_LM).unwrap();
     let corpus = Corpus::read(&workspace().join(DEFAULT_CORPUS), Unit::Word).unwrap();
     let words = corpus.vocabulary(5).unwrap().len() as i64;
     let sizes = Sizes { words, hidden: LESSON.defaults.hidden_size, layers: LESSON.defaults.num_layers };

@@ -39,9 +39,16 @@ impl GatesArgs {
     /// # Errors
     /// [`UsageError`] for a window that does not exist; an ordinary error if the model cannot be read, or the picture cannot be
     /// written.
-    pub fn run(&self, session: &Session, args: &RunArgs, prices: &Prices, typed: Option<ScaleOn>) -> Result<()> {
+    pub fn run(
+        &self,
+        session: impl FnOnce() -> Result<Session>,
+        args: &RunArgs,
+        prices: &Prices,
+        typed: Option<ScaleOn>,
+    ) -> Result<()> {
         DrawArgs::check(args)?;
         let window = self.chosen_window(prices)?;
+        let session = &session()?;
         let saved = self.draw.read(session.lesson(), session)?;
         let model = StockRnn::load(&saved, session.device())?;
         let scaler = scale::of_model(&saved, typed, prices)?;

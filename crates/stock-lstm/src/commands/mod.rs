@@ -15,13 +15,13 @@ pub mod predict;
 pub mod scale;
 pub mod score;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use lesson_kit::exit::UsageError;
 use lesson_kit::{CommandLine, Hyperparameters, Program, Run, RunArgs, SavedModel, Session};
 use parity::{SharedCommand, tolerances};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::json;
 use tch::Tensor;
 use tch::nn::VarStore;
@@ -55,6 +55,7 @@ pub struct Options {
     hyper: Hyperparameters,
 
     /// Daily prices: columns Open, High, Low, Volume, Close in this order, or a header that names them
+    #[serde(serialize_with = "displayed")] // also a path that is not UTF-8
     #[arg(long, global = true, value_name = "FILE", default_value = "data/goog.csv")]
     csv: PathBuf,
 
@@ -66,6 +67,10 @@ pub struct Options {
     /// training does not see the future [default: all; for a trained model, as it was trained]
     #[arg(long, global = true, value_name = "DAYS", value_enum)]
     scale_on: Option<ScaleOn>,
+}
+
+fn displayed<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
 }
 
 impl lesson_kit::Options for Options {
@@ -106,7 +111,7 @@ impl CommandLine for Cli {
             }
             Some(Command::Gates(args)) => {
                 let prices = Prices::read(&csv, order)?;
-                args.run(&session(&self)?, &self.run, &prices, scale_on)
+                args.run(|| session(&self), &self.run, &prices, scale_on)
             }
             Some(Command::Shared(command)) => {
                 if let SharedCommand::Compare(_) = command {
@@ -145,8 +150,11 @@ impl CommandLine for Cli {
 
         let predicted = eval::predict(&model, &data)?;
         print_shape(&run, "test_predict", &predicted)?;
-        run.save_plot(PREDICTIONS, &eval::chart(&predicted, &data, &scaler)?)?;
-        run.finish(&eval::evaluate(predicted, &data, &scaler)?)
+        let chart = eval::chart(&predicted, &data, &scaler)?;
+        let scores = eval::evaluate(predicted, &data, &scaler)?;
+        run.report(&scores)?;
+        run.save_plot(PREDICTIONS, &chart)?;
+        run.finish(&scores)
     }
 
     fn eval(&self, program: &Program, saved: &SavedModel) -> Result<()> {

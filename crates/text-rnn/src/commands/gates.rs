@@ -33,8 +33,9 @@ impl GatesArgs {
     ///
     /// # Errors
     /// If a word is unknown, the model cannot be read, or the picture cannot be written.
-    pub fn run(&self, session: &Session, args: &RunArgs) -> Result<()> {
+    pub fn run(&self, session: impl FnOnce() -> Result<Session>, args: &RunArgs) -> Result<()> {
         DrawArgs::check(args)?;
+        let session = &session()?;
         let vocabulary = Vocabulary::new(&SENTENCES);
         let words = known_words(&self.words, &vocabulary)?;
         let saved = self.draw.read(session.lesson(), session)?;

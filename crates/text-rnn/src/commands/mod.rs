@@ -60,7 +60,7 @@ impl CommandLine for Cli {
             None if self.run.explain => explain::explain(&session(&self)?, &self.options),
             None => self.train(program),
             Some(Command::Predict(args)) => args.run(&session(&self)?),
-            Some(Command::Gates(args)) => args.run(&session(&self)?, &self.run),
+            Some(Command::Gates(args)) => args.run(|| session(&self), &self.run),
             Some(Command::Shared(command)) => command.run(self, program, &tolerances::TEXT_RNN),
         }
     }
@@ -76,7 +76,9 @@ impl CommandLine for Cli {
         model.set_backend(options.backend)?;
         train(&mut run, &model, &batch, options.lr)?;
 
-        run.finish(&eval::evaluate(&model, &SENTENCES, &batch, &vocabulary)?)
+        let scores = eval::evaluate(&model, &SENTENCES, &batch, &vocabulary)?;
+        run.report(&scores)?;
+        run.finish(&scores)
     }
 
     fn eval(&self, program: &Program, saved: &SavedModel) -> Result<()> {

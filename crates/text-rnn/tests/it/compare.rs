@@ -102,8 +102,7 @@ fn a_record_of_something_else_is_an_error() {
 /// is Adam's.
 fn table(spoil: impl FnOnce(&TextRnn), eps: f64) -> Vec<Row> {
     let defaults = &LESSON.defaults;
-    let comparison = Comparison::recorded(&LESSON, &workspace().join("notebooks-ref")).unwrap();
-    let comparison = comparison.with_tolerances(&tolerances::TEXT_RNN);
+    let comparison = Comparison::recorded(&LESSON, &workspace().join("notebooks-ref"), &tolerances::TEXT_RNN).unwrap();
     tch::set_num_threads(comparison.threads());
     let _guard = seeded(comparison.seed());
     let vocabulary = Vocabulary::new(&SENTENCES);
