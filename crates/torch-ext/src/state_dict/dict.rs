@@ -1,5 +1,8 @@
 //! Names and tensors, and their way into a model.
 
+use std::collections::HashSet;
+
+use indexmap::IndexMap;
 use tch::Tensor;
 
 use crate::error::{Error, Result};
@@ -9,7 +12,7 @@ use crate::error::{Error, Result};
 /// The tensors share their storage with the model's parameters and have no gradient.
 #[derive(Debug, Default)]
 pub struct StateDict {
-    entries: Vec<(String, Tensor)>,
+    entries: IndexMap<String, Tensor>,
 }
 
 impl StateDict {
@@ -20,11 +23,7 @@ impl StateDict {
 
     /// Adds a tensor at the end. A tensor that has the same name is replaced, in its place.
     pub fn insert(&mut self, name: impl Into<String>, tensor: Tensor) {
-        let name = name.into();
-        match self.entries.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, old)) => *old = tensor,
-            None => self.entries.push((name, tensor)),
-        }
+        self.entries.insert(name.into(), tensor);
     }
 
     /// Adds the entries of a submodule: with `rnn`, `weight_ih_l0` becomes `rnn.weight_ih_l0`.
@@ -42,7 +41,7 @@ impl StateDict {
 
     /// The tensor with this name.
     pub fn get(&self, name: &str) -> Option<&Tensor> {
-        self.iter().find_map(|(known, tensor)| (known == name).then_some(tensor))
+        self.entries.get(name)
     }
 
     /// Names and tensors, in order.
@@ -118,9 +117,9 @@ impl StateDict {
     }
 
     fn incompatible_keys(&self, parameters: &[(&str, &Tensor)]) -> IncompatibleKeys {
+        let known: HashSet<&str> = parameters.iter().map(|(name, _)| *name).collect();
         let missing = parameters.iter().map(|(name, _)| *name).filter(|name| self.get(name).is_none());
-        let known = |name: &str| parameters.iter().any(|(known, _)| *known == name);
-        let unexpected = self.iter().map(|(name, _)| name).filter(|name| !known(name));
+        let unexpected = self.iter().map(|(name, _)| name).filter(|name| !known.contains(name));
         IncompatibleKeys {
             missing_keys: missing.map(str::to_owned).collect(),
             unexpected_keys: unexpected.map(str::to_owned).collect(),
@@ -130,11 +129,7 @@ impl StateDict {
 
 impl FromIterator<(String, Tensor)> for StateDict {
     fn from_iter<I: IntoIterator<Item = (String, Tensor)>>(entries: I) -> StateDict {
-        let mut state_dict = StateDict::new();
-        for (name, tensor) in entries {
-            state_dict.insert(name, tensor);
-        }
-        state_dict
+        StateDict { entries: entries.into_iter().collect() }
     }
 }
 
