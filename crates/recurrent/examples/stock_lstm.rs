@@ -41,12 +41,11 @@ impl StockRnn {
 }
 
 fn main() -> Result<()> {
-    train(EPOCHS).map(drop)
+    train(concat!(env!("CARGO_MANIFEST_DIR"), "/../../data/goog.csv"), EPOCHS).map(drop)
 }
 
-/// Runs the notebook. Returns the loss of each epoch.
-pub fn train(epochs: usize) -> Result<Vec<f32>> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../data/goog.csv");
+/// Runs the notebook with the prices in the file `path`. Returns the loss of each epoch.
+pub fn train(path: &str, epochs: usize) -> Result<Vec<f32>> {
     let mut reader = csv::ReaderBuilder::new().comment(Some(b'#')).from_path(path)?;
     let rows = reader.deserialize().map(|row| row.map(|(_date, row): (String, [f64; 5])| row));
     let prices = Tensor::from_slice2(&rows.collect::<csv::Result<Vec<_>>>()?).flip([0]); // oldest first

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use test_support::seeded;
+use test_support::{seeded, workspace};
 
 use crate::support::stock_lstm;
 
@@ -19,6 +19,6 @@ fn the_example_program_has_the_same_losses() {
     let loss = |line| serde_json::from_str::<serde_json::Value>(line).unwrap()["loss"].as_f64().unwrap() as f32;
 
     let _guard = seeded(0);
-    let losses = program::train(100).unwrap();
+    let losses = program::train(workspace().join("data/goog.csv").to_str().unwrap(), 100).unwrap();
     assert_eq!(losses, metrics.lines().map(loss).collect::<Vec<_>>());
 }
