@@ -1,4 +1,4 @@
-//! One picture of each kind, from made-up numbers, into the folder that is named: to look at when `plot` is changed.
+//! Draws one picture of each kind, from made-up numbers, into the given folder. Look at them after a change in `plot`.
 
 use std::path::PathBuf;
 
@@ -21,7 +21,7 @@ fn main() -> Result<()> {
 
 fn small() -> LineChart {
     let point = |epoch: i32| (f64::from(epoch), 1e-7 * (f64::from(epoch) / 40.0).sin());
-    LineChart::new("here less notebook", "epoch", "difference")
+    LineChart::new("here minus notebook", "epoch", "difference")
         .line(Line::new("difference", (1..=500).map(point).collect()))
 }
 
@@ -65,7 +65,7 @@ fn rows() -> GateMaps {
     GateMaps::new("mnist-gru: a ring", "row of the image", (0..28).map(|row| row.to_string()).collect())
         .column("layer 0", maps())
         .column("layer 1", maps())
-        .image(28, Tile { pixels: ring(8.0), caption: "a made-up digit\nsaid: 0".to_owned() })
+        .image(28, Tile { pixels: ring(8.0), caption: "a made-up digit\npredicted 0".to_owned() })
 }
 
 fn loss() -> LineChart {

@@ -71,10 +71,11 @@ pub struct BatchArgs {
     pub limit: Option<usize>,
 }
 
-/// Options that say where a command computes, writes and prints.
+/// Options for the device, the files and the output of a command.
 #[derive(Args, Debug, Clone)]
 pub struct RunArgs {
-    /// Device: auto, cpu, cuda or cuda:N. `auto` uses CUDA if it is available and prints its choice; `cuda` never falls back
+    /// Device: auto, cpu, cuda or cuda:N. `auto` uses CUDA if it is available and prints its choice; `cuda` never falls back to
+    /// the CPU
     #[arg(
         global = true,
         long,
@@ -258,7 +259,7 @@ fn backend_parser() -> impl TypedValueParser<Value = Backend> {
 }
 
 fn exact() -> Backend {
-    Backend::Exact // of the checkpoints that were written before the option existed
+    Backend::Exact // the backend of checkpoints without this entry
 }
 
 pub(crate) fn as_text<S: Serializer>(value: &impl fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {

@@ -9,7 +9,7 @@
 //! | `best` | `epoch`, `loss` and `model` of the lowest recorded loss |
 //! | `rng_state` | `torch.get_rng_state()` |
 //! | `rng_states` | of a distributed run: the state of each rank; `rng_state` is then that of rank 0 |
-//! | `batch` | `None`, or the position in the next epoch: `rng_state` at its begin, from which the shuffled order follows, and the `losses` of the batches that are done |
+//! | `batch` | `None`, or the position in an incomplete epoch: `rng_state` at the start of the epoch, which determines the shuffled order, and the `losses` of the completed batches |
 
 use std::fs;
 use std::io::Cursor;
@@ -39,7 +39,7 @@ pub(crate) struct Checkpoint {
     pub optimizer: Value,
     /// The scheduler's, or `None`.
     pub scheduler: Value,
-    /// The parameters that gave the lowest loss.
+    /// The lowest recorded loss, and its parameters.
     pub best: Option<Best>,
     /// The state of the default CPU generator.
     pub rng_state: pt_file::Tensor,
@@ -52,7 +52,7 @@ pub(crate) struct Checkpoint {
 /// The lowest recorded loss.
 #[derive(Debug)]
 pub(crate) struct Best {
-    /// The epoch that recorded it.
+    /// The epoch of this loss.
     pub epoch: u32,
     /// The loss.
     pub loss: f32,
@@ -63,9 +63,9 @@ pub(crate) struct Best {
 /// A position in an incomplete epoch.
 #[derive(Debug)]
 pub(crate) struct BatchPosition {
-    /// The generator's state when the epoch began.
+    /// The generator's state at the start of the epoch.
     pub rng_state: pt_file::Tensor,
-    /// The losses of the batches that are done.
+    /// The losses of the completed batches.
     pub losses: Vec<f32>,
 }
 

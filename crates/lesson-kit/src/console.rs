@@ -20,7 +20,7 @@ pub fn print_result(line: impl Display) -> Result<()> {
     }
 }
 
-/// The output of one command, as its options demand.
+/// The output of one command, according to its options.
 #[derive(Debug)]
 pub(crate) struct Console {
     json: bool,

@@ -11,15 +11,15 @@ use crate::{RunArgs, device, print_result};
 /// Prints libtorch, the CPU, every step towards CUDA, and the device that `--device` selects; with `--json` as one object.
 ///
 /// # Errors
-/// If libtorch has another version than the program was built for, or the device is not available: the printed lines say
-/// why.
+/// If libtorch has another version than the program was built for, or the device is not available. The printed lines have
+/// the reason.
 pub fn doctor(args: &RunArgs) -> Result<()> {
     let mut found: Vec<(&str, String)> = Vec::new();
-    let cuda = cuda::diagnose(); // before anything else touches libtorch
+    let cuda = cuda::diagnose(); // before any other call of libtorch
     if let Some(threads) = args.threads {
         tch::set_num_threads(threads);
     }
-    let release = libtorch::version()?.unwrap_or_else(|| "of an unknown version".to_owned());
+    let release = libtorch::version()?.unwrap_or_else(|| "unknown version".to_owned());
     found.push(("libtorch", format!("{release}, in {}", libtorch::folder()?.display())));
     found.push(("CPU", [cpu::capability()?, cpu::model_name()].join(" ").trim_end().to_owned()));
     found.push(("threads", tch::get_num_threads().to_string()));
@@ -35,12 +35,14 @@ pub fn doctor(args: &RunArgs) -> Result<()> {
     print(&found, args.json)?;
     ensure!(
         release == version::WANTED,
-        "this program was built for libtorch {}, and has found {release}; build it again, or unset LD_LIBRARY_PATH if it \
-         names another one",
+        "this program was built for libtorch {}, but loads another one ({release}); build it again, or unset \
+         LD_LIBRARY_PATH if it names another libtorch",
         version::WANTED
     );
     match chosen {
-        Err(_) if cuda.failure().is_some() => bail!("--device {}: there is no CUDA; see above", args.device),
+        Err(_) if cuda.failure().is_some() => {
+            bail!("--device {}: CUDA is not available; see the lines on stdout", args.device)
+        }
         chosen => chosen.map(drop),
     }
 }

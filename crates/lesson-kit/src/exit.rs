@@ -14,15 +14,15 @@ pub const COMPARISON_OFF: u8 = 3;
 /// Ended by Ctrl-C or SIGTERM.
 pub const INTERRUPTED: u8 = 130;
 
-/// Ends the process without libtorch's static destructors. They can crash if CUDA is loaded or threads run inside libtorch, and a
-/// finished run would then end as a failure.
+/// Ends the process without libtorch's static destructors. They can crash if CUDA is loaded or threads run inside libtorch. The
+/// exit code of a finished run would then be that of a failure.
 pub(crate) fn now(code: u8) -> ! {
     let _ = io::stdout().flush(); // a closed pipe cannot be reported anywhere
     let _ = io::stderr().flush();
     signal_hook::low_level::exit(code.into())
 }
 
-/// The run was ended by Ctrl-C; the text says what is saved.
+/// The run was ended by Ctrl-C or SIGTERM. The text describes what is saved.
 #[derive(Debug)]
 pub struct Interrupted(pub String);
 

@@ -12,10 +12,10 @@ use crate::{DrawArgs, RunArgs, Session};
 /// The name of the picture.
 const PICTURE: &str = "gates";
 
-/// The gates of all layers while the network reads one example: the object of `--json`.
+/// The gates of all layers for one example: the object of `--json`.
 #[derive(Debug, Clone, Serialize)]
 pub struct Gates<I> {
-    /// What the network read, and its prediction.
+    /// The example, and the network's prediction.
     #[serde(flatten)]
     pub input: I,
     /// From the first layer to the last.
@@ -41,7 +41,8 @@ impl LayerGates {
         (0..layers).map(layer).collect()
     }
 
-    /// A map for each gate whose name is one of the letters `names`, under its equation; `input` is the layer's input there.
+    /// A map for each gate whose name is one of the letters `names`, below its equation. `input` is the layer's input in the
+    /// equation.
     pub fn maps(&self, names: &str, input: &str) -> Vec<GateMap> {
         let chosen = self.0.iter().filter(|(name, _)| names.contains(name));
         let map = |(name, values): &(&'static str, Vec<Vec<f32>>)| {
@@ -69,7 +70,7 @@ impl LayerGates {
     }
 }
 
-/// The input of a layer in an equation: `x_t`, or the hidden state of the layer below.
+/// The input of a layer in an equation: `x_t`, or the hidden state of the previous layer.
 fn layer_input(layer: usize) -> String {
     if layer == 0 { "x_t".to_owned() } else { format!("h_t of layer {}", layer - 1) }
 }
@@ -109,7 +110,7 @@ impl DrawArgs {
     /// [`UsageError`] for `--no-plots` without `--json`.
     pub fn check(args: &RunArgs) -> Result<()> {
         if args.no_plots && !args.json {
-            return Err(UsageError("--no-plots leaves nothing to do; with --json there are the numbers".into()).into());
+            return Err(UsageError("--no-plots: there is nothing to do; add --json to print the numbers".into()).into());
         }
         Ok(())
     }

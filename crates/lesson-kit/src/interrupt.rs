@@ -1,13 +1,13 @@
-//! Ctrl-C and SIGTERM: the first signal during training requests an orderly end, any other ends the process at once.
+//! Ctrl-C and SIGTERM: the first signal during training requests a graceful stop, every other signal ends the process at once.
 //!
-//! "At once" is `_exit`: a normal exit runs libtorch's static destructors while other threads are inside libtorch, which
-//! often crashes.
+//! The process is ended by `_exit`: a normal exit runs libtorch's static destructors while other threads are inside libtorch,
+//! which often crashes.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
@@ -21,19 +21,19 @@ struct Flags {
     signalled: Arc<AtomicBool>,
 }
 
-/// Signal handlers are global to a process. Empty until [`install`]; `None` if the operating system refused them.
+/// Signal handlers are global to a process. Empty until [`install`]; `None` if they could not be installed.
 static FLAGS: OnceLock<Option<Flags>> = OnceLock::new();
 
 /// Installs the handlers, once per process.
 pub fn install() -> Result<()> {
     let installed = FLAGS.get_or_init(|| register().ok());
-    installed.as_ref().map(|_| ()).ok_or_else(|| anyhow!("the system refuses a signal handler")).context("Ctrl-C")
+    installed.as_ref().map(|_| ()).context("cannot install the signal handlers for Ctrl-C and SIGTERM")
 }
 
 fn register() -> io::Result<Flags> {
     let flags = Flags { exit_on_signal: Arc::new(AtomicBool::new(true)), signalled: Arc::default() };
     for signal in [SIGINT, SIGTERM] {
-        // Handlers run in this order: the first signal of a training sets `exit_on_signal` for the second.
+        // Handlers run in this order: the first signal during training sets `exit_on_signal` for the second one.
         flag::register_conditional_shutdown(signal, exit::INTERRUPTED.into(), Arc::clone(&flags.exit_on_signal))?;
         flag::register(signal, Arc::clone(&flags.exit_on_signal))?;
         flag::register(signal, Arc::clone(&flags.signalled))?;
@@ -41,12 +41,12 @@ fn register() -> io::Result<Flags> {
     Ok(flags)
 }
 
-/// The training loop begins: from now on the first signal does not end the process.
+/// Called when the training loop begins: from now on the first signal does not end the process.
 pub fn training_begins() {
     set_exit_on_signal(false);
 }
 
-/// Training is over and saved: from now on a signal ends the process at once.
+/// Called when the trained model is saved: from now on a signal ends the process at once.
 pub fn training_ends() {
     set_exit_on_signal(true);
 }

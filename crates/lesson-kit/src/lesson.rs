@@ -13,7 +13,7 @@ pub struct Lesson {
     pub pictures: &'static [&'static str],
 }
 
-/// The values that the reference notebook trains with.
+/// The values with which the reference notebook trains.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Defaults {
     /// Number of passes over the training data.

@@ -14,8 +14,7 @@
 //! | [`metrics`], [`bars`], [`plot`] | scores, text bars, pictures |
 //! | [`exit`], `interrupt` | exit codes; Ctrl-C |
 //!
-//! The training loop stands in the lesson, line for line beside the slide. This crate provides the epochs and records the
-//! losses.
+//! The training loop is in the lesson, line by line as on the slide. This crate provides the epochs and records the losses.
 #![forbid(unsafe_code)]
 
 mod args;

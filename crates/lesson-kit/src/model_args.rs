@@ -55,7 +55,7 @@ impl ModelArg {
     }
 }
 
-/// Options of commands that draw what a trained model does: `--model FILE`, `--out DIR`.
+/// Options of commands that draw pictures of a trained model: `--model FILE`, `--out DIR`.
 #[derive(Args, Debug, Clone)]
 pub struct DrawArgs {
     /// Trained weights: model.pt, best.pt, checkpoint.pt or safetensors, written here or in Python [default:
@@ -92,7 +92,8 @@ impl DrawArgs {
     /// The folder for the pictures; creates it if necessary.
     pub fn folder(&self, lesson: &Lesson) -> Result<PathBuf> {
         let folder = self.out.clone().unwrap_or_else(|| PathBuf::from(lesson.default_out()));
-        fs::create_dir_all(&folder).with_context(|| format!("--out {}: cannot make this folder", folder.display()))?;
+        fs::create_dir_all(&folder)
+            .with_context(|| format!("--out {}: cannot create this folder", folder.display()))?;
         Ok(folder)
     }
 }

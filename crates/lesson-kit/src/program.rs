@@ -24,7 +24,7 @@ pub trait CommandLine: Parser {
     /// The options that are stored.
     type Options: Options;
 
-    /// All options of a training.
+    /// The options of a training run.
     fn options(&mut self) -> (&mut RunArgs, &mut Self::Options);
 
     /// Runs the command that was typed.
@@ -85,7 +85,8 @@ impl Program {
         *options = merge(options, stored, typed).map_err(|error| UsageError(format!("{file}: {error:#}")))?;
         if let Some(threads) = stored["threads"].as_i64().filter(|_| !typed("threads")) {
             let valid = i32::try_from(threads).ok().filter(|&threads| threads >= 1);
-            run_args.threads = Some(valid.ok_or_else(|| UsageError(format!("--threads {threads}: stored in {file}")))?);
+            let invalid = || UsageError(format!("{file}: threads = {threads} is not a valid number of threads"));
+            run_args.threads = Some(valid.ok_or_else(invalid)?);
         }
         if let Some(device) = stored["device"].as_str().filter(|_| !typed("device")) {
             run_args.device = device.parse().map_err(|error| UsageError(format!("--device {device}: {error}")))?;
@@ -152,7 +153,7 @@ fn run_command<C: CommandLine>(program: &mut Program, mut cli: C, matches: &ArgM
 /// Parses `arguments` (the first is the program's name) with the lesson's defaults.
 ///
 /// # Errors
-/// clap's: a wrong command line; also `--help` and `--version`.
+/// If the command line is wrong. `--help` and `--version` are also errors of clap.
 pub fn parse<C: Parser>(
     lesson: &Lesson,
     arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
@@ -174,8 +175,8 @@ pub fn parse<C: Parser>(
     Ok((cli, matches))
 }
 
-/// The text of an error: its causes on one line. libtorch's messages are in Python's words, without tch's prefix and the C++
-/// backtrace, unless `verbose`.
+/// The text of an error: its causes on one line. Unless `verbose`, libtorch's messages have the wording of PyTorch, without tch's
+/// prefix and the C++ backtrace.
 fn report(error: &anyhow::Error, verbose: bool, worker: Option<String>) -> String {
     let text = format!("{error:#}");
     let text = if verbose { text } else { without_cpp_backtrace(&text).replace("Internal torch error: ", "") };
@@ -188,7 +189,7 @@ fn report(error: &anyhow::Error, verbose: bool, worker: Option<String>) -> Strin
 
 /// Runs `body`; a panic becomes an error.
 ///
-/// tch's operators panic if they cannot return an error, with the C++ backtrace in the message.
+/// tch's operators cannot return an error: they panic, and the message contains the C++ backtrace.
 fn catch_panic(body: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
     static PLACE: Mutex<Option<String>> = Mutex::new(None);
     let standard = panic::take_hook();
@@ -213,7 +214,7 @@ fn panic_message(payload: &(dyn Any + Send)) -> String {
     without_cpp_backtrace(text).to_owned()
 }
 
-/// Cuts libtorch's C++ backtrace off; in the message of an `unwrap` the line break is escaped.
+/// Removes libtorch's C++ backtrace. In the message of an `unwrap` the line break before it is escaped.
 fn without_cpp_backtrace(text: &str) -> &str {
     let text = torch_ext::first_line(text);
     text.split("\\nException raised from").next().unwrap_or(text).trim_end()
@@ -236,7 +237,7 @@ mod tests {
     #[test]
     fn a_panic_becomes_an_error() {
         let error = catch_panic(|| {
-            // what `Result::unwrap` makes of a TchError
+            // the message of `Result::unwrap` for a TchError
             let error = tch::TchError::Torch("bad shape\nException raised from f\n".into());
             panic!("called `Result::unwrap()` on an `Err` value: {error:?}");
         })

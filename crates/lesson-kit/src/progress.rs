@@ -30,7 +30,7 @@ impl Progress {
         }
     }
 
-    /// A run of this many epochs begins.
+    /// Starts the display of a run of `count` epochs.
     pub fn set_epochs(&self, count: u32) {
         match self {
             Progress::Bar(bar) => {
@@ -43,7 +43,7 @@ impl Progress {
         }
     }
 
-    /// An epoch is done.
+    /// Shows a completed epoch.
     pub fn epoch(&self, epoch: u32, loss: f32) {
         match self {
             Progress::Bar(bar) => {
@@ -59,7 +59,7 @@ impl Progress {
         }
     }
 
-    /// A batch of the current epoch is done; shown by the bar only.
+    /// Shows a completed batch of the current epoch; only the bar shows batches.
     pub fn batch(&self, batch: usize, batches: usize, loss: f32) {
         if let Progress::Bar(bar) = self {
             bar.set_message(format!("batch {batch}/{batches}  loss {loss:.6}"));

@@ -18,7 +18,8 @@ pub struct SavedModel {
 }
 
 impl SavedModel {
-    /// Reads a `state_dict`, or a checkpoint with a `state_dict` as its entry `model`. The content decides, not the file name.
+    /// Reads a `state_dict`, or a checkpoint with a `state_dict` as its entry `model`. The content of the file determines which,
+    /// not its name.
     ///
     /// # Errors
     /// If the file cannot be read, is unsafe or broken, has no `state_dict`, or is a checkpoint of another lesson.

@@ -1,4 +1,4 @@
-//! What every command needs: a device, the console, the workers.
+//! The session of a command: device, console and workers.
 
 use std::cell::RefCell;
 use std::fmt::Display;
@@ -23,7 +23,7 @@ pub trait Evaluation: Serialize {
     fn tensors(&self) -> Result<Vec<(&'static str, &'static str, Tensor)>>;
 }
 
-/// Without an evaluation.
+/// For runs without an evaluation.
 impl Evaluation for () {
     fn lines(&self) -> Vec<String> {
         Vec::new()
@@ -43,12 +43,13 @@ pub struct Session {
     console: Console,
     workers: WorkerGroup,
     recording: Option<Rc<RefCell<Recording>>>,
-    /// The device and why it was chosen, and the backend if it is not the default.
+    /// The device and the reason for it, and the backend if it is not the default.
     choice: String,
 }
 
 impl Session {
-    /// Chooses the device and sets the number of threads; prints the choice unless it is the CPU. Compute only after this call.
+    /// Chooses the device and sets the number of threads; prints the device unless it is the CPU. Call it before any
+    /// computation.
     ///
     /// # Errors
     /// If the device is not available.
@@ -115,7 +116,7 @@ impl Session {
         &self.choice
     }
 
-    /// Prints a line of results on stdout. With `--json` it is dropped: stdout is for the JSON object alone.
+    /// Prints a line of results on stdout. Prints nothing with `--json`: stdout then has only the JSON object.
     ///
     /// # Errors
     /// If stdout cannot be written; a closed pipe is not an error.
@@ -153,7 +154,7 @@ impl Session {
     pub(crate) fn print_evaluation(&self, evaluation: &impl Evaluation, after_training: bool) -> Result<()> {
         if self.recording.is_some() {
             for (group, name, values) in evaluation.tensors()? {
-                self.record(group, name, || Ok(values))?;
+                self.add_to_recording(group, name, || Ok(values))?;
             }
         }
         let lines = evaluation.lines();
@@ -161,15 +162,21 @@ impl Session {
         separator.into_iter().chain(lines).try_for_each(|line| self.print(line))
     }
 
-    /// Adds a tensor to the recording of a run that is compared; otherwise does nothing.
-    pub(crate) fn record(&self, group: &str, name: &str, values: impl FnOnce() -> Result<Tensor>) -> Result<()> {
+    /// Adds a tensor to the recording of a run that is compared; does nothing in other runs.
+    pub(crate) fn add_to_recording(
+        &self,
+        group: &str,
+        name: &str,
+        values: impl FnOnce() -> Result<Tensor>,
+    ) -> Result<()> {
         match &self.recording {
             Some(recording) => recording.borrow_mut().add(group, name, &values()?),
             None => Ok(()),
         }
     }
 
-    pub(crate) fn record_all(&self, group: &str, tensors: &[(String, Tensor)]) -> Result<()> {
-        tensors.iter().try_for_each(|(name, tensor)| self.record(group, name, || Ok(tensor.shallow_clone())))
+    /// [`Session::add_to_recording`] for named tensors.
+    pub(crate) fn add_all_to_recording(&self, group: &str, tensors: &[(String, Tensor)]) -> Result<()> {
+        tensors.iter().try_for_each(|(name, tensor)| self.add_to_recording(group, name, || Ok(tensor.shallow_clone())))
     }
 }

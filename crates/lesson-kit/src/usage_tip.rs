@@ -3,7 +3,7 @@
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, Error};
 
-/// Adds a tip to `error` if the rejected option belongs to another command, or stands before its command.
+/// Adds a tip to `error` if the rejected option belongs to another command, or precedes its command.
 pub(crate) fn with_tip(mut error: Error, command: &Command) -> Error {
     if let Some(tip) = tip(&error, command) {
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
@@ -34,7 +34,7 @@ fn tip(error: &Error, command: &Command) -> Option<String> {
             let (program, subcommand, option) = (command.get_name(), subcommand, name(typed)?);
             let name = subcommand.get_name();
             Some(if has(subcommand, option) {
-                format!("the options of a command stand behind it: {program} {name} {typed}")
+                format!("the options of a command come after it: {program} {name} {typed}")
             } else {
                 format!("{option} is an option of training; {name} does not have it")
             })
@@ -92,7 +92,7 @@ mod tests {
             ("toy doctor --out x", "--out is an option of training and eval"),
             ("toy doctor -o x", "-o is an option of training and eval"),
             ("toy eval --lr=1", "--lr is an option of training"),
-            ("toy --out x eval", "the options of a command stand behind it: toy eval --out <DIR>"),
+            ("toy --out x eval", "the options of a command come after it: toy eval --out <DIR>"),
             ("toy --lr 1 eval", "--lr is an option of training; eval does not have it"),
         ] {
             let error = parse::<Cli>(&LESSON, arguments.split(' ')).unwrap_err();

@@ -44,7 +44,8 @@ impl Digits {
     /// Reads the test digits only. The files of the training digits can be missing.
     ///
     /// # Errors
-    /// The conditions of [`Mnist::read`].
+    /// If a file is missing or damaged, or the numbers of images and labels differ. The message names the download
+    /// script.
     pub fn read_test(folder: &Path) -> Result<Digits> {
         Digits::read(folder, "t10k")
     }
@@ -111,9 +112,6 @@ pub struct TensorDataset {
 
 impl TensorDataset {
     /// Copies `digits` to `device`.
-    ///
-    /// # Errors
-    /// If the device has too little memory.
     pub fn new(digits: &Digits, device: Device) -> Result<TensorDataset> {
         let side = SIDE as i64;
         let images = Tensor::f_from_slice(&digits.pixels)?.f_view([-1, side, side])?.f_to_device(device)?;

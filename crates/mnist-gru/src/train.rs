@@ -1,4 +1,4 @@
-//! The training loop, line for line beside the slide.
+//! The training loop of the slide, with its statements in the same order.
 
 use anyhow::Result;
 use lesson_kit::Run;
@@ -11,7 +11,8 @@ use torch_ext::optim::{Adam, AdamOptions};
 use crate::data::TensorDataset;
 use crate::model::MnistNn;
 
-/// Trains batch by batch; prints the mean of the batch losses after every epoch, which the slide counts from 0.
+/// Trains batch by batch; prints the mean of the batch losses after every epoch. The printed epochs start at 0, as on the
+/// slide.
 ///
 /// `zero_grad`, `backward` and `step` belong to every batch; the slide's indentation is wrong there.
 ///

@@ -7,7 +7,7 @@ use clap::Args;
 /// Options of `compare`.
 #[derive(Args, Debug, Clone)]
 pub struct CompareArgs {
-    /// Run the notebook's program now, in .venv, and demand equal bits (of --backend exact)
+    /// Run the notebook now, with the Python in .venv, and require equal bits (with --backend fused: within tolerances)
     #[arg(long)]
     pub live: bool,
 
@@ -19,19 +19,19 @@ pub struct CompareArgs {
     #[arg(long, value_name = "N", requires = "live", allow_negative_numbers = true)]
     pub seed: Option<i64>,
 
-    /// With --live: passes over the training data, instead of the notebook's
+    /// With --live: number of passes over the training data, instead of the notebook's
     #[arg(short, long, value_name = "N", requires = "live", value_parser = clap::value_parser!(u32).range(1..))]
     pub epochs: Option<u32>,
 
-    /// With --live: batches of each epoch, for a lesson with batches
+    /// With --live: train on the first N batches of each epoch only, in a lesson with batches
     #[arg(long, value_name = "N", requires = "live", value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: Option<u32>,
 
-    /// Folder of the notebooks and their numbers
+    /// Folder of the notebooks and their recorded numbers
     #[arg(long, value_name = "DIR", default_value = "notebooks-ref")]
     pub notebooks: PathBuf,
 
-    /// Run folder: receives the compared run, and the picture of both loss curves [default: models/LESSON-compare]
+    /// Run folder: receives the files of the run, and the picture of both loss curves [default: models/LESSON-compare]
     #[arg(short, long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 }

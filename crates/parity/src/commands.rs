@@ -23,7 +23,7 @@ impl SharedCommand {
     /// Runs the command.
     ///
     /// # Errors
-    /// Those of [`CommandLine::eval`], [`compare()`] and [`doctor()`].
+    /// The errors of [`CommandLine::eval`], [`compare()`] and [`doctor()`].
     pub fn run<C: CommandLine>(self, mut cli: C, program: &Program, tolerances: &Tolerances) -> Result<()> {
         match self {
             SharedCommand::Eval(args) => cli.eval(program, &args.model(&program.lesson)?),

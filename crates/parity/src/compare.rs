@@ -9,14 +9,15 @@ use lesson_kit::{CommandLine, DeviceChoice, Lesson, Options, Program, SavedModel
 use crate::args::CompareArgs;
 use crate::comparison::Comparison;
 use crate::reference::Reference;
-use crate::tolerances::{Demand, Tolerances};
+use crate::tolerances::{Requirement, Tolerances};
 use crate::{live, report, verdict};
 
-/// Runs the lesson with the notebook's options and compares. Prints the table, and draws both loss curves.
+/// Runs the lesson with the notebook's options and compares the numbers. Prints the table, and draws both loss curves.
 ///
 /// # Errors
-/// [`ComparisonOff`] if a quantity differs by more than is allowed, or is missing on one side. An ordinary error if the comparison
-/// would be meaningless: numbers of another lesson, another torch, another state of the notebook, or other weights.
+/// [`ComparisonOff`] if a quantity differs by more than is allowed, or is missing on one side. [`UsageError`] for options that
+/// cannot be used. Another error if the comparison would be meaningless: the numbers belong to another lesson, another torch,
+/// another version of the notebook, or other weights.
 pub fn compare<C: CommandLine>(
     mut cli: C,
     program: &Program,
@@ -26,10 +27,16 @@ pub fn compare<C: CommandLine>(
     let lesson = &program.lesson;
     let (run_args, options) = cli.options();
     if run_args.threads.is_some() && !args.live {
-        return Err(UsageError("--threads: the recorded numbers have their own; add --live".into()).into());
+        return Err(
+            UsageError("--threads: the recorded numbers have a fixed number of threads; add --live".into()).into()
+        );
     }
     if !matches!(run_args.device, DeviceChoice::Auto | DeviceChoice::Cpu) {
-        return Err(UsageError(format!("--device {}: the notebooks compute on the CPU", run_args.device)).into());
+        return Err(UsageError(format!(
+            "--device {}: the notebooks compute on the CPU; use --device cpu",
+            run_args.device
+        ))
+        .into());
     }
     let saved = args.checkpoint.as_ref().map(|file| read_checkpoint(file, lesson)).transpose()?;
     let backend = options.hyperparameters().backend;
@@ -86,14 +93,14 @@ fn read_checkpoint(file: &std::path::Path, lesson: &Lesson) -> Result<SavedModel
     SavedModel::read(file, lesson)
 }
 
-/// Recorded predictions belong to the weights that the notebook trained.
+/// Checks that the weights are those that the notebook trained: predictions are recorded for these only.
 fn check_weights(saved: &SavedModel, reference: &Reference) -> Result<()> {
     for recorded in reference.quantities.iter().filter(|recorded| recorded.group == "final weights") {
         let ours = saved.state_dict().get(&recorded.name).map(pt_file::Tensor::try_from).transpose()?;
-        if !verdict::compare(recorded, ours.as_ref(), Demand::Bits).ok {
+        if !verdict::compare(recorded, ours.as_ref(), Requirement::Bits).ok {
             bail!(
-                "--checkpoint: {} is not as the notebook trained it, so its predictions are not recorded; add --live to \
-                 compute them in Python",
+                "--checkpoint: {} differs from the notebook's trained weights, and predictions of other weights are not recorded; \
+                 add --live to compute them in Python",
                 recorded.name
             );
         }

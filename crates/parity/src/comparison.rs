@@ -1,4 +1,4 @@
-//! A comparison: the notebook's numbers, and what is demanded of ours.
+//! A comparison: the notebook's numbers, and what is required of ours.
 
 use std::path::Path;
 
@@ -7,14 +7,14 @@ use lesson_kit::{Lesson, Quantity, Recording};
 use recurrent::Backend;
 use torch_ext::cpu;
 
-use crate::reference::{Recorded, Reference};
-use crate::tolerances::{Demand, Tolerance, Tolerances};
+use crate::reference::{Reference, ReferenceQuantity};
+use crate::tolerances::{Requirement, Tolerance, Tolerances};
 use crate::verdict::{self, Row};
 
-/// Groups that depend on the trained weights alone.
+/// Groups that depend only on the trained weights.
 const AFTER_TRAINING: [&str; 2] = ["predictions", "scores"];
 
-/// The notebook's numbers, and what is demanded of the lesson's.
+/// The notebook's numbers, and what is required of the lesson's.
 #[derive(Debug)]
 pub struct Comparison {
     pub(crate) lesson: Lesson,
@@ -24,15 +24,15 @@ pub struct Comparison {
     pub(crate) backend: Backend,
     /// Nothing is trained: only predictions and scores of given weights are compared.
     pub(crate) weights_only: bool,
-    /// Why this CPU rounds differently from the notebook's; `None` if it is the same CPU.
+    /// How this CPU differs from the notebook's; `None` if it is the same CPU.
     pub(crate) other_cpu: Option<String>,
 }
 
 impl Comparison {
-    /// A comparison with the numbers in `notebooks/expected`; on another CPU with these tolerances.
+    /// A comparison with the recorded numbers in `notebooks/expected`. On another CPU `tolerances` apply.
     ///
     /// # Errors
-    /// If the numbers are missing, or are of another lesson, another torch, or another state of the notebook.
+    /// If the numbers are missing, or belong to another lesson, another torch, or another version of the notebook.
     pub fn recorded(lesson: &Lesson, notebooks: &Path, tolerances: &Tolerances) -> Result<Comparison> {
         let reference = Reference::read(&notebooks.join("expected").join(lesson.name).with_extension("json"))?;
         reference.check(lesson, notebooks)?;
@@ -40,7 +40,7 @@ impl Comparison {
         Ok(Comparison::with_reference(lesson, reference, tolerances, other_cpu))
     }
 
-    /// A comparison with the numbers of a run of this moment.
+    /// A comparison with the numbers of a notebook that was run now (`--live`).
     pub(crate) fn live(
         lesson: &Lesson,
         reference: Reference,
@@ -84,15 +84,15 @@ impl Comparison {
         let recorded: Vec<_> = self.reference.quantities.iter().filter(|recorded| wanted(&recorded.group)).collect();
         let rows = recorded.iter().map(|recorded| {
             let values = ours.get(&recorded.group, &recorded.name).map(|quantity| &quantity.values);
-            verdict::compare(recorded, values, self.demand(recorded))
+            verdict::compare(recorded, values, self.requirement(recorded))
         });
         let known = |ours: &Quantity| recorded.iter().any(|it| it.group == ours.group && it.name == ours.name);
         rows.chain(ours.iter().filter(|ours| !known(ours)).map(verdict::unexpected)).collect()
     }
 
-    fn demand(&self, quantity: &Recorded) -> Demand {
+    fn requirement(&self, quantity: &ReferenceQuantity) -> Requirement {
         let between = match (self.backend, &self.other_cpu) {
-            (Backend::Exact, None) => return Demand::Bits,
+            (Backend::Exact, None) => return Requirement::Bits,
             (Backend::Exact, Some(_)) => "CPUs",
             (Backend::Fused, _) => "backends",
         };
@@ -101,12 +101,12 @@ impl Comparison {
             wanted && quantity.group == "losses" && quantity.name == losses.of
         });
         match self.tolerances.between_cpus(&quantity.group, &quantity.name) {
-            Some(relative) => Demand::Within(Tolerance { relative, one_by_one }),
-            None => Demand::Nothing { between },
+            Some(relative) => Requirement::Within(Tolerance { relative, one_by_one }),
+            None => Requirement::Nothing { between },
         }
     }
 
-    /// Why equal bits cannot be demanded; `None` if they are.
+    /// Why equal bits are not required; `None` if they are.
     pub(crate) fn tolerance_reason(&self) -> Option<String> {
         let fused = (self.backend == Backend::Fused).then(|| "here with --backend fused".to_owned());
         let reasons: Vec<String> = fused.into_iter().chain(self.other_cpu.clone()).collect();
@@ -114,7 +114,7 @@ impl Comparison {
     }
 }
 
-/// How the CPU of the recorded numbers differs from this one; `None` if it does not.
+/// How the CPU of the recorded numbers differs from this one; `None` if it is the same CPU.
 fn other_cpu(reference: &Reference) -> Result<Option<String>> {
     let here = [("CPU capability", cpu::capability()?), ("CPU", cpu::model_name())];
     let there = [&reference.cpu.capability, &reference.cpu.model];

@@ -2,7 +2,7 @@
 
 use pt_file::DType;
 
-use crate::reference::Recorded;
+use crate::reference::ReferenceQuantity;
 
 /// The elements of a tensor of one of the notebooks' dtypes.
 pub(crate) enum Elements {
@@ -13,18 +13,18 @@ pub(crate) enum Elements {
 
 /// The difference between two tensors.
 pub(crate) struct Distance {
-    /// The largest difference of two elements; of integers how many differ.
+    /// The largest difference of two elements; for integers the number of elements that differ.
     pub(crate) difference: f64,
     /// The same in units in the last place; `None` for integers.
     pub(crate) ulp: Option<u64>,
-    /// The largest difference divided by the notebook's largest magnitude; of integers the share that differs.
+    /// The largest difference divided by the notebook's largest magnitude; for integers the share of elements that differ.
     pub(crate) relative: f64,
     /// The relative difference of each element; empty for integers.
     pub(crate) each: Vec<f64>,
 }
 
 impl Elements {
-    /// Those of `tensor`; `None` if the notebooks have none of its dtype.
+    /// The elements of `tensor`; `None` for a dtype that the notebooks do not use.
     pub(crate) fn new(tensor: &pt_file::Tensor) -> Option<Elements> {
         match tensor.dtype() {
             DType::F32 => tensor.to_vec().ok().map(Elements::F32),
@@ -34,7 +34,7 @@ impl Elements {
         }
     }
 
-    /// The name in NumPy.
+    /// NumPy's name of the dtype.
     pub(crate) fn dtype(&self) -> &'static str {
         match self {
             Elements::F32(_) => "float32",
@@ -43,7 +43,8 @@ impl Elements {
         }
     }
 
-    /// The last one, with the digits that it needs; very large and very small ones with an exponent.
+    /// The last element, as the shortest text that reads back as the same number. Very large and very small numbers have an
+    /// exponent.
     pub(crate) fn last(&self) -> Option<String> {
         match self {
             Elements::F32(values) => values.last().map(|value| format!("{value:?}")),
@@ -52,9 +53,9 @@ impl Elements {
         }
     }
 
-    /// Our number and the notebook's, element by element. The notebook's are rounded to the common dtype: the shortest decimals of
-    /// a float32 are another float64 than the float32 itself. Ends with the shorter side.
-    pub(crate) fn pairs(&self, recorded: &Recorded) -> Vec<(f64, f64)> {
+    /// Pairs of our number and the notebook's, up to the end of the shorter side. The notebook's numbers are rounded to the
+    /// common dtype: the shortest decimal of a float32 is another float64 than the float32 itself.
+    pub(crate) fn pairs(&self, recorded: &ReferenceQuantity) -> Vec<(f64, f64)> {
         let ours: Vec<f64> = match self {
             Elements::F32(values) => values.iter().map(|&value| value.into()).collect(),
             Elements::F64(values) => values.clone(),
@@ -65,8 +66,8 @@ impl Elements {
         ours.into_iter().step_by(recorded.stride.max(1)).zip(theirs).collect()
     }
 
-    /// `None` if elements are missing on one side.
-    pub(crate) fn distance(&self, recorded: &Recorded) -> Option<Distance> {
+    /// The difference from the notebook's numbers; `None` if elements are missing on one side.
+    pub(crate) fn distance(&self, recorded: &ReferenceQuantity) -> Option<Distance> {
         let pairs = self.pairs(recorded);
         if pairs.is_empty() || pairs.len() != recorded.values.len() {
             return None;
@@ -98,7 +99,7 @@ impl Elements {
     }
 }
 
-/// 0 for no difference, infinite for a difference from zero.
+/// `difference / magnitude`: 0 for no difference, infinite for a difference from zero.
 fn relative(difference: f64, magnitude: f64) -> f64 {
     if difference == 0.0 { 0.0 } else { difference / magnitude }
 }
@@ -108,12 +109,12 @@ pub(crate) fn larger(a: f64, b: f64) -> f64 {
     if a.is_nan() || a > b { a } else { b }
 }
 
-/// An integer with the order of the floats, from the bits of a float: neighbours differ by 1.
+/// Maps the bits of a float32 to an integer, so that integers have the order of the floats and adjacent floats differ by 1.
 fn ordinal(bits: i32) -> i32 {
     if bits < 0 { i32::MIN.wrapping_sub(bits) } else { bits }
 }
 
-/// The same for 64 bits.
+/// [`ordinal`] for a float64.
 fn ordinal_64(bits: i64) -> i64 {
     if bits < 0 { i64::MIN.wrapping_sub(bits) } else { bits }
 }

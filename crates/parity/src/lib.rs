@@ -4,9 +4,9 @@
 //! |---|---|
 //! | `commands` | [`SharedCommand`]: the commands that every lesson has besides training |
 //! | `args`, `compare` | [`CompareArgs`] and [`compare()`]: the command |
-//! | `comparison` | [`Comparison`]: the numbers of both sides, and what is demanded |
-//! | `reference`, `live` | the notebook's numbers: recorded in `notebooks-ref/expected`, or from a run of this moment |
-//! | [`tolerances`] | how far a lesson's numbers may differ if equal bits cannot be demanded |
+//! | `comparison` | [`Comparison`]: the numbers of both sides, and what is required |
+//! | `reference`, `live` | the notebook's numbers: recorded in `notebooks-ref/expected`, or from a run of the notebook (`--live`) |
+//! | [`tolerances`] | how far a lesson's numbers may differ if equal bits are not required |
 //! | `verdict`, `distance` | one quantity of both sides |
 //! | `report` | the table, the JSON object and the picture |
 #![forbid(unsafe_code)]

@@ -1,6 +1,6 @@
-//! The notebook's numbers: `notebooks-ref/expected/LESSON.json`, or the same file from a run of this moment.
+//! The notebook's numbers: `notebooks-ref/expected/LESSON.json`, or the same file from a run of the notebook.
 //!
-//! notebooks-ref/README.md has the format.
+//! notebooks-ref/README.md describes the format.
 
 use std::fs;
 use std::path::Path;
@@ -29,10 +29,10 @@ pub(crate) struct Reference {
     pub seed: i64,
     /// The number of threads.
     pub threads: i32,
-    /// The options that differ from the defaults.
+    /// The notebook's options, without the seed and the number of threads.
     pub options: Map<String, Json>,
     /// The numbers, in the notebook's order.
-    pub quantities: Vec<Recorded>,
+    pub quantities: Vec<ReferenceQuantity>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -45,22 +45,22 @@ struct Versions {
 pub(crate) struct Cpu {
     /// `torch.backends.cpu.get_cpu_capability()`.
     pub capability: String,
-    /// Its name, empty where the system gives none.
+    /// The CPU's name; empty if the system does not report it.
     pub model: String,
 }
 
 /// One tensor: a digest of all of its bytes, and some of its elements.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Recorded {
-    /// `losses`.
+pub(crate) struct ReferenceQuantity {
+    /// For example `losses`.
     pub group: String,
-    /// `epoch`.
+    /// For example `epoch`.
     pub name: String,
     /// `float32`, `float64` or `int64`.
     pub dtype: String,
     /// Its shape.
     pub shape: Vec<usize>,
-    /// Of the little-endian bytes in row-major order.
+    /// SHA-256 of the little-endian bytes in row-major order.
     pub sha256: String,
     /// `values[i]` is element `i * stride`.
     pub stride: usize,
@@ -69,13 +69,17 @@ pub(crate) struct Recorded {
 }
 
 impl Reference {
-    /// Reads a file of the format.
+    /// Reads a file in the supported format.
     pub fn read(path: &Path) -> Result<Reference> {
         let text = fs::read_to_string(path).with_context(|| {
-            format!("{}: the notebook's numbers; run the command in the workspace's folder", path.display())
+            format!(
+                "{}: cannot read the notebook's numbers (run the command in the workspace's folder)",
+                path.display()
+            )
         })?;
-        let reference: Reference = serde_json::from_str(&text)
-            .with_context(|| format!("{}: scripts/run-notebooks.sh creates it again", path.display()))?;
+        let reference: Reference = serde_json::from_str(&text).with_context(|| {
+            format!("{} has wrong content (scripts/run-notebooks.sh creates it again)", path.display())
+        })?;
         ensure!(
             reference.format == FORMAT,
             "{} has format {}, and this program reads format {FORMAT}: scripts/run-notebooks.sh creates it again",
@@ -85,7 +89,7 @@ impl Reference {
         Ok(reference)
     }
 
-    /// Checks that the numbers are of this lesson, this libtorch, and the current notebook.
+    /// Checks that the numbers belong to this lesson, this libtorch, and the current notebook.
     ///
     /// # Errors
     /// If one of them differs: the comparison would be meaningless.
@@ -125,7 +129,7 @@ fn code_digest(notebook: &Path) -> Result<String> {
     Ok(sha256(code.join("\n\n").as_bytes()))
 }
 
-/// In hexadecimal digits.
+/// The SHA-256 digest of `bytes`, in hexadecimal digits.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

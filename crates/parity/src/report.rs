@@ -63,12 +63,14 @@ fn head(comparison: &Comparison) -> String {
     } else {
         format!("seed {}, {threads}", reference.seed)
     };
-    let demand = match comparison.tolerance_reason() {
-        None => "equal bits are demanded".to_owned(),
-        Some(why) => format!("equal within a tolerance ({why}; last bits depend on it, and training amplifies them)"),
+    let requirement = match comparison.tolerance_reason() {
+        None => "equal bits are required".to_owned(),
+        Some(why) => {
+            format!("equal within a tolerance ({why}; the last bits depend on it, and training amplifies them)")
+        }
     };
     let (lesson, capability) = (comparison.lesson.name, &reference.cpu.capability);
-    format!("{lesson} beside its notebook, {how}: {what}, {capability}; {demand}")
+    format!("{lesson} and its notebook, {how}: {what}, {capability}; {requirement}")
 }
 
 /// The table as one JSON object.
@@ -81,7 +83,7 @@ pub fn json(comparison: &Comparison, rows: &[Row]) -> Result<String> {
         threads: i32,
         backend: String,
         cpu_capability: &'a str,
-        /// Why equal bits are not demanded.
+        /// Why equal bits are not required.
         tolerance: Option<String>,
         ok: bool,
         rows: &'a [Row],
@@ -106,19 +108,19 @@ pub fn chart(comparison: &Comparison, ours: &Recording) -> Option<Stack> {
         ["batch", "epoch"].into_iter().find_map(|name| Some((name, losses(comparison, ours, name)?)))?;
     let points = |value: fn(&(f64, f64)) -> f64| (1..).map(f64::from).zip(losses.iter().map(value)).collect::<Vec<_>>();
     let lesson = comparison.lesson.name;
-    let both = LineChart::new(format!("{lesson} beside its notebook: training loss"), name, "loss")
+    let both = LineChart::new(format!("{lesson} and its notebook: training loss"), name, "loss")
         .height(360)
         .line(Line::new("notebook", points(|&(_, theirs)| theirs)).broad())
         .line(Line::new("here", points(|&(ours, _)| ours)));
     let equal = losses.iter().all(|(ours, theirs)| ours == theirs);
-    let title = if equal { "here less notebook: 0 everywhere" } else { "here less notebook" };
+    let title = if equal { "here minus notebook: 0 everywhere" } else { "here minus notebook" };
     let difference = LineChart::new(title, name, "difference")
         .height(240)
         .line(Line::new("difference", points(|(ours, theirs)| ours - theirs)));
     Some(Stack(vec![both, difference]))
 }
 
-/// Our losses and the notebook's, in the dtype in which the table compares them; `None` if a side lacks them.
+/// Our losses and the notebook's, in the dtype in which the table compares them; `None` if they are missing on one side.
 fn losses(comparison: &Comparison, ours: &Recording, name: &str) -> Option<Vec<(f64, f64)>> {
     let recorded = comparison.reference.quantities.iter().find(|it| it.group == "losses" && it.name == name)?;
     let elements = Elements::new(&ours.get("losses", name)?.values)?;
@@ -144,7 +146,7 @@ mod tests {
 
     const TOLERANCES: Tolerances = Tolerances { between_cpus: &[("losses", 0.25)], fused_losses: None };
 
-    /// The notebook's losses, as its JSON has them: the shortest decimals of float32 numbers.
+    /// A comparison with losses as in the notebook's JSON: the shortest decimals of float32 numbers.
     fn comparison(other_cpu: Option<&str>) -> Comparison {
         let bytes: Vec<u8> = [1.9430751f32, 0.1, 0.009441572].iter().flat_map(|loss| loss.to_le_bytes()).collect();
         let json = format!(
@@ -165,16 +167,16 @@ mod tests {
     }
 
     #[test]
-    fn the_picture_shows_no_difference_if_the_table_says_equal() {
+    fn the_picture_shows_no_difference_if_the_verdict_is_equal() {
         let (comparison, same) = (comparison(None), ours(&[1.9430751, 0.1, 0.009441572]));
         let rows = comparison.rows(&same);
         assert_eq!((rows.len(), rows[0].verdict.as_str()), (1, "equal"));
         let losses = losses(&comparison, &same, "epoch").unwrap();
         assert!(losses.len() == 3 && losses.iter().all(|(ours, theirs)| ours == theirs), "{losses:?}");
         let text = |ours: &Recording| format!("{:?}", chart(&comparison, ours).unwrap());
-        assert!(text(&same).contains("here less notebook: 0 everywhere"));
+        assert!(text(&same).contains("here minus notebook: 0 everywhere"));
         let other = ours(&[1.9430751, 0.1, 0.009441573]);
-        assert!(text(&other).contains("\"here less notebook\""), "{}", text(&other));
+        assert!(text(&other).contains("\"here minus notebook\""), "{}", text(&other));
     }
 
     #[test]

@@ -1,8 +1,9 @@
-//! How far a lesson's numbers may differ from the notebook's if equal bits cannot be demanded: on another CPU than the
-//! recorded one, and for the fused backend.
+//! How far a lesson's numbers may differ from the notebook's if equal bits are not required: on another CPU than the recorded
+//! one, and for the fused backend.
 //!
-//! Another CPU rounds some sums differently, and training amplifies that: slowly if all data is one smooth batch, and towards
-//! another solution if a thousand steps follow each other on different batches. docs/parity.md has the measurements.
+//! Another CPU rounds some sums differently, and training amplifies the difference. The growth is slow if every step uses the
+//! same batch. After a thousand steps on different batches the weights are a different solution. docs/parity.md has the
+//! measurements.
 
 /// The tolerances of a lesson.
 #[derive(Debug, Clone, Copy)]
@@ -19,14 +20,14 @@ pub struct Tolerances {
 pub struct FirstLosses {
     /// `epoch` or `batch`.
     pub of: &'static str,
-    /// How many: those before training has amplified rounding errors.
+    /// The number of losses. Training has not yet amplified rounding errors in these.
     pub count: usize,
     /// The largest relative difference of each: 1e-4 for four significant digits.
     pub within: f64,
 }
 
-/// Of lessons that train on all of their data at once. Less than a tenth was measured with `ATEN_CPU_CAPABILITY` `default` and
-/// `avx2` beside AVX-512.
+/// The tolerances of lessons that train on all of their data at once. The measured differences between AVX-512 and
+/// `ATEN_CPU_CAPABILITY=default` or `avx2` are less than a tenth of these.
 const SMOOTH: Tolerances = Tolerances {
     between_cpus: &[
         ("initial weights", 1e-5),
@@ -38,13 +39,13 @@ const SMOOTH: Tolerances = Tolerances {
     fused_losses: Some(FirstLosses { of: "epoch", count: 500, within: 1e-4 }),
 };
 
-/// Of text-rnn.
+/// The tolerances of text-rnn.
 pub const TEXT_RNN: Tolerances = SMOOTH;
 
-/// Of stock-lstm.
+/// The tolerances of stock-lstm.
 pub const STOCK_LSTM: Tolerances = SMOOTH;
 
-/// Of mnist-gru. The weights and the confusion matrix after 1200 steps are not comparable.
+/// The tolerances of mnist-gru. The weights and the confusion matrix after 1200 steps are not comparable.
 pub const MNIST_GRU: Tolerances = Tolerances {
     between_cpus: &[
         ("initial weights", 1e-5),
@@ -58,9 +59,9 @@ pub const MNIST_GRU: Tolerances = Tolerances {
     fused_losses: Some(FirstLosses { of: "batch", count: 20, within: 1e-4 }),
 };
 
-/// Of rnn-lm: three to ten times what was measured (initial weights 3e-7, batch losses 5e-3, epoch and validation losses 2e-4,
-/// words 2 of 10, scores 3e-2, perplexities 1e-3). The final weights are not comparable: they differ by up to a third of the
-/// largest one after 1425 steps.
+/// The tolerances of rnn-lm: at least three times the measured differences (initial weights 3e-7, batch losses 5e-3, epoch and
+/// validation losses 2e-4, words 2 of 10, scores 3e-2, perplexities 1e-3). The final weights are not comparable: after 1425
+/// steps they differ by up to a third of the largest weight.
 pub const RNN_LM: Tolerances = Tolerances {
     between_cpus: &[
         ("initial weights", 1e-5),
@@ -74,9 +75,9 @@ pub const RNN_LM: Tolerances = Tolerances {
     fused_losses: Some(FirstLosses { of: "batch", count: 20, within: 1e-4 }),
 };
 
-/// What is demanded of a quantity.
+/// What is required of a quantity.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Demand {
+pub(crate) enum Requirement {
     /// Equal bits.
     Bits,
     /// A difference within a tolerance.

@@ -69,12 +69,12 @@ impl Corpus {
         &self.tokens[..self.len() * 8 / 10]
     }
 
-    /// The validation part. It decides which epoch is the best.
+    /// The validation part. It selects the best epoch.
     pub fn valid(&self) -> &[String] {
         &self.tokens[self.len() * 8 / 10..self.len() * 9 / 10]
     }
 
-    /// The test part. It decides nothing.
+    /// The test part. It has no effect on training.
     pub fn test(&self) -> &[String] {
         &self.tokens[self.len() * 9 / 10..]
     }
@@ -82,7 +82,7 @@ impl Corpus {
     /// The vocabulary: the words that occur at least `min_count` times in the training part.
     ///
     /// # Errors
-    /// If there are fewer than two such words, since there is then nothing to predict.
+    /// If there are fewer than two such words, because a prediction needs at least two.
     pub fn vocabulary(&self, min_count: usize) -> Result<Vocabulary> {
         let mut counts: HashMap<&str, usize> = HashMap::new();
         let mut words: Vec<&str> = Vec::new(); // in the order of their first appearance
@@ -108,7 +108,7 @@ impl Corpus {
 
 /// The words of a network and their numbers: [`UNKNOWN`], then the others from the most to the least frequent.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(from = "Saved")]
+#[serde(from = "VocabularyFields")]
 pub struct Vocabulary {
     unit: Unit,
     words: Vec<String>,
@@ -118,13 +118,13 @@ pub struct Vocabulary {
 
 /// A vocabulary as `vocabulary.json` stores it.
 #[derive(Deserialize)]
-struct Saved {
+struct VocabularyFields {
     unit: Unit,
     words: Vec<String>,
 }
 
-impl From<Saved> for Vocabulary {
-    fn from(saved: Saved) -> Vocabulary {
+impl From<VocabularyFields> for Vocabulary {
+    fn from(saved: VocabularyFields) -> Vocabulary {
         Vocabulary::new(saved.unit, saved.words)
     }
 }
@@ -171,7 +171,7 @@ impl Vocabulary {
 /// The network reads all columns in parallel, from top to bottom. The last tokens, which do not fill a row, are left out.
 ///
 /// # Errors
-/// If there are fewer than two rows, since a step needs a word and the next word.
+/// If there are fewer than two rows, because a step needs a word and the next word.
 pub fn batchify(numbers: &[i64], columns: i64, device: Device) -> Result<Tensor> {
     let steps = numbers.len() as i64 / columns.max(1);
     ensure!(steps > 1, "{} tokens are too few for {columns} columns of at least two", numbers.len());
@@ -187,11 +187,11 @@ pub fn batchify(numbers: &[i64], columns: i64, device: Device) -> Result<Tensor>
 /// If `bptt` is negative.
 pub fn pieces(columns: &Tensor, bptt: i64) -> Result<Vec<(Tensor, Tensor)>> {
     let last = columns.size()[0] - 1;
-    let begins = (0..last).step_by(usize::try_from(bptt).context("--bptt")?.max(1));
-    let piece = |begin: i64| {
-        let steps = bptt.min(last - begin);
-        let targets = columns.f_narrow(0, begin + 1, steps)?.f_reshape([-1])?;
-        Ok((columns.f_narrow(0, begin, steps)?, targets))
+    let starts = (0..last).step_by(usize::try_from(bptt).context("--bptt")?.max(1));
+    let piece = |start: i64| {
+        let steps = bptt.min(last - start);
+        let targets = columns.f_narrow(0, start + 1, steps)?.f_reshape([-1])?;
+        Ok((columns.f_narrow(0, start, steps)?, targets))
     };
-    begins.map(piece).collect()
+    starts.map(piece).collect()
 }

@@ -1,5 +1,7 @@
-//! The lecture's "RNN as a language model": a network reads a text word by word, and at every step computes the probability of
-//! each word of its vocabulary to be the next one.
+//! Lesson 4: a language model reads a text word by word and predicts the next word.
+//!
+//! The lecture's "RNN as a language model" in Rust. At every step the network computes a probability for each word of
+//! its vocabulary.
 //!
 //! For a corpus x1, .., xT the loss is the mean cross-entropy over all steps, `L = -1/T Σ log ŷ_t[x_(t+1)]`, and the
 //! perplexity is `e^L`.
@@ -11,7 +13,7 @@
 //! | [`model`] | the network |
 //! | [`mod@train`] | the training loop, with truncated back-propagation through time |
 //! | [`commands`] | the command line: `eval`, `predict`, `compare`, `--explain` |
-//! | [`vocabulary_file`] | `vocabulary.json` beside a model |
+//! | [`vocabulary_file`] | `vocabulary.json` in the folder of a model |
 #![forbid(unsafe_code)]
 
 pub mod commands;

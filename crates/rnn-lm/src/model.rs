@@ -86,8 +86,8 @@ impl LanguageModel {
         Ok(model)
     }
 
-    /// Maps words, (steps, columns), to a score (logit) for each word of the vocabulary to be the next one, (steps * columns,
-    /// words), and returns the last state. `state` is the state after the words before; `None` at the begin of a text.
+    /// Maps words, (steps, columns), to the scores (logits) of every next word, (steps * columns, vocabulary), and returns
+    /// the last state. `state` is the state before the first word; `None` means zeros, as at the start of a text.
     ///
     /// # Errors
     /// If a shape does not fit.

@@ -1,4 +1,4 @@
-//! The training loop: the corpus is read in order, and gradients go back through `--bptt` steps.
+//! The training loop, with truncated back-propagation through time over `--bptt` steps.
 
 use anyhow::Result;
 use lesson_kit::{Run, metrics};
@@ -20,7 +20,7 @@ pub struct Columns {
     pub train: Tensor,
     /// For choosing the best epoch.
     pub valid: Tensor,
-    /// For the printed test perplexity; it decides nothing.
+    /// For the printed test perplexity. It has no effect on training.
     pub test: Tensor,
 }
 
@@ -49,8 +49,8 @@ struct Metrics {
     lr: f64,
 }
 
-/// Trains; prints the perplexities of every epoch. At the end the model has the parameters of the best epoch on the validation
-/// part.
+/// Trains, and prints the perplexities of every epoch. At the end the model has the parameters of the epoch with the
+/// lowest validation loss.
 ///
 /// # Errors
 /// If a loss is NaN or infinite, or a file cannot be written.
@@ -96,10 +96,10 @@ pub fn train(
     run.session().print("OPTIMIZATION FINISHED")
 }
 
-/// Reads the corpus once from its begin, and returns the mean loss over all steps.
+/// Reads the training part once, in order, and returns the mean loss over all steps.
 ///
-/// The state is carried from piece to piece, and detached: the network remembers the words before, but gradients end
-/// where the piece begins (truncated back-propagation through time).
+/// The state is carried from piece to piece and detached. It depends on all earlier words, but gradients stop at the
+/// start of the piece (truncated back-propagation through time).
 fn train_epoch(
     run: &mut Run,
     model: &mut LanguageModel,

@@ -1,4 +1,4 @@
-//! `vocabulary.json` beside a model: the number of each word.
+//! `vocabulary.json` in the folder of a model: the number of each word.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,18 +15,22 @@ pub fn content(vocabulary: &Vocabulary) -> Result<String> {
     serde_json::to_string(vocabulary).context(NAME)
 }
 
-/// Reads the file beside a model.
+/// Reads the file in the folder of `model`.
 ///
 /// # Errors
 /// If the file does not exist, or is not a vocabulary.
 pub fn read_beside(model: &Path) -> Result<Vocabulary> {
     let path = model.with_file_name(NAME);
-    let text = fs::read_to_string(&path)
-        .with_context(|| format!("{}: the model's vocabulary, which training writes beside it", path.display()))?;
+    let text = fs::read_to_string(&path).with_context(|| {
+        format!(
+            "{}: cannot read the model's vocabulary, which training writes to the folder of the model",
+            path.display()
+        )
+    })?;
     serde_json::from_str(&text).with_context(|| format!("{} is not a vocabulary", path.display()))
 }
 
-/// The corpus in the `config.json` beside a model, if the file exists and has one.
+/// The corpus in `config.json` in the folder of `model`, if the file exists and has one.
 pub fn corpus_beside(model: &Path) -> Option<PathBuf> {
     let config = fs::read_to_string(model.with_file_name("config.json")).ok()?;
     let config: serde_json::Value = serde_json::from_str(&config).ok()?;

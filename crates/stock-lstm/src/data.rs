@@ -38,7 +38,7 @@ impl ScaleOn {
     /// Fits a scaler to these days of `prices`.
     ///
     /// # Errors
-    /// If `prices` has fewer than [`MIN_DAYS`] days, and on the conditions of [`MinMaxScaler::fit`].
+    /// If `prices` has fewer than [`MIN_DAYS`] days, a column is constant, or its range is too large for an f64.
     pub fn fit(self, prices: &Prices) -> Result<MinMaxScaler> {
         let days = training_days(prices.rows().len())?;
         MinMaxScaler::fit(match self {
@@ -150,7 +150,7 @@ impl Dataset {
     }
 }
 
-/// The number of windows for training, of a series of `days` days: 70 %, rounded down.
+/// The number of training windows of a series of `days` days: 70 %, rounded down.
 fn train_windows(days: usize) -> Result<usize> {
     ensure!(
         days >= MIN_DAYS,
@@ -159,7 +159,7 @@ fn train_windows(days: usize) -> Result<usize> {
     Ok(((days - SEQ_LENGTH) as f64 * 0.7) as usize)
 }
 
-/// The number of days that training uses, of a series of `days` days: its windows and the day after the last one.
+/// The number of days of a series of `days` days that training uses: its windows and the day after the last window.
 ///
 /// # Errors
 /// If there are fewer than [`MIN_DAYS`] days.
@@ -168,9 +168,6 @@ pub fn training_days(days: usize) -> Result<usize> {
 }
 
 /// One window of scaled days as a batch: (1, days, columns).
-///
-/// # Errors
-/// If libtorch has no memory for it on `device`.
 pub fn one_window(days: &[[f32; COLUMNS.len()]], device: Device) -> Result<Tensor> {
     let x = Tensor::from_slice(days.as_flattened()).f_view([1, -1, COLUMNS.len() as i64])?;
     Ok(x.f_to_device(device)?)

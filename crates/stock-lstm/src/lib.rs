@@ -4,7 +4,7 @@
 //!
 //! | module | content |
 //! |---|---|
-//! | [`data`] | reads, scales and cuts the series into windows |
+//! | [`data`] | reads and scales the series, and cuts it into windows |
 //! | [`model`] | the network |
 //! | [`mod@train`] | the training loop |
 //! | [`commands`] | the command line: `eval`, `predict`, `gates`, `compare`, `--explain` |

@@ -4,7 +4,7 @@ use mimalloc::MiMalloc;
 use stock_lstm::LESSON;
 use stock_lstm::commands::Cli;
 
-/// Replaces malloc, for libtorch too: it allocates memory for every small tensor.
+/// Replaces malloc, also in libtorch, which allocates memory for every small tensor.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

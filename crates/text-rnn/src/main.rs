@@ -4,7 +4,7 @@ use mimalloc::MiMalloc;
 use text_rnn::LESSON;
 use text_rnn::commands::Cli;
 
-/// Replaces malloc, for libtorch too: it allocates memory for every small tensor.
+/// Replaces malloc, also in libtorch, which allocates memory for every small tensor.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

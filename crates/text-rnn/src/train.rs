@@ -1,4 +1,4 @@
-//! The training loop, line for line beside the slide.
+//! The training loop of the slide, with its statements in the same order.
 
 use anyhow::Result;
 use lesson_kit::Run;

@@ -57,7 +57,7 @@ pub fn font(size: i32, color: RGBColor) -> TextStyle<'static> {
     ("sans-serif", LINE_HEIGHT * f64::from(size)).into_font().color(&color)
 }
 
-/// The approximate width of `text`, rather too large than too small.
+/// An estimate of the width of `text`; too large for most texts.
 pub fn text_width(text: &str, size: i32) -> i32 {
     (0.62 * f64::from(size) * text.chars().count() as f64) as i32
 }

@@ -1,4 +1,4 @@
-//! A chart with two axes, and what is on an axis: its range, ticks, labels and name.
+//! A chart with two axes. An axis has a range, ticks, labels and a name.
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! A square table of counts, such as a confusion matrix, with the counts in coloured cells.
+//! A confusion matrix, with the counts in coloured cells.
 
 use plotters::backend::DrawingBackend;
 use plotters::element::{Rectangle, Text};
@@ -14,13 +14,11 @@ const TOP: i32 = 60 * PX;
 const RIGHT: i32 = 28 * PX;
 const BOTTOM: i32 = 76 * PX;
 
-/// Counts by row and column. The colour of a cell shows its share of its row, so that rows with different sums are
-/// comparable.
+/// Counts by true class (row) and predicted class (column). The colour of a cell shows its share of its row, so that rows
+/// with different sums are comparable.
 #[derive(Debug, Clone)]
 pub struct HeatMap {
     title: String,
-    row_label: String,
-    column_label: String,
     names: Vec<String>,
     counts: Vec<Vec<i64>>,
 }
@@ -28,13 +26,7 @@ pub struct HeatMap {
 impl HeatMap {
     /// A map of `counts[row][column]`. `names` are the names of the rows and of the columns.
     pub fn new(title: impl Into<String>, names: Vec<String>, counts: Vec<Vec<i64>>) -> HeatMap {
-        let (row_label, column_label) = ("true".to_owned(), "predicted".to_owned());
-        HeatMap { title: title.into(), row_label, column_label, names, counts }
-    }
-
-    /// Sets what rows and columns are, by default "true" and "predicted".
-    pub fn labels(self, rows: impl Into<String>, columns: impl Into<String>) -> HeatMap {
-        HeatMap { row_label: rows.into(), column_label: columns.into(), ..self }
+        HeatMap { title: title.into(), names, counts }
     }
 
     fn rows_and_columns(&self) -> (usize, usize) {
@@ -51,8 +43,8 @@ impl Plot for HeatMap {
     fn draw<B: DrawingBackend>(&self, area: &Area<B>) -> Drawn<B> {
         let (rows, columns) = self.rows_and_columns();
         let names = |count| (0..count).map(|index| index as f64 + 0.5).zip(self.names.iter().cloned());
-        let x = Axis::with_ticks(0.0..columns as f64, names(columns)).named(&self.column_label, BOTTOM - 18 * PX);
-        let y = Axis::with_ticks(rows as f64..0.0, names(rows)).named(&self.row_label, LEFT - 16 * PX);
+        let x = Axis::with_ticks(0.0..columns as f64, names(columns)).named("predicted", BOTTOM - 18 * PX);
+        let y = Axis::with_ticks(rows as f64..0.0, names(rows)).named("true", LEFT - 16 * PX);
         let below = canvas::titled(area, &self.title, LEFT + CELL * columns as i32 / 2, TOP)?;
         let mut chart = chart(&below.margin(0, 18 * PX, 16 * PX, RIGHT), x, y, false)?;
         for (row, counts) in self.counts.iter().enumerate() {

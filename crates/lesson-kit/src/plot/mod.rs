@@ -1,6 +1,6 @@
 //! Pictures, drawn with plotters and saved as PNG and SVG.
 //!
-//! | module | what it holds |
+//! | module | content |
 //! |---|---|
 //! | `line_chart` | [`LineChart`], [`Line`], [`Stack`]: losses over epochs, prices over days |
 //! | `heat_map` | [`HeatMap`]: a confusion matrix |

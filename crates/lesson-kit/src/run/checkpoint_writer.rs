@@ -28,7 +28,7 @@ pub(crate) struct AsyncCheckpointWriter {
 }
 
 impl AsyncCheckpointWriter {
-    /// Starts the thread. `metrics` is synced before each checkpoint, so that it never lacks an epoch of the checkpoint.
+    /// Starts the thread. `metrics` is synced before each checkpoint, so that the metrics contain every epoch of the checkpoint.
     pub fn start(path: PathBuf, metrics: File) -> Result<AsyncCheckpointWriter> {
         let (jobs, to_write) = mpsc::sync_channel::<Value>(1);
         let (finished, done) = mpsc::sync_channel(1);
@@ -47,14 +47,14 @@ impl AsyncCheckpointWriter {
             pause_ends: None,
             jobs: Some(jobs),
             done,
-            thread: Some(thread.context("cannot start the checkpoint's thread")?),
+            thread: Some(thread.context("cannot start the thread that writes checkpoints")?),
         })
     }
 
-    /// Starts to write; waits for the write before it.
+    /// Waits for the previous write, and starts to write `checkpoint`.
     ///
     /// # Errors
-    /// If the write before it failed.
+    /// If the previous write failed.
     pub fn write(&mut self, checkpoint: Value) -> Result<()> {
         self.wait()?;
         self.busy = true;

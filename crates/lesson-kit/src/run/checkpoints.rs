@@ -9,8 +9,8 @@ use pt_file::Value;
 use super::checkpoint_writer::AsyncCheckpointWriter;
 use super::snapshots::ParameterSnapshots;
 
-/// The checkpoints of a run. A checkpoint is written after the next loss was finite: a run that diverges keeps its last good
-/// one.
+/// The checkpoints of a run. A checkpoint is written only after the next loss was finite, so a run that diverges keeps its last
+/// good one.
 #[derive(Debug)]
 pub(crate) struct Checkpoints {
     pub snapshots: ParameterSnapshots,
@@ -19,37 +19,37 @@ pub(crate) struct Checkpoints {
     last_epoch: u32,
     /// `None` until the folder is claimed, and in a dry run.
     writer: Option<AsyncCheckpointWriter>,
-    /// Taken after a step; good if the parameters then give a finite loss.
+    /// The checkpoint of the last step. It is good if its parameters give a finite loss.
     pending: Option<Value>,
 }
 
-/// Whether the state after an epoch is saved.
+/// When the state after an epoch is saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Due {
-    /// It is not saved.
+pub(crate) enum SaveTiming {
+    /// Never.
     No,
-    /// It is written once the next loss is finite.
+    /// Once the next loss is finite.
     AfterNextLoss,
-    /// The run ends here: it must be on the disk before anything else happens.
+    /// At once, and the run waits for the disk: no epoch follows.
     Now,
 }
 
-impl Due {
-    const ALL: [Due; 3] = [Due::No, Due::AfterNextLoss, Due::Now];
+impl SaveTiming {
+    const ALL: [SaveTiming; 3] = [SaveTiming::No, SaveTiming::AfterNextLoss, SaveTiming::Now];
 
     /// As a number, to broadcast it.
     pub fn number(self) -> i64 {
         self as i64
     }
 
-    /// The inverse of [`Due::number`].
-    pub fn from_number(number: i64) -> Due {
-        Due::ALL.into_iter().find(|due| due.number() == number).unwrap_or(Due::No)
+    /// The inverse of [`SaveTiming::number`].
+    pub fn from_number(number: i64) -> SaveTiming {
+        SaveTiming::ALL.into_iter().find(|due| due.number() == number).unwrap_or(SaveTiming::No)
     }
 }
 
 impl Checkpoints {
-    /// For a run of `last_epoch` epochs. Nothing is written before [`Checkpoints::open`].
+    /// The checkpoints of a run of `last_epoch` epochs. Nothing is written before [`Checkpoints::open`].
     pub fn new(every: Option<u32>, last_epoch: u32) -> Checkpoints {
         Checkpoints { snapshots: ParameterSnapshots::default(), every, last_epoch, writer: None, pending: None }
     }
@@ -60,29 +60,29 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// Whether the state after `epoch` is saved; `stopping` if no epoch follows.
+    /// When the state after `epoch` is saved. `stopping`: no epoch follows.
     ///
     /// # Errors
     /// If an earlier checkpoint could not be written.
-    pub fn due(&mut self, epoch: u32, stopping: bool) -> Result<Due> {
-        let Some(writer) = &mut self.writer else { return Ok(Due::No) };
+    pub fn due(&mut self, epoch: u32, stopping: bool) -> Result<SaveTiming> {
+        let Some(writer) = &mut self.writer else { return Ok(SaveTiming::No) };
         if stopping || epoch >= self.last_epoch {
             writer.wait()?;
-            return Ok(Due::Now);
+            return Ok(SaveTiming::Now);
         }
         match self.every {
-            Some(every) if epoch.is_multiple_of(every) => writer.wait().map(|()| Due::AfterNextLoss),
-            Some(_) => Ok(Due::No),
-            None => Ok(if writer.is_idle()? { Due::AfterNextLoss } else { Due::No }),
+            Some(every) if epoch.is_multiple_of(every) => writer.wait().map(|()| SaveTiming::AfterNextLoss),
+            Some(_) => Ok(SaveTiming::No),
+            None => Ok(if writer.is_idle()? { SaveTiming::AfterNextLoss } else { SaveTiming::No }),
         }
     }
 
-    /// Saves a checkpoint: now, and waits for the disk; or after the next finite loss.
+    /// Saves a checkpoint: at once, and waits for the disk; or after the next finite loss.
     ///
     /// # Errors
     /// If it cannot be written; the previous one is unchanged.
-    pub fn save(&mut self, checkpoint: Value, due: Due) -> Result<()> {
-        if due != Due::Now {
+    pub fn save(&mut self, checkpoint: Value, due: SaveTiming) -> Result<()> {
+        if due != SaveTiming::Now {
             self.pending = Some(checkpoint);
             return Ok(());
         }
@@ -92,7 +92,7 @@ impl Checkpoints {
         writer.wait()
     }
 
-    /// The loss was finite: the pending snapshot is good, and the pending checkpoint is written while training continues.
+    /// Called after a finite loss: the pending snapshot is good, and the pending checkpoint is written while training continues.
     ///
     /// # Errors
     /// If an earlier checkpoint could not be written.

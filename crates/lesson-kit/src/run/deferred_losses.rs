@@ -1,7 +1,7 @@
-//! Losses that stay on the device until reading them costs little.
+//! Losses that stay on the GPU until several of them are read together.
 //!
-//! A GPU computes while the program prepares its next operations. Reading a number waits until the GPU has finished, and
-//! the GPU is then idle until the program is ahead again. So numbers are read together.
+//! CUDA operations are asynchronous: the GPU computes while the program launches the next operations. Reading a number waits
+//! until the GPU has finished, and the GPU is then idle until the next launch. So losses are read in groups.
 
 use anyhow::Result;
 use tch::kind::Element;
@@ -9,8 +9,8 @@ use tch::{Device, Tensor};
 
 use crate::WorkerGroup;
 
-/// On a GPU losses are read once per this many batches. One wait then costs each batch little, and a NaN or the progress bar
-/// is a second late at most.
+/// The number of batches per read on a GPU. Each batch then has a small part of the cost of one wait. A NaN is detected, and the
+/// progress bar is updated, at most about one second late.
 const BATCHES_PER_READ: usize = 50;
 
 /// The elements of all `tensors`, in order, with a single copy from the device.
@@ -23,7 +23,7 @@ pub fn copy_to_host<T: Element + Copy>(tensors: &[Tensor]) -> Result<Vec<T>> {
     Ok(Vec::try_from(&flat)?)
 }
 
-/// Losses of batches of one epoch that are not read yet.
+/// Batch losses of one epoch that are not read yet.
 #[derive(Debug)]
 pub(crate) struct DeferredLosses {
     epoch: u32,
@@ -32,7 +32,7 @@ pub(crate) struct DeferredLosses {
 }
 
 impl DeferredLosses {
-    /// On a CPU each loss is read at once: there is nothing to wait for. Under torchrun it was read when it was averaged.
+    /// On a CPU each loss is read at once, because there is no wait. Under torchrun the average has already read it.
     pub fn new(device: Device, workers: &WorkerGroup) -> DeferredLosses {
         let deferred = device.is_cuda() && !workers.is_distributed();
         DeferredLosses::with_batches_per_read(if deferred { BATCHES_PER_READ } else { 1 })

@@ -1,5 +1,5 @@
-//! The iterators of the training loop. They end early after Ctrl-C. They own their data, so that the body of the loop can
-//! borrow the run.
+//! The iterators of the training loop. They end early after Ctrl-C. They own their data, so the body of the loop can borrow the
+//! run.
 
 use std::cell::Cell;
 use std::ops::RangeInclusive;
@@ -13,11 +13,11 @@ use crate::{WorkerGroup, interrupt};
 /// Whether the training loop must end early; shared by a run and its iterators.
 #[derive(Debug)]
 pub(crate) struct LoopControl {
-    /// Under torchrun all workers stop together: what they last agreed on. `None` without torchrun.
+    /// Under torchrun all workers stop together: the last decision of the group. `None` without torchrun.
     agreed_stop: Option<Cell<bool>>,
-    /// No further epoch begins.
+    /// Whether the loop ends before the next epoch.
     stopped: Cell<bool>,
-    /// The current epoch ended before its last batch.
+    /// Whether the current epoch ended before its last batch.
     cut_short: Cell<bool>,
 }
 
@@ -32,7 +32,7 @@ impl LoopControl {
         self.agreed_stop.as_ref().map_or_else(interrupt::signalled, Cell::get)
     }
 
-    /// Records the decision that all workers share.
+    /// Records the decision of the group.
     pub fn agree(&self, stop: bool) {
         if let Some(agreed) = &self.agreed_stop {
             agreed.set(stop);

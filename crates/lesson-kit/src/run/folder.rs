@@ -1,4 +1,4 @@
-//! The run folder: the files of a run, and when they replace those of the run before.
+//! The run folder: the files of a run, and when they replace those of the previous run.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -15,10 +15,10 @@ use crate::file_names::{BEST, CHECKPOINT, CONFIG, LOSS, METRICS, MODEL, SUMMARY}
 pub(crate) struct RunFolder {
     path: PathBuf,
     pictures: Vec<&'static str>,
-    before: Before,
+    existing: ExistingRun,
     /// The content of `config.json`.
     config: String,
-    /// For a resumed run: how many bytes of the metrics remain.
+    /// For a resumed run: the number of bytes of the metrics that remain.
     metrics_kept: Option<u64>,
     state: State,
 }
@@ -30,7 +30,7 @@ enum State {
     Unchanged,
     /// `config.json` is on the disk under a temporary name.
     Prepared(StagedFile),
-    /// The files of the run before are removed; the metrics are open.
+    /// The files of the previous run are removed; the metrics are open.
     Claimed(File),
 }
 
@@ -45,9 +45,9 @@ pub(crate) enum Intent {
     Resume,
 }
 
-/// What was in the folder before this run.
+/// The run that was in the folder before this one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Before {
+pub(crate) enum ExistingRun {
     /// No run.
     Nothing,
     /// A run with its summary.
@@ -61,13 +61,13 @@ impl RunFolder {
     /// content of `config.json`.
     ///
     /// # Errors
-    /// If the folder cannot be created or written, or contains an unfinished run that `intent` would lose.
+    /// If the folder cannot be created or written, or contains an unfinished run that `intent` would replace.
     pub fn open(path: &Path, lesson: &Lesson, intent: Intent, config: String) -> Result<RunFolder> {
         if path.exists() && !path.is_dir() {
             bail!("--out {}: this is a file; name a folder", path.display());
         }
-        let before = if path.is_dir() { run_in(path)? } else { Before::Nothing };
-        if let (Before::Unfinished(epochs), Intent::Replace) = (before, intent) {
+        let existing = if path.is_dir() { run_in(path)? } else { ExistingRun::Nothing };
+        if let (ExistingRun::Unfinished(epochs), Intent::Replace) = (existing, intent) {
             let resume = if path.join(CHECKPOINT).exists() { "--resume continues it, " } else { "" };
             bail!(
                 "{} holds an unfinished run ({epochs} epochs recorded): {resume}--overwrite replaces it, --out DIR \
@@ -75,11 +75,11 @@ impl RunFolder {
                 path.display()
             );
         }
-        fs::create_dir_all(path).with_context(|| format!("--out {}: cannot make this folder", path.display()))?;
+        fs::create_dir_all(path).with_context(|| format!("--out {}: cannot create this folder", path.display()))?;
         tempfile::tempfile_in(path).with_context(|| format!("--out {}: cannot write there", path.display()))?;
         let pictures = std::iter::once(LOSS).chain(lesson.pictures.iter().copied()).collect();
         let (path, state) = (path.to_owned(), State::Unchanged);
-        Ok(RunFolder { path, pictures, before, config, metrics_kept: None, state })
+        Ok(RunFolder { path, pictures, existing, config, metrics_kept: None, state })
     }
 
     /// The folder.
@@ -87,12 +87,12 @@ impl RunFolder {
         &self.path
     }
 
-    /// What was in it when it was opened.
-    pub fn before(&self) -> Before {
-        self.before
+    /// The run that was in the folder when it was opened.
+    pub fn existing_run(&self) -> ExistingRun {
+        self.existing
     }
 
-    /// For a resumed run: the first `bytes` of the metrics remain.
+    /// For a resumed run: keeps the first `bytes` bytes of the metrics.
     pub fn keep_metrics(&mut self, bytes: u64) {
         self.metrics_kept = Some(bytes);
     }
@@ -115,7 +115,7 @@ impl RunFolder {
     }
 
     /// Does the slow disk operations before training: writes the options under a temporary name, and removes
-    /// temporary files of killed processes. The run that was in the folder remains. Further calls do nothing.
+    /// temporary files of killed processes. The previous run is unchanged. Further calls do nothing.
     pub fn prepare(&mut self) -> Result<()> {
         if let State::Unchanged = self.state {
             self.remove_temporary_files()?;
@@ -126,11 +126,11 @@ impl RunFolder {
         Ok(())
     }
 
-    /// Claims the folder: the first call removes the files of the run before and writes `config.json`; returns true. Further
+    /// Claims the folder: the first call removes the files of the previous run and writes `config.json`; returns true. Further
     /// calls do nothing and return false. A resumed run keeps its files and the first part of its metrics.
     ///
-    /// Called when there is something to write: a run that fails before its first epoch changes nothing. The summary is
-    /// removed last: a process that is killed in between leaves a run that still counts as finished.
+    /// Call it before the first write, not earlier: a run that fails before its first epoch changes nothing. The summary is
+    /// removed last: if the process is killed in between, the folder still counts as a finished run.
     pub fn claim(&mut self) -> Result<bool> {
         self.prepare()?;
         if !matches!(self.state, State::Prepared(_)) {
@@ -199,10 +199,10 @@ fn cannot_write(path: &Path) -> String {
     format!("cannot write {}", path.display())
 }
 
-/// What is in the folder at `path`.
-fn run_in(path: &Path) -> Result<Before> {
+/// The run in the folder at `path`.
+fn run_in(path: &Path) -> Result<ExistingRun> {
     if path.join(SUMMARY).exists() {
-        return Ok(Before::Finished);
+        return Ok(ExistingRun::Finished);
     }
     let metrics = path.join(METRICS);
     let epochs = match fs::read(&metrics) {
@@ -211,7 +211,7 @@ fn run_in(path: &Path) -> Result<Before> {
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", metrics.display())),
     };
     let unfinished = epochs > 0 || path.join(CHECKPOINT).exists();
-    Ok(if unfinished { Before::Unfinished(epochs) } else { Before::Nothing })
+    Ok(if unfinished { ExistingRun::Unfinished(epochs) } else { ExistingRun::Nothing })
 }
 
 fn remove(path: &Path) -> Result<()> {

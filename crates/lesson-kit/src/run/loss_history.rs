@@ -10,9 +10,9 @@ use crate::plot::{Line, LineChart};
 pub(crate) struct LossHistory {
     epochs: Vec<(u32, f32)>,
     batches: Vec<(f64, f32)>,
-    /// Losses on validation data, of the epochs that have one.
+    /// Losses on validation data, for the epochs that have one.
     valid: Vec<f32>,
-    /// Batches of the current epoch.
+    /// Batch losses of the current epoch.
     current: Vec<f32>,
 }
 
@@ -31,8 +31,8 @@ impl LossHistory {
     pub fn push_epoch(&mut self, epoch: u32, loss: f32) {
         self.epochs.push((epoch, loss));
         let count = self.current.len() as f64;
-        let begin = f64::from(epoch) - 1.0;
-        let place = |(index, loss): (usize, f32)| (begin + (index + 1) as f64 / count, loss);
+        let start = f64::from(epoch) - 1.0;
+        let place = |(index, loss): (usize, f32)| (start + (index + 1) as f64 / count, loss);
         self.batches.extend(self.current.drain(..).enumerate().map(place));
     }
 
@@ -70,7 +70,7 @@ impl LossHistory {
         series
     }
 
-    /// Loss over epochs, in front of the losses of the batches.
+    /// Chart of the loss over the epochs, on top of the batch losses.
     pub fn chart(&self, lesson: &str) -> LineChart {
         let points = |&(x, loss): &(f64, f32)| (x, f64::from(loss));
         let by_epoch = self.epochs.iter().map(|&(epoch, loss)| (f64::from(epoch), f64::from(loss))).collect();

@@ -11,7 +11,7 @@ use crate::file_names::METRICS;
 impl Run {
     /// Records the loss of a batch: one f32, for the epoch's record and the plot.
     ///
-    /// On a GPU losses are read 50 at a time, because reading one waits for the GPU; at the latest when the epoch is
+    /// On a GPU losses are read 50 at a time, because each read waits for the GPU. The remaining ones are read when the epoch is
     /// recorded or saved.
     ///
     /// # Errors
@@ -23,7 +23,7 @@ impl Run {
     /// The losses of the batches of the current epoch so far, including those before an interruption.
     ///
     /// # Errors
-    /// As [`Run::record_batch`], for losses that were not read yet.
+    /// The errors of [`Run::record_batch`], for losses that were not read yet.
     pub fn batch_losses(&mut self) -> Result<&[f32]> {
         self.read_deferred_losses()?;
         Ok(self.losses.current_batches())
@@ -47,7 +47,7 @@ impl Run {
         self.record_with(epoch, loss, ())
     }
 
-    /// [`Run::record`] with more metrics: a map or a struct, whose fields are written beside `epoch` and `loss`.
+    /// [`Run::record`] with more metrics: a map or a struct, whose fields are written after `epoch` and `loss`.
     pub fn record_with(&mut self, epoch: u32, loss: f32, extra: impl Serialize) -> Result<()> {
         self.record_epoch(epoch, loss, loss, extra)
     }
@@ -107,7 +107,7 @@ mod tests {
         run: RunArgs,
     }
 
-    /// A run that reads `together` losses at once, as on a GPU.
+    /// A run that reads `together` losses at a time, as on a GPU.
     fn run(out: &Path, together: usize) -> Run {
         let arguments = format!("deferred -q --device cpu --no-plots --out {}", out.display());
         let (cli, _) = parse::<Cli>(&LESSON, arguments.split_whitespace()).unwrap();
@@ -116,7 +116,8 @@ mod tests {
         run
     }
 
-    /// Two epochs of five batches. Without the handling of Ctrl-C: another test here raises the signal.
+    /// Trains two epochs of five batches, without the iterators that end after Ctrl-C: another test in this process raises the
+    /// signal.
     fn train(run: &mut Run, losses: &[f32; 10]) -> anyhow::Result<()> {
         let weight = Tensor::from_slice(&[1f32]);
         let parameters = [("w".to_owned(), weight.shallow_clone())];

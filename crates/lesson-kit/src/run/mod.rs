@@ -38,7 +38,7 @@ use crate::{Evaluation, Lesson, Program, RunArgs, Session, WorkerGroup, device, 
 use checkpoints::Checkpoints;
 use deferred_losses::DeferredLosses;
 use epochs::LoopControl;
-use folder::{Before, Intent, RunFolder};
+use folder::{ExistingRun, Intent, RunFolder};
 use loss_history::LossHistory;
 use records::{Config, Summary};
 
@@ -46,7 +46,7 @@ pub use deferred_losses::copy_to_host;
 pub use epochs::{Batches, Epochs};
 pub use optimizer_state::{OptimizerState, OptimizerStateMut};
 
-/// A training run. The loop itself stands in the lesson: the run provides the epochs and records the losses.
+/// A training run. The loop itself is in the lesson: the run provides the epochs and records the losses.
 ///
 /// ```no_run
 /// # fn lesson(program: &lesson_kit::Program, args: &lesson_kit::RunArgs, options: &lesson_kit::Hyperparameters) -> anyhow::Result<()> {
@@ -87,7 +87,7 @@ pub struct Run {
     control: Rc<LoopControl>,
 }
 
-/// Options that a run needs beyond its start.
+/// Options that a run needs after its start.
 #[derive(Debug)]
 struct Settings {
     epochs: u32,
@@ -99,11 +99,11 @@ struct Settings {
 #[derive(Debug, Default)]
 struct EpochPosition {
     batches: usize,
-    /// How many epochs have begun in this process.
+    /// The number of epochs that this process has started.
     begun: u32,
-    /// The generator's state at the begin of the epoch.
+    /// The generator's state at the start of the epoch.
     rng_state: Option<Tensor>,
-    /// The same, of the incomplete epoch of a resumed run, until [`Run::batches`] continues it.
+    /// The generator's state at the start of the incomplete epoch of a resumed run, until [`Run::batches`] continues that epoch.
     resumed_rng_state: Option<Tensor>,
 }
 
@@ -130,7 +130,7 @@ impl Stopwatch {
 
 impl Run {
     /// Chooses the device, sets threads and seed, and checks the run folder. Nothing is written before the first record.
-    /// `extra` are further values for `config.json`; `()` for none.
+    /// `extra` has further values for `config.json`; `()` for none.
     ///
     /// Draw random numbers only after this call.
     ///
@@ -149,7 +149,7 @@ impl Run {
         let config = Config::new(&program.lesson, options, &device_name, workers, extra);
         let config = serde_json::to_value(config).context(CONFIG)?;
         let folder = open_folder(program, args, &config, workers)?;
-        let finished = folder.as_ref().is_some_and(|folder| folder.before() == Before::Finished);
+        let finished = folder.as_ref().is_some_and(|folder| folder.existing_run() == ExistingRun::Finished);
         resume::check_workers(&config, workers)?;
         let resumed = program.take_resumed();
         // Without its checkpoint a run that is to be resumed would be replaced.

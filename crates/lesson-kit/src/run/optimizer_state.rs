@@ -1,4 +1,4 @@
-//! What a checkpoint stores of the optimization: an optimizer, with or without a learning-rate scheduler.
+//! The optimization state in a checkpoint: an optimizer, with or without a learning-rate scheduler.
 
 use std::fmt;
 

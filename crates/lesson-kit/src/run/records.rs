@@ -58,7 +58,7 @@ pub(crate) struct EpochRecord<'a, E: Serialize> {
     pub epoch: u32,
     /// The epoch's loss; over batches, their mean.
     pub loss: f32,
-    /// Whatever else the lesson measured.
+    /// Further metrics of the lesson.
     #[serde(flatten)]
     pub extra: E,
     /// The loss of every batch, in order.
@@ -75,7 +75,7 @@ pub(crate) struct Summary<'a, E: Serialize> {
     pub final_loss: f32,
     /// The seed.
     pub seed: i64,
-    /// The device, as torch writes it.
+    /// The device's name in torch.
     pub device: &'a str,
     /// Implementation of the recurrent layers.
     #[serde(serialize_with = "crate::args::as_text")]
@@ -99,7 +99,7 @@ mod tests {
             let line =
                 serde_json::to_string(&EpochRecord { epoch: 1, loss, extra: (), batch_losses: &[loss] }).unwrap();
             let read: serde_json::Value = serde_json::from_str(&line).unwrap();
-            // as Python reads it: a float64, rounded to float32
+            // Python reads a float64 and rounds it to float32.
             let back = read["loss"].as_f64().unwrap() as f32;
             assert_eq!(back.to_bits(), loss.to_bits(), "{line}");
             assert_eq!((read["batch_losses"][0].as_f64().unwrap() as f32).to_bits(), loss.to_bits(), "{line}");
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_short_and_extras_stand_in_it() {
+    fn a_line_is_short_and_contains_the_extras() {
         let plain = EpochRecord { epoch: 1, loss: 1.943_075_1, extra: (), batch_losses: &[] };
         assert_eq!(serde_json::to_string(&plain).unwrap(), r#"{"epoch":1,"loss":1.9430751}"#);
         let more = EpochRecord {

@@ -12,7 +12,7 @@ use crate::checkpoint::Checkpoint;
 use crate::exit::UsageError;
 use crate::file_names::METRICS;
 
-/// Options that may differ in a resumed run. Only with the same device and number of processes it gives the same bits.
+/// Options that may differ in a resumed run. The bits are equal only with the same device and number of processes.
 const MAY_CHANGE: [&str; 4] = ["epochs", "processes", "versions", "device"];
 
 /// Options that may differ between the workers of a group.
@@ -25,7 +25,7 @@ const MAY_DIFFER_BY_RANK: [&str; 2] = ["device", "threads"];
 pub(crate) fn check_options(before: &Json, now: &Json, folder: &Path) -> Result<()> {
     for (key, now) in now.as_object().into_iter().flatten().filter(|(key, _)| !MAY_CHANGE.contains(&key.as_str())) {
         let before = match &before[key] {
-            Json::Null if key == "backend" => &Json::from("exact"), // of checkpoints older than the option
+            Json::Null if key == "backend" => &Json::from("exact"), // the backend of checkpoints without this entry
             before => before,
         };
         if before != now {
@@ -81,7 +81,10 @@ pub(crate) fn check_workers(now: &Json, workers: &WorkerGroup) -> Result<()> {
         let options = now.as_object().into_iter().flatten();
         for (key, own) in options.filter(|(key, _)| !MAY_DIFFER_BY_RANK.contains(&key.as_str())) {
             if first[key] != *own {
-                let message = format!("{key} = {own} here and {} on rank 0: start all of them alike", first[key]);
+                let message = format!(
+                    "{key} = {own} here and {} on rank 0; start all processes with the same options",
+                    first[key]
+                );
                 return Err(UsageError(message).into());
             }
         }
@@ -92,7 +95,7 @@ pub(crate) fn check_workers(now: &Json, workers: &WorkerGroup) -> Result<()> {
 /// Checks that there is something left to train.
 ///
 /// # Errors
-/// [`UsageError`] if `epochs` is less than the checkpoint has, or the run is finished and `epochs` is not larger.
+/// [`UsageError`] if the checkpoint has more than `epochs` epochs, or the run is finished and `epochs` is not larger.
 pub(crate) fn check_epochs(checkpoint: &Checkpoint, epochs: u32, finished: bool, folder: &Path) -> Result<()> {
     let (done, folder) = (checkpoint.epoch, folder.display());
     let begun = done + u32::from(checkpoint.batch.is_some());

@@ -1,4 +1,4 @@
-//! What a run writes besides its records: checkpoints, models, plots; and how it resumes.
+//! Saves checkpoints, models and plots, and restores a run from a checkpoint.
 
 use std::fmt::Display;
 
@@ -6,7 +6,7 @@ use anyhow::{Context, Result, anyhow};
 use tch::Tensor;
 use torch_ext::{StateDict, rng};
 
-use super::checkpoints::Due;
+use super::checkpoints::SaveTiming;
 use super::folder::RunFolder;
 use super::optimizer_state::{OptimizerState, OptimizerStateMut};
 use super::snapshots::Snapshot;
@@ -18,10 +18,11 @@ use crate::interrupt;
 use crate::plot::{self, Plot};
 
 impl Run {
-    /// Declares what is trained: the model's parameters, and `&mut optimizer` or `(&mut optimizer, &mut scheduler)`. With
-    /// `--resume` restores all of them, and the random number generator, from the checkpoint.
+    /// Registers the model's parameters, and `&mut optimizer` or `(&mut optimizer, &mut scheduler)`. With `--resume` restores all
+    /// of them, and the random number generator, from the checkpoint.
     ///
-    /// If a loss is NaN later, the parameters of the last finite one are saved. This needs a copy of the parameters per epoch.
+    /// If a later loss is NaN or infinite, the parameters of the last finite loss are saved. This needs a copy of the parameters
+    /// per epoch.
     ///
     /// # Errors
     /// If the checkpoint does not fit: the message lists every missing, unexpected and wrongly shaped parameter. If the run
@@ -31,7 +32,7 @@ impl Run {
         parameters: &[(String, Tensor)],
         optimization: impl Into<OptimizerStateMut<'a>>,
     ) -> Result<()> {
-        self.session.record_all("initial weights", parameters)?;
+        self.session.add_all_to_recording("initial weights", parameters)?;
         self.checkpoints.snapshots.set_parameters(parameters);
         let workers = self.session.workers();
         if let Some(checkpoint) = self.resumed.take() {
@@ -43,6 +44,7 @@ impl Run {
         self.folder.as_mut().map_or(Ok(()), RunFolder::prepare)
     }
 
+    /// Restores parameters, optimizer, scheduler, losses, best parameters and generator from `checkpoint`.
     fn restore(
         &mut self,
         checkpoint: Checkpoint,
@@ -81,8 +83,8 @@ impl Run {
         Ok(())
     }
 
-    /// The last call of an epoch: saves the state in `checkpoint.pt`, as often as `--checkpoint-every` says, and handles Ctrl-C.
-    /// Pass what [`Run::begin`] got, as `&optimizer` or `(&optimizer, &scheduler)`.
+    /// The last call of an epoch: saves the state in `checkpoint.pt` at the interval of `--checkpoint-every`, and handles Ctrl-C.
+    /// Pass the same objects as to [`Run::begin`], as `&optimizer` or `(&optimizer, &scheduler)`.
     ///
     /// The state is written once the next loss is finite, while training continues. The state after the last epoch, or after
     /// Ctrl-C, is on the disk when this returns.
@@ -96,17 +98,17 @@ impl Run {
         let stopping = self.control.stop_if_requested();
         self.claim_folder()?;
         let due = self.checkpoints.due(epoch, stopping)?;
-        // Rank 0 has the disk: its decision holds for all.
-        let due = Due::from_number(self.session.workers().broadcast_number(due.number())?);
-        if due == Due::Now {
-            self.clock.stop_at(train_seconds); // waiting for the disk is not training
+        // Rank 0 writes the file, so its decision applies to all workers.
+        let due = SaveTiming::from_number(self.session.workers().broadcast_number(due.number())?);
+        if due == SaveTiming::Now {
+            self.clock.stop_at(train_seconds); // the wait for the disk is not training time
             if !self.checkpoints.snapshots.are_finite()? {
                 return Err(
                     self.diverged(format_args!("the step of epoch {epoch} left a parameter that is NaN or infinite"))
                 );
             }
         }
-        if due == Due::No {
+        if due == SaveTiming::No {
             return Ok(());
         }
         let checkpoint = self.state(epoch, &optimization.into())?.into_value();
@@ -117,8 +119,8 @@ impl Run {
     /// `--format`, and the loss plot.
     ///
     /// # Errors
-    /// If a file cannot be written; and, after Ctrl-C, [`Interrupted`], once everything is saved: `?` propagates it past the
-    /// evaluation to `main`, which exits with 130.
+    /// If a file cannot be written. After Ctrl-C: [`Interrupted`], once everything is saved. `?` propagates it to `main`, which
+    /// exits with 130, without an evaluation.
     pub fn save_model(&mut self, parameters: &[(String, Tensor)]) -> Result<()> {
         self.clock.stop_at(self.clock.seconds());
         self.session.progress().finish();
@@ -138,9 +140,9 @@ impl Run {
         }
         interrupt::training_ends();
         for (name, losses) in self.losses.series() {
-            self.session.record("losses", name, || Ok(Tensor::f_from_slice(&losses)?))?;
+            self.session.add_to_recording("losses", name, || Ok(Tensor::f_from_slice(&losses)?))?;
         }
-        self.session.record_all("final weights", parameters)
+        self.session.add_all_to_recording("final weights", parameters)
     }
 
     /// Draws a picture of the lesson as `NAME.png` and `NAME.svg`; none with `--no-plots`.
@@ -184,7 +186,7 @@ impl Run {
         self.session.workers().mark_folder_claimed()
     }
 
-    /// A finite loss confirms the pending snapshot and checkpoint; any other ends the run.
+    /// A finite loss confirms the pending snapshot and checkpoint. NaN or infinity ends the run.
     pub(super) fn check_finite(&mut self, epoch: u32, loss: f32) -> Result<()> {
         if loss.is_finite() {
             return self.checkpoints.loss_was_finite();
@@ -240,7 +242,7 @@ impl Run {
 
     fn describe_saved_state(&self, trained: bool) -> String {
         if !self.session.workers().is_rank_zero() {
-            return "stopped together with rank 0, whose message says what is saved".to_owned();
+            return "stopped together with rank 0; rank 0 prints what is saved".to_owned();
         }
         let (epochs, open) = (self.settings.epochs, self.losses.current_batches().len());
         let Some(folder) = self.folder.as_ref().filter(|_| trained).map(RunFolder::path) else {

@@ -40,14 +40,14 @@ impl Snapshot {
         Snapshot { epoch, loss, names: names.into(), values }
     }
 
-    /// Shares the tensors: use it before the next snapshot is taken.
+    /// The `state_dict`, which shares the tensors. Use it before the next snapshot is taken.
     pub fn state_dict(&self) -> StateDict {
         self.names.iter().cloned().zip(self.values.iter().map(Tensor::shallow_clone)).collect()
     }
 }
 
 impl ParameterSnapshots {
-    /// Sets the parameters of which snapshots are taken.
+    /// Sets the parameters for the snapshots.
     pub fn set_parameters(&mut self, parameters: &[(String, Tensor)]) {
         self.parameters = parameters.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect();
         self.names = parameters.iter().map(|(name, _)| name.clone()).collect();
@@ -66,7 +66,7 @@ impl ParameterSnapshots {
         Ok(copy_to_host::<bool>(&finite)?.into_iter().all(|finite| finite))
     }
 
-    /// The loss was finite, so the pending snapshot is good.
+    /// Called after a finite loss: the pending snapshot is good.
     pub fn loss_was_finite(&mut self) {
         if self.pending.is_some() {
             self.good = self.pending.take();

@@ -1,4 +1,4 @@
-//! What the training loop uses: epochs, batches, averaged gradients.
+//! The methods for the training loop: epochs, batches, averaged gradients.
 
 use std::rc::Rc;
 
@@ -11,22 +11,22 @@ use super::{Batches, Epochs, Run};
 use crate::interrupt;
 
 impl Run {
-    /// The epochs: `1..=epochs`, or the missing ones of a resumed run; fewer after Ctrl-C, one in a dry run. The training
-    /// time starts here.
+    /// The epochs: `1..=epochs`, or the remaining ones of a resumed run; fewer after Ctrl-C, one in a dry run. The training time
+    /// starts here.
     pub fn epochs(&mut self) -> Epochs {
         self.clock.start();
         interrupt::training_begins();
         Epochs::new(self.epochs_before + 1..=self.settings.epochs, Rc::clone(&self.control))
     }
 
-    /// The batches of the next epoch in `loader`'s order, under torchrun this worker's shares of them: index tensors. Fewer after
-    /// Ctrl-C, one in a dry run; the missing ones if a resumed run continues within an epoch.
+    /// The batches of the next epoch in `loader`'s order, as index tensors; under torchrun this worker's share of each batch. Fewer
+    /// after Ctrl-C, one in a dry run, and the remaining ones if a resumed run continues within an epoch.
     pub fn batches(&mut self, loader: &ShuffledBatches) -> Result<Batches> {
-        let (begin, now) = match self.epoch.resumed_rng_state.take() {
-            Some(begin) => {
+        let (epoch_start, now) = match self.epoch.resumed_rng_state.take() {
+            Some(epoch_start) => {
                 let now = rng::get_state()?;
-                rng::set_state(&begin)?; // determines the order of the epoch
-                (begin, Some(now))
+                rng::set_state(&epoch_start)?; // determines the order of the epoch
+                (epoch_start, Some(now))
             }
             None => (rng::get_state()?, None),
         };
@@ -38,8 +38,8 @@ impl Run {
             batches.truncate(1);
         }
         let name = format!("epoch {}", self.epochs_before + self.epoch.begun);
-        self.session.record("batch order", &name, || Ok(Tensor::f_cat(&batches, 0)?))?;
-        self.epoch.rng_state = Some(begin);
+        self.session.add_to_recording("batch order", &name, || Ok(Tensor::f_cat(&batches, 0)?))?;
+        self.epoch.rng_state = Some(epoch_start);
         self.epoch.batches = batches.len();
         Ok(Batches::new(batches, self.losses.current_batches().len(), Rc::clone(&self.control)))
     }
@@ -71,7 +71,7 @@ impl Run {
     /// the mean loss. Otherwise returns `loss`.
     ///
     /// # Errors
-    /// If a worker is lost, or does not answer within `--dist-timeout`.
+    /// If a worker has ended, or does not respond within `--dist-timeout`.
     pub fn average(&self, loss: &Tensor) -> Result<Tensor> {
         let workers = self.session.workers();
         if !workers.is_distributed() {

@@ -1,6 +1,6 @@
-//! The processes that torchrun started for one run ("workers"), with what each does alone and what all do together.
+//! The processes that torchrun started for one run ("workers"): the work of rank 0, and collective operations.
 //!
-//! Rank 0 alone writes the run folder and prints. What all workers must agree on is broadcast from rank 0.
+//! Only rank 0 prints and writes into the run folder. It broadcasts the values that must be equal on all workers.
 //! Without torchrun there is one worker: every function returns its argument at no cost.
 
 mod training;
@@ -64,7 +64,7 @@ impl WorkerGroup {
         self.0.as_ref().map_or(1, |workers| workers.launch.world)
     }
 
-    /// Whether this worker writes and prints.
+    /// Whether this worker is rank 0, which writes and prints.
     pub fn is_rank_zero(&self) -> bool {
         self.rank() == 0
     }
@@ -74,7 +74,7 @@ impl WorkerGroup {
         self.0.as_ref().map(|_| format!("rank {} of {}", self.rank(), self.world_size()))
     }
 
-    /// The index of the GPU of this worker if each has one.
+    /// The index of this worker's GPU, if each worker has its own.
     pub(crate) fn local_rank(&self) -> usize {
         self.0.as_ref().map_or(0, |workers| workers.launch.local_rank)
     }
@@ -84,7 +84,7 @@ impl WorkerGroup {
         self.0.as_ref().map_or(0, |workers| workers.group.restarts())
     }
 
-    /// Runs `work` on rank 0 alone; the others wait, and get `None`.
+    /// Runs `work` on rank 0 only. The other ranks wait for it and return `None`.
     ///
     /// # Errors
     /// Rank 0's error; the other ranks get an error that refers to it.
@@ -95,12 +95,12 @@ impl WorkerGroup {
         let done = if self.is_rank_zero() { Some(work()) } else { None };
         let failed = matches!(done, Some(Err(_)));
         if self.broadcast_number(i64::from(failed))? != 0 && !failed {
-            bail!("rank 0 has failed; its message says why");
+            bail!("rank 0 has failed; see its message");
         }
         done.transpose()
     }
 
-    /// The number that rank 0 passes.
+    /// Broadcasts rank 0's `number`.
     pub(crate) fn broadcast_number(&self, number: i64) -> Result<i64> {
         let Some(workers) = &self.0 else { return Ok(number) };
         let number = Tensor::f_from_slice(&[number])?;
@@ -108,7 +108,7 @@ impl WorkerGroup {
         Ok(number.f_int64_value(&[0])?)
     }
 
-    /// The bytes that `make` returns on rank 0.
+    /// Broadcasts the bytes that `make` returns on rank 0.
     pub(crate) fn broadcast_bytes(&self, make: impl FnOnce() -> Result<Vec<u8>>) -> Result<Vec<u8>> {
         let made = self.rank_zero_only(make)?;
         let Some(workers) = &self.0 else { return Ok(made.unwrap_or_default()) };
@@ -152,7 +152,7 @@ impl WorkerGroup {
         let world_size = self.world_size();
         if size % world_size as i64 != 0 {
             let message = format!(
-                "--batch-size {size} cannot be shared by {world_size} processes equally: take a multiple of {world_size}"
+                "--batch-size {size} cannot be divided equally among {world_size} processes; use a multiple of {world_size}"
             );
             return Err(UsageError(message).into());
         }
@@ -162,7 +162,7 @@ impl WorkerGroup {
     /// The sum over all workers.
     ///
     /// # Errors
-    /// If a worker is lost.
+    /// If a worker has ended, or does not respond within `--dist-timeout`.
     pub fn all_reduce_sum(&self, number: f64) -> Result<f64> {
         let Some(workers) = &self.0 else { return Ok(number) };
         let number = Tensor::f_from_slice(&[number])?;
@@ -173,7 +173,7 @@ impl WorkerGroup {
     /// The mean over all workers, weighted by each worker's `weight`.
     ///
     /// # Errors
-    /// If a worker is lost.
+    /// If a worker has ended, or does not respond within `--dist-timeout`.
     pub fn weighted_mean(&self, mean: f64, weight: f64) -> Result<f64> {
         if !self.is_distributed() {
             return Ok(mean);
@@ -184,7 +184,7 @@ impl WorkerGroup {
     /// The lists of all workers, concatenated by rank.
     ///
     /// # Errors
-    /// If a worker is lost.
+    /// If a worker has ended, or does not respond within `--dist-timeout`.
     pub fn all_gather(&self, list: Vec<i64>) -> Result<Vec<i64>> {
         let Some(workers) = &self.0 else { return Ok(list) };
         let lengths = workers.group.all_gather(&Tensor::f_from_slice(&[list.len() as i64])?)?;
@@ -215,7 +215,7 @@ impl WorkerGroup {
         let compared = compare(&String::from_utf8_lossy(&first));
         let different = self.all_reduce_sum(f64::from(compared.is_err()))?;
         compared?;
-        ensure!(different == 0.0, "another rank has different options; its message names them");
+        ensure!(different == 0.0, "another rank has different options; see its message");
         Ok(())
     }
 
@@ -245,14 +245,15 @@ fn check_command(lesson: &Lesson, matches: &ArgMatches) -> Result<()> {
         None if matches!(matches.try_get_one("explain"), Ok(Some(true))) => "--explain",
         None if lesson.defaults.batch_size.is_none() => {
             let message = format!(
-                "{} trains on all of its data at once: there are no batches that several processes could share; start it \
-                 without torchrun",
+                "{} trains on all of its data at once, so there are no batches to divide among processes; start it without \
+                 torchrun",
                 lesson.name
             );
             return Err(UsageError(message).into());
         }
         None => return Ok(()),
     };
-    let message = format!("{command} is done by one process: start it without torchrun (training and eval are shared)");
+    let message =
+        format!("{command} runs in one process only: start it without torchrun (training and eval can run in several)");
     Err(UsageError(message).into())
 }

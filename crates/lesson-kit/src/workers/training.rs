@@ -22,10 +22,10 @@ impl WorkerGroup {
         seed::set(seed.wrapping_add(self.rank() as i64));
     }
 
-    /// Averages the parameters' gradients and `loss` over all workers. Returns the mean loss, and whether any worker was
-    /// asked to `stop`.
+    /// Averages the parameters' gradients and `loss` over all workers. Returns the mean loss, and whether `stop` is true on any
+    /// worker.
     ///
-    /// All values travel as one tensor (a DistributedDataParallel bucket). Each is divided by the world size before the sum.
+    /// All values are sent as one tensor (a DistributedDataParallel bucket). Each is divided by the world size before the sum.
     pub(crate) fn average(&self, parameters: &[(String, Tensor)], loss: &Tensor, stop: bool) -> Result<(f32, bool)> {
         let Some(workers) = &self.0 else { return Ok((f32::try_from(loss)?, stop)) };
         let _guard = tch::no_grad_guard();
@@ -73,13 +73,13 @@ fn flatten(tensors: &[Tensor]) -> Result<Tensor> {
     Ok(Tensor::f_cat(&flat, 0)?)
 }
 
-/// Copies the elements back. Elements at the end of `flat` that belong to no tensor are ignored.
+/// Copies the elements of `flat` into `tensors`, the inverse of [`flatten`]. Further elements at the end of `flat` are ignored.
 fn unflatten(flat: &Tensor, tensors: &[Tensor]) -> Result<()> {
-    let mut begin = 0;
+    let mut start = 0;
     for tensor in tensors {
         let length = tensor.numel() as i64;
-        tensor.shallow_clone().f_copy_(&flat.f_narrow(0, begin, length)?.f_view_as(tensor)?)?;
-        begin += length;
+        tensor.shallow_clone().f_copy_(&flat.f_narrow(0, start, length)?.f_view_as(tensor)?)?;
+        start += length;
     }
     Ok(())
 }

@@ -19,7 +19,7 @@ fn save(plot: &impl Plot, folder: &Path, name: &str) -> (Vec<u8>, String) {
     (png, fs::read_to_string(stem.with_added_extension("svg")).unwrap())
 }
 
-/// Saves the picture twice and checks its size and its labels. A height of 0 stands for any height.
+/// Saves the picture twice and checks its size and its labels. A height of 0 means any height.
 fn check(plot: &impl Plot, size: (u32, u32), labels: &[&str]) {
     let dir = tempfile::tempdir().unwrap();
     let (png, svg) = save(plot, dir.path(), "v1.0 first");
@@ -136,11 +136,11 @@ fn gate_maps_have_columns_an_image_and_color_bars() {
     let plot = GateMaps::new("a digit", "row", (0..28).map(|row| row.to_string()).collect())
         .column("layer 0", maps())
         .column("layer 1", maps())
-        .image(28, Tile { pixels: vec![9; 784], caption: "test digit 3\nsaid: 4".into() });
+        .image(28, Tile { pixels: vec![9; 784], caption: "test digit 3\npredicted 4".into() });
     check(
         &plot,
         (800, 542),
-        &["layer 0", "layer 1", "0 closed", "1 open", "test digit 3", "said: 4", "24", "\u{2212}1"],
+        &["layer 0", "layer 1", "0 closed", "1 open", "test digit 3", "predicted 4", "24", "\u{2212}1"],
     );
 }
 

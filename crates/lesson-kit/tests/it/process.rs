@@ -78,7 +78,7 @@ fn an_unusable_run_folder_is_an_error_before_training() {
     assert_eq!(toy.run("--out file"), (1, String::new(), "error: --out file: this is a file; name a folder\n".into()));
     let (code, stdout, stderr) = toy.run("--out file/below");
     assert_eq!((code, stdout.as_str()), (1, ""));
-    assert!(stderr.starts_with("error: --out file/below: cannot make this folder: "), "{stderr}");
+    assert!(stderr.starts_with("error: --out file/below: cannot create this folder: "), "{stderr}");
 }
 
 #[test]

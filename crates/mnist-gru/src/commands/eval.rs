@@ -82,14 +82,14 @@ impl Evaluation for Scores {
 
 /// The confusion matrix as text: true digits are rows, predicted digits are columns; recall and precision in percent. A `.` is a
 /// zero.
-pub fn table(scores: &Scores) -> String {
+fn table(scores: &Scores) -> String {
     let counts = scores.confusion.iter().flatten();
     let width = counts.map(|count| count.to_string().len() + 2).max().unwrap_or(0).max(6);
     let cells =
         |cells: &mut dyn Iterator<Item = String>| cells.map(|cell| format!("{cell:>width$}")).collect::<String>();
     let percent = |share: &Option<f64>| share.map_or("-".to_owned(), |share| format!("{:.1}", 100.0 * share));
     let digits = cells(&mut (0..CLASSES).map(|digit| digit.to_string()));
-    let mut lines = vec![format!("true \\ said{digits}  recall %")];
+    let mut lines = vec![format!("true \\ pred{digits}  recall %")];
     for (digit, (counts, recall)) in scores.confusion.iter().zip(&scores.recall).enumerate() {
         let count = |&count: &i64| if count == 0 { ".".to_owned() } else { count.to_string() };
         lines.push(format!("{digit:>11}{}{:>10}", cells(&mut counts.iter().map(count)), percent(recall)));

@@ -45,10 +45,10 @@ fn gates(model: &MnistNn, input: &Input, session: &Session) -> Result<Gates<Pred
     Ok(Gates { input: predict(model, input, session)?, layers })
 }
 
-/// A column of maps for each layer, beside the digit.
+/// The digit, and a column of maps for each layer.
 fn picture(input: &Input, gates: &Gates<Prediction>) -> GateMaps {
     let Prediction { predicted, probabilities, .. } = &gates.input;
-    let prediction = format!("said {predicted} ({:.1} %)", 100.0 * probabilities[*predicted]);
+    let prediction = format!("predicted {predicted} ({:.1} %)", 100.0 * probabilities[*predicted]);
     let true_label = input.label.map(|label| format!("true {label}\n")).unwrap_or_default();
     let name = Path::new(&input.name).file_name().map_or(input.name.clone(), |name| name.to_string_lossy().into());
     let tile = Tile { pixels: input.pixels.clone(), caption: format!("{true_label}{prediction}") };

@@ -67,9 +67,6 @@ fn test_digit(test: &Digits, index: usize) -> Result<Input> {
 
 impl Input {
     /// This digit as a batch: (1, 28 steps, 28 pixels), float32 from 0 to 1.
-    ///
-    /// # Errors
-    /// If the device has too little memory.
     pub fn batch(&self, device: Device) -> Result<Tensor> {
         let side = SIDE as i64;
         let pixels = Tensor::from_slice(&self.pixels).f_view([1, side, side])?.f_to_device(device)?;

@@ -16,7 +16,7 @@ const COLUMNS: usize = 8;
 /// The confusion matrix as a picture.
 pub fn confusion_map(confusion: &[Vec<i64>]) -> HeatMap {
     let names = (0..CLASSES).map(|digit| digit.to_string()).collect();
-    HeatMap::new("mnist-gru: test digits", names, confusion.to_vec()).labels("true", "said")
+    HeatMap::new("mnist-gru: test digits", names, confusion.to_vec())
 }
 
 /// The first wrongly classified test digits, in the order of the test set.
@@ -27,7 +27,7 @@ pub fn mistakes_grid(test: &Digits, predicted: &[i64]) -> ImageGrid {
     };
     let tiles = wrong().take(SHOWN).filter_map(|(index, (label, predicted))| {
         let pixels = test.image(index)?.to_vec();
-        Some(Tile { pixels, caption: format!("true {label}, said {predicted}") })
+        Some(Tile { pixels, caption: format!("true {label}, predicted {predicted}") })
     });
     let title = match wrong().count() {
         count if count > SHOWN => format!("mnist-gru: the first {SHOWN} of {count} wrong digits"),

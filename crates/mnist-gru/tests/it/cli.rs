@@ -29,7 +29,7 @@ fn a_run_writes_its_folder_and_prints_the_slides_lines() {
     let lines: Vec<_> = stdout.lines().collect();
     assert!(lines[0].starts_with("Epoch: 0000 Loss = 2.") && lines[1].starts_with("Epoch: 0001 Loss = 2."), "{stdout}");
     assert_eq!(lines[2], "OPTIMIZATION FINISHED");
-    assert!(lines[4].starts_with("true \\ said     0     1     2 "), "{stdout}");
+    assert!(lines[4].starts_with("true \\ pred     0     1     2 "), "{stdout}");
     assert!(stdout.contains("\ntest loss = 2.") && stdout.contains("\ntest accuracy = "), "{stdout}");
 
     let run = home.path().join("run");
@@ -48,7 +48,7 @@ fn a_run_writes_its_folder_and_prints_the_slides_lines() {
     }
     check_scores(&summary);
     let svg = fs::read_to_string(run.join("mistakes.svg")).unwrap();
-    assert!(svg.contains("mnist-gru: ") && svg.contains("said"));
+    assert!(svg.contains("mnist-gru: ") && svg.contains(", predicted "));
 }
 
 /// Checks accuracy, recall and precision of 50 test digits by the confusion matrix.

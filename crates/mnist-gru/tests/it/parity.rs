@@ -79,5 +79,5 @@ fn the_first_losses_are_as_accurate_as_the_recorded_ones() {
     let ours = &json_file(&folder.path().join("metrics.jsonl"))["batch_losses"];
     let first = |losses: &Value| -> Vec<f64> { (0..5).map(|batch| losses[batch].as_f64().unwrap()).collect() };
     let truth = Training::of_mnist().first_losses(5);
-    assert_accurate_losses("beside the record", &truth, &first(recorded), &first(ours));
+    assert_accurate_losses("recorded losses", &truth, &first(recorded), &first(ours));
 }

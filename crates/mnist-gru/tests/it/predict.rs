@@ -158,7 +158,7 @@ fn a_usage_error_exits_with_2() {
         ("predict", "error: the following required arguments were not provided:"),
         ("gates", "error: the following required arguments were not provided:"),
         ("predict --index 1 --image a.png", "error: the argument '--index <N>' cannot be used with '--image <FILE>'"),
-        ("gates --index 1 --no-plots", "error: --no-plots leaves nothing to do; with --json there are the numbers"),
+        ("gates --index 1 --no-plots", "error: --no-plots: there is nothing to do; add --json to print the numbers"),
         ("--explain --resume", "error: the argument '--explain' cannot be used with '--resume'"),
     ] {
         let (found, code) = error_line(home.path(), args);
@@ -191,7 +191,8 @@ fn gates_are_drawn_and_printed_as_numbers() {
     let output = mnist_gru(home.path(), "gates --index 2 --out pictures");
     assert_eq!(text(&output.stdout), "pictures/gates.png and pictures/gates.svg\n", "{}", text(&output.stderr));
     let svg = fs::read_to_string(home.path().join("pictures/gates.svg")).unwrap();
-    for label in ["test digit 2", "true ", "said ", "row of the image", "hidden unit", "layer 0, x: the row", "layer 1"]
+    for label in
+        ["test digit 2", "true ", "predicted ", "row of the image", "hidden unit", "layer 0, x: the row", "layer 1"]
     {
         assert!(svg.contains(label), "{label:?} is not in the SVG");
     }

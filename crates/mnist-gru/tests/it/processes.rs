@@ -170,9 +170,12 @@ fn options_that_a_group_cannot_use_are_errors() {
     let home = home(2000, 1500);
     let home = home.path();
     for (args, what) in [
-        ("--data data --batch-size 7", "--batch-size 7 cannot be shared by 2 processes equally: take a multiple of 2"),
-        ("--data data --explain", "--explain is done by one process: start it without torchrun"),
-        ("predict --index 1", "predict is done by one process"),
+        (
+            "--data data --batch-size 7",
+            "--batch-size 7 cannot be divided equally among 2 processes; use a multiple of 2",
+        ),
+        ("--data data --explain", "--explain runs in one process only: start it without torchrun"),
+        ("predict --index 1", "predict runs in one process only"),
         ("--data data --out data/train-images-idx3-ubyte", "this is a file; name a folder"),
         ("--data data --resume", "there is no models/mnist-gru/checkpoint.pt"),
     ] {
@@ -182,7 +185,7 @@ fn options_that_a_group_cannot_use_are_errors() {
             let error = text(&output.stderr).lines().last().unwrap_or_default();
             assert!(!output.status.success() && error.starts_with("error: "), "{error}");
             assert!(
-                error.contains(what) || error.contains("rank 1 of 2: rank 0 has failed; its message says why"),
+                error.contains(what) || error.contains("rank 1 of 2: rank 0 has failed; see its message"),
                 "{error}"
             );
         }

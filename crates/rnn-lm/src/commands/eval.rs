@@ -25,9 +25,9 @@ pub const PROMPT: &str = "as the proctor started the clock , the students opened
 pub struct Scores {
     /// Number of words in the vocabulary.
     pub vocab: usize,
-    /// On the part that selects the best epoch.
+    /// Perplexity on the validation part, which selects the best epoch.
     pub valid_perplexity: f64,
-    /// On the part that selects nothing.
+    /// Perplexity on the test part, which has no effect on training.
     pub test_perplexity: f64,
     /// The share of the test part that is not in the vocabulary, 0 to 1.
     pub test_unknown: f64,
@@ -40,7 +40,7 @@ impl Evaluation for Scores {
     fn lines(&self) -> Vec<String> {
         let Scores { vocab, valid_perplexity, test_perplexity, test_unknown, .. } = self;
         vec![
-            format!("vocabulary = {vocab}, which lacks {:.1} % of the test part", 100.0 * test_unknown),
+            format!("vocabulary = {vocab}; {:.1} % of the test part is not in it", 100.0 * test_unknown),
             format!("validation perplexity = {}", format_perplexity(*valid_perplexity, 2)),
             format!("test perplexity = {}", format_perplexity(*test_perplexity, 2)),
         ]
@@ -90,7 +90,7 @@ pub fn evaluate(
         valid_perplexity,
         test_perplexity,
         test_unknown: unknown as f64 / corpus.test().len() as f64,
-        next_word: read(model, &prompt, None)?.0,
+        next_word: next_word_scores(model, &prompt, None)?.0,
     })
 }
 
@@ -119,11 +119,15 @@ pub fn mean_by_step(lengths: &[i64], losses: impl Iterator<Item = f64>) -> f64 {
     sum / lengths.iter().sum::<i64>() as f64
 }
 
-/// Reads the words `numbers`; returns the scores of all words to be the next one, (words,), and the last state.
+/// Scores of every word of the vocabulary to follow `numbers`: shape (words,), and the last state.
 ///
 /// # Errors
 /// If `numbers` is empty.
-pub fn read(model: &mut LanguageModel, numbers: &[i64], state: Option<&AnyState>) -> Result<(Tensor, AnyState)> {
+pub fn next_word_scores(
+    model: &mut LanguageModel,
+    numbers: &[i64],
+    state: Option<&AnyState>,
+) -> Result<(Tensor, AnyState)> {
     let _guard = tch::no_grad_guard();
     model.eval();
     let words = Tensor::from_slice(numbers).f_view([-1, 1])?.f_to_device(model.device())?;

@@ -23,7 +23,7 @@ const GRU: [&str; 4] = [
     "h_t = (1 - z_t) * n_t + z_t * h_{t-1}                   hidden state",
 ];
 const OUTPUT: [&str; 3] = [
-    "ŷ_t = softmax(W_dec h_t + b_dec)                        the probability of each word to be the next one",
+    "ŷ_t = softmax(W_dec h_t + b_dec)                        the probability of each word as the next word",
     "L = -1/T Σ_t log ŷ_t[x_{t+1}]                           the mean cross-entropy over all steps",
     "perplexity = e^L",
 ];

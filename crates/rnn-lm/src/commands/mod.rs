@@ -28,10 +28,10 @@ use crate::tokens::Unit;
 use crate::train::{Columns, TrainOptions, train};
 use crate::vocabulary_file;
 
-/// The lecture's RNN as a language model: which word is the next one?
+/// Lesson 4: a language model learns to predict the next word.
 ///
-/// Reads Moby Dick, or a text of your own, word by word; prints the perplexity of every epoch, then that of the best one on
-/// text that training does not use.
+/// Trains on Moby Dick, or on a text of your own, and prints the perplexity of every epoch. Then prints the perplexity of
+/// the best epoch on text that training does not use.
 #[derive(clap::Parser, Debug)]
 pub struct Cli {
     #[command(flatten)]
@@ -64,11 +64,11 @@ pub struct Options {
     #[arg(long, value_name = "CELL", value_enum, default_value_t = LayerKind::Lstm)]
     cell: LayerKind,
 
-    /// The share of the recurrent layer's outputs that training drops, 0 to 1
+    /// Dropout probability of the recurrent layer's outputs, 0 to 1
     #[arg(long, value_name = "P", default_value_t = 0.2, value_parser = probability, allow_negative_numbers = true)]
     dropout: f64,
 
-    /// The largest norm of the gradient: a larger one is scaled down to it
+    /// Maximum norm of the gradient; a gradient with a larger norm is scaled down
     #[arg(long, value_name = "NORM", default_value_t = 0.25, value_parser = positive, allow_negative_numbers = true)]
     clip: f64,
 
@@ -81,7 +81,7 @@ pub struct Options {
           allow_negative_numbers = true)]
     bptt: i64,
 
-    /// Words rarer than this in the training part become `<unk>`
+    /// Words that occur fewer than N times in the training part become `<unk>`
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = value_parser!(u32).range(1..),
           allow_negative_numbers = true)]
     min_count: u32,
@@ -103,8 +103,8 @@ enum Command {
     Shared(SharedCommand),
     /// List the most likely next words of a text, or continue it with --length
     ///
-    /// `<unk>` stands for every word that is too rare for the vocabulary. It is left out of the list, unless --unk is given, and
-    /// is never written.
+    /// `<unk>` is the token for every word outside the vocabulary. It is left out of the list, unless --unk is given, and
+    /// is never generated.
     Predict(predict::PredictArgs),
 }
 

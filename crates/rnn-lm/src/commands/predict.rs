@@ -7,7 +7,7 @@ use lesson_kit::{ModelArg, Session, bars, positive};
 use serde::Serialize;
 use tch::{Kind, Tensor};
 
-use super::eval::read;
+use super::eval::next_word_scores;
 use crate::data::{UNKNOWN, Vocabulary};
 use crate::model::LanguageModel;
 use crate::vocabulary_file;
@@ -18,37 +18,37 @@ const LISTED: i64 = 10;
 /// Options of `predict`.
 #[derive(Args, Debug, Clone)]
 pub struct PredictArgs {
-    /// The text to go on with: "as the proctor started the clock , the students opened their"
+    /// The text to continue: "as the proctor started the clock , the students opened their"
     #[arg(value_name = "TEXT")]
     prompt: String,
 
-    /// The model's vocabulary.json lies beside it.
+    /// The folder of the model must have its vocabulary.json.
     #[command(flatten)]
     model: ModelArg,
 
-    /// Write N words on (with --chars in training: characters), instead of listing the next
+    /// Continue the text with N words, or N characters if the model was trained with --chars
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..), allow_negative_numbers = true)]
     length: Option<u32>,
 
-    /// With --length: below 1 the likely words become likelier, above 1 the unlikely ones
+    /// With --length: temperature of the softmax; below 1 likely words are drawn more often, above 1 less often
     #[arg(long, value_name = "T", default_value_t = 1.0, requires = "length", value_parser = positive,
           allow_negative_numbers = true)]
     temperature: f64,
 
-    /// Consider the K likeliest words only: list them [default: 10], or with --length draw from them [default: all]
+    /// Use only the K most likely words: list them [default: 10], or with --length draw from them [default: all]
     #[arg(long, value_name = "K", value_parser = value_parser!(i64).range(1..), allow_negative_numbers = true)]
     top_k: Option<i64>,
 
-    /// List `<unk>` too, which stands for every word outside the vocabulary
+    /// List `<unk>` too, the token for every word outside the vocabulary
     #[arg(long, conflicts_with = "length")]
     unk: bool,
 
-    /// With --length: seed of what is drawn
+    /// With --length: seed of the random numbers
     #[arg(long, value_name = "N", default_value_t = 0, requires = "length")]
     seed: u64,
 }
 
-/// A word and how likely it is to come next.
+/// A word and its probability as the next word.
 #[derive(Debug, Serialize)]
 struct Word {
     word: String,
@@ -62,7 +62,7 @@ struct Prediction<'a> {
     unknown: &'a [&'a str],
     #[serde(skip_serializing_if = "Option::is_none")]
     words: Option<Vec<Word>>,
-    /// What the list leaves out without --unk, however likely it is.
+    /// [`UNKNOWN`], which the list leaves out without --unk.
     #[serde(skip_serializing_if = "Option::is_none")]
     left_out: Option<Word>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,7 +70,7 @@ struct Prediction<'a> {
 }
 
 impl PredictArgs {
-    /// Lists the likeliest next words, or writes on.
+    /// Lists the most likely next words, or continues the text.
     ///
     /// # Errors
     /// If the prompt is empty, or the model or its vocabulary cannot be read.
@@ -82,7 +82,7 @@ impl PredictArgs {
 
         let prompt = vocabulary.unit().split(&self.prompt);
         if prompt.is_empty() {
-            return Err(UsageError("the text to go on with is empty".to_owned()).into());
+            return Err(UsageError("the text to continue is empty".to_owned()).into());
         }
         let mut unknown: Vec<&str> = Vec::new();
         for word in prompt.iter().filter(|word| vocabulary.number(word) == 0) {
@@ -111,7 +111,7 @@ impl PredictArgs {
                 left_out = next.left_out.map(|probability| word((UNKNOWN.to_owned(), probability)));
             }
             Some(length) => {
-                let written = self.write(&mut model, &vocabulary, &prompt, length)?;
+                let written = self.continue_text(&mut model, &vocabulary, &prompt, length)?;
                 session.print(&written)?;
                 text = Some(written);
             }
@@ -120,7 +120,7 @@ impl PredictArgs {
     }
 
     /// The prompt and `length` words that are drawn after it. [`UNKNOWN`] is never drawn.
-    fn write(
+    fn continue_text(
         &self,
         model: &mut LanguageModel,
         vocabulary: &Vocabulary,
@@ -129,19 +129,19 @@ impl PredictArgs {
     ) -> Result<String> {
         let mut random = fastrand::Rng::with_seed(self.seed);
         let mut words: Vec<&str> = prompt.iter().map(String::as_str).collect();
-        let (mut scores, mut state) = read(model, &vocabulary.encode(prompt), None)?;
+        let (mut scores, mut state) = next_word_scores(model, &vocabulary.encode(prompt), None)?;
         for _ in 0..length {
             let _ = scores.f_get(0)?.f_fill_(f64::NEG_INFINITY)?;
             let (weights, numbers) = self.weights(&scores)?;
             let number = draw(&weights, &mut random).map(|index| numbers[index]).context("no word can be drawn")?;
             words
                 .push(usize::try_from(number).ok().and_then(|number| vocabulary.word(number)).context("no such word")?);
-            (scores, state) = read(model, &[number], Some(&state))?;
+            (scores, state) = next_word_scores(model, &[number], Some(&state))?;
         }
         Ok(vocabulary.unit().join(words))
     }
 
-    /// The probabilities to draw with, the likeliest first, and whose they are.
+    /// The probabilities to draw with, the largest first, and the numbers of their words.
     fn weights(&self, scores: &Tensor) -> Result<(Vec<f64>, Vec<i64>)> {
         let count = scores.size()[0];
         let (scores, numbers) = scores.f_topk(self.top_k.unwrap_or(count).min(count), 0, true, true)?;
@@ -157,36 +157,34 @@ fn draw(weights: &[f64], random: &mut fastrand::Rng) -> Option<usize> {
         rest -= weight;
         rest < 0.0
     });
-    drawn.or_else(|| weights.iter().rposition(|&weight| weight > 0.0)) // rounding can leave a rest
+    drawn.or_else(|| weights.iter().rposition(|&weight| weight > 0.0)) // rounding can leave a remainder
 }
 
-/// What may follow a prompt.
+/// The most likely next words of a prompt.
 #[derive(Debug)]
-pub struct NextWords {
-    /// The likeliest words and their probabilities among all words, the likeliest first.
-    pub listed: Vec<(String, f64)>,
+struct NextWords {
+    /// The words and their probabilities among all words of the vocabulary, the most likely first.
+    listed: Vec<(String, f64)>,
     /// The probability of [`UNKNOWN`], if the list leaves it out.
-    pub left_out: Option<f64>,
-    /// Whether the list would otherwise show it.
-    pub would_be_listed: bool,
+    left_out: Option<f64>,
+    /// Whether the list has [`UNKNOWN`] with `--unk`.
+    would_be_listed: bool,
 }
 
-/// The `count` likeliest words after `prompt`, with or without [`UNKNOWN`].
-///
-/// # Errors
-/// If the prompt is empty, or libtorch refuses.
-pub fn next_words(
+/// The `count` most likely words after `prompt`, with or without [`UNKNOWN`].
+fn next_words(
     model: &mut LanguageModel,
     vocabulary: &Vocabulary,
     prompt: &[String],
     count: i64,
     with_unknown: bool,
 ) -> Result<NextWords> {
-    let (scores, _) = read(model, &vocabulary.encode(prompt), None)?;
+    let (scores, _) = next_word_scores(model, &vocabulary.encode(prompt), None)?;
     let shares = Vec::<f64>::try_from(scores.f_softmax(0, Kind::Double)?)?;
     let show = |word: &str| if word.trim().is_empty() { format!("{word:?}") } else { word.to_owned() };
     let mut named: Vec<(usize, f64)> = shares.into_iter().enumerate().collect();
-    named.sort_by(|(_, one), (_, other)| other.total_cmp(one)); // stable: of equal ones the more frequent word first
+    // A stable sort: the more frequent of two words with equal probabilities is first.
+    named.sort_by(|(_, one), (_, other)| other.total_cmp(one));
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     let place = named.iter().position(|&(number, _)| number == 0);
     let left_out = place.filter(|_| !with_unknown).map(|place| named.remove(place).1);
@@ -200,7 +198,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_index_is_drawn_as_often_as_its_weight_says() {
+    fn an_index_is_drawn_in_proportion_to_its_weight() {
         let mut random = fastrand::Rng::with_seed(0);
         let mut counts = [0; 3];
         for _ in 0..10_000 {

@@ -50,12 +50,12 @@ fn wrong_options_empty_text_and_missing_files_are_errors() {
     for wrong in ["|--length|0", "|--top-k|0", "|--length|5|--temperature|0", "|--temperature|2", "|--seed|1"] {
         assert_eq!(run(&format!("predict|the{wrong}")).0, Some(2), "{wrong}");
     }
-    assert_eq!(run("predict| |--model|run/model.pt"), (Some(2), "error: the text to go on with is empty\n".to_owned()));
+    assert_eq!(run("predict| |--model|run/model.pt"), (Some(2), "error: the text to continue is empty\n".to_owned()));
     let (code, message) = run("predict|the");
     assert!(code == Some(1) && message.ends_with("cargo run -p rnn-lm trains a model\n"), "{message}");
     std::fs::copy(home.path().join("run/model.pt"), home.path().join("model.pt")).unwrap();
     let (code, message) = run("predict|the|--model|model.pt");
-    assert!(code == Some(1) && message.contains("vocabulary.json: the model's vocabulary"), "{message}");
+    assert!(code == Some(1) && message.contains("vocabulary.json: cannot read the model's vocabulary"), "{message}");
     std::fs::write(home.path().join("vocabulary.json"), r#"{"unit":"word","words":["<unk>","the","sea"]}"#).unwrap();
     let (code, message) = run("predict|the|--model|model.pt");
     assert!(code == Some(1) && message.contains("and its vocabulary has 3: they do not belong together"), "{message}");

@@ -106,7 +106,7 @@ impl Evaluation for Scores {
 }
 
 impl Scores {
-    /// The network beside the better one of the naive forecasts.
+    /// Compares the network with the better one of the naive forecasts.
     fn verdict(&self) -> String {
         let naive = [("yesterday's close", &self.persistence), ("yesterday's change again", &self.trend)];
         let (name, best) = if naive[1].1.mse < naive[0].1.mse { naive[1] } else { naive[0] };

@@ -17,7 +17,7 @@ pub struct GatesArgs {
     #[command(flatten)]
     draw: DrawArgs,
 
-    /// Which seven days, counted from 1, the oldest [default: the last ones]
+    /// Number of the window of seven days, counted from 1, the oldest [default: the last window]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     window: Option<usize>,
 }

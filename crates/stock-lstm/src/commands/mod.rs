@@ -6,7 +6,7 @@
 //! | [`predict`] | `predict` |
 //! | [`gates`] | `gates` |
 //! | [`explain`] | `--explain` |
-//! | [`scale`] | the scale of the prices with which a model was trained |
+//! | [`scale`] | the scale of the prices that a model was trained with |
 
 pub mod eval;
 pub mod explain;
@@ -33,8 +33,8 @@ use crate::train::train;
 
 /// Lesson 2: an LSTM learns to predict the next close of a stock.
 ///
-/// Trains on windows of seven days from the first 70 % of the series, prints the loss every hundred epochs, then the
-/// score on the rest, beside those of two naive forecasts.
+/// Trains on windows of seven days from the first 70 % of the series and prints the loss every hundred epochs. Then
+/// prints the scores of the network and of two naive forecasts on the rest.
 #[derive(clap::Parser, Debug)]
 pub struct Cli {
     #[command(flatten)]
@@ -63,8 +63,8 @@ pub struct Options {
     #[arg(long, global = true, value_name = "ORDER", value_enum, default_value_t = Order::NewestFirst)]
     order: Order,
 
-    /// The days whose minimum and maximum scale the prices: all days, as in the notebook, or the training days alone, so that
-    /// training does not see the future [default: all; for a trained model, as it was trained]
+    /// The days whose minimum and maximum scale the prices: all days, as in the notebook, or the training days only, so
+    /// that training uses no test prices [default: all; for a trained model, the scale of its training]
     #[arg(long, global = true, value_name = "DAYS", value_enum)]
     scale_on: Option<ScaleOn>,
 }

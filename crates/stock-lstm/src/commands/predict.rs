@@ -103,8 +103,8 @@ fn notes(scaler: &MinMaxScaler, prices: &Prices, days: usize) -> Vec<String> {
     let mut notes = Vec::new();
     if days > 1 {
         notes.push(
-            "From the second day on the network reads its own predictions, and errors add up: the close is fed back, \
-             Open, High, Low and Volume keep the values of the last known day."
+            "From the second day on, the network reads its own predictions, and errors add up: the close is the \
+             predicted one, and Open, High, Low and Volume keep the values of the last known day."
                 .to_owned(),
         );
     }
@@ -116,7 +116,7 @@ fn notes(scaler: &MinMaxScaler, prices: &Prices, days: usize) -> Vec<String> {
     if let Some(outside) = week.into_iter().find(|close| !(low..=high).contains(close)) {
         notes.push(format!(
             "A close of {outside:.2} is outside the range {low:.2} to {high:.2} of the training data: the \
-             network has never seen such prices."
+             network was not trained on such prices."
         ));
     }
     notes

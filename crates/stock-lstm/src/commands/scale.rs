@@ -1,4 +1,4 @@
-//! The scale of the prices with which a model was trained.
+//! The scale of the prices that a model was trained with.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -11,11 +11,13 @@ use serde::Deserialize;
 use crate::LESSON;
 use crate::data::{CLOSE, MinMaxScaler, Prices, ScaleOn, training_days};
 
-/// The scaler of `saved`, from the `config.json` beside the file. If there is none (weights from Python), or if `typed` is given,
-/// a scaler is fitted to `prices`: on all days, as in the notebook, unless `typed` is something else.
+/// The scaler that `saved` was trained with, from `config.json` in the folder of the model.
+///
+/// If `typed` is given, or the folder has no scaler (weights from Python), a scaler is fitted to `prices`: on the days
+/// of `typed`, by default on all days, as in the notebook.
 ///
 /// # Errors
-/// If the file cannot be read, or the prices cannot be scaled.
+/// If `config.json` exists and cannot be read, or the prices cannot be scaled.
 pub fn of_model(saved: &SavedModel, typed: Option<ScaleOn>, prices: &Prices) -> Result<MinMaxScaler> {
     let trained = if typed.is_none() { read(&saved.path().with_file_name("config.json"))? } else { None };
     let fit = || typed.unwrap_or(ScaleOn::All).fit(prices).context("the prices cannot be scaled");
@@ -45,8 +47,8 @@ pub fn describe(prices: &Prices, scaler: &MinMaxScaler) -> Result<String> {
     let closes = prices.rows().iter().map(|row| row[CLOSE]);
     let (lowest, highest) = (closes.clone().fold(low, f64::min), closes.fold(high, f64::max));
     Ok(format!(
-        "Scaled on the {days} training days alone, closes {low:.2} to {high:.2}: the notebook scales on all {}, {lowest:.2} \
-         to {highest:.2}, so that its training uses prices of the future",
+        "Scaled on the {days} training days only, closes {low:.2} to {high:.2}; the notebook scales on all {} days, \
+         closes {lowest:.2} to {highest:.2}, so its training uses the range of the test prices",
         prices.rows().len()
     ))
 }

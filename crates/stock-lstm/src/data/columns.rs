@@ -28,12 +28,12 @@ pub struct Columns {
 }
 
 impl Columns {
-    /// The columns that a header names, in any order and in upper or lower case, among others.
+    /// The columns of a header. They can be in any order and in upper or lower case, and other columns are ignored.
     ///
     /// Returns `None` if the first line is not a header: it names no column and contains a number.
     ///
     /// # Errors
-    /// If the header lacks a column or has it twice.
+    /// If a column is missing from the header or is in it twice.
     pub fn from_header(first: &StringRecord) -> Result<Option<Columns>> {
         let is_name = |cell: &str| COLUMNS.iter().chain([&DATE]).any(|name| cell.eq_ignore_ascii_case(name));
         if !first.iter().any(is_name) && first.iter().any(|cell| cell.parse::<f64>().is_ok()) {

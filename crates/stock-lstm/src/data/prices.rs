@@ -116,7 +116,7 @@ impl Lines {
     }
 }
 
-/// The number of a record's line, counted from 1 as an editor counts.
+/// The number of a record's line, counted from 1 as in an editor.
 ///
 /// The position that csv reports is the end of the record before; comments and empty lines can follow it.
 fn line_number(text: &str, record: &StringRecord) -> u64 {

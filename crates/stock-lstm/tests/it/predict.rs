@@ -77,7 +77,9 @@ fn without_dates_days_are_numbered_and_prices_out_of_range_are_noted() {
     let stdout = text(&output.stdout);
     assert!(stdout.contains("last           5006.00  known\n+1 ") && stdout.contains("\n+2 "), "{stdout}");
     assert!(
-        stdout.contains("A close of 5006.00 is outside the range 436.07 to 806.85") && !stdout.contains("weekdays"),
+        stdout.contains(
+            "A close of 5006.00 is outside the range 436.07 to 806.85 of the training data: the network was not"
+        ) && !stdout.contains("weekdays"),
         "{stdout}"
     );
 }

@@ -11,8 +11,8 @@ fn scale_on_train_is_stored_with_the_model_and_an_option_overrides_it() {
     let out = folder.path().to_str().unwrap();
     let trained = stock_lstm(&["--scale-on", "train", "--epochs", "3", "--out", out]);
     let stdout = text(&trained.stdout);
-    let line = "Scaled on the 514 training days alone, closes 436.07 to 668.28: the notebook scales on all 732, 436.07 to \
-                806.85, so that its training uses prices of the future\n";
+    let line = "Scaled on the 514 training days only, closes 436.07 to 668.28; the notebook scales on all 732 days, \
+                closes 436.07 to 806.85, so its training uses the range of the test prices\n";
     assert!(stdout.contains(line), "{stdout}{}", text(&trained.stderr));
     // The naive forecasts in dollars do not depend on the scale.
     assert!(stdout.contains("     85.50      9.25      6.52          -"), "{stdout}");

@@ -24,13 +24,13 @@ pub struct Prediction {
 /// The evaluation on the training sentences.
 #[derive(Debug, Serialize)]
 pub struct Scores {
-    /// `e^L` of the mean cross-entropy L: 1 is certainty, 9 a guess among nine words.
+    /// `e^L` of the mean cross-entropy L. 1 means certainty, 9 a uniform guess among the nine words.
     pub perplexity: f64,
     /// One for each sentence.
     pub predictions: Vec<Prediction>,
     /// The words, by number.
     pub vocabulary: Vec<&'static str>,
-    /// For each sentence the probability of every word to be the last one: `softmax(logits)`.
+    /// For each sentence, the probability of each word as the last word: `softmax(logits)`.
     pub next_word: Vec<Vec<f64>>,
     /// The scores of the words, (sentences, words); not in `summary.json`.
     #[serde(skip)]

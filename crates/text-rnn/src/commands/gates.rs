@@ -29,10 +29,11 @@ pub struct Words {
 }
 
 impl GatesArgs {
-    /// Draws the hidden state over the words.
+    /// Draws the hidden state after each word.
     ///
     /// # Errors
-    /// If a word is unknown, the model cannot be read, or the picture cannot be written.
+    /// A usage error for unknown words or a wrong number of words; an ordinary error if the model cannot be read, or the
+    /// picture cannot be written.
     pub fn run(&self, session: impl FnOnce() -> Result<Session>, args: &RunArgs) -> Result<()> {
         DrawArgs::check(args)?;
         let session = &session()?;

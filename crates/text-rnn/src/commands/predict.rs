@@ -60,18 +60,15 @@ impl PredictArgs {
     }
 }
 
-/// Splits at white space, and checks that all words are known and that there are as many as in training.
+/// Splits at white space. The result is [`N_STEP`] words of the vocabulary.
 ///
 /// # Errors
-/// [`UsageError`] if not.
+/// [`UsageError`] if a word is not in the vocabulary, or the number of words is not [`N_STEP`].
 pub fn known_words(arguments: &[String], vocabulary: &Vocabulary) -> Result<Vec<&'static str>> {
     let all: Vec<&str> = arguments.iter().flat_map(|argument| argument.split_whitespace()).collect();
     let known = |word: &&str| {
         vocabulary.number(word).and_then(|number| vocabulary.word(number)).ok_or_else(|| {
-            UsageError(format!(
-                "{word:?} is not in the vocabulary; the network knows: {}",
-                vocabulary.words().join(", ")
-            ))
+            UsageError(format!("{word:?} is not in the vocabulary; choose from: {}", vocabulary.words().join(", ")))
         })
     };
     let words = all.iter().map(known).collect::<Result<Vec<_>, _>>()?;

@@ -51,7 +51,7 @@ fn the_results_equal_the_recorded_numbers() {
 
     let output = text_rnn(&["compare", "--quiet", "--out", out.path().to_str().unwrap()]);
     let table = String::from_utf8(output.stdout).unwrap();
-    assert!(table.starts_with("text-rnn beside its notebook, as recorded: seed 0, 1 thread"), "{table}");
+    assert!(table.starts_with("text-rnn and its notebook, as recorded: seed 0, 1 thread"), "{table}");
     assert_eq!(table.lines().count(), 2 + 17 + 1, "{table}");
 }
 
@@ -93,7 +93,8 @@ fn a_record_of_something_else_is_an_error() {
     let nowhere = tempfile::tempdir().unwrap();
     let (code, message) = compare_with(nowhere.path());
     assert!(
-        code == Some(1) && message.starts_with("error: FOLDER/expected/text-rnn.json: the notebook's numbers"),
+        code == Some(1)
+            && message.starts_with("error: FOLDER/expected/text-rnn.json: cannot read the notebook's numbers"),
         "{message}"
     );
 }
@@ -188,7 +189,7 @@ fn a_checkpoint_of_another_size_is_an_error() {
     assert!(text_rnn(&["--quiet", "--epochs", "1", "--hidden-size", "7", "--out", out]).status.success());
     let output = text_rnn(&["compare", "--quiet", "--checkpoint", &format!("{out}/model.pt")]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("is not as the notebook trained it"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("differs from the notebook's trained weights"), "{}", text(&output.stderr));
 }
 
 #[test]

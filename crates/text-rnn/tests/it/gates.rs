@@ -54,7 +54,7 @@ fn each_layer_has_a_map() {
 #[test]
 fn unknown_words_missing_models_and_unusable_folders_are_errors() {
     let output = text_rnn(&["gates", "i tea"]);
-    assert!(output.status.code() == Some(2) && text(&output.stderr).contains("the network knows: i, like, dog"));
+    assert!(output.status.code() == Some(2) && text(&output.stderr).contains("choose from: i, like, dog"));
     let output = text_rnn(&["gates", "i like", "--no-plots"]);
     assert!(output.status.code() == Some(2) && text(&output.stderr).contains("with --json there are the numbers"));
     assert_eq!(text_rnn(&["gates"]).status.code(), Some(2));

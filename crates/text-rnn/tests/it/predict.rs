@@ -50,14 +50,8 @@ fn predict_and_eval_have_the_same_probabilities() {
 #[test]
 fn unknown_words_and_a_wrong_number_of_words_are_usage_errors() {
     for (words, message) in [
-        (
-            "i tea",
-            "\"tea\" is not in the vocabulary; the network knows: i, like, dog, love, coffe, hate, milk, you, cat",
-        ),
-        (
-            "I like",
-            "\"I\" is not in the vocabulary; the network knows: i, like, dog, love, coffe, hate, milk, you, cat",
-        ),
+        ("i tea", "\"tea\" is not in the vocabulary; choose from: i, like, dog, love, coffe, hate, milk, you, cat"),
+        ("I like", "\"I\" is not in the vocabulary; choose from: i, like, dog, love, coffe, hate, milk, you, cat"),
         ("i", "\"i\" has 1 word: the network was trained on 2 words, for example \"i like\""),
         ("i like dog", "\"i like dog\" has 3 words: the network was trained on 2 words, for example \"i like\""),
         (" ", "\"\" has 0 words: the network was trained on 2 words, for example \"i like\""),

@@ -85,10 +85,7 @@ fn an_option_in_the_wrong_place_is_a_usage_error_with_a_tip() {
     for (args, tip) in [
         (["doctor", "--out", "x"].as_slice(), "--out is an option of training, eval, compare, predict and gates"),
         (&["--model", "x"], "--model is an option of eval, compare, predict and gates"),
-        (
-            &["--out", "x", "predict", "i like"],
-            "the options of a command stand behind it: text-rnn predict --out <DIR>",
-        ),
+        (&["--out", "x", "predict", "i like"], "the options of a command come after it: text-rnn predict --out <DIR>"),
     ] {
         let (code, _, stderr) = run(args);
         assert!(code == Some(2) && stderr.contains(&format!("tip: {tip}\n")), "{stderr}");
