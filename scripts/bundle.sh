@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Builds the lessons and the tests into one folder for a GPU machine without Rust. See --help.
+[ -n "${BASH_VERSION-}" ] || exec bash "$0" "$@" # if started with sh
 set -euo pipefail
 
 usage="Usage: scripts/bundle.sh [--torch VERSION | --torch-folder DIR] [OUT]
@@ -37,7 +38,7 @@ main() {
     [ -z "$version" ] || [ -z "$torch" ] || refuse '--torch and --torch-folder exclude each other'
     [ -z "$out" ] || out=$(absolute "$out")
     [ -z "$torch" ] || torch=$(absolute "$torch")
-    cd -- "$(CDPATH='' dirname -- "${BASH_SOURCE[0]}")/.."
+    cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.."
     out=${out:-$PWD/target/bundle}
     find_python
     refuse_inside "$out"

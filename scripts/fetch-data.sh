@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Downloads the lessons' data: MNIST into data/mnist, Moby Dick into data/moby-dick. See --help.
+[ -n "${BASH_VERSION-}" ] || exec bash "$0" "$@" # if started with sh
 set -euo pipefail
 
 usage="Usage: scripts/fetch-data.sh
@@ -24,7 +25,7 @@ main() {
         -h | --help) printf '%s\n' "$usage" && exit ;;
         *) printf 'fetch-data.sh: unknown argument: %s\n\n%s\n' "$1" "$usage" >&2 && exit 2 ;;
     esac
-    cd -- "$(CDPATH='' dirname -- "${BASH_SOURCE[0]}")/.."
+    cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.."
 
     local status=0
     (mnist) || status=1

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the workspace needs besides Rust: libtorch and the lessons' data. See --help.
+[ -n "${BASH_VERSION-}" ] || exec bash "$0" "$@" # if started with sh
 set -euo pipefail
 
 usage="Usage: scripts/setup.sh [--full]
@@ -45,7 +46,7 @@ main() {
         esac
         shift
     done
-    cd -- "$(CDPATH='' dirname -- "${BASH_SOURCE[0]}")/.."
+    cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.."
     child=''
     temporary=''
     trap clean_up EXIT

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Trains on two simulated machines, and cuts the cable between them. See --help.
+[ -n "${BASH_VERSION-}" ] || exec bash "$0" "$@" # if started with sh
 set -euo pipefail
 
 usage="Usage: sudo scripts/test-two-machines.sh [PROGRAM]
@@ -24,7 +25,7 @@ cables=("rnna$$" "rnnb$$") # at most 15 characters
 
 main() {
     case ${1-} in -h | --help) printf '%s\n' "$usage" && exit ;; esac
-    cd -- "$(CDPATH='' dirname -- "${BASH_SOURCE[0]}")/.."
+    cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.."
     [ "$(id -u)" = 0 ] || fail "needs root, to make network namespaces: sudo scripts/test-two-machines.sh"
     command -v ip > /dev/null || fail "needs the program ip (package iproute2)"
     [ -x .venv/bin/torchrun ] || fail "needs torchrun: scripts/setup.sh --full installs it"

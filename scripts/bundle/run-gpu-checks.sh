@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Checks and times the lessons of this bundle on this machine. See --help.
+[ -n "${BASH_VERSION-}" ] || exec bash "$0" "$@" # if started with sh
 set -euo pipefail
 
 usage="Usage: run-gpu-checks.sh [OPTIONS]
@@ -33,7 +34,7 @@ main() {
         esac
         shift
     done
-    here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+    here=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
     if [ -z "$python" ]; then
         python=$(command -v python3) || die 'no python3 on PATH: name the Python that has torch with --python PATH'
     fi
