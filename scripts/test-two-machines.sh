@@ -30,8 +30,8 @@ main() {
     command -v ip > /dev/null || fail "needs the program ip (package iproute2)"
     [ -x .venv/bin/torchrun ] || fail "needs torchrun: scripts/setup.sh --full installs it"
     program=${1-target/release/mnist-gru}
-    [ -x "$program" ] || program=target/debug/mnist-gru
-    [ -x "$program" ] || fail "needs the program: cargo build --release -p mnist-gru"
+    is_program "$program" || [ $# -gt 0 ] || program=target/debug/mnist-gru
+    is_program "$program" || fail "$program is not a program: cargo build --release -p mnist-gru"
 
     work=$(mktemp -d)
     torchruns=()
@@ -161,6 +161,7 @@ clean_up() {
     rm -rf "$work"
 }
 
+is_program() { [ -f "$1" ] && [ -x "$1" ]; }
 say() { printf 'test-two-machines.sh: %s\n' "$*"; }
 fail() { printf 'test-two-machines.sh: %s\n' "$*" >&2 && exit 1; }
 

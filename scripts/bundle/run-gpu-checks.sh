@@ -38,7 +38,8 @@ main() {
     if [ -z "$python" ]; then
         python=$(command -v python3) || die 'no python3 on PATH: name the Python that has torch with --python PATH'
     fi
-    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2> /dev/null \
+    # Bash would wait for ever if it executed a FIFO.
+    { [ ! -p "$python" ] && "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2> /dev/null; } \
         || die "$python is not a Python 3.10 or newer: name the Python that has torch with --python PATH"
     exec "$python" -B "$here/checks/main.py" ${arguments[@]+"${arguments[@]}"}
 }
