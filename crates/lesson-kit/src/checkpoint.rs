@@ -9,7 +9,7 @@
 //! | `best` | `epoch`, `loss` and `model` of the lowest recorded loss |
 //! | `rng_state` | `torch.get_rng_state()` |
 //! | `rng_states` | of a distributed run: the state of each rank; `rng_state` is then that of rank 0 |
-//! | `batch` | `None`, or the position in an incomplete epoch: `rng_state` at the start of the epoch, which determines the shuffled order, and the `losses` of the completed batches |
+//! | `batch` | `None`, or the position in an incomplete epoch: `rng_state` at the start of the epoch, which determines the shuffled order, the `losses` of the completed batches, and `carried`: the hidden state with which the next batch starts, if there is one |
 
 use std::fs;
 use std::io::Cursor;
@@ -67,6 +67,8 @@ pub(crate) struct BatchPosition {
     pub rng_state: pt_file::Tensor,
     /// The losses of the completed batches.
     pub losses: Vec<f32>,
+    /// The hidden state with which the next batch starts; empty if batches do not depend on each other.
+    pub carried: Vec<pt_file::Tensor>,
 }
 
 impl Checkpoint {
@@ -108,13 +110,13 @@ impl Checkpoint {
             lesson: entry(value, "lesson")?.as_str().unwrap_or_default().to_owned(),
             config: to_json(entry(value, "config")?),
             epoch: epoch(value)?,
-            train_seconds: float(value, "train_seconds")?,
+            train_seconds: float(value, "train_seconds")?.max(0.0),
             model: entry(value, "model")?.clone(),
             optimizer: entry(value, "optimizer")?.clone(),
             scheduler: entry(value, "scheduler")?.clone(),
             best: not_none(entry(value, "best")?).map(Best::from_value).transpose().context("\"best\"")?,
             rng_state: tensor(value, "rng_state")?,
-            rng_states: value.get("rng_states").map_or(Ok(Vec::new()), tensors)?,
+            rng_states: value.get("rng_states").map_or(Ok(Vec::new()), tensors).context("\"rng_states\"")?,
             batch: not_none(entry(value, "batch")?).map(BatchPosition::from_value).transpose().context("\"batch\"")?,
         })
     }
@@ -153,12 +155,16 @@ impl BatchPosition {
     fn from_value(value: &Value) -> Result<BatchPosition> {
         let losses = entry(value, "losses")?.as_slice().unwrap_or_default();
         let losses = losses.iter().map(|loss| loss.as_float().map(|loss| loss as f32)).collect::<Option<_>>();
-        Ok(BatchPosition { rng_state: tensor(value, "rng_state")?, losses: losses.context("a loss is not a number")? })
+        Ok(BatchPosition {
+            rng_state: tensor(value, "rng_state")?,
+            losses: losses.context("a loss is not a number")?,
+            carried: value.get("carried").map_or(Ok(Vec::new()), tensors).context("\"carried\"")?,
+        })
     }
 
     fn into_value(self) -> Value {
         let losses = Value::list(self.losses.iter().map(|&loss| f64::from(loss)));
-        Value::dict([("rng_state", self.rng_state.into()), ("losses", losses)])
+        Value::dict([("rng_state", self.rng_state.into()), ("losses", losses), ("carried", Value::list(self.carried))])
     }
 }
 
@@ -176,12 +182,14 @@ fn epoch(value: &Value) -> Result<u32> {
 }
 
 fn float(value: &Value, key: &str) -> Result<f64> {
-    entry(value, key)?.as_float().with_context(|| format!("{key:?} is not a number"))
+    let number = entry(value, key)?.as_float().with_context(|| format!("{key:?} is not a number"))?;
+    ensure!(number.is_finite(), "{key:?} is {number}");
+    Ok(number)
 }
 
 fn tensors(value: &Value) -> Result<Vec<pt_file::Tensor>> {
     let tensors = value.as_slice().unwrap_or_default().iter().map(|item| item.as_tensor().cloned());
-    tensors.collect::<Option<_>>().context("\"rng_states\" holds an entry that is not a tensor")
+    tensors.collect::<Option<_>>().context("an entry is not a tensor")
 }
 
 fn tensor(value: &Value, key: &str) -> Result<pt_file::Tensor> {
@@ -201,7 +209,7 @@ fn from_json(json: &Json) -> Value {
 }
 
 /// The inverse of [`from_json`].
-fn to_json(value: &Value) -> Json {
+pub(crate) fn to_json(value: &Value) -> Json {
     let entries =
         |dict: &Dict| dict.iter().filter_map(|(key, value)| Some((key.as_str()?.to_owned(), to_json(value)))).collect();
     match value {

@@ -14,3 +14,7 @@ pub const MODEL: &str = "model";
 pub const BEST: &str = "best";
 /// The loss plot, without extension.
 pub const LOSS: &str = "loss";
+/// The picture of `compare`, without extension.
+pub const COMPARE: &str = "compare";
+/// A process that trains holds a lock on this file.
+pub const LOCK: &str = ".lock";

@@ -7,6 +7,7 @@
 //! | `session`, `console`, `progress`, `device` | [`Session`]: device, stdout and stderr, progress bar |
 //! | `run` | [`Run`]: epochs, losses, run folder, writing of checkpoints |
 //! | `checkpoint`, `file_names` | the content of `checkpoint.pt`; the names of the files in a run folder |
+//! | `data_digest` | [`data_digest()`]: whether a resumed run reads the same data |
 //! | `workers` | [`WorkerGroup`]: the processes that torchrun started |
 //! | `recording` | [`Recording`]: the tensors of a run that is compared with its notebook |
 //! | `saved_model` | [`SavedModel`]: a model from a file |
@@ -21,6 +22,7 @@ mod args;
 pub mod bars;
 mod checkpoint;
 mod console;
+mod data_digest;
 mod device;
 mod doctor;
 pub mod exit;
@@ -44,6 +46,7 @@ mod workers;
 
 pub use args::{BatchArgs, DeviceChoice, Hyperparameters, Options, RunArgs, positive};
 pub use console::print_result;
+pub use data_digest::{DATA_DIGEST, data_digest};
 pub use doctor::doctor;
 pub use explain::Explanation;
 pub use gates::{Gates, LayerGates};

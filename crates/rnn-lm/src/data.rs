@@ -54,6 +54,11 @@ impl Corpus {
         Ok(Corpus { unit, tokens })
     }
 
+    /// The digest of all tokens.
+    pub fn digest(&self) -> String {
+        lesson_kit::data_digest(&self.tokens)
+    }
+
     /// The number of tokens.
     pub fn len(&self) -> usize {
         self.tokens.len()

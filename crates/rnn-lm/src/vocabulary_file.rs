@@ -1,7 +1,7 @@
 //! `vocabulary.json` in the folder of a model: the number of each word.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 
@@ -28,11 +28,4 @@ pub fn read_beside(model: &Path) -> Result<Vocabulary> {
         )
     })?;
     serde_json::from_str(&text).with_context(|| format!("{} is not a vocabulary", path.display()))
-}
-
-/// The corpus in `config.json` in the folder of `model`, if the file exists and has one.
-pub fn corpus_beside(model: &Path) -> Option<PathBuf> {
-    let config = fs::read_to_string(model.with_file_name("config.json")).ok()?;
-    let config: serde_json::Value = serde_json::from_str(&config).ok()?;
-    config["corpus"].as_str().map(PathBuf::from)
 }

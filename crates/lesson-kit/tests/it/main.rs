@@ -2,6 +2,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)] // also in the tests' helper functions
 
 mod command_line;
+mod folder;
 mod plots;
 mod process;
 mod resume;

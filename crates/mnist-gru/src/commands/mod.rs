@@ -20,9 +20,12 @@ pub mod predict;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use lesson_kit::{BatchArgs, CommandLine, DeviceChoice, Hyperparameters, Program, Run, RunArgs, SavedModel, Session};
+use lesson_kit::{
+    BatchArgs, CommandLine, DATA_DIGEST, DeviceChoice, Hyperparameters, Program, Run, RunArgs, SavedModel, Session,
+};
 use parity::{SharedCommand, tolerances};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use tch::nn::VarStore;
 use torch_ext::data::ShuffledBatches;
 
@@ -102,7 +105,7 @@ impl CommandLine for Cli {
     fn train(&self, program: &Program) -> Result<()> {
         let Options { hyper, batches, data } = &self.options;
         let mnist = Mnist::read(data)?;
-        let mut run = Run::start(program, &self.run, &self.options, ())?;
+        let mut run = Run::start(program, &self.run, &self.options, json!({ DATA_DIGEST: mnist.train.digest() }))?;
         let device = run.device();
         run.session().note(format_args!("{} training digits, {} test digits", mnist.train.len(), mnist.test.len()));
         let train_data = TensorDataset::new(&mnist.train, device)?;

@@ -78,4 +78,14 @@ fn eval_prints_the_scores_that_training_printed() {
     for key in ["vocab", "valid_perplexity", "test_perplexity"] {
         assert_eq!(scores[key], summary[key], "{key}");
     }
+    // Without it the corpus is not known.
+    for broken in [None, Some("{"), Some(r#"{"lesson": "rnn-lm"}"#)] {
+        let config = home.path().join("run/config.json");
+        broken.map_or_else(|| std::fs::remove_file(&config), |text| std::fs::write(&config, text)).unwrap();
+        let output = rnn_lm(home.path(), "eval|run/model.pt");
+        let message = text(&output.stderr);
+        let expected =
+            "error: run/model.pt: it is not known which text the model was trained on; name it with --corpus FILE";
+        assert!(output.status.code() == Some(1) && message.starts_with(expected), "{message}");
+    }
 }

@@ -61,6 +61,11 @@ impl Prices {
         &self.rows
     }
 
+    /// The digest of the values.
+    pub fn digest(&self) -> String {
+        lesson_kit::data_digest(self.rows.iter().flatten().map(|value| value.to_le_bytes()))
+    }
+
     /// The dates of the days, the oldest first; empty if the file has no dates.
     pub fn dates(&self) -> &[Date] {
         &self.dates
