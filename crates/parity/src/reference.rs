@@ -14,6 +14,9 @@ use sha2::{Digest, Sha256};
 /// The supported format.
 const FORMAT: u32 = 1;
 
+/// The largest number of threads of a record.
+const MAX_THREADS: i32 = 1024;
+
 /// A notebook's numbers and what they depend on.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Reference {
@@ -111,8 +114,49 @@ impl Reference {
             notebook.display(),
             self.notebook_sha256
         );
-        ensure!(!self.quantities.is_empty(), "the notebook recorded no quantity");
+        self.check_content(lesson)
+            .context("the notebook's numbers are damaged: scripts/run-notebooks.sh creates them again")
+    }
+
+    /// Checks what the comparison relies on: the options, and that values and digests belong together.
+    fn check_content(&self, lesson: &Lesson) -> Result<()> {
+        ensure!((1..=MAX_THREADS).contains(&self.threads), "threads = {}: expected 1 to {MAX_THREADS}", self.threads);
+        let batches: &[&str] = if lesson.defaults.batch_size.is_some() { &["batch_size", "num_layers"] } else { &[] };
+        for name in ["epochs", "lr", "hidden_size"].iter().chain(batches) {
+            ensure!(self.options.get(*name).is_some_and(Json::is_number), "the option {name} is missing");
+        }
+        ensure!(!self.quantities.is_empty(), "there is no quantity");
+        self.quantities
+            .iter()
+            .try_for_each(|quantity| quantity.check().with_context(|| format!("{}/{}", quantity.group, quantity.name)))
+    }
+}
+
+impl ReferenceQuantity {
+    /// Checks the digest of a quantity that is recorded completely. Of a large one only some elements are recorded.
+    fn check(&self) -> Result<()> {
+        let is_digest = self.sha256.len() == 64 && self.sha256.bytes().all(|digit| digit.is_ascii_hexdigit());
+        ensure!(is_digest, "{:?} is not a SHA-256", self.sha256);
+        let elements = self.shape.iter().try_fold(1usize, |product, &length| product.checked_mul(length));
+        let elements = elements.with_context(|| format!("the shape {:?} is too large", self.shape))?;
+        ensure!(self.stride > 0, "the stride is 0");
+        ensure!(self.values.len() <= elements.div_ceil(self.stride), "there are more values than elements");
+        if self.stride == 1 && self.values.len() == elements {
+            let bytes: Option<Vec<Vec<u8>>> = self.values.iter().map(|value| self.bytes(value)).collect();
+            let bytes = bytes.with_context(|| format!("a value is not of dtype {}", self.dtype))?;
+            ensure!(sha256(&bytes.concat()) == self.sha256, "its values do not have its SHA-256");
+        }
         Ok(())
+    }
+
+    /// The little-endian bytes of a value.
+    fn bytes(&self, value: &Number) -> Option<Vec<u8>> {
+        match self.dtype.as_str() {
+            "float32" => Some((value.as_f64()? as f32).to_le_bytes().to_vec()),
+            "float64" => Some(value.as_f64()?.to_le_bytes().to_vec()),
+            "int64" => Some(value.as_i64()?.to_le_bytes().to_vec()),
+            _ => None,
+        }
     }
 }
 
