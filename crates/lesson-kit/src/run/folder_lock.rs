@@ -3,6 +3,8 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
@@ -29,7 +31,14 @@ impl FolderLock {
                 let _ = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
             }
             Err(TryLockError::WouldBlock) => {
-                let owner = fs::read_to_string(&path).ok().and_then(|text| text.parse::<u32>().ok());
+                // The other process writes its id a moment after it has the lock.
+                let owner = (0..20).find_map(|_| {
+                    let id = fs::read_to_string(&path).ok().and_then(|text| text.parse::<u32>().ok());
+                    if id.is_none() {
+                        thread::sleep(Duration::from_millis(5));
+                    }
+                    id
+                });
                 let owner = owner.map_or_else(|| "another process".to_owned(), |id| format!("process {id}"));
                 bail!(
                     "{} is in use: {owner} trains there; wait until it ends, or use --out DIR to write to another folder",
