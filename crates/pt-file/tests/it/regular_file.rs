@@ -26,11 +26,7 @@ fn a_folder_a_fifo_and_a_device_are_an_error_without_waiting() {
     let folder = tempfile::tempdir().unwrap();
     let fifo = folder.path().join("fifo");
     assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
-    for (path, what) in [
-        (folder.path(), "a folder"),
-        (&fifo, "a FIFO (pipe)"),
-        ("/dev/zero".as_ref(), "a device"),
-    ] {
+    for (path, what) in [(folder.path(), "a folder"), (&fifo, "a FIFO (pipe)"), ("/dev/zero".as_ref(), "a device")] {
         let start = format!("not a regular file but {what}; this program reads no FIFO, device, /dev/stdin or <(..)");
         for error in [regular_file::open(path).unwrap_err(), regular_file::read(path, 10).unwrap_err()] {
             assert_eq!(error.kind(), ErrorKind::InvalidInput);
