@@ -2,6 +2,8 @@
 
 /// All resolved options.
 pub const CONFIG: &str = "config.json";
+/// The limit on its size.
+pub const MAX_CONFIG: u64 = 1 << 20;
 /// One object per epoch.
 pub const METRICS: &str = "metrics.jsonl";
 /// The limit on its size: enough for two million epochs.

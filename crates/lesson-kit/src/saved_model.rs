@@ -1,17 +1,16 @@
 //! Reads a model from a file: `model.pt`, `best.pt`, safetensors or `checkpoint.pt`, written by Rust or Python.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use pt_file::Value;
+use pt_file::{Value, regular_file};
 use serde_json::Value as Json;
 use tch::Tensor;
 use torch_ext::{Format, StateDict};
 
 use crate::Lesson;
 use crate::checkpoint::to_json;
-use crate::file_names::CONFIG;
+use crate::file_names::{CONFIG, MAX_CONFIG};
 
 /// A file of 1 MB can name 15,000 layers. Each takes time and memory, whatever its size.
 const MAX_LAYERS: usize = 256;
@@ -73,7 +72,8 @@ impl SavedModel {
         }
         let path = self.path.with_file_name(CONFIG);
         let file = || path.display().to_string();
-        let config: Json = serde_json::from_slice(&fs::read(&path).with_context(file)?).with_context(file)?;
+        let text = regular_file::read(&path, MAX_CONFIG).with_context(file)?;
+        let config: Json = serde_json::from_slice(&text).with_context(file)?;
         match config["lesson"].as_str() {
             Some(name) if name == self.lesson => Ok(config),
             Some(other) => bail!("{} is from a run of {other:?}, not of {}", path.display(), self.lesson),

@@ -1,6 +1,6 @@
 //! Exclusive use of a run folder.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::path::Path;
 
@@ -29,7 +29,8 @@ impl FolderLock {
                 let _ = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
             }
             Err(TryLockError::WouldBlock) => {
-                let owner = fs::read_to_string(&path).ok().and_then(|text| text.parse::<u32>().ok());
+                let owner =
+                    pt_file::regular_file::read_to_string(&path, 64).ok().and_then(|text| text.parse::<u32>().ok());
                 let owner = owner.map_or_else(|| "another process".to_owned(), |id| format!("process {id}"));
                 bail!(
                     "{} is in use: {owner} trains there; wait until it ends, or use --out DIR to write to another folder",
