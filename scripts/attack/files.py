@@ -161,7 +161,7 @@ def pictures(attack):
     picture("a JPEG with bytes after its end", whole + b"\xff\xd8 another picture" * 9, expect="accept")
     picture("half a JPEG", whole[: len(whole) // 2], says="its end is missing")
     picture("a JPEG without its last byte", whole[:-1], says="its end is missing")
-    picture("half a JPEG with an end", whole[: len(whole) // 2] + b"\xff\xd9")
+    picture("half a JPEG with an end marker", whole[: len(whole) // 2] + b"\xff\xd9", expect="any")  # decoders accept it
     picture("half a JPEG and zeros", whole[: len(whole) // 2] + bytes(1000))
     for side in (23_000, 65_500):
         for frame, kind in ((0xC0, "baseline"), (0xC2, "progressive")):

@@ -10,6 +10,7 @@ const LESSON: Lesson = Lesson {
     version: "0",
     defaults: Defaults { epochs: 1, lr: 0.1, hidden_size: 1, num_layers: 1, batch_size: None },
     pictures: &[],
+    texts: &[],
 };
 
 /// A saved model with `gru.weight_hh_l{k}` of these shapes.
