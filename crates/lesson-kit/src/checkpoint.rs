@@ -11,16 +11,18 @@
 //! | `rng_states` | of a distributed run: the state of each rank; `rng_state` is then that of rank 0 |
 //! | `batch` | `None`, or the position in an incomplete epoch: `rng_state` at the start of the epoch, which determines the shuffled order, the `losses` of the completed batches, and `carried`: the hidden state with which the next batch starts, if there is one |
 
-use std::fs;
 use std::io::Cursor;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use pt_file::{Dict, Value};
+use pt_file::{Dict, Value, regular_file};
 use serde_json::Value as Json;
 
 use crate::WorkerGroup;
 use crate::file_names::CHECKPOINT;
+
+/// The limit on the number of threads in a checkpoint.
+const MAX_THREADS: i64 = 1024;
 
 /// The content of a checkpoint.
 #[derive(Debug)]
@@ -88,11 +90,12 @@ impl Checkpoint {
             Ok(())
         };
         if workers.is_distributed() {
-            let bytes = workers.broadcast_bytes(|| check().and_then(|()| Ok(fs::read(&path)?)))?;
+            let bytes = workers.broadcast_bytes(|| check().and_then(|()| Ok(regular_file::read(&path, u64::MAX)?)))?;
             return Checkpoint::of_lesson(pt_file::load(Cursor::new(bytes)), &path, lesson);
         }
         check()?;
-        Checkpoint::of_lesson(pt_file::load_file(&path), &path, lesson)
+        let file = regular_file::open(&path).with_context(|| path.display().to_string())?;
+        Checkpoint::of_lesson(pt_file::load(file), &path, lesson)
     }
 
     fn of_lesson(value: pt_file::Result<Value>, path: &Path, lesson: &str) -> Result<Checkpoint> {
@@ -102,7 +105,11 @@ impl Checkpoint {
             Some(other) => bail!("{} is a checkpoint of {other}, not of {lesson}", path.display()),
             None => bail!("{} is not a checkpoint of {lesson}: it has no entry \"lesson\"", path.display()),
         }
-        Checkpoint::from_value(&value).with_context(|| path.display().to_string())
+        let checkpoint = Checkpoint::from_value(&value).and_then(|checkpoint| {
+            check_sizes(&checkpoint.config, &checkpoint.model)?;
+            Ok(checkpoint)
+        });
+        checkpoint.with_context(|| path.display().to_string())
     }
 
     fn from_value(value: &Value) -> Result<Checkpoint> {
@@ -168,6 +175,29 @@ impl BatchPosition {
     }
 }
 
+/// Checks the sizes in `config` against the weights. The options come from `config`: with them a model is built and threads are
+/// started before the weights are copied.
+fn check_sizes(config: &Json, model: &Value) -> Result<()> {
+    let is_large = |threads: &i64| *threads > MAX_THREADS;
+    if let Some(threads) = config["threads"].as_i64().filter(is_large) {
+        bail!("\"config\" has threads = {threads}; expected at most {MAX_THREADS}");
+    }
+    let weights = model.as_dict().into_iter().flat_map(Dict::iter);
+    let recurrent =
+        weights.filter_map(|(name, tensor)| name.as_str()?.contains("weight_hh_l").then(|| tensor.as_tensor())?);
+    let recurrent: Vec<_> = recurrent.collect();
+    let Some(first) = recurrent.first() else { return Ok(()) };
+    let sizes = [("hidden_size", first.shape().last().copied().unwrap_or(0)), ("num_layers", recurrent.len())];
+    for (key, size) in sizes {
+        ensure!(
+            config[key].as_u64().is_none_or(|stored| stored == size as u64),
+            "\"config\" has {key} = {}, but \"model\" has {size}",
+            config[key]
+        );
+    }
+    Ok(())
+}
+
 fn entry<'a>(value: &'a Value, key: &str) -> Result<&'a Value> {
     value.get(key).with_context(|| format!("there is no entry {key:?}"))
 }
@@ -220,5 +250,33 @@ pub(crate) fn to_json(value: &Value) -> Json {
         Value::Str(text) => text.as_str().into(),
         Value::List(items) | Value::Tuple(items) => items.iter().map(to_json).collect(),
         Value::Dict(dict) => Json::Object(entries(dict)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn model(layers: usize) -> Value {
+        let weight = || pt_file::Tensor::from_slice(&[0f32; 12], &[6, 2]).unwrap();
+        Value::state_dict((0..layers).map(|k| (format!("gru.weight_hh_l{k}"), weight())))
+    }
+
+    #[test]
+    fn sizes_that_differ_from_the_weights_are_an_error() {
+        let error = |config: Json| check_sizes(&config, &model(2)).unwrap_err().to_string();
+        assert!(check_sizes(&json!({"hidden_size": 2, "num_layers": 2, "threads": 8}), &model(2)).is_ok());
+        assert!(check_sizes(&json!({"hidden_size": 1}), &Value::dict([("fc.weight", Value::None)])).is_ok());
+        assert_eq!(
+            error(json!({"hidden_size": 20_000, "num_layers": 2})),
+            "\"config\" has hidden_size = 20000, but \"model\" has 2"
+        );
+        assert_eq!(
+            error(json!({"hidden_size": 2, "num_layers": 1_000_000})),
+            "\"config\" has num_layers = 1000000, but \"model\" has 2"
+        );
+        assert_eq!(error(json!({"threads": i32::MAX})), "\"config\" has threads = 2147483647; expected at most 1024");
     }
 }

@@ -55,6 +55,6 @@ pub use model_args::{DrawArgs, EvalArgs, ModelArg};
 pub use program::{CommandLine, Program, main, merge, parse};
 pub use recording::{Quantity, Recording};
 pub use run::{Batches, Epochs, OptimizerState, OptimizerStateMut, Run, copy_to_host};
-pub use saved_model::SavedModel;
+pub use saved_model::{RecurrentSizes, SavedModel};
 pub use session::{Evaluation, Session};
 pub use workers::WorkerGroup;

@@ -2,17 +2,19 @@
 //!
 //! notebooks-ref/README.md describes the format.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use lesson_kit::Lesson;
+use pt_file::regular_file;
 use serde::Deserialize;
 use serde_json::{Map, Number, Value as Json};
 use sha2::{Digest, Sha256};
 
 /// The supported format.
 const FORMAT: u32 = 1;
+/// The limit on the size of a notebook and of its numbers.
+const MAX_FILE: u64 = 256 << 20;
 
 /// The largest number of threads of a record.
 const MAX_THREADS: i32 = 1024;
@@ -74,7 +76,7 @@ pub(crate) struct ReferenceQuantity {
 impl Reference {
     /// Reads a file in the supported format.
     pub fn read(path: &Path) -> Result<Reference> {
-        let text = fs::read_to_string(path).with_context(|| {
+        let text = regular_file::read_to_string(path, MAX_FILE).with_context(|| {
             format!(
                 "{}: cannot read the notebook's numbers (run the command in the workspace's folder)",
                 path.display()
@@ -162,7 +164,7 @@ impl ReferenceQuantity {
 
 /// SHA-256 of the sources of a notebook's code cells, joined by empty lines.
 fn code_digest(notebook: &Path) -> Result<String> {
-    let text = fs::read_to_string(notebook).with_context(|| notebook.display().to_string())?;
+    let text = regular_file::read_to_string(notebook, MAX_FILE).with_context(|| notebook.display().to_string())?;
     let json: Json = serde_json::from_str(&text).with_context(|| notebook.display().to_string())?;
     let cells = json["cells"].as_array().with_context(|| format!("{} is not a notebook", notebook.display()))?;
     let source = |cell: &Json| match &cell["source"] {
@@ -176,4 +178,20 @@ fn code_digest(notebook: &Path) -> Result<String> {
 /// The SHA-256 digest of `bytes`, in hexadecimal digits.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_fifo_is_an_error_without_waiting() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("fifo");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        for error in [Reference::read(&path).unwrap_err(), code_digest(&path).unwrap_err()] {
+            assert!(format!("{error:#}").contains("not a regular file but a FIFO (pipe); "), "{error:#}");
+        }
+    }
 }

@@ -36,6 +36,7 @@
 //! | `pickle_format`, `zip_format` | constants that reader and writer share |
 //! | `error` | [`Error`], [`ArchiveProblem`], [`PickleProblem`] |
 //! | [`atomic`] | atomic file writes, for any file |
+//! | [`regular_file`] | reads files, but no FIFO and no device |
 //! | `tch_conversion` | feature `tch`: `TryFrom` between `tch::Tensor` and [`Tensor`] |
 //!
 //! # What is supported
@@ -71,6 +72,7 @@ mod error;
 mod key;
 mod pickle_format;
 mod read;
+pub mod regular_file;
 mod storage;
 mod strided_view;
 #[cfg(feature = "tch")]

@@ -6,10 +6,10 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
+use pt_file::regular_file;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
@@ -17,6 +17,9 @@ use crate::tokens::Unit;
 
 /// The default of `--corpus`.
 pub const DEFAULT_CORPUS: &str = "data/moby-dick/moby-dick.txt";
+
+/// The limit on the size of a corpus. In memory it takes about 50 times its size with tokens of one letter.
+const MAX_CORPUS: u64 = 1 << 30;
 
 /// The token for every word that is not in the vocabulary. Its number is 0.
 pub const UNKNOWN: &str = "<unk>";
@@ -35,7 +38,7 @@ impl Corpus {
     /// If the file cannot be read, has no tokens, or is not UTF-8. The message has the offset of the first wrong byte.
     pub fn read(path: &Path, unit: Unit) -> Result<Corpus> {
         let name = path.display();
-        let bytes = fs::read(path).with_context(|| {
+        let bytes = regular_file::read(path, MAX_CORPUS).with_context(|| {
             let is_default = path == Path::new(DEFAULT_CORPUS);
             let remedy =
                 if is_default { " (run scripts/fetch-data.sh, which downloads Moby Dick to this file)" } else { "" };

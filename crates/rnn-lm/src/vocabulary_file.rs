@@ -1,14 +1,16 @@
 //! `vocabulary.json` in the folder of a model: the number of each word.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use pt_file::regular_file;
 
 use crate::data::Vocabulary;
 
 /// The name of the file in the run folder.
 pub const NAME: &str = "vocabulary.json";
+/// The limit on its size: enough for a million words.
+const MAX_FILE: u64 = 16 << 20;
 
 /// The content of the file.
 pub fn content(vocabulary: &Vocabulary) -> Result<String> {
@@ -21,7 +23,7 @@ pub fn content(vocabulary: &Vocabulary) -> Result<String> {
 /// If the file does not exist, or is not a vocabulary.
 pub fn read_beside(model: &Path) -> Result<Vocabulary> {
     let path = model.with_file_name(NAME);
-    let text = fs::read_to_string(&path).with_context(|| {
+    let text = regular_file::read_to_string(&path, MAX_FILE).with_context(|| {
         format!(
             "{}: cannot read the model's vocabulary, which training writes to the folder of the model",
             path.display()

@@ -1,13 +1,13 @@
 //! What a run folder contains before a run starts.
 
-use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use pt_file::regular_file;
 use serde::Deserialize;
 
-use crate::file_names::{CHECKPOINT, CONFIG, METRICS, SUMMARY};
+use crate::file_names::{CHECKPOINT, CONFIG, MAX_CONFIG, MAX_METRICS, METRICS, SUMMARY};
 
 /// The run in a folder.
 #[derive(Debug, Default)]
@@ -45,7 +45,8 @@ impl ExistingRun {
     /// # Errors
     /// If its metrics cannot be read.
     pub fn read(path: &Path) -> Result<ExistingRun> {
-        let config = fs::read(path.join(CONFIG)).ok().and_then(|text| serde_json::from_slice(&text).ok());
+        let config =
+            regular_file::read(path.join(CONFIG), MAX_CONFIG).ok().and_then(|text| serde_json::from_slice(&text).ok());
         Ok(ExistingRun { config: config.unwrap_or_default(), progress: progress(path)? })
     }
 
@@ -70,7 +71,7 @@ fn progress(path: &Path) -> Result<Progress> {
         return Ok(Progress::Finished);
     }
     let metrics = path.join(METRICS);
-    let epochs = match fs::read(&metrics) {
+    let epochs = match regular_file::read(&metrics, MAX_METRICS) {
         Ok(bytes) => bytes.iter().filter(|&&byte| byte == b'\n').count(),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => 0,
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", metrics.display())),

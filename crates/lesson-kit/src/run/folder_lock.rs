@@ -1,6 +1,6 @@
 //! Exclusive use of a run folder.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::path::Path;
 use std::thread;
@@ -33,7 +33,8 @@ impl FolderLock {
             Err(TryLockError::WouldBlock) => {
                 // The other process writes its id a moment after it has the lock.
                 let owner = (0..20).find_map(|_| {
-                    let id = fs::read_to_string(&path).ok().and_then(|text| text.parse::<u32>().ok());
+                    let id =
+                        pt_file::regular_file::read_to_string(&path, 64).ok().and_then(|text| text.parse::<u32>().ok());
                     if id.is_none() {
                         thread::sleep(Duration::from_millis(5));
                     }

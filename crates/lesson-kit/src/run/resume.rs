@@ -1,6 +1,5 @@
 //! `--resume`: checks that the new run continues the same run.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -11,7 +10,7 @@ use crate::WorkerGroup;
 use crate::checkpoint::Checkpoint;
 use crate::data_digest::DATA_DIGEST;
 use crate::exit::UsageError;
-use crate::file_names::METRICS;
+use crate::file_names::{MAX_METRICS, METRICS};
 
 /// Options that may differ in a resumed run. The bits are equal only with the same device and number of processes.
 const MAY_CHANGE: [&str; 4] = ["epochs", "processes", "versions", "device"];
@@ -145,7 +144,8 @@ pub(crate) fn check_epochs(checkpoint: &Checkpoint, epochs: u32, finished: bool,
 /// If lines are missing, or are not records of these epochs.
 pub(crate) fn read_losses(folder: &Path, epochs: u32) -> Result<(LossHistory, u64)> {
     let path = folder.join(METRICS);
-    let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text =
+        pt_file::regular_file::read(&path, MAX_METRICS).with_context(|| format!("cannot read {}", path.display()))?;
     let (mut losses, mut length) = (LossHistory::default(), 0);
     let mut lines = text.split_inclusive(|&byte| byte == b'\n');
     for epoch in 1..=epochs {

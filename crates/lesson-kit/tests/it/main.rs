@@ -7,6 +7,7 @@ mod plots;
 mod process;
 mod resume;
 mod run;
+mod saved_model;
 mod toy;
 
 /// Seeds libtorch's default generator. The process has one, so a test that draws from it holds the returned lock.

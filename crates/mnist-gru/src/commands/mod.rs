@@ -6,13 +6,14 @@
 //! | [`predict`] | `predict` |
 //! | [`gates`] | `gates` |
 //! | [`explain`] | `--explain` |
-//! | [`input`], [`image`], [`normalise`] | the picture of a digit for `predict` and `gates`, converted to MNIST's form |
+//! | [`input`], [`image`], [`jpeg`], [`normalise`] | the picture of a digit for `predict` and `gates`, converted to MNIST's form |
 
 pub mod eval;
 pub mod explain;
 pub mod gates;
 pub mod image;
 pub mod input;
+pub mod jpeg;
 pub mod normalise;
 pub mod pictures;
 pub mod predict;
