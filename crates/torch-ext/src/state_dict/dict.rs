@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use indexmap::IndexMap;
+use pt_file::escape;
 use tch::Tensor;
 
 use crate::error::{Error, Result};
@@ -99,6 +100,7 @@ impl StateDict {
         for (name, from, to) in &found {
             let (from, to) = (from.size(), to.size());
             if from != to {
+                let name = escape(name);
                 faults.push(format!(
                     "size mismatch for {name}: copying a param with shape torch.Size({from:?}) from checkpoint, \
                      the shape in current model is torch.Size({to:?})."
@@ -143,5 +145,5 @@ pub struct IncompatibleKeys {
 }
 
 fn quoted(names: &[String]) -> String {
-    names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
+    names.iter().map(|name| format!("\"{}\"", escape(name))).collect::<Vec<_>>().join(", ")
 }
