@@ -16,7 +16,7 @@ use std::io::Cursor;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use pt_file::{Dict, Value};
+use pt_file::{Dict, Value, escape};
 use serde_json::Value as Json;
 
 use crate::WorkerGroup;
@@ -97,7 +97,7 @@ impl Checkpoint {
         let value = value.with_context(|| path.display().to_string())?;
         match value.get("lesson").and_then(Value::as_str) {
             Some(name) if name == lesson => {}
-            Some(other) => bail!("{} is a checkpoint of {other}, not of {lesson}", path.display()),
+            Some(other) => bail!("{} is a checkpoint of {}, not of {lesson}", path.display(), escape(other)),
             None => bail!("{} is not a checkpoint of {lesson}: it has no entry \"lesson\"", path.display()),
         }
         Checkpoint::from_value(&value).with_context(|| path.display().to_string())

@@ -5,8 +5,9 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
-use lesson_kit::Lesson;
+use anyhow::{Context, Result, anyhow, ensure};
+use lesson_kit::{Lesson, check_threads};
+use pt_file::escape;
 use serde::Deserialize;
 use serde_json::{Map, Number, Value as Json};
 use sha2::{Digest, Sha256};
@@ -94,13 +95,21 @@ impl Reference {
     /// # Errors
     /// If one of them differs: the comparison would be meaningless.
     pub fn check(&self, lesson: &Lesson, notebooks: &Path) -> Result<()> {
-        ensure!(self.lesson == lesson.name, "these are the numbers of {}, not of {}", self.lesson, lesson.name);
+        ensure!(
+            self.lesson == lesson.name,
+            "these are the numbers of {}, not of {}",
+            escape(&self.lesson),
+            lesson.name
+        );
+        let threads = check_threads(self.threads.into());
+        threads.map_err(|reason| anyhow!("the notebook's numbers have threads = {}: {reason}", self.threads))?;
         let torch = self.versions.torch.split('+').next().unwrap_or_default();
         let wanted = torch_ext::version::WANTED;
         ensure!(
             torch == wanted,
-            "the notebook's numbers are those of torch {torch}, and this program has libtorch {wanted}: \
-             scripts/run-notebooks.sh creates them again"
+            "the notebook's numbers are those of torch {}, and this program has libtorch {wanted}: \
+             scripts/run-notebooks.sh creates them again",
+            escape(torch)
         );
         let notebook = notebooks.join(&self.notebook);
         let digest = code_digest(&notebook)?;
