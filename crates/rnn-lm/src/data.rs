@@ -10,6 +10,8 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
+use lesson_kit::check_available;
+use pt_file::escape;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
@@ -20,6 +22,9 @@ pub const DEFAULT_CORPUS: &str = "data/moby-dick/moby-dick.txt";
 
 /// The token for every word that is not in the vocabulary. Its number is 0.
 pub const UNKNOWN: &str = "<unk>";
+
+/// The memory of a token: its text and its number.
+const BYTES_PER_TOKEN: f64 = 40.0;
 
 /// The tokens of a text, split in their order: 80 % for training, 10 % for validation, 10 % for test.
 #[derive(Debug)]
@@ -32,15 +37,26 @@ impl Corpus {
     /// Reads a text file in UTF-8 and splits it into tokens of this unit.
     ///
     /// # Errors
-    /// If the file cannot be read, has no tokens, or is not UTF-8. The message has the offset of the first wrong byte.
+    /// If the file cannot be read, has no tokens, or is not UTF-8. The message has the offset of the first wrong byte. If its
+    /// tokens need more memory than there is.
     pub fn read(path: &Path, unit: Unit) -> Result<Corpus> {
-        let name = path.display();
+        let name = path.display().to_string();
+        let name = escape(&name); // from the config.json of a model
         let bytes = fs::read(path).with_context(|| {
             let is_default = path == Path::new(DEFAULT_CORPUS);
             let remedy =
                 if is_default { " (run scripts/fetch-data.sh, which downloads Moby Dick to this file)" } else { "" };
             format!("cannot read the corpus {name}{remedy}")
         })?;
+        if let [0xff, 0xfe, ..] | [0xfe, 0xff, ..] = bytes[..] {
+            bail!("{name} is UTF-16, but a corpus must be UTF-8; convert it with `iconv -f utf-16 -t utf-8`");
+        }
+        if let Some(offset) = bytes.iter().position(|&byte| byte == 0) {
+            bail!(
+                "{name} is not UTF-8 text: the byte at offset {offset} is 0; if it is UTF-16 without a byte order mark, convert it \
+                 with `iconv -f utf-16le -t utf-8`"
+            );
+        }
         let text = match std::str::from_utf8(&bytes) {
             Ok(text) => text.trim_start_matches('\u{feff}'), // the byte order mark that some editors write
             Err(error) => bail!(
@@ -49,6 +65,13 @@ impl Corpus {
                 error.valid_up_to()
             ),
         };
+        let count = match unit {
+            Unit::Char => text.chars().count(),
+            Unit::Word => text.split_whitespace().count(), // punctuation marks are further tokens
+        };
+        check_available(BYTES_PER_TOKEN * count as f64, || {
+            format!("{name} has {count} {unit}s; use a shorter corpus")
+        })?;
         let tokens = unit.split(text);
         ensure!(!tokens.is_empty(), "{name} is empty: a corpus needs text");
         Ok(Corpus { unit, tokens })

@@ -54,6 +54,17 @@ fn an_unusable_corpus_is_an_error() {
         message.starts_with("error: corpus.txt is not UTF-8: the byte at offset 8 is not part of a UTF-8 character"),
         "{message}"
     );
+    for (bytes, advice) in [
+        (
+            &b"\xff\xfea\0 \0b\0"[..],
+            "is UTF-16, but a corpus must be UTF-8; convert it with `iconv -f utf-16 -t utf-8`",
+        ),
+        (b"\xfe\xff\0a\0 \0b", "is UTF-16, but a corpus must be UTF-8; convert it with `iconv -f utf-16 -t utf-8`"),
+        (b"a\0 \0b\0", "is not UTF-8 text: the byte at offset 1 is 0; if it is UTF-16 without a byte order mark"),
+    ] {
+        let message = error(bytes, "");
+        assert!(message.starts_with(&format!("error: corpus.txt {advice}")), "{message}");
+    }
     assert_eq!(error("", ""), "error: corpus.txt is empty: a corpus needs text");
     assert_eq!(error(" \n\t ", ""), "error: corpus.txt is empty: a corpus needs text");
     let message = error("whale ".repeat(1000), "");
