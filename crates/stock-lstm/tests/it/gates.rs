@@ -51,7 +51,7 @@ fn the_window_option_selects_a_window() {
     }
     assert_eq!(window("-1").status.code(), Some(2));
     let output = stock_lstm(&["gates", "--no-plots", "--model", &model]);
-    assert!(output.status.code() == Some(2) && text(&output.stderr).contains("with --json there are the numbers"));
+    assert!(output.status.code() == Some(2) && text(&output.stderr).contains("add --json to print the numbers"));
     let nowhere = folder.path().join("nowhere.pt");
     let output = stock_lstm(&["gates", "--model", nowhere.to_str().unwrap()]);
     assert!(output.status.code() == Some(1) && text(&output.stderr).contains("cargo run -p stock-lstm trains a model"));

@@ -56,7 +56,7 @@ fn unknown_words_missing_models_and_unusable_folders_are_errors() {
     let output = text_rnn(&["gates", "i tea"]);
     assert!(output.status.code() == Some(2) && text(&output.stderr).contains("choose from: i, like, dog"));
     let output = text_rnn(&["gates", "i like", "--no-plots"]);
-    assert!(output.status.code() == Some(2) && text(&output.stderr).contains("with --json there are the numbers"));
+    assert!(output.status.code() == Some(2) && text(&output.stderr).contains("add --json to print the numbers"));
     assert_eq!(text_rnn(&["gates"]).status.code(), Some(2));
     let folder = tempfile::tempdir().unwrap();
     let nowhere = folder.path().join("nowhere.pt");
