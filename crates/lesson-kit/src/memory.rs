@@ -99,9 +99,10 @@ fn container(max: &str, current: &str, stat: &str) -> Option<f64> {
     Some((number(max)? - number(current)? + number_after(stat, "file ")?).max(0.0))
 }
 
-/// The limit of the address space less its size. `None` for the limit `unlimited`.
+/// The limit of the address space less the resident memory: the allocator reserves address space that it still can use. `None`
+/// for the limit `unlimited`.
 fn process_limit(limits: &str, status: &str) -> Option<f64> {
-    Some((number_after(limits, "Max address space")? - 1024.0 * number_after(status, "VmSize:")?).max(0.0))
+    Some((number_after(limits, "Max address space")? - 1024.0 * number_after(status, "VmRSS:")?).max(0.0))
 }
 
 /// The first number of the line that starts with `start`.
@@ -142,8 +143,8 @@ mod tests {
         let stat = "anon 5\nfile 20\n";
         assert_eq!((container("100\n", "70\n", stat), container("max\n", "70\n", stat)), (Some(50.0), None));
         let limits = |soft| format!("Limit  Soft Limit\nMax address space         {soft}           unlimited  bytes\n");
-        assert_eq!(process_limit(&limits("4096"), "VmSize:\t  1 kB\n"), Some(3072.0));
-        assert_eq!(process_limit(&limits("unlimited"), "VmSize:\t  1 kB\n"), None);
+        assert_eq!(process_limit(&limits("4096"), "VmRSS:\t  1 kB\n"), Some(3072.0));
+        assert_eq!(process_limit(&limits("unlimited"), "VmRSS:\t  1 kB\n"), None);
         assert!(!cfg!(target_os = "linux") || available().is_some_and(|bytes| bytes > 0.0));
     }
 }

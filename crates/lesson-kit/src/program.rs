@@ -84,7 +84,8 @@ impl Program {
         let stored = &checkpoint.config;
         let typed = |key: &str| args::is_typed(matches, key) || key == "device" && args::is_typed(matches, "cuda");
         let file = run_args.out.join(CHECKPOINT).display().to_string();
-        *options = merge(options, stored, typed).map_err(|error| UsageError(format!("{file}: {error:#}")))?;
+        *options = merge(options, stored, typed)
+            .map_err(|error| UsageError(format!("{file}: {}", escape(&format!("{error:#}")))))?;
         let hyper = options.hyperparameters();
         hyper.check().map_err(|reason| UsageError(format!("{file}: {reason}")))?;
         if let Some(threads) = stored["threads"].as_i64().filter(|_| !typed("threads")) {

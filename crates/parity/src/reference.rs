@@ -78,8 +78,9 @@ impl Reference {
                 path.display()
             )
         })?;
-        let reference: Reference = serde_json::from_str(&text).with_context(|| {
-            format!("{} has wrong content (scripts/run-notebooks.sh creates it again)", path.display())
+        let reference: Reference = serde_json::from_str(&text).map_err(|error| {
+            let (path, error) = (path.display(), error.to_string());
+            anyhow!("{path} has wrong content (scripts/run-notebooks.sh creates it again): {}", escape(&error))
         })?;
         ensure!(
             reference.format == FORMAT,

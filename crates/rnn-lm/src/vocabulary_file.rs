@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
+use pt_file::escape;
 
 use crate::data::Vocabulary;
 
@@ -27,7 +28,8 @@ pub fn read_beside(model: &Path) -> Result<Vocabulary> {
             path.display()
         )
     })?;
-    serde_json::from_str(&text).with_context(|| format!("{} is not a vocabulary", path.display()))
+    let read = serde_json::from_str(&text);
+    read.map_err(|error| anyhow!("{} is not a vocabulary: {}", path.display(), escape(&error.to_string())))
 }
 
 /// The corpus in `config.json` in the folder of `model`, if the file exists and has one.

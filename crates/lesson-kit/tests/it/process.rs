@@ -198,6 +198,33 @@ fn control_characters_in_a_checkpoint_are_escaped_in_messages() {
     let expected =
         "error: models/toy/checkpoint.pt is a checkpoint of x\\u001b[2J\\nerror: forged\\u202e, not of toy\n";
     assert_eq!((code, stderr.as_str()), (1, expected));
+    assert_eq!(toy.run("-q -e 3 --overwrite").0, 0);
+    let checkpoint = pt_file::load_file(toy.file("checkpoint.pt")).unwrap();
+    let with_option = |key: &str, value: pt_file::Value| {
+        let entry = |(name, value): (&pt_file::Key, &pt_file::Value)| (name.clone(), value.clone());
+        let mut config: Vec<_> = checkpoint.get("config").unwrap().as_dict().unwrap().iter().map(entry).collect();
+        config.retain(|(name, _)| name.as_str() != Some(key));
+        config.push((key.into(), value));
+        let mut entries: Vec<_> = checkpoint.as_dict().unwrap().iter().map(entry).collect();
+        entries.retain(|(name, _)| name.as_str() != Some("config"));
+        entries.push(("config".into(), pt_file::Value::dict(config)));
+        pt_file::save_file(toy.file("checkpoint.pt"), &pt_file::Value::dict(entries)).unwrap();
+        let (code, _, stderr) = toy.run("--resume -e 5 --no-progress");
+        assert_eq!((code, stderr.lines().count()), (2, 1), "{stderr}");
+        stderr
+    };
+    let stderr = with_option("backend", "x\n\u{1b}[2J\u{202e}".into());
+    assert!(stderr.contains("models/toy/checkpoint.pt: ") && stderr.contains("x\\n\\u001b[2J\\u202e"), "{stderr}");
+    for threads in [100_000, i64::from(i32::MAX), i64::MAX, 0] {
+        let stderr = with_option("threads", threads.into());
+        let expected =
+            format!("threads = {threads} is not a valid number of threads: expected a whole number from 1 to ");
+        assert!(stderr.contains(&expected), "{stderr}");
+    }
+    for (key, value) in [("num_layers", 20_000), ("hidden_size", 0)] {
+        let stderr = with_option(key, value.into());
+        assert!(stderr.contains(&format!("{key} = {value}: expected a whole number from 1 to ")), "{stderr}");
+    }
     let (_, _, stderr) = toy.run("--out a\u{9b}\u{1b}[2J/b --resume");
     assert!(stderr.contains("a\\u009b\\u001b[2J/b"), "{stderr}");
 }
