@@ -23,14 +23,41 @@ pub const DEFAULT_CORPUS: &str = "data/moby-dick/moby-dick.txt";
 /// The token for every word that is not in the vocabulary. Its number is 0.
 pub const UNKNOWN: &str = "<unk>";
 
-/// The memory of a token: its text and its number.
-const BYTES_PER_TOKEN: f64 = 40.0;
+/// The memory of a token: its index in [`Corpus`], its number in the vocabulary, and the number in a column.
+const BYTES_PER_TOKEN: f64 = 20.0;
 
 /// The tokens of a text, split in their order: 80 % for training, 10 % for validation, 10 % for test.
 #[derive(Debug)]
 pub struct Corpus {
     unit: Unit,
-    tokens: Vec<String>,
+    /// The different tokens, in the order of their first appearance.
+    words: Vec<String>,
+    /// The tokens of the text, as indices of `words`: a corpus of characters would need 40 times its size as strings.
+    tokens: Vec<u32>,
+}
+
+/// Consecutive tokens of a corpus.
+#[derive(Debug, Clone, Copy)]
+pub struct Part<'a> {
+    words: &'a [String],
+    tokens: &'a [u32],
+}
+
+impl<'a> Part<'a> {
+    /// The number of tokens.
+    pub fn len(self) -> usize {
+        self.tokens.len()
+    }
+
+    /// Whether there are no tokens.
+    pub fn is_empty(self) -> bool {
+        self.tokens.is_empty()
+    }
+
+    /// The tokens in their order.
+    pub fn tokens(self) -> impl Iterator<Item = &'a str> {
+        self.tokens.iter().map(move |&index| self.words[index as usize].as_str())
+    }
 }
 
 impl Corpus {
@@ -72,9 +99,18 @@ impl Corpus {
         check_available(BYTES_PER_TOKEN * count as f64, || {
             format!("{name} has {count} {unit}s; use a shorter corpus")
         })?;
-        let tokens = unit.split(text);
+        let (mut indices, mut words, mut tokens) = (HashMap::new(), Vec::new(), Vec::with_capacity(count));
+        unit.for_each(text, |token| {
+            let index = indices.get(token).copied().unwrap_or_else(|| {
+                let next = words.len() as u32;
+                words.push(token.to_owned());
+                indices.insert(token.to_owned(), next);
+                next
+            });
+            tokens.push(index);
+        });
         ensure!(!tokens.is_empty(), "{name} is empty: a corpus needs text");
-        Ok(Corpus { unit, tokens })
+        Ok(Corpus { unit, words, tokens })
     }
 
     /// The number of tokens.
@@ -88,18 +124,24 @@ impl Corpus {
     }
 
     /// The training part.
-    pub fn train(&self) -> &[String] {
-        &self.tokens[..self.len() * 8 / 10]
+    pub fn train(&self) -> Part<'_> {
+        self.part(0, 8)
     }
 
     /// The validation part. It selects the best epoch.
-    pub fn valid(&self) -> &[String] {
-        &self.tokens[self.len() * 8 / 10..self.len() * 9 / 10]
+    pub fn valid(&self) -> Part<'_> {
+        self.part(8, 9)
     }
 
     /// The test part. It has no effect on training.
-    pub fn test(&self) -> &[String] {
-        &self.tokens[self.len() * 9 / 10..]
+    pub fn test(&self) -> Part<'_> {
+        self.part(9, 10)
+    }
+
+    /// The tokens between two tenths.
+    fn part(&self, start: usize, end: usize) -> Part<'_> {
+        let tenths = |tenths| self.len() * tenths / 10;
+        Part { words: &self.words, tokens: &self.tokens[tenths(start)..tenths(end)] }
     }
 
     /// The vocabulary: the words that occur at least `min_count` times in the training part.
@@ -107,25 +149,20 @@ impl Corpus {
     /// # Errors
     /// If there are fewer than two such words, because a prediction needs at least two.
     pub fn vocabulary(&self, min_count: usize) -> Result<Vocabulary> {
-        let mut counts: HashMap<&str, usize> = HashMap::new();
-        let mut words: Vec<&str> = Vec::new(); // in the order of their first appearance
-        for token in self.train() {
-            let count = counts.entry(token).or_insert(0);
-            if *count == 0 {
-                words.push(token);
-            }
-            *count += 1;
-        }
+        let mut counts = vec![0; self.words.len()];
+        self.train().tokens.iter().for_each(|&index| counts[index as usize] += 1);
+        let mut words: Vec<(&String, usize)> = self.words.iter().zip(counts).filter(|(_, count)| *count > 0).collect();
         let (unit, different) = (self.unit, words.len());
-        words.retain(|word| counts[word] >= min_count);
-        words.sort_by_key(|word| Reverse(counts[word])); // a stable sort: equally frequent words keep their order
+        words.retain(|(_, count)| *count >= min_count);
+        words.sort_by_key(|(_, count)| Reverse(*count)); // a stable sort: equally frequent words keep their order
         ensure!(
             words.len() > 1,
             "a vocabulary of {count}: the training part has {different} different {unit}s, and {count} of them occur at \
              least {min_count} times (--min-count); a prediction needs at least two",
             count = words.len(),
         );
-        Ok(Vocabulary::new(unit, std::iter::once(UNKNOWN).chain(words).map(str::to_owned).collect()))
+        let words = words.into_iter().map(|(word, _)| word.clone());
+        Ok(Vocabulary::new(unit, std::iter::once(UNKNOWN.to_owned()).chain(words).collect()))
     }
 }
 
@@ -181,6 +218,12 @@ impl Vocabulary {
     /// The number of a word; 0 if the vocabulary does not have it.
     pub fn number(&self, word: &str) -> i64 {
         self.numbers.get(word).copied().unwrap_or(0)
+    }
+
+    /// The numbers of the tokens of a corpus.
+    pub fn encode_part(&self, part: Part<'_>) -> Vec<i64> {
+        let numbers: Vec<i64> = part.words.iter().map(|word| self.number(word)).collect();
+        part.tokens.iter().map(|&index| numbers[index as usize]).collect()
     }
 
     /// The numbers of the tokens.

@@ -204,7 +204,7 @@ impl Cli {
 
     /// The training part as (steps, columns).
     fn train_columns(&self, corpus: &Corpus, vocabulary: &Vocabulary, device: Device) -> Result<Tensor> {
-        batchify(&vocabulary.encode(corpus.train()), self.options.batches.batch_size, device)
+        batchify(&vocabulary.encode_part(corpus.train()), self.options.batches.batch_size, device)
             .context("the training part, with --batch-size columns")
     }
 
