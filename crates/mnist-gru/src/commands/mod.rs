@@ -112,7 +112,7 @@ impl CommandLine for Cli {
         let train_loader =
             ShuffledBatches::new(train_data.len(), batches.batch_size)?.limit(batches.limit).to_device(device);
 
-        let batch_size = batches.batch_size.min(train_data.len() as i64);
+        let batch_size = batches.batch_size.min(train_data.len());
         run.session().check_memory(&training_memory(hyper, batch_size), SIZES)?;
         let vs = VarStore::new(device);
         let mut model = MnistNn::new(&vs.root(), hyper.hidden_size, hyper.num_layers)?;
