@@ -20,7 +20,7 @@ use crate::Lesson;
 #[derive(Args, Debug, Clone, Serialize, Deserialize)]
 pub struct Hyperparameters {
     /// Number of passes over the training data
-    #[arg(short, long, value_name = "N", value_parser = at_least_one::<u32>, allow_negative_numbers = true)]
+    #[arg(short, long, value_name = "N", value_parser = from_one_to(u32::MAX), allow_negative_numbers = true)]
     pub epochs: u32,
 
     /// Learning rate of the optimizer
@@ -32,11 +32,11 @@ pub struct Hyperparameters {
     pub seed: i64,
 
     /// Number of features in the hidden state of the recurrent layer
-    #[arg(long, value_name = "N", value_parser = at_least_one::<i64>, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = from_one_to(MAX_HIDDEN_SIZE), allow_negative_numbers = true)]
     pub hidden_size: i64,
 
     /// Number of stacked recurrent layers
-    #[arg(long, value_name = "N", value_parser = at_least_one::<i64>, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = from_one_to(MAX_LAYERS), allow_negative_numbers = true)]
     pub num_layers: i64,
 
     /// Implementation of the recurrent layer: exact (libtorch's operations, PyTorch's bits) or fused (CPU kernels for whole
@@ -63,11 +63,11 @@ impl Options for Hyperparameters {
 #[derive(Args, Debug, Clone, Serialize, Deserialize)]
 pub struct BatchArgs {
     /// Number of examples per batch
-    #[arg(short, long, value_name = "N", value_parser = at_least_one::<i64>, allow_negative_numbers = true)]
+    #[arg(short, long, value_name = "N", value_parser = from_one_to(i64::MAX), allow_negative_numbers = true)]
     pub batch_size: i64,
 
     /// Train on the first N batches of each epoch only
-    #[arg(long, value_name = "N", value_parser = at_least_one::<usize>, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = from_one_to(usize::MAX), allow_negative_numbers = true)]
     pub limit: Option<usize>,
 }
 
@@ -90,7 +90,7 @@ pub struct RunArgs {
     pub cuda: bool,
 
     /// Number of CPU threads of libtorch [default: chosen by libtorch]
-    #[arg(global = true, long, value_name = "N", value_parser = at_least_one::<i32>, allow_negative_numbers = true)]
+    #[arg(global = true, long, value_name = "N", value_parser = threads, allow_negative_numbers = true)]
     pub threads: Option<i32>,
 
     /// Run folder: receives the model, the metrics and the plots
@@ -112,12 +112,12 @@ pub struct RunArgs {
     pub overwrite: bool,
 
     /// Under torchrun: how many seconds a process waits for another one before it fails
-    #[arg(global = true, long, value_name = "SECONDS", value_parser = at_least_one::<u64>, default_value_t = 60, allow_negative_numbers = true)]
+    #[arg(global = true, long, value_name = "SECONDS", value_parser = from_one_to(u64::MAX), default_value_t = 60, allow_negative_numbers = true)]
     pub dist_timeout: u64,
 
     /// Write checkpoint.pt after every Nth epoch and at the end [default: after every epoch, if writing takes less than 1/20 of
     /// the time]
-    #[arg(long, value_name = "N", value_parser = at_least_one::<u32>, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = from_one_to(u32::MAX), allow_negative_numbers = true)]
     pub checkpoint_every: Option<u32>,
 
     /// Format of the model file: pt (torch.load) or safetensors
@@ -243,11 +243,52 @@ pub(crate) fn is_typed(matches: &ArgMatches, id: &str) -> bool {
     matches!(matches.try_contains_id(id), Ok(true)) && matches.value_source(id) == Some(ValueSource::CommandLine)
 }
 
-fn at_least_one<T: FromStr + PartialOrd + From<u8>>(text: &str) -> Result<T, String> {
-    match text.parse::<T>() {
-        Ok(number) if number >= T::from(1) => Ok(number),
-        _ => Err("expected a whole number of at least 1".to_owned()),
+/// A network with more layers has no use, and takes minutes to build.
+const MAX_LAYERS: i64 = 1000;
+/// The parameters of a larger layer would need terabytes.
+const MAX_HIDDEN_SIZE: i64 = 1_000_000;
+
+impl Hyperparameters {
+    /// Checks the values of a checkpoint like those of the command line.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let sizes = [("hidden_size", self.hidden_size, MAX_HIDDEN_SIZE), ("num_layers", self.num_layers, MAX_LAYERS)];
+        let epochs = [("epochs", i64::from(self.epochs), i64::from(u32::MAX))];
+        match sizes.into_iter().chain(epochs).find(|(_, value, max)| !(1..=*max).contains(value)) {
+            Some((key, value, max)) => Err(format!("{key} = {value}: {}", expected(max))),
+            None => Ok(()),
+        }
     }
+}
+
+/// Parser of a whole number from 1 to `max`.
+fn from_one_to<T>(max: T) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static
+where
+    T: FromStr + PartialOrd + From<bool> + fmt::Display + Copy + Send + Sync + 'static,
+{
+    move |text| {
+        let number = text.parse::<T>().ok().filter(|number| (T::from(true)..=max).contains(number));
+        number.ok_or_else(|| expected(max))
+    }
+}
+
+fn expected(max: impl fmt::Display) -> String {
+    format!("expected a whole number from 1 to {max}")
+}
+
+/// Parser of `--threads`.
+fn threads(text: &str) -> Result<i32, String> {
+    check_threads(text.parse().unwrap_or(0))
+}
+
+/// Checks a number of threads. Each thread has a stack of its own: many thousands of threads end the process.
+///
+/// # Errors
+/// If it is not in 1 to 16 times the number of cores. Up to 256 are always valid, so that a run can move between machines.
+pub fn check_threads(threads: i64) -> Result<i32, String> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let max = (16 * cores).max(256);
+    let valid = i32::try_from(threads).ok().filter(|&threads| (1..=max as i64).contains(&threads.into()));
+    valid.ok_or_else(|| format!("{}, because this machine has {cores} cores", expected(max)))
 }
 
 /// Parser of an option whose value is a finite number above 0.

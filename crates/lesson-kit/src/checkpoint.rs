@@ -15,7 +15,7 @@ use std::io::Cursor;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use pt_file::{Dict, Value, regular_file};
+use pt_file::{Dict, Value, escape, regular_file};
 use serde_json::Value as Json;
 
 use crate::WorkerGroup;
@@ -102,7 +102,7 @@ impl Checkpoint {
         let value = value.with_context(|| path.display().to_string())?;
         match value.get("lesson").and_then(Value::as_str) {
             Some(name) if name == lesson => {}
-            Some(other) => bail!("{} is a checkpoint of {other}, not of {lesson}", path.display()),
+            Some(other) => bail!("{} is a checkpoint of {}, not of {lesson}", path.display(), escape(other)),
             None => bail!("{} is not a checkpoint of {lesson}: it has no entry \"lesson\"", path.display()),
         }
         let checkpoint = Checkpoint::from_value(&value).and_then(|checkpoint| {

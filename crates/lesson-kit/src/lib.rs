@@ -11,6 +11,7 @@
 //! | `workers` | [`WorkerGroup`]: the processes that torchrun started |
 //! | `recording` | [`Recording`]: the tensors of a run that is compared with its notebook |
 //! | `saved_model` | [`SavedModel`]: a model from a file |
+//! | `memory` | [`TrainingMemory`]: estimates the memory of a run, and compares it with the available memory |
 //! | `gates`, `explain`, `doctor` | the commands `gates` and `doctor`, and `--explain` |
 //! | [`metrics`], [`bars`], [`plot`] | scores, text bars, pictures |
 //! | [`exit`], `interrupt` | exit codes; Ctrl-C |
@@ -31,6 +32,7 @@ mod file_names;
 mod gates;
 mod interrupt;
 mod lesson;
+mod memory;
 pub mod metrics;
 mod model_args;
 pub mod plot;
@@ -44,13 +46,14 @@ mod session;
 mod usage_tip;
 mod workers;
 
-pub use args::{BatchArgs, DeviceChoice, Hyperparameters, Options, RunArgs, positive};
+pub use args::{BatchArgs, DeviceChoice, Hyperparameters, Options, RunArgs, check_threads, positive};
 pub use console::print_result;
 pub use data_digest::{DATA_DIGEST, data_digest};
 pub use doctor::doctor;
 pub use explain::Explanation;
 pub use gates::{Gates, LayerGates};
 pub use lesson::{Defaults, Lesson};
+pub use memory::{TrainingMemory, check_available};
 pub use model_args::{DrawArgs, EvalArgs, ModelArg};
 pub use program::{CommandLine, Program, main, merge, parse};
 pub use recording::{Quantity, Recording};

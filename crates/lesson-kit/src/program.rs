@@ -10,11 +10,13 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context, Result};
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Parser};
+use pt_file::escape;
 use recurrent::Backend;
 use serde_json::Value as Json;
 
 use crate::args::Options;
 use crate::checkpoint::Checkpoint;
+use crate::console::print_message;
 use crate::exit::{self, UsageError};
 use crate::file_names::CHECKPOINT;
 use crate::{DeviceChoice, Lesson, Recording, RunArgs, SavedModel, WorkerGroup, args, usage_tip};
@@ -82,14 +84,18 @@ impl Program {
         let stored = &checkpoint.config;
         let typed = |key: &str| args::is_typed(matches, key) || key == "device" && args::is_typed(matches, "cuda");
         let file = run_args.out.join(CHECKPOINT).display().to_string();
-        *options = merge(options, stored, typed).map_err(|error| UsageError(format!("{file}: {error:#}")))?;
+        *options = merge(options, stored, typed)
+            .map_err(|error| UsageError(format!("{file}: {}", escape(&format!("{error:#}")))))?;
+        let hyper = options.hyperparameters();
+        hyper.check().map_err(|reason| UsageError(format!("{file}: {reason}")))?;
         if let Some(threads) = stored["threads"].as_i64().filter(|_| !typed("threads")) {
-            let valid = i32::try_from(threads).ok().filter(|&threads| threads >= 1);
-            let invalid = || UsageError(format!("{file}: threads = {threads} is not a valid number of threads"));
-            run_args.threads = Some(valid.ok_or_else(invalid)?);
+            let invalid =
+                |reason| UsageError(format!("{file}: threads = {threads} is not a valid number of threads: {reason}"));
+            run_args.threads = Some(args::check_threads(threads).map_err(invalid)?);
         }
         if let Some(device) = stored["device"].as_str().filter(|_| !typed("device")) {
-            run_args.device = device.parse().map_err(|error| UsageError(format!("--device {device}: {error}")))?;
+            run_args.device =
+                device.parse().map_err(|error| UsageError(format!("--device {}: {error}", escape(device))))?;
         }
         let backend = options.hyperparameters().backend;
         if let Some(contradiction) = args::contradiction(matches, run_args.device, backend) {
@@ -135,7 +141,7 @@ fn run_program<C: CommandLine>(lesson: &Lesson) -> u8 {
     match catch_panic(|| run_command(&mut program, cli, &matches)) {
         Ok(()) => exit::DONE,
         Err(error) => {
-            eprintln!("{}", report(&error, verbose, program.workers.name()));
+            print_message(report(&error, verbose, program.workers.name()));
             exit::code(&error)
         }
     }
@@ -179,7 +185,7 @@ pub fn parse<C: Parser>(
 /// prefix and the C++ backtrace.
 fn report(error: &anyhow::Error, verbose: bool, worker: Option<String>) -> String {
     let text = format!("{error:#}");
-    let text = if verbose { text } else { without_cpp_backtrace(&text).replace("Internal torch error: ", "") };
+    let text = if verbose { text } else { plain(&text) };
     let text = match worker {
         Some(name) if !text.contains(&name) => format!("{name}: {text}"),
         _ => text,
@@ -217,7 +223,28 @@ fn panic_message(payload: &(dyn Any + Send)) -> String {
 /// Removes libtorch's C++ backtrace. In the message of an `unwrap` the line break before it is escaped.
 fn without_cpp_backtrace(text: &str) -> &str {
     let text = torch_ext::first_line(text);
-    text.split("\\nException raised from").next().unwrap_or(text).trim_end()
+    let ends = ["\\nException raised from", "\\nframe #0"].map(|start| text.find(start));
+    text[..ends.into_iter().flatten().min().unwrap_or(text.len())].trim_end()
+}
+
+/// A message of libtorch in the wording of PyTorch. For an operation without enough memory: in plain words.
+fn plain(text: &str) -> String {
+    const REMEDY: &str = "use smaller sizes, for example --hidden-size or --num-layers (-v prints libtorch's message)";
+    let text = without_cpp_backtrace(text).replace("Internal torch error: ", "");
+    let allocation = ["can't allocate memory: you tried to allocate ", "not enough memory: you tried to allocate "];
+    if let Some((_, rest)) = allocation.iter().find_map(|words| text.split_once(words)) {
+        let bytes: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        return format!("not enough memory: libtorch cannot allocate {bytes} bytes; {REMEDY}");
+    }
+    if text.contains("std::bad_alloc") {
+        return format!("not enough memory; {REMEDY}");
+    }
+    if text.contains("could not create a primitive") || text.contains("could not create a memory object") {
+        return format!(
+            "libtorch cannot run an operation of these sizes, probably because of too little memory; {REMEDY}"
+        );
+    }
+    text
 }
 
 #[cfg(test)]
@@ -232,6 +259,28 @@ mod tests {
         let error = Err::<(), _>(torch).context("the first layer").unwrap_err();
         assert_eq!(report(&error, false, None), "error: the first layer: size mismatch");
         assert!(report(&error, true, None).ends_with("frame #0: y"));
+    }
+
+    #[test]
+    fn an_error_of_too_little_memory_is_one_plain_line() {
+        let torch = "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate \
+                     576 bytes. Error code 12 (Cannot allocate memory)\nframe #0: c10::ThrowEnforceNotMet(";
+        let error = |text: &str| anyhow::Error::new(tch::TchError::Torch(text.to_owned()));
+        let shown = report(&error(torch), false, None);
+        assert!(
+            shown.starts_with("error: not enough memory: libtorch cannot allocate 576 bytes; use smaller sizes"),
+            "{shown}"
+        );
+        assert_eq!(shown.lines().count(), 1);
+        assert!(report(&error(torch), true, None).contains("frame #0"));
+        let panic =
+            format!("called `Result::unwrap()` on an `Err` value: {:?}", tch::TchError::Torch(torch.to_owned()));
+        assert!(!report(&anyhow::anyhow!(panic), false, None).contains("frame #0"));
+        for text in ["could not create a primitive", "could not create a primitive descriptor for x", "std::bad_alloc"]
+        {
+            let shown = report(&error(text), false, None);
+            assert!(shown.contains("memory; use smaller sizes") && !shown.contains(text), "{shown}");
+        }
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Progress on stderr: a bar on a terminal, a line per epoch elsewhere. The only file that uses indicatif.
 
 use std::cell::Cell;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::console::print_message;
 
 /// The progress of a training run.
 #[derive(Debug)]
@@ -51,9 +53,7 @@ impl Progress {
                 bar.set_position(epoch.into());
             }
             Progress::Lines { epochs } => {
-                // stderr is not buffered: eprintln! would write each part of the line separately.
-                let line = format!("epoch {epoch}/{}  loss {loss:.6}\n", epochs.get());
-                let _ = std::io::stderr().write_all(line.as_bytes()); // an error cannot be reported anywhere
+                print_message(format_args!("epoch {epoch}/{}  loss {loss:.6}", epochs.get()));
             }
             Progress::Hidden => {}
         }

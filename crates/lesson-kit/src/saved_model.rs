@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use pt_file::{Value, regular_file};
+use pt_file::{Value, escape, regular_file};
 use serde_json::Value as Json;
 use tch::Tensor;
 use torch_ext::{Format, StateDict};
@@ -50,7 +50,7 @@ impl SavedModel {
         let file = || path.display().to_string();
         let value = pt_file::load_file(path).with_context(file)?;
         if let Some(other) = value.get("lesson").and_then(Value::as_str).filter(|&name| name != lesson.name) {
-            bail!("{} is a checkpoint of {other}, not of {}", path.display(), lesson.name);
+            bail!("{} is a checkpoint of {}, not of {}", path.display(), escape(other), lesson.name);
         }
         let model = value.get("model").filter(|model| model.as_dict().is_some()).unwrap_or(&value);
         let config = value.get("config").map(to_json);
@@ -143,10 +143,20 @@ impl SavedModel {
     /// Copies the tensors into `parameters`.
     ///
     /// # Errors
-    /// If they do not fit: the message lists every missing, unexpected and wrongly shaped tensor.
+    /// If they do not fit: the message lists every missing, unexpected and wrongly shaped tensor. If a value is NaN or infinite:
+    /// every result would be NaN.
     pub fn load_into(&self, parameters: &[(String, Tensor)]) -> Result<()> {
         let named = parameters.iter().map(|(name, tensor)| (name.as_str(), tensor));
         let loaded = self.state_dict.load_into(self.lesson, named, true);
-        loaded.map(drop).with_context(|| self.path.display().to_string())
+        loaded.with_context(|| self.path.display().to_string())?;
+        for (name, tensor) in parameters {
+            let all_finite = tensor.f_isfinite()?.f_all()?.f_int64_value(&[])? != 0;
+            ensure!(
+                all_finite,
+                "{}: {name} has values that are NaN or infinite, so every result would be NaN; train the model again",
+                self.path.display()
+            );
+        }
+        Ok(())
     }
 }

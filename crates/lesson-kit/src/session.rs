@@ -11,6 +11,7 @@ use tch::{Device, Tensor};
 
 use crate::args::DeviceChoice;
 use crate::console::Console;
+use crate::memory::TrainingMemory;
 use crate::progress::Progress;
 use crate::{Lesson, Program, Recording, RunArgs, WorkerGroup, device};
 
@@ -106,6 +107,25 @@ impl Session {
     /// The processes that torchrun started.
     pub fn workers(&self) -> &WorkerGroup {
         &self.workers
+    }
+
+    /// From now on a failure to write stdout does not end the command: [`Session::take_stdout_error`] returns it.
+    pub(crate) fn defer_stdout_errors(&self) {
+        self.console.defer_stdout_errors();
+    }
+
+    /// The first failure to write stdout since [`Session::defer_stdout_errors`].
+    pub(crate) fn take_stdout_error(&self) -> Option<anyhow::Error> {
+        self.console.take_stdout_error()
+    }
+
+    /// Checks, before a model is built on the CPU, that a run can have the memory that it needs. `options` names the options that
+    /// determine it.
+    ///
+    /// # Errors
+    /// If the estimate exceeds the available memory; the message has both.
+    pub fn check_memory(&self, needed: &TrainingMemory, options: &str) -> Result<()> {
+        if self.device == Device::Cpu { needed.check(options) } else { Ok(()) }
     }
 
     pub(crate) fn progress(&self) -> &Progress {

@@ -1,14 +1,30 @@
-//! Tips below clap's messages about an option in the wrong place.
+//! Tips below clap's messages about an option in the wrong place, and the message about a word that is not a command.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, Error};
 
 /// Adds a tip to `error` if the rejected option belongs to another command, or precedes its command.
 pub(crate) fn with_tip(mut error: Error, command: &Command) -> Error {
-    if let Some(tip) = tip(&error, command) {
+    if let Some(word) = extra_word(&error, command) {
+        error = Error::new(ErrorKind::UnknownArgument).with_cmd(command);
+        error.insert(ContextKind::InvalidArg, ContextValue::String(word));
+        let names: Vec<_> = command.get_subcommands().map(Command::get_name).collect();
+        let tip = format!("this is neither an option nor a value; the commands are {}", names.join(", "));
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    } else if let Some(tip) = tip(&error, command) {
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
     }
     error
+}
+
+/// A word after the options that is not a command. clap reports it as "the subcommand 'foo' cannot be used with '--lr <X>'".
+fn extra_word(error: &Error, command: &Command) -> Option<String> {
+    match (error.kind(), error.get(ContextKind::InvalidSubcommand)) {
+        (ErrorKind::ArgumentConflict, Some(ContextValue::String(word))) if command.find_subcommand(word).is_none() => {
+            Some(word.clone())
+        }
+        _ => None,
+    }
 }
 
 fn tip(error: &Error, command: &Command) -> Option<String> {
@@ -102,6 +118,9 @@ mod tests {
             let tips: Vec<_> = message.lines().filter_map(|line| line.trim().strip_prefix("tip: ")).collect();
             assert_eq!(tips, [tip], "{message}");
         }
+        let message = parse::<Cli>(&LESSON, ["toy", "--lr", "1", "wrod"]).unwrap_err().to_string();
+        assert!(message.starts_with("error: unexpected argument 'wrod' found"), "{message}");
+        assert!(message.contains("the commands are eval, doctor") && !message.contains("subcommand"), "{message}");
         let message = parse::<Cli>(&LESSON, ["toy", "eval", "--nowhere"]).unwrap_err().to_string();
         assert!(!message.contains("is an option of"), "{message}");
     }

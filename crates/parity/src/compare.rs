@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail, ensure};
 use lesson_kit::exit::{ComparisonOff, UsageError};
 use lesson_kit::{CommandLine, DeviceChoice, Lesson, Options, Program, SavedModel, merge, plot, print_result};
+use pt_file::escape;
 
 use crate::args::CompareArgs;
 use crate::comparison::Comparison;
@@ -76,7 +77,7 @@ pub fn compare<C: CommandLine>(
 fn with_notebook_options<O: Options>(options: &O, reference: &Reference) -> Result<O> {
     let known = serde_json::to_value(options)?;
     if let Some((name, value)) = reference.options.iter().find(|(name, _)| known.get(name.as_str()).is_none()) {
-        bail!("the notebook has the option {name} = {value}, which {} does not have", reference.lesson);
+        bail!("the notebook has the option {} = {value}, which {} does not have", escape(name), reference.lesson);
     }
     let mut stored = reference.options.clone();
     stored.insert("seed".to_owned(), reference.seed.into());

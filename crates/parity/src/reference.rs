@@ -4,9 +4,9 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
-use lesson_kit::Lesson;
-use pt_file::regular_file;
+use anyhow::{Context, Result, anyhow, ensure};
+use lesson_kit::{Lesson, check_threads};
+use pt_file::{escape, regular_file};
 use serde::Deserialize;
 use serde_json::{Map, Number, Value as Json};
 use sha2::{Digest, Sha256};
@@ -15,9 +15,6 @@ use sha2::{Digest, Sha256};
 const FORMAT: u32 = 1;
 /// The limit on the size of a notebook and of its numbers.
 const MAX_FILE: u64 = 256 << 20;
-
-/// The largest number of threads of a record.
-const MAX_THREADS: i32 = 1024;
 
 /// A notebook's numbers and what they depend on.
 #[derive(Debug, Deserialize)]
@@ -82,8 +79,9 @@ impl Reference {
                 path.display()
             )
         })?;
-        let reference: Reference = serde_json::from_str(&text).with_context(|| {
-            format!("{} has wrong content (scripts/run-notebooks.sh creates it again)", path.display())
+        let reference: Reference = serde_json::from_str(&text).map_err(|error| {
+            let (path, error) = (path.display(), error.to_string());
+            anyhow!("{path} has wrong content (scripts/run-notebooks.sh creates it again): {}", escape(&error))
         })?;
         ensure!(
             reference.format == FORMAT,
@@ -99,13 +97,19 @@ impl Reference {
     /// # Errors
     /// If one of them differs: the comparison would be meaningless.
     pub fn check(&self, lesson: &Lesson, notebooks: &Path) -> Result<()> {
-        ensure!(self.lesson == lesson.name, "these are the numbers of {}, not of {}", self.lesson, lesson.name);
+        ensure!(
+            self.lesson == lesson.name,
+            "these are the numbers of {}, not of {}",
+            escape(&self.lesson),
+            lesson.name
+        );
         let torch = self.versions.torch.split('+').next().unwrap_or_default();
         let wanted = torch_ext::version::WANTED;
         ensure!(
             torch == wanted,
-            "the notebook's numbers are those of torch {torch}, and this program has libtorch {wanted}: \
-             scripts/run-notebooks.sh creates them again"
+            "the notebook's numbers are those of torch {}, and this program has libtorch {wanted}: \
+             scripts/run-notebooks.sh creates them again",
+            escape(torch)
         );
         let notebook = notebooks.join(&self.notebook);
         let digest = code_digest(&notebook)?;
@@ -122,7 +126,7 @@ impl Reference {
 
     /// Checks what the comparison relies on: the options, and that values and digests belong together.
     fn check_content(&self, lesson: &Lesson) -> Result<()> {
-        ensure!((1..=MAX_THREADS).contains(&self.threads), "threads = {}: expected 1 to {MAX_THREADS}", self.threads);
+        check_threads(self.threads.into()).map_err(|reason| anyhow!("threads = {}: {reason}", self.threads))?;
         let batches: &[&str] = if lesson.defaults.batch_size.is_some() { &["batch_size", "num_layers"] } else { &[] };
         for name in ["epochs", "lr", "hidden_size"].iter().chain(batches) {
             ensure!(self.options.get(*name).is_some_and(Json::is_number), "the option {name} is missing");

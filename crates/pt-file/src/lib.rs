@@ -35,6 +35,7 @@
 //! | `write` | [`save`], [`save_file`]: pickler, then zip archive |
 //! | `pickle_format`, `zip_format` | constants that reader and writer share |
 //! | `error` | [`Error`], [`ArchiveProblem`], [`PickleProblem`] |
+//! | [`escape`] | text from a file, safe to print on a terminal |
 //! | [`atomic`] | atomic file writes, for any file |
 //! | [`regular_file`] | reads files, but no FIFO and no device |
 //! | `tch_conversion` | feature `tch`: `TryFrom` between `tch::Tensor` and [`Tensor`] |
@@ -69,6 +70,7 @@ struct Readme;
 pub mod atomic;
 mod dtype;
 mod error;
+mod escape;
 mod key;
 mod pickle_format;
 mod read;
@@ -85,6 +87,7 @@ mod zip_format;
 
 pub use dtype::{DType, Element};
 pub use error::{ArchiveProblem, Error, PickleProblem, Result};
+pub use escape::{escape, escape_lines};
 pub use key::Key;
 pub use pickle_format::MAX_DEPTH;
 pub use read::{Reader, StoredTensor, load, load_file};

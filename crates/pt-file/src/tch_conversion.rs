@@ -40,7 +40,7 @@ impl TryFrom<&tch::Tensor> for Tensor {
 
     /// # Errors
     /// [`Error::Kind`] for a kind without a dtype; [`Error::Tch`] for a tensor without a row-major form, such as a
-    /// sparse or undefined one.
+    /// sparse or undefined one; [`Error::OutOfMemory`].
     fn try_from(tensor: &tch::Tensor) -> Result<Tensor> {
         if !tensor.defined() {
             return Err(Error::Tch(tch::TchError::Kind("an undefined tensor has no elements".into())));
@@ -48,7 +48,10 @@ impl TryFrom<&tch::Tensor> for Tensor {
         let dtype = DType::try_from(tensor.f_kind().map_err(Error::Tch)?)?;
         let shape: Vec<usize> = tensor.size().iter().filter_map(|&size| usize::try_from(size).ok()).collect();
         let numel = shape.iter().product();
-        let mut bytes = vec![0; numel * dtype.size()];
+        let len = numel * dtype.size();
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(len).map_err(|_| Error::OutOfMemory { bytes: len })?;
+        bytes.resize(len, 0);
         // The imaginary part of a conjugated tensor has the negative bit: its memory has the opposite sign.
         let tensor = tensor.f_detach().and_then(|tensor| tensor.f_resolve_neg()).map_err(Error::Tch)?;
         tensor.f_copy_data_u8(&mut bytes, numel).map_err(Error::Tch)?; // from any device, in row-major order

@@ -32,9 +32,16 @@ impl Unit {
     /// A word is a sequence of letters, digits and `_`, with single hyphens and apostrophes inside it. Every other character
     /// that is not white space is one token. In Python: `re.findall(r"\w+(?:['’-]\w+)*|[^\w\s]", text.lower())`.
     pub fn split(self, text: &str) -> Vec<String> {
+        let mut tokens = Vec::new();
+        self.for_each(text, |token| tokens.push(token.to_owned()));
+        tokens
+    }
+
+    /// Calls `visit` with each token of [`Unit::split`], which are not stored.
+    pub fn for_each(self, text: &str, mut visit: impl FnMut(&str)) {
         match self {
-            Unit::Word => words(&text.to_lowercase()),
-            Unit::Char => text.chars().map(String::from).collect(),
+            Unit::Word => words(&text.to_lowercase(), visit),
+            Unit::Char => text.split("").filter(|character| !character.is_empty()).for_each(&mut visit),
         }
     }
 
@@ -53,8 +60,7 @@ impl Unit {
     }
 }
 
-fn words(text: &str) -> Vec<String> {
-    let mut tokens = Vec::new();
+fn words(text: &str, mut visit: impl FnMut(&str)) {
     let mut word = String::new();
     let mut characters = text.chars().peekable();
     while let Some(character) = characters.next() {
@@ -64,16 +70,16 @@ fn words(text: &str) -> Vec<String> {
             continue;
         }
         if !word.is_empty() {
-            tokens.push(std::mem::take(&mut word));
+            visit(&word);
+            word.clear();
         }
         if !character.is_whitespace() {
-            tokens.push(character.to_string());
+            visit(character.encode_utf8(&mut [0; 4]));
         }
     }
     if !word.is_empty() {
-        tokens.push(word);
+        visit(&word);
     }
-    tokens
 }
 
 fn is_word(character: char) -> bool {

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
-use pt_file::regular_file;
+use anyhow::{Context, Result, anyhow};
+use pt_file::{escape, regular_file};
 
 use crate::data::Vocabulary;
 
@@ -29,5 +29,6 @@ pub fn read_beside(model: &Path) -> Result<Vocabulary> {
             path.display()
         )
     })?;
-    serde_json::from_str(&text).with_context(|| format!("{} is not a vocabulary", path.display()))
+    let read = serde_json::from_str(&text);
+    read.map_err(|error| anyhow!("{} is not a vocabulary: {}", path.display(), escape(&error.to_string())))
 }

@@ -57,12 +57,15 @@ impl From<tch::TchError> for Error {
     }
 }
 
-/// A libtorch message without its C++ backtrace, as Python shows it.
+/// A libtorch message without its C++ backtrace, as Python shows it. The backtrace of a failed allocation has no heading.
 ///
 /// ```
 /// let message = "size mismatch\nException raised from inferSize at ..\nframe #0: ..";
 /// assert_eq!(torch_ext::first_line(message), "size mismatch");
+/// assert_eq!(torch_ext::first_line("can't allocate memory\nframe #0: .."), "can't allocate memory");
 /// ```
 pub fn first_line(message: &str) -> &str {
-    message.split("\nException raised from").next().unwrap_or(message).trim_end()
+    let ends = ["\nException raised from", "\nframe #0"].map(|start| message.find(start));
+    let end = ends.into_iter().flatten().min().unwrap_or(message.len());
+    message[..end].trim_end()
 }

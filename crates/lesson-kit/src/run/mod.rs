@@ -146,6 +146,7 @@ impl Run {
     pub fn start<O: Options>(program: &Program, args: &RunArgs, options: &O, from_data: impl Serialize) -> Result<Run> {
         let hyper = options.hyperparameters();
         let session = Session::silent(program, args, hyper.backend)?;
+        session.defer_stdout_errors();
         let workers = session.workers();
         seed::set(hyper.seed);
         let epochs = if args.dry_run { 1 } else { hyper.epochs };
@@ -221,7 +222,8 @@ impl Run {
     /// Ends the run: writes `summary.json`, and prints it with `--json`.
     ///
     /// # Errors
-    /// If no epoch was recorded, or the file cannot be written.
+    /// If no epoch was recorded, or the file cannot be written. If stdout could not be written during the run: the run is then
+    /// complete, but some of its results were not printed.
     pub fn finish(self, evaluation: &impl Evaluation) -> Result<()> {
         if !self.session.workers().is_rank_zero() {
             return Ok(());
@@ -245,7 +247,14 @@ impl Run {
             folder.write(SUMMARY, &text)?;
             self.session.note(format_args!("trained in {train_seconds:.3} s; wrote {}", folder.path().display()));
         }
-        self.session.print_json(&summary)
+        self.session.print_json(&summary)?;
+        match (self.session.take_stdout_error(), &self.folder) {
+            (None, _) => Ok(()),
+            (Some(error), Some(folder)) => {
+                bail!("{error:#}; the run in {} is complete: eval prints its results", folder.path().display())
+            }
+            (Some(error), None) => Err(error),
+        }
     }
 }
 

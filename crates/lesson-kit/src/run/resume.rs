@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use pt_file::escape;
 use serde_json::Value as Json;
 
 use super::loss_history::LossHistory;
@@ -63,7 +64,7 @@ pub(crate) fn check_options(before: &Json, now: &Json, ignored: &[String], folde
 
 /// A note if the run continues on another device. docs/gpu.md has the measurements; the tests on a GPU check the first one.
 pub(crate) fn device_note(before: &Json, now: &Json) -> Option<String> {
-    let name = |config: &Json| config["device"].as_str().map(str::to_owned);
+    let name = |config: &Json| config["device"].as_str().map(|name| escape(name).into_owned());
     let (before, now, dropout) = (name(before)?, name(now)?, now["dropout"].as_f64().unwrap_or(0.0));
     (before != now).then(|| {
         let agreement = if dropout > 0.0 {

@@ -57,20 +57,30 @@ fn options_have_short_and_long_names_and_the_last_value_counts() {
 
 #[test]
 fn an_error_has_the_wrong_value_and_the_expected_ones() {
-    let whole = "expected a whole number of at least 1";
-    for (arguments, option, value) in [
-        ("-e 0", "--epochs <N>", "0"),
-        ("-e -1", "--epochs <N>", "-1"),
-        ("-e 1.5", "--epochs <N>", "1.5"),
-        ("-e many", "--epochs <N>", "many"),
-        ("-e 4294967296", "--epochs <N>", "4294967296"),
-        ("--hidden-size 0", "--hidden-size <N>", "0"),
-        ("--num-layers 0", "--num-layers <N>", "0"),
-        ("--threads 0", "--threads <N>", "0"),
-        ("-b 0", "--batch-size <N>", "0"),
-        ("--limit 0", "--limit <N>", "0"),
+    for (arguments, option, value, max) in [
+        ("-e 0", "--epochs <N>", "0", "4294967295"),
+        ("-e -1", "--epochs <N>", "-1", "4294967295"),
+        ("-e 1.5", "--epochs <N>", "1.5", "4294967295"),
+        ("-e many", "--epochs <N>", "many", "4294967295"),
+        ("-e 1000000000000", "--epochs <N>", "1000000000000", "4294967295"),
+        ("--hidden-size 0", "--hidden-size <N>", "0", "1000000"),
+        ("--hidden-size 1000001", "--hidden-size <N>", "1000001", "1000000"),
+        ("--num-layers 0", "--num-layers <N>", "0", "1000"),
+        ("--num-layers 20000", "--num-layers <N>", "20000", "1000"),
+        ("-b 0", "--batch-size <N>", "0", "9223372036854775807"),
+        ("--limit 0", "--limit <N>", "0", "18446744073709551615"),
     ] {
-        assert_eq!(usage_error(arguments), format!("error: invalid value '{value}' for '{option}': {whole}"));
+        let expected =
+            format!("error: invalid value '{value}' for '{option}': expected a whole number from 1 to {max}");
+        assert_eq!(usage_error(arguments), expected);
+    }
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let max = (16 * cores).max(256);
+    assert_eq!(cli(&format!("--threads {max}")).unwrap().run.threads, Some(max as i32));
+    for value in ["0", "-1", "100000", "2147483647", "4294967297", "many"] {
+        let expected = format!("expected a whole number from 1 to {max}, because this machine has {cores} cores");
+        let message = usage_error(&format!("--threads {value}"));
+        assert_eq!(message, format!("error: invalid value '{value}' for '--threads <N>': {expected}"));
     }
     for value in ["0", "-0.1", "NaN", "inf", "fast"] {
         let message = usage_error(&format!("--lr {value}"));

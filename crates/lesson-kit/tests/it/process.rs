@@ -148,6 +148,87 @@ fn a_closed_pipe_is_not_an_error() {
     assert_eq!(toy.losses().len(), 200);
 }
 
+/// Writing to this file fails as on a full disk.
+#[cfg(target_os = "linux")]
+fn full_disk() -> fs::File {
+    fs::OpenOptions::new().write(true).open("/dev/full").unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_message_that_cannot_be_written_does_not_end_a_run() {
+    let toy = Toy::new();
+    let code = |arguments: &str| toy.command(arguments).stderr(full_disk()).status().unwrap().code();
+    assert_eq!((code("-e 3 --out full"), code("-e 0"), code("--fail --out full")), (Some(0), Some(2), Some(1)));
+    let mut child = toy.command("-e 3").stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stderr.take()); // a closed pipe
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(toy.losses().len(), 3);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_whose_stdout_cannot_be_written_is_complete_and_exits_with_1() {
+    let toy = Toy::new();
+    let run = |arguments: &str| {
+        let output = toy.command(arguments).stdout(full_disk()).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    for arguments in ["-q", "-q --json"] {
+        let (code, stderr) = run(arguments);
+        let expected = "error: cannot write to stdout: No space left on device (os error 28); the run in models/toy is complete: \
+                        eval prints its results\n";
+        assert_eq!((code, stderr.as_str()), (Some(1), expected));
+        assert_eq!((toy.losses().len(), toy.json("summary.json")["epochs"].as_u64()), (20, Some(20)));
+        assert!(toy.file("model.pt").exists() && toy.file("checkpoint.pt").exists());
+    }
+    let (code, stderr) = run("--no-progress -e 50");
+    assert_eq!((code, stderr.matches("cannot write to stdout").count()), (Some(1), 2), "{stderr}");
+    assert!(stderr.contains("the run continues without printing its results\ntrained in "), "{stderr}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn control_characters_in_a_checkpoint_are_escaped_in_messages() {
+    let toy = Toy::new();
+    fs::create_dir_all(toy.file("")).unwrap();
+    let evil = pt_file::Value::dict([("lesson", "x\u{1b}[2J\nerror: forged\u{202e}")]);
+    pt_file::save_file(toy.file("checkpoint.pt"), &evil).unwrap();
+    let (code, _, stderr) = toy.run("--resume");
+    let expected =
+        "error: models/toy/checkpoint.pt is a checkpoint of x\\u001b[2J\\nerror: forged\\u202e, not of toy\n";
+    assert_eq!((code, stderr.as_str()), (1, expected));
+    assert_eq!(toy.run("-q -e 3 --overwrite").0, 0);
+    let checkpoint = pt_file::load_file(toy.file("checkpoint.pt")).unwrap();
+    let with_option = |key: &str, value: pt_file::Value| {
+        let entry = |(name, value): (&pt_file::Key, &pt_file::Value)| (name.clone(), value.clone());
+        let mut config: Vec<_> = checkpoint.get("config").unwrap().as_dict().unwrap().iter().map(entry).collect();
+        config.retain(|(name, _)| name.as_str() != Some(key));
+        config.push((key.into(), value));
+        let mut entries: Vec<_> = checkpoint.as_dict().unwrap().iter().map(entry).collect();
+        entries.retain(|(name, _)| name.as_str() != Some("config"));
+        entries.push(("config".into(), pt_file::Value::dict(config)));
+        pt_file::save_file(toy.file("checkpoint.pt"), &pt_file::Value::dict(entries)).unwrap();
+        let (code, _, stderr) = toy.run("--resume -e 5 --no-progress");
+        assert_eq!((code, stderr.lines().count()), (2, 1), "{stderr}");
+        stderr
+    };
+    let stderr = with_option("backend", "x\n\u{1b}[2J\u{202e}".into());
+    assert!(stderr.contains("models/toy/checkpoint.pt: ") && stderr.contains("x\\n\\u001b[2J\\u202e"), "{stderr}");
+    for threads in [100_000, i64::from(i32::MAX), i64::MAX, 0] {
+        let stderr = with_option("threads", threads.into());
+        let expected =
+            format!("threads = {threads} is not a valid number of threads: expected a whole number from 1 to ");
+        assert!(stderr.contains(&expected), "{stderr}");
+    }
+    for (key, value) in [("num_layers", 20_000), ("hidden_size", 0)] {
+        let stderr = with_option(key, value.into());
+        assert!(stderr.contains(&format!("{key} = {value}: expected a whole number from 1 to ")), "{stderr}");
+    }
+    let (_, _, stderr) = toy.run("--out a\u{9b}\u{1b}[2J/b --resume");
+    assert!(stderr.contains("a\\u009b\\u001b[2J/b"), "{stderr}");
+}
+
 #[cfg(unix)]
 mod signals {
     use super::*;

@@ -21,6 +21,7 @@ const EQUATIONS: [&str; 5] = [
 pub fn explain(session: &Session, options: &Hyperparameters, batch_size: i64) -> Result<()> {
     let _guard = tch::no_grad_guard();
     let &Hyperparameters { hidden_size, num_layers, .. } = options;
+    session.check_memory(&super::training_memory(options, batch_size), super::SIZES)?;
     let mut model = MnistNn::new(&VarStore::new(session.device()).root(), hidden_size, num_layers)?;
     model.set_backend(session.backend())?;
     let side = SIDE as i64;

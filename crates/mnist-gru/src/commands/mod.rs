@@ -23,6 +23,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use lesson_kit::{
     BatchArgs, CommandLine, DATA_DIGEST, DeviceChoice, Hyperparameters, Program, Run, RunArgs, SavedModel, Session,
+    TrainingMemory,
 };
 use parity::{SharedCommand, tolerances};
 use serde::{Deserialize, Serialize};
@@ -30,7 +31,7 @@ use serde_json::json;
 use tch::nn::VarStore;
 use torch_ext::data::ShuffledBatches;
 
-use crate::data::{Digits, Mnist, TensorDataset};
+use crate::data::{CLASSES, Digits, Mnist, SIDE, TensorDataset};
 use crate::model::MnistNn;
 use crate::train::train;
 
@@ -114,6 +115,8 @@ impl CommandLine for Cli {
         let train_loader =
             ShuffledBatches::new(train_data.len(), batches.batch_size)?.limit(batches.limit).to_device(device);
 
+        let batch_size = batches.batch_size.min(train_data.len());
+        run.session().check_memory(&training_memory(hyper, batch_size), SIZES)?;
         let vs = VarStore::new(device);
         let mut model = MnistNn::new(&vs.root(), hyper.hidden_size, hyper.num_layers)?;
         model.set_backend(hyper.backend)?;
@@ -134,4 +137,13 @@ impl CommandLine for Cli {
         model.set_backend(session.backend())?;
         session.report(&eval::evaluate(&mut model, &test_data, &session)?)
     }
+}
+
+/// The options that determine the memory of a run.
+const SIZES: &str = "--batch-size, --hidden-size or --num-layers";
+
+fn training_memory(options: &Hyperparameters, batch_size: i64) -> TrainingMemory {
+    let (&Hyperparameters { hidden_size, num_layers, .. }, side) = (options, SIDE as i64);
+    let gru = TrainingMemory::default().recurrent(3, [side, hidden_size, num_layers], side.saturating_mul(batch_size));
+    gru.linear(hidden_size, CLASSES as i64, batch_size)
 }

@@ -82,3 +82,50 @@ fn wrong_usage_has_exit_code_2() {
     assert!(text(&output.stderr).contains("there is no option --yaml"));
     assert_eq!(output.status.code(), Some(2));
 }
+
+#[test]
+fn nothing_from_a_file_reaches_the_terminal_unescaped() {
+    let evil = "\u{1b}[2J\n0 tensors\u{202e}\u{9b}31m\u{2028}";
+    let value = Value::dict([(evil, Value::from(evil)), ("가중치", 1.into())]);
+    let is_safe = |text: &str| {
+        let escaped = pt_file::escape_lines(text);
+        assert_eq!(escaped, text);
+        assert!(!text.contains("\n0 tensors"), "{text}");
+    };
+    let table = text(&run(&["a.pt"], &[("a.pt", &value)]).stdout);
+    is_safe(&table);
+    assert!(table.contains(r#"["가중치"]"#), "{table}");
+    let json = text(&run(&["--json", "a.pt"], &[("a.pt", &value)]).stdout);
+    is_safe(&json);
+    let listed: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(listed[0]["value"], evil);
+
+    let folder = tempfile::tempdir().unwrap();
+    let global = made_by("cposix\u{1b}[2J\u{202e}\nsystem\nX\x02\x00\x00\x00ls\u{85}".as_bytes());
+    fs::write(folder.path().join("evil.pt"), global).unwrap();
+    let program = program(env!("CARGO_BIN_EXE_pt-file"));
+    let output = Command::new(program).arg("evil.pt").current_dir(folder.path()).output().unwrap();
+    is_safe(&text(&output.stderr));
+    assert!(text(&output.stderr).contains(r"refused to look up posix\u{1b}[2J\u{202e}.system"), "{output:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_message_that_cannot_be_written_does_not_change_the_exit_code() {
+    let full = || fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let program = || Command::new(program(env!("CARGO_BIN_EXE_pt-file")));
+    let code = |command: &mut Command| command.status().unwrap().code();
+    assert_eq!(code(program().arg("none.pt").stderr(full())), Some(1));
+    assert_eq!(code(program().stderr(full())), Some(2));
+    assert_eq!(code(program().arg("--help").stdout(full()).stderr(full())), Some(1), "a full disk");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_name_that_is_not_utf8_is_an_error() {
+    use std::os::unix::ffi::OsStrExt;
+    let name = std::ffi::OsStr::from_bytes(b"\xff.pt");
+    let output = Command::new(program(env!("CARGO_BIN_EXE_pt-file"))).arg(name).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("No such file"), "{output:?}");
+}

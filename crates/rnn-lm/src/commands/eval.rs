@@ -8,7 +8,7 @@ use serde::Serialize;
 use tch::{Device, Reduction, Tensor};
 use torch_ext::nn::cross_entropy;
 
-use crate::data::{Corpus, Vocabulary, batchify, pieces};
+use crate::data::{Corpus, Part, Vocabulary, batchify, pieces};
 use crate::model::LanguageModel;
 
 /// Number of columns of a text for evaluation; fewer if it is short. Fixed, like [`STEPS`], so that the score of a model does not
@@ -61,9 +61,9 @@ impl Evaluation for Scores {
 ///
 /// # Errors
 /// If the part has fewer than two tokens.
-pub fn columns(part: &[String], name: &str, vocabulary: &Vocabulary, device: Device) -> Result<Tensor> {
+pub fn columns(part: Part<'_>, name: &str, vocabulary: &Vocabulary, device: Device) -> Result<Tensor> {
     let columns = COLUMNS.min(part.len() / 2).max(1) as i64;
-    let arranged = batchify(&vocabulary.encode(part), columns, device);
+    let arranged = batchify(&vocabulary.encode_part(part), columns, device);
     arranged.with_context(|| format!("the corpus is too short: its {name} part, a tenth of it, has too few tokens"))
 }
 
@@ -83,7 +83,7 @@ pub fn evaluate(
     };
     let valid_perplexity = perplexity(corpus.valid(), "validation")?;
     let test_perplexity = perplexity(corpus.test(), "test")?;
-    let unknown = vocabulary.encode(corpus.test()).iter().filter(|&&number| number == 0).count();
+    let unknown = vocabulary.encode_part(corpus.test()).iter().filter(|&&number| number == 0).count();
     let prompt = vocabulary.encode(&vocabulary.unit().split(PROMPT));
     Ok(Scores {
         vocab: vocabulary.len(),

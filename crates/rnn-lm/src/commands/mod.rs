@@ -16,7 +16,8 @@ use anyhow::{Context, Result};
 use clap::value_parser;
 use lesson_kit::exit::UsageError;
 use lesson_kit::{
-    BatchArgs, CommandLine, DATA_DIGEST, Hyperparameters, Program, Run, RunArgs, SavedModel, Session, positive,
+    BatchArgs, CommandLine, DATA_DIGEST, Hyperparameters, Program, Run, RunArgs, SavedModel, Session, TrainingMemory,
+    positive,
 };
 use parity::{SharedCommand, tolerances};
 use serde::{Deserialize, Serialize};
@@ -148,6 +149,7 @@ impl CommandLine for Cli {
             test: eval::columns(corpus.test(), "test", &vocabulary, device)?,
         };
 
+        run.session().check_memory(&self.training_memory(&vocabulary, &columns.train), SIZES)?;
         let vs = VarStore::new(device);
         let mut model = LanguageModel::new(&vs.root(), options.cell, self.sizes(&vocabulary), options.dropout)?;
         model.set_backend(options.hyper.backend)?;
@@ -185,10 +187,11 @@ impl Cli {
         let options = &self.options;
         let (corpus, vocabulary) = self.corpus()?;
         let session = Session::start(program, &self.run, options.hyper.backend)?;
+        let columns = self.train_columns(&corpus, &vocabulary, session.device())?;
+        session.check_memory(&self.training_memory(&vocabulary, &columns), SIZES)?;
         let vs = VarStore::new(session.device());
         let mut model = LanguageModel::new(&vs.root(), options.cell, self.sizes(&vocabulary), options.dropout)?;
         model.set_backend(session.backend())?;
-        let columns = self.train_columns(&corpus, &vocabulary, vs.device())?;
         let pieces = pieces(&columns, options.bptt)?;
         let (words, targets) = pieces.first().context("the corpus is too short for one piece")?;
         explain::explain(&session, options.cell, &model, words, targets)
@@ -205,8 +208,22 @@ impl Cli {
 
     /// The training part as (steps, columns).
     fn train_columns(&self, corpus: &Corpus, vocabulary: &Vocabulary, device: Device) -> Result<Tensor> {
-        batchify(&vocabulary.encode(corpus.train()), self.options.batches.batch_size, device)
+        batchify(&vocabulary.encode_part(corpus.train()), self.options.batches.batch_size, device)
             .context("the training part, with --batch-size columns")
+    }
+
+    /// The memory of training on `columns`, (steps, columns).
+    fn training_memory(&self, vocabulary: &Vocabulary, columns: &Tensor) -> TrainingMemory {
+        let Sizes { words, hidden, layers } = self.sizes(vocabulary);
+        let gates = match self.options.cell {
+            LayerKind::Rnn => 1,
+            LayerKind::Gru => 3,
+            LayerKind::Lstm => 4,
+        };
+        let (steps, columns) = (columns.size()[0] - 1, columns.size()[1]);
+        let positions = self.options.bptt.min(steps) * columns;
+        let embedding = TrainingMemory::default().embedding(words, hidden, positions);
+        embedding.recurrent(gates, [hidden, hidden, layers], positions).linear(hidden, words, positions)
     }
 
     fn sizes(&self, vocabulary: &Vocabulary) -> Sizes {
@@ -214,6 +231,9 @@ impl Cli {
         Sizes { words: vocabulary.len() as i64, hidden: hidden_size, layers: num_layers }
     }
 }
+
+/// The options that determine the memory of a run.
+const SIZES: &str = "--bptt, --batch-size, --hidden-size or --num-layers";
 
 /// The text that the model was trained on.
 fn training_corpus(saved: &SavedModel) -> Result<PathBuf> {

@@ -1,15 +1,19 @@
 //! `predict`: the most likely next words of a text, or a continuation of the text.
 
+use std::borrow::Cow;
+
 use anyhow::{Context, Result};
 use clap::{Args, value_parser};
 use lesson_kit::exit::UsageError;
 use lesson_kit::{ModelArg, Session, bars, positive};
+use pt_file::escape;
 use serde::Serialize;
 use tch::{Kind, Tensor};
 
 use super::eval::next_word_scores;
 use crate::data::{UNKNOWN, Vocabulary};
 use crate::model::LanguageModel;
+use crate::tokens::Unit;
 use crate::vocabulary_file;
 
 /// How many words are listed without `--top-k`.
@@ -44,8 +48,8 @@ pub struct PredictArgs {
     unk: bool,
 
     /// With --length: seed of the random numbers
-    #[arg(long, value_name = "N", default_value_t = 0, requires = "length")]
-    seed: u64,
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "length", allow_negative_numbers = true)]
+    seed: i64,
 }
 
 /// A word and its probability as the next word.
@@ -98,7 +102,8 @@ impl PredictArgs {
             None => {
                 let count = self.top_k.unwrap_or(LISTED);
                 let next = next_words(&mut model, &vocabulary, &prompt, count, self.unk)?;
-                let named = next.listed.iter().map(|(word, probability)| (word.as_str(), *probability));
+                let shown: Vec<_> = next.listed.iter().map(|(word, share)| (escape(word), *share)).collect();
+                let named = shown.iter().map(|(word, share)| (word.as_ref(), *share));
                 bars::lines(named).try_for_each(|line| session.print(line))?;
                 if let Some(share) = next.left_out.filter(|_| next.would_be_listed) {
                     let (share, unit) = (100.0 * share, vocabulary.unit());
@@ -112,7 +117,9 @@ impl PredictArgs {
             }
             Some(length) => {
                 let written = self.continue_text(&mut model, &vocabulary, &prompt, length)?;
-                session.print(&written)?;
+                // Characters include line breaks; a word that has one comes from a forged vocabulary.
+                let is_line = vocabulary.unit() == Unit::Word;
+                session.print(if is_line { escape(&written) } else { Cow::Borrowed(written.as_str()) })?;
                 text = Some(written);
             }
         }
@@ -127,7 +134,7 @@ impl PredictArgs {
         prompt: &[String],
         length: u32,
     ) -> Result<String> {
-        let mut random = fastrand::Rng::with_seed(self.seed);
+        let mut random = fastrand::Rng::with_seed(self.seed as u64);
         let mut words: Vec<&str> = prompt.iter().map(String::as_str).collect();
         let (mut scores, mut state) = next_word_scores(model, &vocabulary.encode(prompt), None)?;
         for _ in 0..length {

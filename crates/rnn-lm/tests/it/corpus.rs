@@ -1,6 +1,6 @@
 //! Corpora, their vocabularies and batches, and the message for every unusable corpus.
 
-use rnn_lm::data::{Corpus, UNKNOWN, batchify, pieces};
+use rnn_lm::data::{Corpus, Part, UNKNOWN, batchify, pieces};
 use rnn_lm::tokens::Unit;
 use tch::{Device, Tensor};
 use test_support::lesson::{file_names, text};
@@ -11,14 +11,13 @@ use crate::support::{english, home, korean, rnn_lm, train};
 fn the_parts_are_in_order_and_the_vocabulary_comes_from_the_training_part() {
     let home = home("b a b c b a d d e e");
     let corpus = Corpus::read(&home.path().join("corpus.txt"), Unit::Word).unwrap();
-    assert_eq!(
-        (corpus.train().len(), corpus.valid(), corpus.test()),
-        (8, &["e".to_owned()][..], &["e".to_owned()][..])
-    );
+    let tokens = |part: Part<'_>| part.tokens().collect::<Vec<_>>().join(" ");
+    assert_eq!([tokens(corpus.train()), tokens(corpus.valid()), tokens(corpus.test())], ["b a b c b a d d", "e", "e"]);
     let vocabulary = corpus.vocabulary(2).unwrap();
     let words: Vec<_> = (0..vocabulary.len()).filter_map(|number| vocabulary.word(number)).collect();
     assert_eq!(words, [UNKNOWN, "b", "a", "d"], "by frequency, then by appearance");
     assert_eq!(vocabulary.encode(&["d", "e", "b"].map(str::to_owned)), [3, 0, 1]);
+    assert_eq!(vocabulary.encode_part(corpus.train()), [1, 2, 1, 0, 1, 2, 3, 3]);
 }
 
 #[test]
@@ -55,6 +54,17 @@ fn an_unusable_corpus_is_an_error() {
         message.starts_with("error: corpus.txt is not UTF-8: the byte at offset 8 is not part of a UTF-8 character"),
         "{message}"
     );
+    for (bytes, advice) in [
+        (
+            &b"\xff\xfea\0 \0b\0"[..],
+            "is UTF-16, but a corpus must be UTF-8; convert it with `iconv -f utf-16 -t utf-8`",
+        ),
+        (b"\xfe\xff\0a\0 \0b", "is UTF-16, but a corpus must be UTF-8; convert it with `iconv -f utf-16 -t utf-8`"),
+        (b"a\0 \0b\0", "is not UTF-8 text: the byte at offset 1 is 0; if it is UTF-16 without a byte order mark"),
+    ] {
+        let message = error(bytes, "");
+        assert!(message.starts_with(&format!("error: corpus.txt {advice}")), "{message}");
+    }
     assert_eq!(error("", ""), "error: corpus.txt is empty: a corpus needs text");
     assert_eq!(error(" \n\t ", ""), "error: corpus.txt is empty: a corpus needs text");
     let message = error("whale ".repeat(1000), "");

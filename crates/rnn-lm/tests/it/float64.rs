@@ -38,8 +38,9 @@ impl Training {
                 let last = steps - 10 * (losses.len() as i64 - 1);
                 let sum: f64 = losses.iter().map(|loss| 10.0 * loss).sum();
                 let loss = (sum - (10 - last) as f64 * losses.last().unwrap()) / steps as f64;
-                let parts = [run.corpus.valid().to_vec(), run.corpus.test().to_vec()];
-                let [valid, test] = parts.map(|part| run.mean_loss(&part));
+                let parts = [run.corpus.valid(), run.corpus.test()];
+                let parts = parts.map(|part| columns(part, "part", &run.vocabulary, Device::Cpu).unwrap());
+                let [valid, test] = parts.map(|columns| run.mean_loss(&columns));
                 [loss, loss.exp(), valid.exp(), test.exp()]
             };
             (0..count).map(epoch).collect()
@@ -49,7 +50,7 @@ impl Training {
     fn run<T>(&self, corpus: &Path, what: impl FnOnce(&mut TrainingState) -> T) -> T {
         let corpus = Corpus::read(corpus, Unit::Word).unwrap();
         let vocabulary = corpus.vocabulary(5).unwrap();
-        let train = batchify(&vocabulary.encode(corpus.train()), self.batch_size, Device::Cpu).unwrap();
+        let train = batchify(&vocabulary.encode_part(corpus.train()), self.batch_size, Device::Cpu).unwrap();
         let _guard = seeded(0);
         tch::set_num_threads(1); // tests run in parallel
         let mut vs = VarStore::new(Device::Cpu);
@@ -92,11 +93,10 @@ impl TrainingState {
         pieces(&self.train, 10).unwrap().into_iter().take(count).map(step).collect()
     }
 
-    /// The mean loss over a part of the corpus.
-    fn mean_loss(&mut self, part: &[String]) -> f64 {
+    /// The mean loss over a part of the corpus, as columns.
+    fn mean_loss(&mut self, columns: &Tensor) -> f64 {
         self.model.eval();
-        let columns = columns(part, "part", &self.vocabulary, Device::Cpu).unwrap();
-        let (words, targets) = pieces(&columns, columns.size()[0]).unwrap().remove(0);
+        let (words, targets) = pieces(columns, columns.size()[0]).unwrap().remove(0);
         let (scores, _) = tch::no_grad(|| self.model.forward(&words, None).unwrap());
         cross_entropy(&scores, &targets, Reduction::Mean).unwrap().double_value(&[])
     }

@@ -30,6 +30,7 @@ fn predict_lists_the_most_likely_words_and_generates_text() {
     let written = write("--seed|1");
     assert!(written.starts_with("the whale ") && written.contains('.') && !written.contains("<unk>"), "{written}");
     assert_eq!(write("--seed|1"), written, "the same seed, the same text");
+    assert!(write("--seed|-1").starts_with("the whale "), "training accepts negative seeds too");
     assert!((2..9).any(|seed| write(&format!("--seed|{seed}")) != written));
     // At this temperature, a difference of 0.001 between two scores makes one word e^100 times as likely as the other.
     assert_eq!(
@@ -78,6 +79,26 @@ fn a_fifo_as_corpus_or_vocabulary_is_an_error_without_waiting() {
         let message = text(&output.stderr);
         assert!(message.contains(": not a regular file but a FIFO (pipe); "), "{arguments}: {message}");
         assert_eq!(output.status.code(), Some(1), "{arguments}");
+    }
+}
+
+#[test]
+fn words_of_a_strangers_vocabulary_are_escaped() {
+    let home = home(english());
+    assert_eq!(train(home.path(), "--epochs 1").status.code(), Some(0));
+    let path = home.path().join("run/vocabulary.json");
+    let mut vocabulary: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let count = vocabulary["words"].as_array().unwrap().len();
+    for number in 1..count {
+        vocabulary["words"][number] = format!("\u{1b}[2J\nforged{number}\u{202e}고래").into();
+    }
+    std::fs::write(&path, vocabulary.to_string()).unwrap();
+    for options in ["", "|--length|5", "|--json"] {
+        let output = rnn_lm(home.path(), &format!("predict|the|--model|run/model.pt{options}"));
+        let printed = text(&output.stdout);
+        assert!(printed.contains("forged") && printed.contains("고래"), "{printed:?}");
+        assert!(!printed.contains(['\u{1b}', '\u{202e}']), "{printed:?}");
+        assert!(printed.lines().all(|line| !line.starts_with("forged")), "{printed:?}");
     }
 }
 

@@ -21,7 +21,9 @@ const EQUATIONS: [&str; 8] = [
 /// Prints the network with these `options`, and the shapes of its batch at each step.
 pub fn explain(session: &Session, options: &Hyperparameters, prices: &Prices, scaler: &MinMaxScaler) -> Result<()> {
     let _guard = tch::no_grad_guard();
-    let batch = Dataset::new(prices, scaler, session.device())?.train;
+    let data = Dataset::new(prices, scaler, session.device())?;
+    session.check_memory(&super::training_memory(options, &data), super::SIZES)?;
+    let batch = data.train;
     let vs = VarStore::new(session.device());
     let mut model = StockRnn::new(&vs.root(), COLUMNS.len() as i64, options.hidden_size, options.num_layers)?;
     model.set_backend(session.backend())?;

@@ -19,7 +19,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use lesson_kit::exit::UsageError;
-use lesson_kit::{CommandLine, DATA_DIGEST, Hyperparameters, Program, Run, RunArgs, SavedModel, Session};
+use lesson_kit::{
+    CommandLine, DATA_DIGEST, Hyperparameters, Program, Run, RunArgs, SavedModel, Session, TrainingMemory,
+};
 use parity::{SharedCommand, tolerances};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::json;
@@ -27,7 +29,7 @@ use tch::Tensor;
 use tch::nn::VarStore;
 
 use crate::PREDICTIONS;
-use crate::data::{COLUMNS, Dataset, MinMaxScaler, Order, Prices, ScaleOn};
+use crate::data::{COLUMNS, Dataset, MinMaxScaler, Order, Prices, SEQ_LENGTH, ScaleOn};
 use crate::model::StockRnn;
 use crate::train::train;
 
@@ -144,6 +146,7 @@ impl CommandLine for Cli {
         print_shape(&run, "testY", &data.test.y)?;
 
         let hyper = &options.hyper;
+        run.session().check_memory(&training_memory(hyper, &data), SIZES)?;
         let vs = VarStore::new(run.device());
         let mut model = StockRnn::new(&vs.root(), COLUMNS.len() as i64, hyper.hidden_size, hyper.num_layers)?;
         model.set_backend(hyper.backend)?;
@@ -182,4 +185,14 @@ impl Cli {
     fn with_file_name<T>(&self, result: Result<T>) -> Result<T> {
         result.with_context(|| format!("--csv {}", self.options.csv.display()))
     }
+}
+
+/// The options that determine the memory of a run.
+const SIZES: &str = "--hidden-size or --num-layers";
+
+fn training_memory(options: &Hyperparameters, data: &Dataset) -> TrainingMemory {
+    let &Hyperparameters { hidden_size, num_layers, .. } = options;
+    let (columns, windows) = (COLUMNS.len() as i64, data.train.count());
+    let rnn = TrainingMemory::default().recurrent(4, [columns, hidden_size, num_layers], SEQ_LENGTH as i64 * windows);
+    rnn.linear(hidden_size, 1, windows)
 }

@@ -19,6 +19,7 @@ pub fn explain(session: &Session, options: &Hyperparameters) -> Result<()> {
     let _guard = tch::no_grad_guard();
     let vocabulary = Vocabulary::new(&SENTENCES);
     let batch = make_batch(&SENTENCES, &vocabulary, session.device())?;
+    session.check_memory(&super::training_memory(options, &vocabulary), super::SIZES)?;
     let vs = VarStore::new(session.device());
     let mut model = TextRnn::new(&vs.root(), vocabulary.len() as i64, options.hidden_size, options.num_layers)?;
     model.set_backend(session.backend())?;

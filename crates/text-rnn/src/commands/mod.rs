@@ -13,11 +13,11 @@ pub mod gates;
 pub mod predict;
 
 use anyhow::Result;
-use lesson_kit::{CommandLine, Hyperparameters, Program, Run, RunArgs, SavedModel, Session};
+use lesson_kit::{CommandLine, Hyperparameters, Program, Run, RunArgs, SavedModel, Session, TrainingMemory};
 use parity::{SharedCommand, tolerances};
 use tch::nn::VarStore;
 
-use crate::data::{SENTENCES, Vocabulary, make_batch};
+use crate::data::{N_STEP, SENTENCES, Vocabulary, make_batch};
 use crate::model::TextRnn;
 use crate::train::train;
 
@@ -71,6 +71,7 @@ impl CommandLine for Cli {
         let vocabulary = Vocabulary::new(&SENTENCES);
         let batch = make_batch(&SENTENCES, &vocabulary, run.device())?;
 
+        run.session().check_memory(&training_memory(options, &vocabulary), SIZES)?;
         let vs = VarStore::new(run.device());
         let mut model = TextRnn::new(&vs.root(), vocabulary.len() as i64, options.hidden_size, options.num_layers)?;
         model.set_backend(options.backend)?;
@@ -89,4 +90,14 @@ impl CommandLine for Cli {
         model.set_backend(session.backend())?;
         session.report(&eval::evaluate(&model, &SENTENCES, &batch, &vocabulary)?)
     }
+}
+
+/// The options that determine the memory of a run.
+const SIZES: &str = "--hidden-size or --num-layers";
+
+fn training_memory(options: &Hyperparameters, vocabulary: &Vocabulary) -> TrainingMemory {
+    let &Hyperparameters { hidden_size, num_layers, .. } = options;
+    let (n_class, batch) = (vocabulary.len() as i64, SENTENCES.len() as i64);
+    let rnn = TrainingMemory::default().recurrent(1, [n_class, hidden_size, num_layers], N_STEP as i64 * batch);
+    rnn.linear(hidden_size, n_class, batch)
 }

@@ -48,6 +48,33 @@ fn predict_and_eval_have_the_same_probabilities() {
 }
 
 #[test]
+fn every_command_refuses_a_model_with_a_value_that_is_not_finite() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = trained(folder.path());
+    let broken = folder.path().join("broken.pt");
+    for value in [f64::NAN, f64::NEG_INFINITY] {
+        let weights = torch_ext::StateDict::load(&model).unwrap();
+        let _ = weights.get("rnn.weight_hh_l0").unwrap().get(0).get(1).fill_(value);
+        weights.save(&broken).unwrap();
+        let file = broken.to_str().unwrap();
+        let out = folder.path().join("pictures");
+        for arguments in [
+            &["eval", file][..],
+            &["predict", "i like", "--model", file],
+            &["gates", "i like", "--model", file, "--out", out.to_str().unwrap()],
+        ] {
+            let output = text_rnn(arguments);
+            let expected = format!(
+                "error: {file}: rnn.weight_hh_l0 has values that are NaN or infinite, so every result would be NaN; train the \
+                 model again\n"
+            );
+            assert_eq!((output.status.code(), text(&output.stderr)), (Some(1), expected.as_str()), "{arguments:?}");
+            assert_eq!(text(&output.stdout), "");
+        }
+    }
+}
+
+#[test]
 fn unknown_words_and_a_wrong_number_of_words_are_usage_errors() {
     for (words, message) in [
         ("i tea", "\"tea\" is not in the vocabulary; choose from: i, like, dog, love, coffe, hate, milk, you, cat"),

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use indexmap::IndexMap;
+use pt_file::escape;
 use tch::Tensor;
 
 use crate::error::{Error, Result};
@@ -104,6 +105,7 @@ impl StateDict {
         let sizes = found.iter().map(|(name, from, to)| (name, from.size(), to.size()));
         let mismatches: Vec<_> = sizes.filter(|(_, from, to)| from != to).collect();
         for (name, from, to) in mismatches.iter().take(MAX_LISTED) {
+            let name = escape(name);
             faults.push(format!(
                 "size mismatch for {name}: copying a param with shape torch.Size({from:?}) from checkpoint, \
                  the shape in current model is torch.Size({to:?})."
@@ -152,8 +154,8 @@ pub struct IncompatibleKeys {
 /// The first names in quotation marks, and the number of the others.
 fn quoted(names: &[String]) -> String {
     let quote = |name: &String| match name.char_indices().nth(MAX_NAME) {
-        Some((end, _)) => format!("\"{}...\"", &name[..end]),
-        None => format!("\"{name}\""),
+        Some((end, _)) => format!("\"{}...\"", escape(&name[..end])),
+        None => format!("\"{}\"", escape(name)),
     };
     let mut text = names.iter().take(MAX_LISTED).map(quote).collect::<Vec<_>>().join(", ");
     if names.len() > MAX_LISTED {

@@ -150,7 +150,8 @@ impl StateDict {
             let (Some(name), Some(tensor)) = (key.as_str(), value.as_tensor()) else {
                 return Err(fault(format!("[{key}] is of type {}", value.type_name())));
             };
-            let tensor = Tensor::try_from(tensor).map_err(|error| Error::StateDict(format!("{name}: {error}")))?;
+            let tensor = Tensor::try_from(tensor)
+                .map_err(|error| Error::StateDict(format!("{}: {error}", pt_file::escape(name))))?;
             state_dict.insert(name, tensor);
         }
         Ok(state_dict)

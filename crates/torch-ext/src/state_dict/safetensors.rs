@@ -31,13 +31,15 @@ pub(super) fn serialize(state_dict: &Value) -> Result<Vec<u8>> {
 }
 
 pub(super) fn deserialize(bytes: &[u8]) -> Result<StateDict> {
-    let broken = |error: &dyn fmt::Display| Error::File(format!("broken safetensors: {error}"));
+    let broken =
+        |error: &dyn fmt::Display| Error::File(format!("broken safetensors: {}", pt_file::escape(&error.to_string())));
     let file = SafeTensors::deserialize(bytes).map_err(|error| broken(&error))?;
     let mut tensors: Vec<_> = file.iter().collect();
     tensors.sort_by_key(|(_, view)| view.data().as_ptr()); // in the order of the file
     let mut state_dict = StateDict::new();
     for (name, view) in tensors {
         let dtype = from_safetensors(view.dtype()).ok_or_else(|| {
+            let name = pt_file::escape(name);
             Error::File(format!("{name} is of dtype {:?}, which is not supported here", view.dtype()))
         })?;
         if view.shape().len() > MAX_DIMS {

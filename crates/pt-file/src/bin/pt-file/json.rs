@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use pt_file::{StoredTensor, Value};
+use pt_file::{StoredTensor, Value, escape};
 
 /// Writes an array with an object for each value, one per line.
 pub fn write(out: &mut impl Write, value: &Value<StoredTensor>) -> io::Result<()> {
@@ -39,13 +39,5 @@ fn tensor_fields(tensor: &StoredTensor) -> String {
 }
 
 fn string(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => quoted.extend(['\\', character]),
-            '\u{0}'..='\u{1f}' => quoted.push_str(&format!("\\u{:04x}", u32::from(character))),
-            _ => quoted.push(character),
-        }
-    }
-    quoted + "\""
+    format!("\"{}\"", escape(&text.replace('\\', r"\\").replace('"', r#"\""#)))
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::io::{self, Write};
 
-use pt_file::{StoredTensor, Value};
+use pt_file::{StoredTensor, Value, escape};
 
 /// The table shows at most this many characters of a string.
 const MAX_CHARS: usize = 60;
@@ -30,10 +30,10 @@ fn row(place: &str, leaf: &Value<StoredTensor>) -> [String; 5] {
     let [place, none] = [place.to_owned(), String::new()];
     match leaf {
         Value::Tensor(tensor) => {
-            let on = if tensor.location() == "cpu" { none } else { format!(" on {}", tensor.location()) };
+            let on = if tensor.location() == "cpu" { none } else { format!(" on {}", escape(tensor.location())) };
             let bytes = tensor.view().numel() * tensor.dtype().size();
             let shape = format!("{:?}{}{on}", tensor.shape(), strides(tensor));
-            [place, tensor.dtype().to_string(), shape, bytes.to_string(), tensor.record().to_owned()]
+            [place, tensor.dtype().to_string(), shape, bytes.to_string(), escape(tensor.record()).into_owned()]
         }
         other => [place, other.type_name().to_owned(), text(other), none.clone(), none],
     }
@@ -64,5 +64,6 @@ fn summary(file: &str, value: &Value<StoredTensor>) -> String {
     let elements: usize = tensors.iter().map(|tensor| tensor.view().numel()).sum();
     let storages: HashSet<_> = tensors.iter().map(|tensor| tensor.record()).collect();
     let (count, storages, others) = (tensors.len(), storages.len(), leaves.len() - tensors.len());
+    let file = escape(file);
     format!("{file}: {count} tensors with {elements} elements in {storages} storages, {others} other values")
 }
