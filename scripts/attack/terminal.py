@@ -247,7 +247,7 @@ def escape_sequences(attack):
 
 
 def too_little_memory(attack):
-    for megabytes in range(700, 3200, 500):
+    for megabytes in range(700, 2700, 500):
         for hidden in (3000, 6000):
             arguments = ["-q", "-e", "2", "--no-plots", "--overwrite", "--threads", "1", "--out", "small"]
             attack.trial(

@@ -156,3 +156,21 @@ fn a_file_without_a_state_dict_is_an_error_that_names_it() {
     safetensors(r#"{"w":{"dtype":"U64","shape":[1],"data_offsets":[0,8]}}"#, &[0; 8]);
     assert_eq!(error(), "FILE: w is of dtype U64, which is not supported here");
 }
+
+#[test]
+fn names_from_a_file_are_escaped_in_messages() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.pt");
+    let evil = "w\u{1b}[2J\nerror: forged\u{202e}";
+    let saved: StateDict = [(evil.to_owned(), Tensor::from_slice(&[1f32]))].into_iter().collect();
+    saved.save(&path).unwrap();
+    let (loaded, one, two) =
+        (StateDict::load(&path).unwrap(), Tensor::from_slice(&[1f32]), Tensor::from_slice(&[1f32, 2.0]));
+    let escaped = r"w\u001b[2J\nerror: forged\u202e";
+    let message = loaded.load_into("Model", [("가중치", &one)], true).unwrap_err().to_string();
+    let expected =
+        format!("Missing key(s) in state_dict: \"가중치\". \n\tUnexpected key(s) in state_dict: \"{escaped}\". ");
+    assert!(message.ends_with(&expected), "{message}");
+    let message = loaded.load_into("Model", [(evil, &two)], true).unwrap_err().to_string();
+    assert!(message.contains(&format!("size mismatch for {escaped}: copying a param")), "{message}");
+}
