@@ -88,8 +88,8 @@ def run(argv, folder, limit=20.0):
 
 
 class Attack:
-    def __init__(self, folder, bin_dir, only):
-        self.folder, self.bin_dir, self.only = folder, bin_dir, only
+    def __init__(self, folder, bin_dir, only, verbose):
+        self.folder, self.bin_dir, self.only, self.verbose = folder, bin_dir, only, verbose
         self.baseline = {}
         self.trials, self.failures = 0, []
         self.largest, self.slowest = (0.0, "none"), (0.0, "none")
@@ -111,7 +111,8 @@ class Attack:
             if code != 0:
                 sys.exit(f"error: {program} fails with a valid model: {output.strip()}")
             self.baseline[program] = memory
-            print(f"baseline {program}: {memory:.0f} MB, {seconds:.2f} s", file=sys.stderr)
+            if self.verbose:
+                print(f"baseline {program}: {memory:.0f} MB, {seconds:.2f} s")
 
     def trial(self, name, program, arguments, expect="refuse", says=None):
         """`expect`: refuse (exit code 1 or 2), accept (0) or any."""
@@ -142,8 +143,8 @@ class Attack:
         if faults:
             self.failures.append(name)
             print(f"FAILED {name}: {', '.join(faults)}: {line}")
-        else:
-            print(f"{seconds:6.2f} s {memory:5.0f} MB  {name}: {line}", file=sys.stderr)
+        elif self.verbose:
+            print(f"{seconds:6.2f} s {memory:5.0f} MB  {name}: {line}")
         if code in (1, 2):
             self.largest = max(self.largest, (memory, name))
             self.slowest = max(self.slowest, (seconds, name))
@@ -437,10 +438,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bin-dir", type=Path, default=Path(__file__).parents[2] / "target/debug")
     parser.add_argument("--only", help="run the trials whose name contains this text")
+    parser.add_argument("-v", "--verbose", action="store_true", help="print every trial")
     args = parser.parse_args()
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        attack = Attack(Path(folder), args.bin_dir.resolve(), args.only)
+        attack = Attack(Path(folder), args.bin_dir.resolve(), args.only, args.verbose)
         os.mkfifo(attack.folder / "fifo")
         attack.write("seven.jpg", jpeg(seven(), 192, 192))
         attack.write("data/goog.csv", "Open,High,Low,Volume,Close\n" + "".join(f"{i},{i},{i},{i},{i}\n" for i in range(1, 60)))
