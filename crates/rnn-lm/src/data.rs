@@ -19,7 +19,7 @@ use crate::tokens::Unit;
 /// The default of `--corpus`.
 pub const DEFAULT_CORPUS: &str = "data/moby-dick/moby-dick.txt";
 
-/// The limit on the size of a corpus. In memory it takes about 50 times its size with tokens of one letter.
+/// The limit on the size of a corpus. In memory it takes up to 20 times its size, with tokens of one letter.
 const MAX_CORPUS: u64 = 1 << 30;
 
 /// The token for every word that is not in the vocabulary. Its number is 0.

@@ -27,7 +27,7 @@ pub fn mistakes_grid(test: &Digits, predicted: &[i64]) -> ImageGrid {
     };
     let tiles = wrong().take(SHOWN).filter_map(|(index, (label, predicted))| {
         let pixels = test.image(index)?.to_vec();
-        Some(Tile { pixels, caption: format!("true {label}, predicted {predicted}") })
+        Some(Tile { pixels, caption: format!("true {label}, pred {predicted}") })
     });
     let title = match wrong().count() {
         count if count > SHOWN => format!("mnist-gru: the first {SHOWN} of {count} wrong digits"),

@@ -48,7 +48,7 @@ fn a_run_writes_its_folder_and_prints_the_slides_lines() {
     }
     check_scores(&summary);
     let svg = fs::read_to_string(run.join("mistakes.svg")).unwrap();
-    assert!(svg.contains("mnist-gru: ") && svg.contains(", predicted "));
+    assert!(svg.contains("mnist-gru: ") && svg.contains(", pred "));
 }
 
 /// Checks accuracy, recall and precision of 50 test digits by the confusion matrix.
