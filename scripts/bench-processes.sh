@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Times data-parallel training on this machine. See --help.
+[ -n "${BASH_VERSION-}" ] || exec bash "$0" "$@" # if started with sh
 set -euo pipefail
 
 usage="Usage: scripts/bench-processes.sh [REPEATS [PROFILE]]
@@ -11,7 +12,7 @@ scripts/setup.sh --full."
 
 main() {
     case ${1-} in -h | --help) printf '%s\n' "$usage" && exit ;; esac
-    cd -- "$(CDPATH='' dirname -- "${BASH_SOURCE[0]}")/.."
+    cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.."
     local repeats=${1-3} profile=${2-release} programs lesson steps backend processes repeat
     programs=target/${profile/#dev/debug}
     cargo build --quiet "--profile=$profile" -p mnist-gru -p rnn-lm -p torch-ext --bins --example all_reduce

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Builds this workspace for another libtorch than that of Cargo.lock. See --help.
+[ -n "${BASH_VERSION-}" ] || exec bash "$0" "$@" # if started with sh
 set -euo pipefail
 
 usage="Usage: scripts/build-with.sh TORCH_FOLDER [CARGO ARGUMENTS]
@@ -20,7 +21,7 @@ main() {
     torch=$(cd -- "$1" && pwd)
     shift
     [ $# -gt 0 ] || set -- build --release --workspace
-    cd -- "$(CDPATH='' dirname -- "${BASH_SOURCE[0]}")/.."
+    cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.."
     version=$(sed -n "s/^__version__[^0-9]*\([0-9][0-9.]*\).*/\1/p" "$torch/version.py")
     # The versions that belong together are in crates/libtorch-version/src/check.rs.
     tch=$(sed -n "s/^pub const PAIRS.*(\"\([0-9.]*\)\", \"$version\").*/\1/p" crates/libtorch-version/src/check.rs)

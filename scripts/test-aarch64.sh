@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Runs the tests of rnn-kernels and pt-file for 64-bit ARM, under emulation. See --help.
+[ -n "${BASH_VERSION-}" ] || exec bash "$0" "$@" # if started with sh
 set -euo pipefail
 
 usage="Usage: scripts/test-aarch64.sh [TEST FILTER]
@@ -12,7 +13,7 @@ with the portable ones. Takes about 10 minutes on two cores. Needs, on Debian:
 
 main() {
     case ${1-} in -h | --help) printf '%s\n' "$usage" && exit ;; esac
-    cd -- "$(CDPATH='' dirname -- "${BASH_SOURCE[0]}")/.."
+    cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.."
     local target=aarch64-unknown-linux-gnu tool
     for tool in qemu-aarch64 aarch64-linux-gnu-gcc; do
         command -v "$tool" > /dev/null || die "$tool is missing: apt-get install qemu-user gcc-aarch64-linux-gnu"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Runs the test suite as other CPUs would run it. See --help.
+[ -n "${BASH_VERSION-}" ] || exec bash "$0" "$@" # if started with sh
 set -euo pipefail
 
 usage="Usage: scripts/test-matrix.sh [SETTING ..] [-- ARGUMENTS OF cargo test]
@@ -32,7 +33,7 @@ main() {
     [ $# -eq 0 ] || shift
     [ $# -eq 0 ] || packages=("$@")
     [ ${#chosen[@]} -gt 0 ] || chosen=("${settings[@]}")
-    cd -- "$(CDPATH='' dirname -- "${BASH_SOURCE[0]}")/.."
+    cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.."
     for setting in "${chosen[@]}"; do
         printf '\n== %s\n' "$setting"
         begun=$SECONDS

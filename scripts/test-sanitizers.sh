@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Runs tests under Miri and the address sanitizer. See --help.
+[ -n "${BASH_VERSION-}" ] || exec bash "$0" "$@" # if started with sh
 set -euo pipefail
 
 usage="Usage: scripts/test-sanitizers.sh [PART ..]
@@ -16,7 +17,7 @@ target=x86_64-unknown-linux-gnu
 
 main() {
     case ${1-} in -h | --help) printf '%s\n' "$usage" && exit ;; esac
-    cd -- "$(CDPATH='' dirname -- "${BASH_SOURCE[0]}")/.."
+    cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.."
     rustup component list --toolchain nightly --installed 2> /dev/null | grep -q '^miri' \
         || die 'Miri is missing: rustup toolchain install nightly --component miri,rust-src'
     local part

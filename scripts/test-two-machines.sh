@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Trains on two simulated machines, and cuts the cable between them. See --help.
+[ -n "${BASH_VERSION-}" ] || exec bash "$0" "$@" # if started with sh
 set -euo pipefail
 
 usage="Usage: sudo scripts/test-two-machines.sh [PROGRAM]
@@ -24,13 +25,13 @@ cables=("rnna$$" "rnnb$$") # at most 15 characters
 
 main() {
     case ${1-} in -h | --help) printf '%s\n' "$usage" && exit ;; esac
-    cd -- "$(CDPATH='' dirname -- "${BASH_SOURCE[0]}")/.."
+    cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.."
     [ "$(id -u)" = 0 ] || fail "needs root, to make network namespaces: sudo scripts/test-two-machines.sh"
     command -v ip > /dev/null || fail "needs the program ip (package iproute2)"
     [ -x .venv/bin/torchrun ] || fail "needs torchrun: scripts/setup.sh --full installs it"
     program=${1-target/release/mnist-gru}
-    [ -x "$program" ] || program=target/debug/mnist-gru
-    [ -x "$program" ] || fail "needs the program: cargo build --release -p mnist-gru"
+    is_program "$program" || [ $# -gt 0 ] || program=target/debug/mnist-gru
+    is_program "$program" || fail "$program is not a program: cargo build --release -p mnist-gru"
 
     work=$(mktemp -d)
     torchruns=()
@@ -160,6 +161,7 @@ clean_up() {
     rm -rf "$work"
 }
 
+is_program() { [ -f "$1" ] && [ -x "$1" ]; }
 say() { printf 'test-two-machines.sh: %s\n' "$*"; }
 fail() { printf 'test-two-machines.sh: %s\n' "$*" >&2 && exit 1; }
 

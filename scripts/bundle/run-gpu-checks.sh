@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Checks and times the lessons of this bundle on this machine. See --help.
+[ -n "${BASH_VERSION-}" ] || exec bash "$0" "$@" # if started with sh
 set -euo pipefail
 
 usage="Usage: run-gpu-checks.sh [OPTIONS]
@@ -33,11 +34,12 @@ main() {
         esac
         shift
     done
-    here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+    here=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
     if [ -z "$python" ]; then
         python=$(command -v python3) || die 'no python3 on PATH: name the Python that has torch with --python PATH'
     fi
-    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2> /dev/null \
+    # Bash would wait for ever if it executed a FIFO.
+    { [ ! -p "$python" ] && "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2> /dev/null; } \
         || die "$python is not a Python 3.10 or newer: name the Python that has torch with --python PATH"
     exec "$python" -B "$here/checks/main.py" ${arguments[@]+"${arguments[@]}"}
 }

@@ -13,6 +13,7 @@ const LESSON: Lesson = Lesson {
     version: env!("CARGO_PKG_VERSION"),
     defaults: Defaults { epochs: 20, lr: 0.01, hidden_size: 1, num_layers: 1, batch_size: None },
     pictures: &[],
+    texts: &[],
 };
 
 /// Fit a straight line

@@ -103,7 +103,11 @@ pub struct RunArgs {
     #[arg(long, conflicts_with_all = ["overwrite", "dry_run"])]
     pub resume: bool,
 
-    /// Replace the unfinished run in the run folder
+    /// With --resume: continue although the training data has changed since the run began
+    #[arg(long, requires = "resume")]
+    pub allow_changed_data: bool,
+
+    /// Replace what is in the run folder: an unfinished run, a run of another lesson, files of unknown origin
     #[arg(long)]
     pub overwrite: bool,
 

@@ -9,18 +9,20 @@
 //! | `best` | `epoch`, `loss` and `model` of the lowest recorded loss |
 //! | `rng_state` | `torch.get_rng_state()` |
 //! | `rng_states` | of a distributed run: the state of each rank; `rng_state` is then that of rank 0 |
-//! | `batch` | `None`, or the position in an incomplete epoch: `rng_state` at the start of the epoch, which determines the shuffled order, and the `losses` of the completed batches |
+//! | `batch` | `None`, or the position in an incomplete epoch: `rng_state` at the start of the epoch, which determines the shuffled order, the `losses` of the completed batches, and `carried`: the hidden state with which the next batch starts, if there is one |
 
-use std::fs;
 use std::io::Cursor;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use pt_file::{Dict, Value, escape};
+use pt_file::{Dict, Value, escape, regular_file};
 use serde_json::Value as Json;
 
 use crate::WorkerGroup;
 use crate::file_names::CHECKPOINT;
+
+/// The limit on the number of threads in a checkpoint.
+const MAX_THREADS: i64 = 1024;
 
 /// The content of a checkpoint.
 #[derive(Debug)]
@@ -67,6 +69,8 @@ pub(crate) struct BatchPosition {
     pub rng_state: pt_file::Tensor,
     /// The losses of the completed batches.
     pub losses: Vec<f32>,
+    /// The hidden state with which the next batch starts; empty if batches do not depend on each other.
+    pub carried: Vec<pt_file::Tensor>,
 }
 
 impl Checkpoint {
@@ -86,11 +90,12 @@ impl Checkpoint {
             Ok(())
         };
         if workers.is_distributed() {
-            let bytes = workers.broadcast_bytes(|| check().and_then(|()| Ok(fs::read(&path)?)))?;
+            let bytes = workers.broadcast_bytes(|| check().and_then(|()| Ok(regular_file::read(&path, u64::MAX)?)))?;
             return Checkpoint::of_lesson(pt_file::load(Cursor::new(bytes)), &path, lesson);
         }
         check()?;
-        Checkpoint::of_lesson(pt_file::load_file(&path), &path, lesson)
+        let file = regular_file::open(&path).with_context(|| path.display().to_string())?;
+        Checkpoint::of_lesson(pt_file::load(file), &path, lesson)
     }
 
     fn of_lesson(value: pt_file::Result<Value>, path: &Path, lesson: &str) -> Result<Checkpoint> {
@@ -100,7 +105,11 @@ impl Checkpoint {
             Some(other) => bail!("{} is a checkpoint of {}, not of {lesson}", path.display(), escape(other)),
             None => bail!("{} is not a checkpoint of {lesson}: it has no entry \"lesson\"", path.display()),
         }
-        Checkpoint::from_value(&value).with_context(|| path.display().to_string())
+        let checkpoint = Checkpoint::from_value(&value).and_then(|checkpoint| {
+            check_sizes(&checkpoint.config, &checkpoint.model)?;
+            Ok(checkpoint)
+        });
+        checkpoint.with_context(|| path.display().to_string())
     }
 
     fn from_value(value: &Value) -> Result<Checkpoint> {
@@ -108,13 +117,13 @@ impl Checkpoint {
             lesson: entry(value, "lesson")?.as_str().unwrap_or_default().to_owned(),
             config: to_json(entry(value, "config")?),
             epoch: epoch(value)?,
-            train_seconds: float(value, "train_seconds")?,
+            train_seconds: float(value, "train_seconds")?.max(0.0),
             model: entry(value, "model")?.clone(),
             optimizer: entry(value, "optimizer")?.clone(),
             scheduler: entry(value, "scheduler")?.clone(),
             best: not_none(entry(value, "best")?).map(Best::from_value).transpose().context("\"best\"")?,
             rng_state: tensor(value, "rng_state")?,
-            rng_states: value.get("rng_states").map_or(Ok(Vec::new()), tensors)?,
+            rng_states: value.get("rng_states").map_or(Ok(Vec::new()), tensors).context("\"rng_states\"")?,
             batch: not_none(entry(value, "batch")?).map(BatchPosition::from_value).transpose().context("\"batch\"")?,
         })
     }
@@ -153,13 +162,40 @@ impl BatchPosition {
     fn from_value(value: &Value) -> Result<BatchPosition> {
         let losses = entry(value, "losses")?.as_slice().unwrap_or_default();
         let losses = losses.iter().map(|loss| loss.as_float().map(|loss| loss as f32)).collect::<Option<_>>();
-        Ok(BatchPosition { rng_state: tensor(value, "rng_state")?, losses: losses.context("a loss is not a number")? })
+        Ok(BatchPosition {
+            rng_state: tensor(value, "rng_state")?,
+            losses: losses.context("a loss is not a number")?,
+            carried: value.get("carried").map_or(Ok(Vec::new()), tensors).context("\"carried\"")?,
+        })
     }
 
     fn into_value(self) -> Value {
         let losses = Value::list(self.losses.iter().map(|&loss| f64::from(loss)));
-        Value::dict([("rng_state", self.rng_state.into()), ("losses", losses)])
+        Value::dict([("rng_state", self.rng_state.into()), ("losses", losses), ("carried", Value::list(self.carried))])
     }
+}
+
+/// Checks the sizes in `config` against the weights. The options come from `config`: with them a model is built and threads are
+/// started before the weights are copied.
+fn check_sizes(config: &Json, model: &Value) -> Result<()> {
+    let is_large = |threads: &i64| *threads > MAX_THREADS;
+    if let Some(threads) = config["threads"].as_i64().filter(is_large) {
+        bail!("\"config\" has threads = {threads}; expected at most {MAX_THREADS}");
+    }
+    let weights = model.as_dict().into_iter().flat_map(Dict::iter);
+    let recurrent =
+        weights.filter_map(|(name, tensor)| name.as_str()?.contains("weight_hh_l").then(|| tensor.as_tensor())?);
+    let recurrent: Vec<_> = recurrent.collect();
+    let Some(first) = recurrent.first() else { return Ok(()) };
+    let sizes = [("hidden_size", first.shape().last().copied().unwrap_or(0)), ("num_layers", recurrent.len())];
+    for (key, size) in sizes {
+        ensure!(
+            config[key].as_u64().is_none_or(|stored| stored == size as u64),
+            "\"config\" has {key} = {}, but \"model\" has {size}",
+            config[key]
+        );
+    }
+    Ok(())
 }
 
 fn entry<'a>(value: &'a Value, key: &str) -> Result<&'a Value> {
@@ -176,12 +212,14 @@ fn epoch(value: &Value) -> Result<u32> {
 }
 
 fn float(value: &Value, key: &str) -> Result<f64> {
-    entry(value, key)?.as_float().with_context(|| format!("{key:?} is not a number"))
+    let number = entry(value, key)?.as_float().with_context(|| format!("{key:?} is not a number"))?;
+    ensure!(number.is_finite(), "{key:?} is {number}");
+    Ok(number)
 }
 
 fn tensors(value: &Value) -> Result<Vec<pt_file::Tensor>> {
     let tensors = value.as_slice().unwrap_or_default().iter().map(|item| item.as_tensor().cloned());
-    tensors.collect::<Option<_>>().context("\"rng_states\" holds an entry that is not a tensor")
+    tensors.collect::<Option<_>>().context("an entry is not a tensor")
 }
 
 fn tensor(value: &Value, key: &str) -> Result<pt_file::Tensor> {
@@ -201,7 +239,7 @@ fn from_json(json: &Json) -> Value {
 }
 
 /// The inverse of [`from_json`].
-fn to_json(value: &Value) -> Json {
+pub(crate) fn to_json(value: &Value) -> Json {
     let entries =
         |dict: &Dict| dict.iter().filter_map(|(key, value)| Some((key.as_str()?.to_owned(), to_json(value)))).collect();
     match value {
@@ -212,5 +250,33 @@ fn to_json(value: &Value) -> Json {
         Value::Str(text) => text.as_str().into(),
         Value::List(items) | Value::Tuple(items) => items.iter().map(to_json).collect(),
         Value::Dict(dict) => Json::Object(entries(dict)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn model(layers: usize) -> Value {
+        let weight = || pt_file::Tensor::from_slice(&[0f32; 12], &[6, 2]).unwrap();
+        Value::state_dict((0..layers).map(|k| (format!("gru.weight_hh_l{k}"), weight())))
+    }
+
+    #[test]
+    fn sizes_that_differ_from_the_weights_are_an_error() {
+        let error = |config: Json| check_sizes(&config, &model(2)).unwrap_err().to_string();
+        assert!(check_sizes(&json!({"hidden_size": 2, "num_layers": 2, "threads": 8}), &model(2)).is_ok());
+        assert!(check_sizes(&json!({"hidden_size": 1}), &Value::dict([("fc.weight", Value::None)])).is_ok());
+        assert_eq!(
+            error(json!({"hidden_size": 20_000, "num_layers": 2})),
+            "\"config\" has hidden_size = 20000, but \"model\" has 2"
+        );
+        assert_eq!(
+            error(json!({"hidden_size": 2, "num_layers": 1_000_000})),
+            "\"config\" has num_layers = 1000000, but \"model\" has 2"
+        );
+        assert_eq!(error(json!({"threads": i32::MAX})), "\"config\" has threads = 2147483647; expected at most 1024");
     }
 }

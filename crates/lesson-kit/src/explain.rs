@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 use tch::Tensor;
 
 use crate::Session;
+use crate::plot::grouped;
 
 /// A model, and the shapes of one batch at each step.
 #[derive(Debug)]
@@ -55,10 +56,11 @@ impl Explanation<'_> {
             rows.iter().map(line).collect::<Vec<_>>().join("\n")
         };
         let count = |tensor: &Tensor| tensor.numel() as u64;
-        let parameter =
-            |(name, tensor): &(String, Tensor)| [name.clone(), shape(&tensor.size()), grouped(count(tensor))];
+        let parameter = |(name, tensor): &(String, Tensor)| {
+            [name.clone(), shape(&tensor.size()), grouped(&count(tensor).to_string())]
+        };
         let total: u64 = self.parameters.iter().map(|(_, tensor)| count(tensor)).sum();
-        let total = ["total".to_owned(), String::new(), grouped(total)];
+        let total = ["total".to_owned(), String::new(), grouped(&total.to_string())];
         let parameters = rows(self.parameters.iter().map(parameter).chain([total]).collect());
         let steps = rows(self.steps.iter().map(|(what, sides)| [what.clone(), shape(sides), String::new()]).collect());
         let _ = write!(text, "\nparameters\n{parameters}\n\nshapes, one batch\n{steps}");
@@ -77,19 +79,6 @@ impl Explanation<'_> {
             "shapes": self.steps.iter().map(|(what, shape)| json!({ "what": what, "shape": shape })).collect::<Vec<_>>(),
         })
     }
-}
-
-/// `118282` as `118,282`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

@@ -2,8 +2,12 @@
 
 /// All resolved options.
 pub const CONFIG: &str = "config.json";
+/// The limit on its size.
+pub const MAX_CONFIG: u64 = 1 << 20;
 /// One object per epoch.
 pub const METRICS: &str = "metrics.jsonl";
+/// The limit on its size: enough for two million epochs.
+pub const MAX_METRICS: u64 = 256 << 20;
 /// The final figures; the file exists if and only if the run is finished.
 pub const SUMMARY: &str = "summary.json";
 /// What `--resume` needs.
@@ -14,3 +18,7 @@ pub const MODEL: &str = "model";
 pub const BEST: &str = "best";
 /// The loss plot, without extension.
 pub const LOSS: &str = "loss";
+/// The picture of `compare`, without extension.
+pub const COMPARE: &str = "compare";
+/// A process that trains holds a lock on this file.
+pub const LOCK: &str = ".lock";

@@ -1,14 +1,15 @@
-//! Ctrl-C and SIGTERM: the first signal during training requests a graceful stop, every other signal ends the process at once.
+//! Ctrl-C, SIGTERM and SIGHUP (the terminal was closed): the first signal during training requests a graceful stop, every other
+//! signal ends the process at once.
 //!
 //! The process is ended by `_exit`: a normal exit runs libtorch's static destructors while other threads are inside libtorch,
 //! which often crashes.
 
-use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::{fs, io};
 
 use anyhow::{Context, Result};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 
 use crate::exit;
@@ -32,13 +33,23 @@ pub fn install() -> Result<()> {
 
 fn register() -> io::Result<Flags> {
     let flags = Flags { exit_on_signal: Arc::new(AtomicBool::new(true)), signalled: Arc::default() };
-    for signal in [SIGINT, SIGTERM] {
+    for signal in [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|&signal| !is_ignored(signal)) {
         // Handlers run in this order: the first signal during training sets `exit_on_signal` for the second one.
         flag::register_conditional_shutdown(signal, exit::INTERRUPTED.into(), Arc::clone(&flags.exit_on_signal))?;
         flag::register(signal, Arc::clone(&flags.exit_on_signal))?;
         flag::register(signal, Arc::clone(&flags.signalled))?;
     }
+    // At the limit of a file's size (`ulimit -f`) a write then fails with an error, and the process does not end.
+    flag::register(SIGXFSZ, Arc::default())?;
     Ok(flags)
+}
+
+/// Whether the signal was ignored when the process started: `nohup` ignores SIGHUP, and this must stay so. Only Linux has the file.
+fn is_ignored(signal: i32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    mask >> (signal - 1) & 1 == 1
 }
 
 /// Called when the training loop begins: from now on the first signal does not end the process.

@@ -11,6 +11,8 @@ pub struct Lesson {
     pub defaults: Defaults,
     /// The pictures that the lesson draws besides `loss`, without extensions. A new run removes those of the old run.
     pub pictures: &'static [&'static str],
+    /// The text files that the lesson writes with [`Run::save_text`](crate::Run::save_text).
+    pub texts: &'static [&'static str],
 }
 
 /// The values with which the reference notebook trains.

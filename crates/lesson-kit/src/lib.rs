@@ -7,6 +7,7 @@
 //! | `session`, `console`, `progress`, `device` | [`Session`]: device, stdout and stderr, progress bar |
 //! | `run` | [`Run`]: epochs, losses, run folder, writing of checkpoints |
 //! | `checkpoint`, `file_names` | the content of `checkpoint.pt`; the names of the files in a run folder |
+//! | `data_digest` | [`data_digest()`]: whether a resumed run reads the same data |
 //! | `workers` | [`WorkerGroup`]: the processes that torchrun started |
 //! | `recording` | [`Recording`]: the tensors of a run that is compared with its notebook |
 //! | `saved_model` | [`SavedModel`]: a model from a file |
@@ -22,6 +23,7 @@ mod args;
 pub mod bars;
 mod checkpoint;
 mod console;
+mod data_digest;
 mod device;
 mod doctor;
 pub mod exit;
@@ -46,6 +48,7 @@ mod workers;
 
 pub use args::{BatchArgs, DeviceChoice, Hyperparameters, Options, RunArgs, check_threads, positive};
 pub use console::print_result;
+pub use data_digest::{DATA_DIGEST, data_digest};
 pub use doctor::doctor;
 pub use explain::Explanation;
 pub use gates::{Gates, LayerGates};
@@ -55,6 +58,6 @@ pub use model_args::{DrawArgs, EvalArgs, ModelArg};
 pub use program::{CommandLine, Program, main, merge, parse};
 pub use recording::{Quantity, Recording};
 pub use run::{Batches, Epochs, OptimizerState, OptimizerStateMut, Run, copy_to_host};
-pub use saved_model::SavedModel;
+pub use saved_model::{RecurrentSizes, SavedModel};
 pub use session::{Evaluation, Session};
 pub use workers::WorkerGroup;

@@ -3,11 +3,28 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use pt_file::{Value, escape};
+use pt_file::{Value, escape, regular_file};
+use serde_json::Value as Json;
 use tch::Tensor;
 use torch_ext::{Format, StateDict};
 
 use crate::Lesson;
+use crate::checkpoint::to_json;
+use crate::file_names::{CONFIG, MAX_CONFIG};
+
+/// A file of 1 MB can name 15,000 layers. Each takes time and memory, whatever its size.
+const MAX_LAYERS: usize = 256;
+
+/// The sizes of a recurrent layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecurrentSizes {
+    /// 1 for an RNN, 3 for a GRU, 4 for an LSTM.
+    pub gates: i64,
+    /// Number of features of the hidden state.
+    pub hidden_size: i64,
+    /// Number of layers.
+    pub num_layers: i64,
+}
 
 /// A `state_dict`, and its file.
 #[derive(Debug)]
@@ -15,6 +32,8 @@ pub struct SavedModel {
     path: PathBuf,
     lesson: &'static str,
     state_dict: StateDict,
+    /// The options in a checkpoint.
+    config: Option<Json>,
 }
 
 impl SavedModel {
@@ -24,9 +43,9 @@ impl SavedModel {
     /// # Errors
     /// If the file cannot be read, is unsafe or broken, has no `state_dict`, or is a checkpoint of another lesson.
     pub fn read(path: &Path, lesson: &Lesson) -> Result<SavedModel> {
-        let saved = |state_dict| SavedModel { path: path.to_owned(), lesson: lesson.name, state_dict };
+        let saved = |state_dict, config| SavedModel { path: path.to_owned(), lesson: lesson.name, state_dict, config };
         if Format::of(path)? == Format::Safetensors {
-            return Ok(saved(StateDict::load(path)?));
+            return Ok(saved(StateDict::load(path)?, None));
         }
         let file = || path.display().to_string();
         let value = pt_file::load_file(path).with_context(file)?;
@@ -34,7 +53,8 @@ impl SavedModel {
             bail!("{} is a checkpoint of {}, not of {}", path.display(), escape(other), lesson.name);
         }
         let model = value.get("model").filter(|model| model.as_dict().is_some()).unwrap_or(&value);
-        Ok(saved(StateDict::from_value(model).with_context(file)?))
+        let config = value.get("config").map(to_json);
+        Ok(saved(StateDict::from_value(model).with_context(file)?, config))
     }
 
     /// The file.
@@ -42,22 +62,82 @@ impl SavedModel {
         &self.path
     }
 
+    /// The options of the run that trained the model: those in a checkpoint, or `config.json` in the folder of the model.
+    ///
+    /// # Errors
+    /// If the file is missing or broken, or is from a run of another lesson.
+    pub fn config(&self) -> Result<Json> {
+        if let Some(config) = &self.config {
+            return Ok(config.clone());
+        }
+        let path = self.path.with_file_name(CONFIG);
+        let file = || path.display().to_string();
+        let text = regular_file::read(&path, MAX_CONFIG).with_context(file)?;
+        let config: Json = serde_json::from_slice(&text).with_context(file)?;
+        match config["lesson"].as_str() {
+            Some(name) if name == self.lesson => Ok(config),
+            Some(other) => bail!("{} is from a run of {other:?}, not of {}", path.display(), self.lesson),
+            None => bail!("{} has no entry \"lesson\"", path.display()),
+        }
+    }
+
     /// The tensors.
     pub fn state_dict(&self) -> &StateDict {
         &self.state_dict
     }
 
-    /// Hidden size and number of layers of the recurrent layer `module`, from the shapes of its weights.
+    /// The sizes of the recurrent layer `module`, from the shapes of its weights. `gates` are the possible numbers of gates: 1
+    /// for an RNN, 3 for a GRU, 4 for an LSTM.
+    ///
+    /// The model is built with these sizes before the weights are copied. So every `weight_hh_l{k}` must have the shape
+    /// (gates * hidden, hidden): then the model is not much larger than the file.
     ///
     /// # Errors
-    /// If there is no such layer.
-    pub fn recurrent_sizes(&self, module: &str) -> Result<(i64, i64)> {
-        let layers = (0..).take_while(|k| self.state_dict.get(&format!("{module}.weight_hh_l{k}")).is_some()).count();
-        let weight = self.state_dict.get(&format!("{module}.weight_hh_l0")).map(Tensor::size);
-        match weight.as_deref() {
-            Some([_, hidden_size]) => Ok((*hidden_size, layers as i64)),
-            _ => bail!("{} is not a model of {}: it has no {module}.weight_hh_l0", self.path.display(), self.lesson),
+    /// If there is no such layer, or a shape does not fit.
+    pub fn recurrent_sizes(&self, module: &str, gates: &[i64]) -> Result<RecurrentSizes> {
+        let shape = |layer: usize| self.shape(&format!("{module}.weight_hh_l{layer}"));
+        let Some(first) = shape(0) else {
+            bail!("{} has no {module}.weight_hh_l0", self.not_a_model());
+        };
+        let hidden_size = first.get(1).copied().unwrap_or(0);
+        let fits = |gates: &i64| hidden_size >= 1 && first == [gates * hidden_size, hidden_size];
+        let Some(&gates) = gates.iter().find(|&gates| fits(gates)) else {
+            let expected =
+                gates.iter().map(|gates| format!("({gates} * hidden, hidden)")).collect::<Vec<_>>().join(" or ");
+            bail!("{} has {module}.weight_hh_l0 of shape {first:?}; expected {expected}", self.not_a_model());
+        };
+        let mut layers = 1;
+        while let Some(shape) = shape(layers) {
+            ensure!(
+                shape == first,
+                "{} has {module}.weight_hh_l{layers} of shape {shape:?}; expected {first:?}, as in layer 0",
+                self.not_a_model()
+            );
+            layers += 1;
         }
+        ensure!(layers <= MAX_LAYERS, "{} has {layers} layers; expected at most {MAX_LAYERS}", self.not_a_model());
+        Ok(RecurrentSizes { gates, hidden_size, num_layers: layers as i64 })
+    }
+
+    /// Checks the shape of a parameter that determines a size of the model, before the model is built.
+    ///
+    /// # Errors
+    /// If the parameter is missing or has another shape.
+    pub fn check_shape(&self, name: &str, expected: &[i64]) -> Result<()> {
+        match self.shape(name) {
+            Some(shape) if shape == expected => Ok(()),
+            Some(shape) => bail!("{} has {name} of shape {shape:?}; expected {expected:?}", self.not_a_model()),
+            None => bail!("{} has no {name}", self.not_a_model()),
+        }
+    }
+
+    /// The shape of a tensor; `None` if there is no such tensor.
+    pub fn shape(&self, name: &str) -> Option<Vec<i64>> {
+        self.state_dict.get(name).map(Tensor::size)
+    }
+
+    fn not_a_model(&self) -> String {
+        format!("{} is not a model of {}: it", self.path.display(), self.lesson)
     }
 
     /// Copies the tensors into `parameters`.

@@ -83,6 +83,7 @@ mod tests {
         version: "1.2.3",
         defaults: Defaults { epochs: 3, lr: 0.01, hidden_size: 5, num_layers: 1, batch_size: None },
         pictures: &[],
+        texts: &[],
     };
 
     #[derive(Parser, Debug)]

@@ -68,6 +68,11 @@ impl Digits {
         Ok(digits)
     }
 
+    /// The digest of images and labels.
+    pub fn digest(&self) -> String {
+        lesson_kit::data_digest([&self.pixels, &self.labels])
+    }
+
     /// The number of digits.
     pub fn len(&self) -> usize {
         self.labels.len()

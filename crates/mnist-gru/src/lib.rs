@@ -23,4 +23,5 @@ pub const LESSON: Lesson = Lesson {
     version: env!("CARGO_PKG_VERSION"),
     defaults: Defaults { epochs: 2, lr: 0.01, hidden_size: 128, num_layers: 2, batch_size: Some(100) },
     pictures: &[commands::pictures::CONFUSION, commands::pictures::MISTAKES, "gates"],
+    texts: &[],
 };

@@ -1,7 +1,7 @@
 //! The network: a GRU over the rows, and a linear map from its last output to the digits.
 
 use anyhow::Result;
-use lesson_kit::SavedModel;
+use lesson_kit::{RecurrentSizes, SavedModel};
 use recurrent::{Backend, Gru, GruConfig, Trace};
 use tch::nn::{Path, VarStore};
 use tch::{Device, Tensor};
@@ -33,7 +33,7 @@ impl MnistNn {
     /// # Errors
     /// If the file contains another model.
     pub fn load(saved: &SavedModel, device: Device) -> Result<MnistNn> {
-        let (hidden_size, num_layers) = saved.recurrent_sizes("gru")?;
+        let RecurrentSizes { hidden_size, num_layers, .. } = saved.recurrent_sizes("gru", &[3])?;
         let mut model = MnistNn::new(&VarStore::new(device).root(), hidden_size, num_layers)?;
         saved.load_into(&model.named_parameters())?;
         model.eval();

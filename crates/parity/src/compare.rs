@@ -55,7 +55,6 @@ pub fn compare<C: CommandLine>(
     run_args.threads = Some(comparison.reference.threads);
     run_args.device = DeviceChoice::Cpu;
     run_args.out = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("{}-compare", lesson.default_out())));
-    run_args.overwrite = true;
     let (json, pictures) = (run_args.json, (!run_args.no_plots).then(|| run_args.out.clone()));
 
     let recording = program.recorded(|program| match &saved {

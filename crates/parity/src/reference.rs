@@ -2,18 +2,19 @@
 //!
 //! notebooks-ref/README.md describes the format.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use lesson_kit::{Lesson, check_threads};
-use pt_file::escape;
+use pt_file::{escape, regular_file};
 use serde::Deserialize;
 use serde_json::{Map, Number, Value as Json};
 use sha2::{Digest, Sha256};
 
 /// The supported format.
 const FORMAT: u32 = 1;
+/// The limit on the size of a notebook and of its numbers.
+const MAX_FILE: u64 = 256 << 20;
 
 /// A notebook's numbers and what they depend on.
 #[derive(Debug, Deserialize)]
@@ -72,7 +73,7 @@ pub(crate) struct ReferenceQuantity {
 impl Reference {
     /// Reads a file in the supported format.
     pub fn read(path: &Path) -> Result<Reference> {
-        let text = fs::read_to_string(path).with_context(|| {
+        let text = regular_file::read_to_string(path, MAX_FILE).with_context(|| {
             format!(
                 "{}: cannot read the notebook's numbers (run the command in the workspace's folder)",
                 path.display()
@@ -102,8 +103,6 @@ impl Reference {
             escape(&self.lesson),
             lesson.name
         );
-        let threads = check_threads(self.threads.into());
-        threads.map_err(|reason| anyhow!("the notebook's numbers have threads = {}: {reason}", self.threads))?;
         let torch = self.versions.torch.split('+').next().unwrap_or_default();
         let wanted = torch_ext::version::WANTED;
         ensure!(
@@ -121,14 +120,55 @@ impl Reference {
             notebook.display(),
             self.notebook_sha256
         );
-        ensure!(!self.quantities.is_empty(), "the notebook recorded no quantity");
+        self.check_content(lesson)
+            .context("the notebook's numbers are damaged: scripts/run-notebooks.sh creates them again")
+    }
+
+    /// Checks what the comparison relies on: the options, and that values and digests belong together.
+    fn check_content(&self, lesson: &Lesson) -> Result<()> {
+        check_threads(self.threads.into()).map_err(|reason| anyhow!("threads = {}: {reason}", self.threads))?;
+        let batches: &[&str] = if lesson.defaults.batch_size.is_some() { &["batch_size", "num_layers"] } else { &[] };
+        for name in ["epochs", "lr", "hidden_size"].iter().chain(batches) {
+            ensure!(self.options.get(*name).is_some_and(Json::is_number), "the option {name} is missing");
+        }
+        ensure!(!self.quantities.is_empty(), "there is no quantity");
+        self.quantities
+            .iter()
+            .try_for_each(|quantity| quantity.check().with_context(|| format!("{}/{}", quantity.group, quantity.name)))
+    }
+}
+
+impl ReferenceQuantity {
+    /// Checks the digest of a quantity that is recorded completely. Of a large one only some elements are recorded.
+    fn check(&self) -> Result<()> {
+        let is_digest = self.sha256.len() == 64 && self.sha256.bytes().all(|digit| digit.is_ascii_hexdigit());
+        ensure!(is_digest, "{:?} is not a SHA-256", self.sha256);
+        let elements = self.shape.iter().try_fold(1usize, |product, &length| product.checked_mul(length));
+        let elements = elements.with_context(|| format!("the shape {:?} is too large", self.shape))?;
+        ensure!(self.stride > 0, "the stride is 0");
+        ensure!(self.values.len() <= elements.div_ceil(self.stride), "there are more values than elements");
+        if self.stride == 1 && self.values.len() == elements {
+            let bytes: Option<Vec<Vec<u8>>> = self.values.iter().map(|value| self.bytes(value)).collect();
+            let bytes = bytes.with_context(|| format!("a value is not of dtype {}", self.dtype))?;
+            ensure!(sha256(&bytes.concat()) == self.sha256, "its values do not have its SHA-256");
+        }
         Ok(())
+    }
+
+    /// The little-endian bytes of a value.
+    fn bytes(&self, value: &Number) -> Option<Vec<u8>> {
+        match self.dtype.as_str() {
+            "float32" => Some((value.as_f64()? as f32).to_le_bytes().to_vec()),
+            "float64" => Some(value.as_f64()?.to_le_bytes().to_vec()),
+            "int64" => Some(value.as_i64()?.to_le_bytes().to_vec()),
+            _ => None,
+        }
     }
 }
 
 /// SHA-256 of the sources of a notebook's code cells, joined by empty lines.
 fn code_digest(notebook: &Path) -> Result<String> {
-    let text = fs::read_to_string(notebook).with_context(|| notebook.display().to_string())?;
+    let text = regular_file::read_to_string(notebook, MAX_FILE).with_context(|| notebook.display().to_string())?;
     let json: Json = serde_json::from_str(&text).with_context(|| notebook.display().to_string())?;
     let cells = json["cells"].as_array().with_context(|| format!("{} is not a notebook", notebook.display()))?;
     let source = |cell: &Json| match &cell["source"] {
@@ -142,4 +182,20 @@ fn code_digest(notebook: &Path) -> Result<String> {
 /// The SHA-256 digest of `bytes`, in hexadecimal digits.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_fifo_is_an_error_without_waiting() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("fifo");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        for error in [Reference::read(&path).unwrap_err(), code_digest(&path).unwrap_err()] {
+            assert!(format!("{error:#}").contains("not a regular file but a FIFO (pipe); "), "{error:#}");
+        }
+    }
 }

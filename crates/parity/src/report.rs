@@ -142,6 +142,7 @@ mod tests {
         version: "1.2.3",
         defaults: Defaults { epochs: 3, lr: 0.01, hidden_size: 5, num_layers: 1, batch_size: None },
         pictures: &[],
+        texts: &[],
     };
 
     const TOLERANCES: Tolerances = Tolerances { between_cpus: &[("losses", 0.25)], fused_losses: None };

@@ -37,6 +37,7 @@
 //! | `error` | [`Error`], [`ArchiveProblem`], [`PickleProblem`] |
 //! | [`escape`] | text from a file, safe to print on a terminal |
 //! | [`atomic`] | atomic file writes, for any file |
+//! | [`regular_file`] | reads files, but no FIFO and no device |
 //! | `tch_conversion` | feature `tch`: `TryFrom` between `tch::Tensor` and [`Tensor`] |
 //!
 //! # What is supported
@@ -73,6 +74,7 @@ mod escape;
 mod key;
 mod pickle_format;
 mod read;
+pub mod regular_file;
 mod storage;
 mod strided_view;
 #[cfg(feature = "tch")]

@@ -6,12 +6,11 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use lesson_kit::check_available;
-use pt_file::escape;
+use pt_file::{escape, regular_file};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
@@ -19,6 +18,9 @@ use crate::tokens::Unit;
 
 /// The default of `--corpus`.
 pub const DEFAULT_CORPUS: &str = "data/moby-dick/moby-dick.txt";
+
+/// The limit on the size of a corpus. In memory it takes about 50 times its size with tokens of one letter.
+const MAX_CORPUS: u64 = 1 << 30;
 
 /// The token for every word that is not in the vocabulary. Its number is 0.
 pub const UNKNOWN: &str = "<unk>";
@@ -69,7 +71,7 @@ impl Corpus {
     pub fn read(path: &Path, unit: Unit) -> Result<Corpus> {
         let name = path.display().to_string();
         let name = escape(&name); // from the config.json of a model
-        let bytes = fs::read(path).with_context(|| {
+        let bytes = regular_file::read(path, MAX_CORPUS).with_context(|| {
             let is_default = path == Path::new(DEFAULT_CORPUS);
             let remedy =
                 if is_default { " (run scripts/fetch-data.sh, which downloads Moby Dick to this file)" } else { "" };
@@ -111,6 +113,11 @@ impl Corpus {
         });
         ensure!(!tokens.is_empty(), "{name} is empty: a corpus needs text");
         Ok(Corpus { unit, words, tokens })
+    }
+
+    /// The digest of all tokens.
+    pub fn digest(&self) -> String {
+        lesson_kit::data_digest(self.part(0, 10).tokens())
     }
 
     /// The number of tokens.

@@ -31,4 +31,5 @@ pub const LESSON: Lesson = Lesson {
     version: env!("CARGO_PKG_VERSION"),
     defaults: Defaults { epochs: 5, lr: 0.006, hidden_size: 128, num_layers: 1, batch_size: Some(20) },
     pictures: &[],
+    texts: &[vocabulary_file::NAME],
 };

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail};
 use clap::ValueEnum;
-use lesson_kit::SavedModel;
+use lesson_kit::{RecurrentSizes, SavedModel};
 use recurrent::{AnyRecurrent, AnyState, Backend, GruConfig, LstmConfig, RnnConfig};
 use serde::{Deserialize, Serialize};
 use tch::nn::{Path, VarStore};
@@ -67,19 +67,20 @@ impl LanguageModel {
     /// # Errors
     /// If the file contains another model, or a model of another vocabulary.
     pub fn load(saved: &SavedModel, vocabulary_size: usize, device: Device) -> Result<LanguageModel> {
-        let (hidden, layers) = saved.recurrent_sizes("rnn")?;
-        let rows = |name: &str| saved.state_dict().get(name).map(Tensor::size).and_then(|size| size.first().copied());
-        let kind = match rows("rnn.weight_hh_l0").map(|rows| rows / hidden.max(1)) {
-            Some(1) => LayerKind::Rnn,
-            Some(3) => LayerKind::Gru,
-            Some(4) => LayerKind::Lstm,
-            _ => bail!("rnn.weight_hh_l0 must have one (RNN), three (GRU) or four (LSTM) rows for each hidden unit"),
+        let RecurrentSizes { gates, hidden_size: hidden, num_layers: layers } =
+            saved.recurrent_sizes("rnn", &[1, 3, 4])?;
+        let kind = match gates {
+            1 => LayerKind::Rnn,
+            3 => LayerKind::Gru,
+            _ => LayerKind::Lstm,
         };
-        let words = rows("embedding.weight").context("not a model of rnn-lm: it has no embedding.weight")?;
-        ensure!(
-            words == vocabulary_size as i64,
-            "the model has {words} words and its vocabulary has {vocabulary_size}: they do not belong together"
-        );
+        let words = vocabulary_size as i64;
+        let rows = saved.shape("embedding.weight").and_then(|shape| shape.first().copied());
+        if let Some(rows) = rows.filter(|&rows| rows != words) {
+            bail!("the model has {rows} words and its vocabulary has {words}: they do not belong together");
+        }
+        saved.check_shape("embedding.weight", &[words, hidden])?;
+        saved.check_shape("decoder.weight", &[words, hidden])?;
         let vs = VarStore::new(device);
         let model = LanguageModel::new(&vs.root(), kind, Sizes { words, hidden, layers }, 0.0)?;
         saved.load_into(&model.named_parameters())?;

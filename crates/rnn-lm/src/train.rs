@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use lesson_kit::{Run, metrics};
+use recurrent::AnyState;
 use serde::Serialize;
 use tch::{Reduction, Tensor};
 use torch_ext::autograd::backward;
@@ -72,7 +73,10 @@ pub fn train(
     for epoch in run.epochs() {
         let mut train_pieces = pieces(&columns.train, bptt)?;
         train_pieces.truncate(limit.unwrap_or(usize::MAX));
-        let loss = train_epoch(run, model, epoch, train_pieces, &mut optimizer, clip)?;
+        let Some(loss) = train_epoch(run, model, epoch, train_pieces, &mut optimizer, clip)? else {
+            run.checkpoint(epoch, (&optimizer, &scheduler))?; // after Ctrl-C
+            continue;
+        };
         let valid_loss = mean_loss(model, &columns.valid, run.session().workers())?;
         let test_loss = mean_loss(model, &columns.test, run.session().workers())?;
         let [train_perplexity, valid_perplexity, test_perplexity] =
@@ -96,7 +100,7 @@ pub fn train(
     run.session().print("OPTIMIZATION FINISHED")
 }
 
-/// Reads the training part once, in order, and returns the mean loss over all steps.
+/// Reads the training part once, in order, and returns the mean loss over all steps; `None` if Ctrl-C ended the epoch early.
 ///
 /// The state is carried from piece to piece and detached. It depends on all earlier words, but gradients stop at the
 /// start of the piece (truncated back-propagation through time).
@@ -107,11 +111,14 @@ fn train_epoch(
     train_pieces: Vec<(Tensor, Tensor)>,
     optimizer: &mut Adam,
     clip: f64,
-) -> Result<f64> {
+) -> Result<Option<f64>> {
     let parameters = model.named_parameters();
     model.train();
-    let (mut lengths, mut state) = (Vec::new(), None);
-    for (words, targets) in run.batches_in_order(train_pieces) {
+    let lengths: Vec<i64> = train_pieces.iter().map(|(words, _)| words.size()[0]).collect();
+    let mut carried = run.carried()?.into_iter();
+    let mut state = carried.next().map(|h| AnyState { h, c: carried.next() });
+    let mut batches = run.batches_in_order(train_pieces)?;
+    for (words, targets) in batches.by_ref() {
         let (scores, next_state) = model.forward(&words, state.as_ref())?;
         state = Some(next_state.detach());
         let loss = cross_entropy(&scores, &targets, Reduction::Mean)?;
@@ -123,8 +130,11 @@ fn train_epoch(
         optimizer.step()?;
 
         run.record_batch(epoch, &loss)?;
-        lengths.push(words.size()[0]);
+    }
+    if batches.len() > 0 {
+        run.carry(state.into_iter().flat_map(|AnyState { h, c }| [Some(h), c]).flatten().collect());
+        return Ok(None);
     }
     let losses = run.batch_losses()?.iter().map(|&loss| f64::from(loss));
-    Ok(mean_by_step(&lengths, losses))
+    Ok(Some(mean_by_step(&lengths[..batches.in_epoch()], losses)))
 }

@@ -1,15 +1,16 @@
 //! `vocabulary.json` in the folder of a model: the number of each word.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
-use pt_file::escape;
+use pt_file::{escape, regular_file};
 
 use crate::data::Vocabulary;
 
 /// The name of the file in the run folder.
 pub const NAME: &str = "vocabulary.json";
+/// The limit on its size: enough for a million words.
+const MAX_FILE: u64 = 16 << 20;
 
 /// The content of the file.
 pub fn content(vocabulary: &Vocabulary) -> Result<String> {
@@ -22,7 +23,7 @@ pub fn content(vocabulary: &Vocabulary) -> Result<String> {
 /// If the file does not exist, or is not a vocabulary.
 pub fn read_beside(model: &Path) -> Result<Vocabulary> {
     let path = model.with_file_name(NAME);
-    let text = fs::read_to_string(&path).with_context(|| {
+    let text = regular_file::read_to_string(&path, MAX_FILE).with_context(|| {
         format!(
             "{}: cannot read the model's vocabulary, which training writes to the folder of the model",
             path.display()
@@ -30,11 +31,4 @@ pub fn read_beside(model: &Path) -> Result<Vocabulary> {
     })?;
     let read = serde_json::from_str(&text);
     read.map_err(|error| anyhow!("{} is not a vocabulary: {}", path.display(), escape(&error.to_string())))
-}
-
-/// The corpus in `config.json` in the folder of `model`, if the file exists and has one.
-pub fn corpus_beside(model: &Path) -> Option<PathBuf> {
-    let config = fs::read_to_string(model.with_file_name("config.json")).ok()?;
-    let config: serde_json::Value = serde_json::from_str(&config).ok()?;
-    config["corpus"].as_str().map(PathBuf::from)
 }

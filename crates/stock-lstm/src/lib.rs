@@ -26,4 +26,5 @@ pub const LESSON: Lesson = Lesson {
     version: env!("CARGO_PKG_VERSION"),
     defaults: Defaults { epochs: 500, lr: 0.01, hidden_size: 10, num_layers: 1, batch_size: None },
     pictures: &[PREDICTIONS, "gates"],
+    texts: &[],
 };

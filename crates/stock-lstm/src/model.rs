@@ -1,7 +1,7 @@
 //! The network: an LSTM, and a linear map from its last output to a price.
 
 use anyhow::Result;
-use lesson_kit::SavedModel;
+use lesson_kit::{RecurrentSizes, SavedModel};
 use recurrent::{Backend, Lstm, LstmConfig, LstmState, Trace};
 use tch::nn::{Path, VarStore};
 use tch::{Device, Tensor};
@@ -35,7 +35,7 @@ impl StockRnn {
     /// # Errors
     /// If the file contains another model.
     pub fn load(saved: &SavedModel, device: Device) -> Result<StockRnn> {
-        let (hidden_size, num_layers) = saved.recurrent_sizes("rnn")?;
+        let RecurrentSizes { hidden_size, num_layers, .. } = saved.recurrent_sizes("rnn", &[4])?;
         let model = StockRnn::new(&VarStore::new(device).root(), COLUMNS.len() as i64, hidden_size, num_layers)?;
         saved.load_into(&model.named_parameters())?;
         Ok(model)

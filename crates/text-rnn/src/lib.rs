@@ -23,4 +23,5 @@ pub const LESSON: Lesson = Lesson {
     version: env!("CARGO_PKG_VERSION"),
     defaults: Defaults { epochs: 500, lr: 0.01, hidden_size: 5, num_layers: 1, batch_size: None },
     pictures: &["gates"],
+    texts: &[],
 };

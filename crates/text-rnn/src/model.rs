@@ -1,7 +1,7 @@
 //! The network: an RNN, and a linear map from its last hidden state to the words.
 
 use anyhow::Result;
-use lesson_kit::SavedModel;
+use lesson_kit::{RecurrentSizes, SavedModel};
 use recurrent::{Backend, Rnn, RnnConfig, Trace};
 use tch::nn::{Path, VarStore};
 use tch::{Device, Tensor};
@@ -32,7 +32,7 @@ impl TextRnn {
     /// # Errors
     /// If the file contains another model.
     pub fn load(saved: &SavedModel, n_class: i64, device: Device) -> Result<TextRnn> {
-        let (hidden_size, num_layers) = saved.recurrent_sizes("rnn")?;
+        let RecurrentSizes { hidden_size, num_layers, .. } = saved.recurrent_sizes("rnn", &[1])?;
         let model = TextRnn::new(&VarStore::new(device).root(), n_class, hidden_size, num_layers)?;
         saved.load_into(&model.named_parameters())?;
         Ok(model)

@@ -81,6 +81,8 @@ def parse_options():
     parser.add_argument("--report", type=Path, default=BUNDLE / "report.txt")
     options = parser.parse_args()
     options.report = options.report.absolute()
+    if options.report.is_fifo() or options.report.is_dir():  # writing to a FIFO without a reader would block
+        parser.error(f"--report {options.report}: a FIFO or a folder; name a file")
     return options
 
 

@@ -138,9 +138,15 @@ fn number(value: f64, step: f64) -> String {
     let digits = format!("{:.decimals$}", value.abs());
     let point = digits.find('.').unwrap_or(digits.len());
     let negative = value < 0.0 && digits.contains(|digit| matches!(digit, '1'..='9'));
-    let mut text = String::from(if negative { "\u{2212}" } else { "" });
+    let (whole, rest) = digits.split_at(point);
+    format!("{}{}{rest}", if negative { "\u{2212}" } else { "" }, grouped(whole))
+}
+
+/// Decimal digits with commas between the thousands.
+pub(crate) fn grouped(digits: &str) -> String {
+    let mut text = String::new();
     for (index, digit) in digits.char_indices() {
-        if index > 0 && index < point && (point - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

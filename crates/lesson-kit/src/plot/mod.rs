@@ -21,6 +21,7 @@ mod image_grid;
 mod line_chart;
 
 pub use canvas::{Area, Drawn, Plot, save};
+pub(crate) use chart::grouped;
 pub use color_scale::Scale;
 pub use gate_maps::{GateMap, GateMaps};
 pub use heat_map::HeatMap;

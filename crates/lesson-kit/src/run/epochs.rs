@@ -72,17 +72,17 @@ impl Iterator for Epochs {
     }
 }
 
-/// The batches of one epoch: index tensors.
+/// The batches of one epoch: index tensors, or what [`Run::batches_in_order`](crate::Run::batches_in_order) got.
 #[derive(Debug)]
-pub struct Batches {
-    batches: vec::IntoIter<Tensor>,
+pub struct Batches<T = Tensor> {
+    batches: vec::IntoIter<T>,
     in_epoch: usize,
     control: Rc<LoopControl>,
 }
 
-impl Batches {
+impl<T> Batches<T> {
     /// All of `batches` except the first `done`.
-    pub(crate) fn new(mut batches: Vec<Tensor>, done: usize, control: Rc<LoopControl>) -> Batches {
+    pub(crate) fn new(mut batches: Vec<T>, done: usize, control: Rc<LoopControl>) -> Batches<T> {
         let in_epoch = batches.len();
         batches.drain(..done.min(in_epoch));
         Batches { batches: batches.into_iter(), in_epoch, control }
@@ -94,10 +94,10 @@ impl Batches {
     }
 }
 
-impl Iterator for Batches {
-    type Item = Tensor;
+impl<T> Iterator for Batches<T> {
+    type Item = T;
 
-    fn next(&mut self) -> Option<Tensor> {
+    fn next(&mut self) -> Option<T> {
         if self.batches.len() > 0 && self.control.stop_requested() {
             self.control.cut_short.set(true);
             return None;
@@ -110,7 +110,7 @@ impl Iterator for Batches {
     }
 }
 
-impl ExactSizeIterator for Batches {}
+impl<T> ExactSizeIterator for Batches<T> {}
 
 #[cfg(test)]
 mod tests {

@@ -4,23 +4,29 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use pt_file::atomic::{self, StagedFile};
+use serde_json::Value as Json;
+use torch_ext::Format;
 
+use super::existing_run::{ExistingRun, Progress};
+use super::folder_lock::FolderLock;
 use crate::Lesson;
-use crate::file_names::{BEST, CHECKPOINT, CONFIG, LOSS, METRICS, MODEL, SUMMARY};
+use crate::file_names::{BEST, CHECKPOINT, COMPARE, CONFIG, LOSS, METRICS, MODEL, SUMMARY};
 
-/// A folder that a run may write into.
+/// A folder that a run may write into. No other process can train there at the same time.
 #[derive(Debug)]
 pub(crate) struct RunFolder {
     path: PathBuf,
-    pictures: Vec<&'static str>,
-    existing: ExistingRun,
+    /// The names of the files of a run, see [`run_files`].
+    files: Vec<String>,
+    progress: Progress,
     /// The content of `config.json`.
     config: String,
     /// For a resumed run: the number of bytes of the metrics that remain.
     metrics_kept: Option<u64>,
     state: State,
+    _lock: FolderLock,
 }
 
 /// How much of a folder a run has changed.
@@ -34,52 +40,54 @@ enum State {
     Claimed(File),
 }
 
-/// What to do with a run that is already in the folder.
+/// What to do with the files that are already in the folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Intent {
-    /// Replace it, unless it is unfinished.
+    /// Replace a finished run of the same lesson.
     Replace,
-    /// Replace it, finished or not.
+    /// Replace a finished run of the same lesson, or an unfinished comparison.
+    Compare,
+    /// Replace any run, and files of unknown origin.
     Overwrite,
-    /// Continue it.
+    /// Continue the run.
     Resume,
 }
 
-/// The run that was in the folder before this one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ExistingRun {
-    /// No run.
-    Nothing,
-    /// A run with its summary.
-    Finished,
-    /// A run that ended early, with this many recorded epochs.
-    Unfinished(usize),
-}
-
 impl RunFolder {
-    /// Checks, before any training, that a run may write into `path`; creates the folder if necessary. `config` is the
-    /// content of `config.json`.
+    /// Checks, before any training, that a run may write into `path`; creates the folder if necessary, and locks it.
+    ///
+    /// `config` is the content of `config.json`. The names of the files that the run writes are added to it: a later run replaces
+    /// only these.
     ///
     /// # Errors
-    /// If the folder cannot be created or written, or contains an unfinished run that `intent` would replace.
-    pub fn open(path: &Path, lesson: &Lesson, intent: Intent, config: String) -> Result<RunFolder> {
+    /// If the folder cannot be created or written, is in use, or contains files that `intent` does not replace.
+    pub fn open(path: &Path, lesson: &Lesson, intent: Intent, format: Format, mut config: Json) -> Result<RunFolder> {
         if path.exists() && !path.is_dir() {
             bail!("--out {}: this is a file; name a folder", path.display());
         }
-        let existing = if path.is_dir() { run_in(path)? } else { ExistingRun::Nothing };
-        if let (ExistingRun::Unfinished(epochs), Intent::Replace) = (existing, intent) {
-            let resume = if path.join(CHECKPOINT).exists() { "--resume continues it, " } else { "" };
-            bail!(
-                "{} holds an unfinished run ({epochs} epochs recorded): {resume}--overwrite replaces it, --out DIR \
-                 writes to another folder",
-                path.display()
-            );
-        }
+        let files = run_files(lesson);
+        check_existing(path, lesson, intent, &files)?;
         fs::create_dir_all(path).with_context(|| format!("--out {}: cannot create this folder", path.display()))?;
         tempfile::tempfile_in(path).with_context(|| format!("--out {}: cannot write there", path.display()))?;
-        let pictures = std::iter::once(LOSS).chain(lesson.pictures.iter().copied()).collect();
-        let (path, state) = (path.to_owned(), State::Unchanged);
-        Ok(RunFolder { path, pictures, existing, config, metrics_kept: None, state })
+        let lock = FolderLock::acquire(path)?;
+        let existing = check_existing(path, lesson, intent, &files)?; // another process may have written there meanwhile
+
+        let written = |name: &&String| {
+            is_of_format(name, format) || existing.wrote(lesson.name, name) && path.join(name).exists()
+        };
+        config["files"] = files.iter().filter(written).cloned().collect();
+        if intent == Intent::Compare {
+            config["compared"] = true.into();
+        }
+        Ok(RunFolder {
+            path: path.to_owned(),
+            files,
+            progress: existing.progress,
+            config: format!("{config:#}\n"),
+            metrics_kept: None,
+            state: State::Unchanged,
+            _lock: lock,
+        })
     }
 
     /// The folder.
@@ -87,9 +95,9 @@ impl RunFolder {
         &self.path
     }
 
-    /// The run that was in the folder when it was opened.
-    pub fn existing_run(&self) -> ExistingRun {
-        self.existing
+    /// The progress of the run that was in the folder when it was opened.
+    pub fn progress(&self) -> Progress {
+        self.progress
     }
 
     /// For a resumed run: keeps the first `bytes` bytes of the metrics.
@@ -107,11 +115,11 @@ impl RunFolder {
     /// # Errors
     /// If the lesson did not declare the picture: the next run would not remove it.
     pub fn picture(&self, name: &str) -> Result<PathBuf> {
-        if self.pictures.contains(&name) {
-            Ok(self.path.join(name))
-        } else {
-            bail!("the picture {name:?} is not in the lesson's list (Lesson::pictures)")
-        }
+        ensure!(
+            self.files.contains(&format!("{name}.png")),
+            "the picture {name:?} is not in the lesson's list (Lesson::pictures)"
+        );
+        Ok(self.path.join(name))
     }
 
     /// Does the slow disk operations before training: writes the options under a temporary name, and removes
@@ -126,15 +134,18 @@ impl RunFolder {
         Ok(())
     }
 
-    /// Claims the folder: the first call removes the files of the previous run and writes `config.json`; returns true. Further
-    /// calls do nothing and return false. A resumed run keeps its files and the first part of its metrics.
+    /// Claims the folder: the first call writes `config.json` and removes the other files of the previous run; returns true.
+    /// Further calls do nothing and return false. A resumed run keeps its files and the first part of its metrics.
     ///
-    /// Call it before the first write, not earlier: a run that fails before its first epoch changes nothing. The summary is
-    /// removed last: if the process is killed in between, the folder still counts as a finished run.
+    /// Call it before the first write, not earlier: a run that fails before its first epoch changes nothing. If the process is
+    /// killed in between, `config.json` lists the files that remain, and the next run can replace them.
     pub fn claim(&mut self) -> Result<bool> {
         self.prepare()?;
         if !matches!(self.state, State::Prepared(_)) {
             return Ok(false);
+        }
+        if let State::Prepared(config) = std::mem::replace(&mut self.state, State::Unchanged) {
+            config.publish().with_context(|| cannot_write(&self.file(CONFIG)))?;
         }
         let metrics = self.file(METRICS);
         match self.metrics_kept {
@@ -142,14 +153,14 @@ impl RunFolder {
                 let cut = OpenOptions::new().write(true).open(&metrics).and_then(|file| file.set_len(length));
                 cut.with_context(|| cannot_write(&metrics))?;
             }
-            None => self.files().iter().try_for_each(|name| remove(&self.file(name)))?,
+            None => {
+                let old = self.files.iter().filter(|name| ![CONFIG, SUMMARY].contains(&name.as_str()));
+                old.map(|name| self.file(name)).try_for_each(|path| remove(&path))?;
+            }
         }
-        remove(&self.file(SUMMARY))?;
-        let file =
-            OpenOptions::new().create(true).append(true).open(&metrics).with_context(|| cannot_write(&metrics))?;
-        if let State::Prepared(config) = std::mem::replace(&mut self.state, State::Claimed(file)) {
-            config.publish().with_context(|| cannot_write(&self.file(CONFIG)))?;
-        }
+        remove(&self.file(SUMMARY))?; // last: until then the folder counts as a finished run
+        let file = OpenOptions::new().create(true).append(true).open(&metrics);
+        self.state = State::Claimed(file.with_context(|| cannot_write(&metrics))?);
         Ok(true)
     }
 
@@ -170,24 +181,15 @@ impl RunFolder {
         atomic::write(&path, text.as_bytes()).with_context(|| cannot_write(&path))
     }
 
-    /// All files that a run writes, except its summary.
-    fn files(&self) -> Vec<String> {
-        let with = |name: &str, extensions: [&str; 2]| extensions.map(|extension| format!("{name}.{extension}"));
-        let models = [MODEL, BEST].into_iter().flat_map(|name| with(name, ["pt", "safetensors"]));
-        let pictures = self.pictures.iter().flat_map(|name| with(name, ["png", "svg"]));
-        [METRICS, CONFIG, CHECKPOINT].map(str::to_owned).into_iter().chain(models).chain(pictures).collect()
-    }
-
     /// Removes temporary files of killed processes.
     fn remove_temporary_files(&self) -> Result<()> {
-        let files: Vec<_> = self.files().into_iter().chain([SUMMARY.to_owned()]).collect();
         let cannot_read = || format!("cannot read {}", self.path.display());
         for entry in fs::read_dir(&self.path).with_context(cannot_read)? {
             let entry = entry.with_context(cannot_read)?;
             let name = entry.file_name();
             let name = name.to_string_lossy();
             let ours = |file: &String| name.starts_with(&format!(".{file}."));
-            if name.contains(atomic::PARTIAL) && files.iter().any(ours) {
+            if name.contains(atomic::PARTIAL) && self.files.iter().any(ours) {
                 remove(&entry.path())?;
             }
         }
@@ -199,19 +201,48 @@ fn cannot_write(path: &Path) -> String {
     format!("cannot write {}", path.display())
 }
 
-/// The run in the folder at `path`.
-fn run_in(path: &Path) -> Result<ExistingRun> {
-    if path.join(SUMMARY).exists() {
-        return Ok(ExistingRun::Finished);
-    }
-    let metrics = path.join(METRICS);
-    let epochs = match fs::read(&metrics) {
-        Ok(bytes) => bytes.iter().filter(|&&byte| byte == b'\n').count(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
-        Err(error) => return Err(error).with_context(|| format!("cannot read {}", metrics.display())),
+/// The names of all files that a run of `lesson` can write.
+fn run_files(lesson: &Lesson) -> Vec<String> {
+    let with = |name: &str, extensions: [&str; 2]| extensions.map(|extension| format!("{name}.{extension}"));
+    let models = [MODEL, BEST].into_iter().flat_map(|name| with(name, ["pt", "safetensors"]));
+    let pictures = [LOSS, COMPARE].iter().chain(lesson.pictures).flat_map(|name| with(name, ["png", "svg"]));
+    let texts = [CONFIG, METRICS, SUMMARY, CHECKPOINT].iter().chain(lesson.texts).map(|&name| name.to_owned());
+    texts.chain(models).chain(pictures).collect()
+}
+
+/// Whether a run with this `--format` writes the file `name` of [`run_files`].
+fn is_of_format(name: &str, format: Format) -> bool {
+    let other = if format == Format::Pt { Format::Safetensors } else { Format::Pt };
+    ![MODEL, BEST].iter().any(|model| name == format!("{model}.{other}"))
+}
+
+/// Checks that a run can replace or continue what is in the folder at `path`.
+fn check_existing(path: &Path, lesson: &Lesson, intent: Intent, files: &[String]) -> Result<ExistingRun> {
+    let existing = ExistingRun::read(path)?;
+    let replaces_unfinished = match intent {
+        Intent::Overwrite | Intent::Resume => return Ok(existing),
+        Intent::Compare => existing.is_compared(),
+        Intent::Replace => false,
     };
-    let unfinished = epochs > 0 || path.join(CHECKPOINT).exists();
-    Ok(if unfinished { ExistingRun::Unfinished(epochs) } else { ExistingRun::Nothing })
+    let (shown, name) = (path.display(), lesson.name);
+    let overwrite = if intent == Intent::Replace { "--overwrite replaces it, " } else { "" };
+    let remedy = format!("{overwrite}--out DIR writes to another folder");
+    let foreign = |file: &&String| path.join(file).symlink_metadata().is_ok() && !existing.wrote(name, file);
+    let foreign: Vec<&str> = files.iter().filter(foreign).map(String::as_str).collect();
+    if !foreign.is_empty() {
+        if let Some(other) = existing.other_lesson(name) {
+            bail!("{shown} holds a run of {other:?}, not of {name}: {remedy}");
+        }
+        bail!("{shown} holds {}, which no known run of {name} wrote: {remedy}", foreign.join(", "));
+    }
+    if let Progress::Unfinished(epochs) = existing.progress
+        && !replaces_unfinished
+    {
+        let can_resume = intent == Intent::Replace && path.join(CHECKPOINT).exists();
+        let resume = if can_resume { "--resume continues it, " } else { "" };
+        bail!("{shown} holds an unfinished run ({epochs} epochs recorded): {resume}{remedy}");
+    }
+    Ok(existing)
 }
 
 fn remove(path: &Path) -> Result<()> {

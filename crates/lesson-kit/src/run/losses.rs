@@ -97,6 +97,7 @@ mod tests {
         version: "0.0.0",
         defaults: Defaults { epochs: 2, lr: 0.1, hidden_size: 1, num_layers: 1, batch_size: Some(1) },
         pictures: &[],
+        texts: &[],
     };
 
     #[derive(clap::Parser)]

@@ -6,13 +6,16 @@
 //! | `losses`, `loss_history`, `deferred_losses` | recording of losses; the losses so far; losses that are still on the GPU |
 //! | `saving`, `checkpoints`, `snapshots`, `checkpoint_writer` | what a run writes; when a checkpoint is written; which parameters are good; the thread that writes |
 //! | `optimizer_state`, `resume` | the argument of [`Run::begin`] and [`Run::checkpoint`]; `--resume` |
-//! | `folder`, `records` | the run folder; `config.json`, `metrics.jsonl`, `summary.json` |
+//! | `folder`, `existing_run`, `folder_lock` | the run folder; what it contains before a run; its lock |
+//! | `records` | `config.json`, `metrics.jsonl`, `summary.json` |
 
 mod checkpoint_writer;
 mod checkpoints;
 mod deferred_losses;
 mod epochs;
+mod existing_run;
 mod folder;
+mod folder_lock;
 mod loss_history;
 mod losses;
 mod optimizer_state;
@@ -38,7 +41,8 @@ use crate::{Evaluation, Lesson, Program, RunArgs, Session, WorkerGroup, device, 
 use checkpoints::Checkpoints;
 use deferred_losses::DeferredLosses;
 use epochs::LoopControl;
-use folder::{ExistingRun, Intent, RunFolder};
+use existing_run::Progress;
+use folder::{Intent, RunFolder};
 use loss_history::LossHistory;
 use records::{Config, Summary};
 
@@ -80,6 +84,8 @@ pub struct Run {
     checkpoints: Checkpoints,
     /// The checkpoint to resume from, until [`Run::begin`].
     resumed: Option<Checkpoint>,
+    /// See [`Run::carry`].
+    carried: Vec<Tensor>,
     /// Epochs that a resumed run already has.
     epochs_before: u32,
     epoch: EpochPosition,
@@ -130,13 +136,14 @@ impl Stopwatch {
 
 impl Run {
     /// Chooses the device, sets threads and seed, and checks the run folder. Nothing is written before the first record.
-    /// `extra` has further values for `config.json`; `()` for none.
+    /// `from_data` are values for `config.json` that are computed from the training data, with its
+    /// [`data_digest`](crate::data_digest); `()` for none.
     ///
     /// Draw random numbers only after this call.
     ///
     /// # Errors
     /// If the device is not available, the folder is not free, or the run to resume has other options.
-    pub fn start<O: Options>(program: &Program, args: &RunArgs, options: &O, extra: impl Serialize) -> Result<Run> {
+    pub fn start<O: Options>(program: &Program, args: &RunArgs, options: &O, from_data: impl Serialize) -> Result<Run> {
         let hyper = options.hyperparameters();
         let session = Session::silent(program, args, hyper.backend)?;
         session.defer_stdout_errors();
@@ -147,17 +154,21 @@ impl Run {
         session.progress().set_epochs(epochs);
 
         let device_name = device::name(session.device());
-        let config = Config::new(&program.lesson, options, &device_name, workers, extra);
+        let from_data = serde_json::to_value(from_data).context(CONFIG)?;
+        let data_keys: Vec<String> = from_data.as_object().into_iter().flatten().map(|(key, _)| key.clone()).collect();
+        let config = Config::new(&program.lesson, options, &device_name, workers, from_data);
         let config = serde_json::to_value(config).context(CONFIG)?;
         let folder = open_folder(program, args, &config, workers)?;
-        let finished = folder.as_ref().is_some_and(|folder| folder.existing_run() == ExistingRun::Finished);
+        let finished = folder.as_ref().is_some_and(|folder| folder.progress() == Progress::Finished);
         resume::check_workers(&config, workers)?;
         let resumed = program.take_resumed();
         // Without its checkpoint a run that is to be resumed would be replaced.
         ensure!(resumed.is_some() == args.resume, "--resume: the program has no checkpoint to resume from");
         if let Some(checkpoint) = &resumed {
             workers.rank_zero_only(|| {
-                resume::check_options(&checkpoint.config, &config, &args.out)?;
+                resume::check_data(&checkpoint.config, &config, args.allow_changed_data, &args.out)?;
+                let ignored = if args.allow_changed_data { &data_keys[..] } else { &[] };
+                resume::check_options(&checkpoint.config, &config, ignored, &args.out)?;
                 resume::check_epochs(checkpoint, epochs, finished && workers.restarts() == 0, &args.out)
             })?;
         }
@@ -176,6 +187,7 @@ impl Run {
             deferred_losses: DeferredLosses::new(session.device(), workers),
             checkpoints: Checkpoints::new(args.checkpoint_every, epochs),
             resumed,
+            carried: Vec::new(),
             epochs_before: 0,
             epoch: EpochPosition::default(),
             clock: Stopwatch::default(),
@@ -251,12 +263,13 @@ fn open_folder(program: &Program, args: &RunArgs, config: &Json, workers: &Worke
     let intent = match (args.resume, args.overwrite) {
         (true, _) => Intent::Resume,
         (_, true) => Intent::Overwrite,
+        _ if program.is_recorded() => Intent::Compare,
         _ => Intent::Replace,
     };
     if args.dry_run {
         return Ok(None);
     }
-    workers.rank_zero_only(|| RunFolder::open(&args.out, &program.lesson, intent, format!("{config:#}\n")))
+    workers.rank_zero_only(|| RunFolder::open(&args.out, &program.lesson, intent, args.format, config.clone()))
 }
 
 /// Prints the device, and what the run replaces or continues. `replaced` is the folder of a finished run.

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use pt_file::Value;
+use anyhow::ensure;
+use pt_file::{Dict, Value};
 use torch_ext::Result;
 use torch_ext::optim::{HasStateDict, Optimizer, Rule};
 
@@ -28,10 +29,47 @@ impl OptimizerState<'_> {
 
 impl OptimizerStateMut<'_> {
     /// Loads both state dicts.
-    pub(crate) fn load(self, optimizer: &Value, scheduler: &Value) -> Result<()> {
+    ///
+    /// # Errors
+    /// If they do not fit, or have other hyperparameters than the options of the run.
+    pub(crate) fn load(self, optimizer: &Value, scheduler: &Value) -> anyhow::Result<()> {
+        let own = self.optimizer.state_dict()?;
         self.optimizer.load_state_dict(optimizer)?;
-        self.scheduler.map_or(Ok(()), |own| own.load_state_dict(scheduler))
+        if let Some(own) = self.scheduler {
+            own.load_state_dict(scheduler)?;
+        }
+        check_hyperparameters(&own, optimizer, scheduler)
     }
+}
+
+/// Checks that the numbers in the parameter groups of a checkpoint are `own`, those of the options. Where there is a scheduler, `lr`
+/// must be the scheduler's last one.
+fn check_hyperparameters(own: &Value, stored: &Value, scheduler: &Value) -> anyhow::Result<()> {
+    let last_lr = scheduler.get("_last_lr").and_then(Value::as_slice).unwrap_or_default();
+    for (index, (own, stored)) in groups(own).iter().zip(groups(stored)).enumerate() {
+        for (key, value) in own.as_dict().into_iter().flat_map(Dict::iter) {
+            let expected = last_lr.get(index).filter(|_| key.as_str() == Some("lr")).unwrap_or(value);
+            let found = stored.get(key.clone()).unwrap_or(&Value::None);
+            let is_number = matches!(expected, Value::Float(_) | Value::Tuple(_)); // others may depend on the device
+            ensure!(
+                !is_number || found == expected,
+                "the optimizer has {} = {}, but the options of the run give {}; the file was changed: restore \
+                 it, or start again with --overwrite",
+                key.as_str().unwrap_or_default(),
+                number(found),
+                number(expected)
+            );
+        }
+    }
+    Ok(())
+}
+
+fn number(value: &Value) -> String {
+    value.as_float().map_or_else(|| format!("{value:?}"), |number| number.to_string())
+}
+
+fn groups(state_dict: &Value) -> &[Value] {
+    state_dict.get("param_groups").and_then(Value::as_slice).unwrap_or_default()
 }
 
 impl<'a, R: Rule> From<&'a Optimizer<R>> for OptimizerState<'a> {

@@ -1,6 +1,5 @@
 //! `--resume`: checks that the new run continues the same run.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -10,8 +9,9 @@ use serde_json::Value as Json;
 use super::loss_history::LossHistory;
 use crate::WorkerGroup;
 use crate::checkpoint::Checkpoint;
+use crate::data_digest::DATA_DIGEST;
 use crate::exit::UsageError;
-use crate::file_names::METRICS;
+use crate::file_names::{MAX_METRICS, METRICS};
 
 /// Options that may differ in a resumed run. The bits are equal only with the same device and number of processes.
 const MAY_CHANGE: [&str; 4] = ["epochs", "processes", "versions", "device"];
@@ -19,14 +19,35 @@ const MAY_CHANGE: [&str; 4] = ["epochs", "processes", "versions", "device"];
 /// Options that may differ between the workers of a group.
 const MAY_DIFFER_BY_RANK: [&str; 2] = ["device", "threads"];
 
-/// Checks that no option differs between the checkpoint's run and this one.
+/// Checks that the training data is the same in the checkpoint's run and in this one.
+///
+/// # Errors
+/// [`UsageError`] with both digests, unless a change is `allowed`.
+pub(crate) fn check_data(before: &Json, now: &Json, allowed: bool, folder: &Path) -> Result<()> {
+    let digest = |config: &Json| config[DATA_DIGEST].as_str().map(str::to_owned);
+    match (digest(before), digest(now)) {
+        (Some(before), Some(now)) if before != now && !allowed => {
+            let message = format!(
+                "--resume: the training data has changed since the run in {} began: its SHA-256 was {before}, it is {now} now; \
+                 restore the data, or add --allow-changed-data",
+                folder.display()
+            );
+            Err(UsageError(message).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Checks that no option differs between the checkpoint's run and this one. The entries `ignored` may differ.
 ///
 /// # Errors
 /// [`UsageError`] for the first option that differs, with both values.
-pub(crate) fn check_options(before: &Json, now: &Json, folder: &Path) -> Result<()> {
-    for (key, now) in now.as_object().into_iter().flatten().filter(|(key, _)| !MAY_CHANGE.contains(&key.as_str())) {
+pub(crate) fn check_options(before: &Json, now: &Json, ignored: &[String], folder: &Path) -> Result<()> {
+    let may_change = |key: &String| MAY_CHANGE.contains(&key.as_str()) || ignored.contains(key);
+    for (key, now) in now.as_object().into_iter().flatten().filter(|(key, _)| !may_change(key)) {
         let before = match &before[key] {
             Json::Null if key == "backend" => &Json::from("exact"), // the backend of checkpoints without this entry
+            Json::Null if key == DATA_DIGEST => now,                // the checkpoint does not have it
             before => before,
         };
         if before != now {
@@ -72,16 +93,24 @@ pub(crate) fn processes_note(before: &Json, now: &Json) -> Option<String> {
     })
 }
 
-/// Checks that all workers have the same options.
+/// Checks that all workers have the same options and the same training data.
 ///
 /// # Errors
-/// [`UsageError`] for the first option that differs from rank 0's.
+/// [`UsageError`] for the first entry that differs from rank 0's.
 pub(crate) fn check_workers(now: &Json, workers: &WorkerGroup) -> Result<()> {
     workers.compare_with_rank_zero(&now.to_string(), |first| {
         let first: Json = serde_json::from_str(first).context("rank 0's options")?;
         let options = now.as_object().into_iter().flatten();
         for (key, own) in options.filter(|(key, _)| !MAY_DIFFER_BY_RANK.contains(&key.as_str())) {
             if first[key] != *own {
+                if key == DATA_DIGEST {
+                    let message = format!(
+                        "the training data here is not that of rank 0: its SHA-256 is {own} here and {} on rank 0; copy the \
+                         data of rank 0 to this machine",
+                        first[key]
+                    );
+                    return Err(UsageError(message).into());
+                }
                 let message = format!(
                     "{key} = {own} here and {} on rank 0; start all processes with the same options",
                     first[key]
@@ -116,7 +145,8 @@ pub(crate) fn check_epochs(checkpoint: &Checkpoint, epochs: u32, finished: bool,
 /// If lines are missing, or are not records of these epochs.
 pub(crate) fn read_losses(folder: &Path, epochs: u32) -> Result<(LossHistory, u64)> {
     let path = folder.join(METRICS);
-    let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text =
+        pt_file::regular_file::read(&path, MAX_METRICS).with_context(|| format!("cannot read {}", path.display()))?;
     let (mut losses, mut length) = (LossHistory::default(), 0);
     let mut lines = text.split_inclusive(|&byte| byte == b'\n');
     for epoch in 1..=epochs {
@@ -152,7 +182,7 @@ mod tests {
     #[test]
     fn another_device_is_allowed_and_gives_a_note() {
         let (cpu, cuda) = (json!({"lr": 0.1, "device": "cpu"}), json!({"lr": 0.1, "device": "cuda:0"}));
-        assert!(check_options(&cuda, &cpu, Path::new("run")).is_ok());
+        assert!(check_options(&cuda, &cpu, &[], Path::new("run")).is_ok());
         assert_eq!(device_note(&cpu, &cpu), None);
         let line = device_note(&cuda, &cpu).unwrap();
         assert!(
@@ -162,6 +192,6 @@ mod tests {
         assert!(line.contains("the next loss within 5e-5 (relative;"), "{line}");
         let dropping = json!({"device": "cuda:0", "dropout": 0.2});
         assert!(device_note(&cpu, &dropping).unwrap().contains("dropout draws its masks"));
-        assert!(check_options(&cpu, &json!({"lr": 0.2, "device": "cpu"}), Path::new("run")).is_err());
+        assert!(check_options(&cpu, &json!({"lr": 0.2, "device": "cpu"}), &[], Path::new("run")).is_err());
     }
 }

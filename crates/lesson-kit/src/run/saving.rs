@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use tch::Tensor;
 use torch_ext::{StateDict, rng};
 
@@ -55,7 +55,7 @@ impl Run {
         let load = || -> Result<()> {
             let named = parameters.iter().map(|(name, tensor)| (name.as_str(), tensor));
             StateDict::from_value(&checkpoint.model)?.load_into(self.lesson.name, named, true)?;
-            Ok(optimization.load(&checkpoint.optimizer, &checkpoint.scheduler)?)
+            optimization.load(&checkpoint.optimizer, &checkpoint.scheduler)
         };
         load().with_context(|| path.display().to_string())?;
         let workers = self.session.workers();
@@ -70,7 +70,8 @@ impl Run {
             self.checkpoints.snapshots.set_best(Snapshot::new(epoch, loss, &StateDict::from_value(&model)?));
         }
         let mut within = String::new();
-        if let Some(BatchPosition { rng_state, losses }) = checkpoint.batch {
+        if let Some(BatchPosition { rng_state, losses, carried }) = checkpoint.batch {
+            self.carried = carried.iter().map(Tensor::try_from).collect::<Result<_, _>>()?;
             within = format!(" and {} batches", losses.len());
             losses.into_iter().for_each(|loss| self.losses.push_batch(loss));
             self.epoch.resumed_rng_state = Some(Tensor::try_from(&rng_state)?);
@@ -154,8 +155,13 @@ impl Run {
         folder.map_or(Ok(()), |folder| plot::save(plot, &folder.picture(name)?))
     }
 
-    /// Writes a text file into the run folder, atomically; nothing in a dry run. Call it after the first record.
+    /// Writes a text file of [`Lesson::texts`](crate::Lesson::texts) into the run folder, atomically; nothing in a dry run. Call it
+    /// after the first record.
+    ///
+    /// # Errors
+    /// If the lesson did not declare the file, or it cannot be written.
     pub fn save_text(&mut self, name: &str, text: &str) -> Result<()> {
+        ensure!(self.lesson.texts.contains(&name), "the file {name:?} is not in the lesson's list (Lesson::texts)");
         self.claim_folder()?;
         self.folder.as_ref().map_or(Ok(()), |folder| folder.write(name, text))
     }
@@ -203,7 +209,9 @@ impl Run {
             .map(|best| anyhow::Ok(Best { epoch: best.epoch, loss: best.loss, model: best.state_dict().to_value()? }));
         let batch = self.epoch.rng_state.as_ref().filter(|_| self.control.is_cut_short()).map(|rng_state| {
             let rng_state = pt_file::Tensor::try_from(rng_state)?;
-            anyhow::Ok(BatchPosition { rng_state, losses: self.losses.current_batches().to_vec() })
+            let carried = self.session.workers().gather_columns(&self.carried)?;
+            let carried = carried.iter().map(pt_file::Tensor::try_from).collect::<Result<_, _>>()?;
+            anyhow::Ok(BatchPosition { rng_state, losses: self.losses.current_batches().to_vec(), carried })
         });
         Ok(Checkpoint {
             lesson: self.lesson.name.to_owned(),

@@ -55,16 +55,32 @@ impl Run {
         Ok(loader.distributed_epoch(self.settings.seed, epoch, workers.rank(), workers.world_size())?)
     }
 
-    /// The batches of the next epoch in the given order; one in a dry run.
+    /// The batches of the next epoch in the given order. Fewer after Ctrl-C, one in a dry run, and the remaining ones if a resumed
+    /// run continues within an epoch.
     ///
-    /// For batches that carry a hidden state to the next one. A checkpoint does not contain that state, so Ctrl-C ends the
-    /// run at the end of the epoch.
-    pub fn batches_in_order<T>(&mut self, mut batches: Vec<T>) -> std::vec::IntoIter<T> {
+    /// If a batch starts with the hidden state of the previous one, the first one starts with [`Run::carried`]. If Ctrl-C ends the
+    /// epoch early, call [`Run::carry`].
+    pub fn batches_in_order<T>(&mut self, mut batches: Vec<T>) -> Result<Batches<T>> {
+        let epoch_start = self.epoch.resumed_rng_state.take().map_or_else(rng::get_state, Ok)?;
         if self.args.dry_run {
             batches.truncate(1);
         }
+        self.epoch.rng_state = Some(epoch_start);
         self.epoch.batches = batches.len();
-        batches.into_iter()
+        Ok(Batches::new(batches, self.losses.current_batches().len(), Rc::clone(&self.control)))
+    }
+
+    /// The hidden state with which the first batch of the epoch starts: empty at the start of an epoch, and what [`Run::carry`] got
+    /// if a resumed run continues within an epoch. Under torchrun this worker's share of the columns, dimension 1.
+    pub fn carried(&mut self) -> Result<Vec<Tensor>> {
+        let (workers, device) = (self.session.workers(), self.device());
+        let own = |tensor: Tensor| anyhow::Ok(workers.shard_columns(&tensor, 1)?.f_to_device(device)?);
+        std::mem::take(&mut self.carried).into_iter().map(own).collect()
+    }
+
+    /// Sets the hidden state with which the next batch would start. [`Run::checkpoint`] stores it.
+    pub fn carry(&mut self, state: Vec<Tensor>) {
+        self.carried = state;
     }
 
     /// After `backward()`: under torchrun averages the gradients over all workers, like DistributedDataParallel, and returns

@@ -55,6 +55,15 @@ impl WorkerGroup {
         Ok(states.iter().map(pt_file::Tensor::try_from).collect::<Result<_, _>>()?)
     }
 
+    /// The tensors of all workers, joined along dimension 1: the inverse of [`WorkerGroup::shard_columns`].
+    pub(crate) fn gather_columns(&self, tensors: &[Tensor]) -> Result<Vec<Tensor>> {
+        let gather = |tensor: &Tensor| match &self.0 {
+            Some(workers) => Ok(Tensor::f_cat(&workers.group.all_gather(&tensor.f_contiguous()?)?, 1)?),
+            None => Ok(tensor.shallow_clone()),
+        };
+        tensors.iter().map(gather).collect()
+    }
+
     /// Restores the generator from a checkpoint: from `states[rank]`, or from `first` without torchrun. A rank that the
     /// checkpoint does not have draws a seed from rank 0's state.
     pub(crate) fn set_rng_state(&self, first: &pt_file::Tensor, states: &[pt_file::Tensor]) -> Result<()> {

@@ -9,6 +9,7 @@ const LESSON: Lesson = Lesson {
     version: "1.2.3",
     defaults: Defaults { epochs: 500, lr: 0.01, hidden_size: 5, num_layers: 2, batch_size: Some(100) },
     pictures: &[],
+    texts: &[],
 };
 
 /// Learn something

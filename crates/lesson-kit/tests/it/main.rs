@@ -2,10 +2,12 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)] // also in the tests' helper functions
 
 mod command_line;
+mod folder;
 mod plots;
 mod process;
 mod resume;
 mod run;
+mod saved_model;
 mod toy;
 
 /// Seeds libtorch's default generator. The process has one, so a test that draws from it holds the returned lock.

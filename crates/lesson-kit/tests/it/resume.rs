@@ -142,6 +142,44 @@ fn resume_rejects_different_options_and_unusable_checkpoints() {
 }
 
 #[test]
+fn resume_rejects_edited_numbers() {
+    let toy = Toy::new();
+    assert_eq!(toy.run("-q -e 5").0, 0);
+    let path = toy.file("checkpoint.pt");
+    let original = pt_file::load_file(&path).unwrap();
+    let edited = |change: &dyn Fn(&mut pt_file::Dict)| {
+        let Value::Dict(mut dict) = original.clone() else { panic!() };
+        change(&mut dict);
+        pt_file::save_file(&path, &Value::Dict(dict)).unwrap();
+        let (code, _, stderr) = toy.run("--resume -e 9 -q");
+        assert_eq!(code, 1, "{stderr}");
+        stderr
+    };
+    for (key, value, expected) in [("lr", 1e9, "0.01"), ("momentum", 0.99, "0.5"), ("initial_lr", 0.1, "0.01")] {
+        let message = edited(&|dict| {
+            let Some(Value::Dict(mut optimizer)) = dict.get("optimizer").cloned() else { panic!() };
+            let Some([Value::Dict(group)]) = optimizer.get("param_groups").and_then(Value::as_slice) else { panic!() };
+            let mut group = group.clone();
+            group.insert(key, value);
+            optimizer.insert("param_groups", Value::list([Value::Dict(group)]));
+            dict.insert("optimizer", Value::Dict(optimizer));
+        });
+        let start = format!(
+            "error: models/toy/checkpoint.pt: the optimizer has {key} = {value}, but the options of the run give"
+        );
+        assert!(message.starts_with(&start) && message.contains(&format!(" give {expected}; ")), "{message}");
+    }
+    let message = edited(&|dict| drop(dict.insert("train_seconds", f64::NAN)));
+    assert_eq!(message, "error: models/toy/checkpoint.pt: \"train_seconds\" is NaN\n");
+    let message = edited(&|dict| {
+        let Some(Value::Dict(mut best)) = dict.get("best").cloned() else { panic!() };
+        best.insert("loss", f64::INFINITY);
+        dict.insert("best", Value::Dict(best));
+    });
+    assert_eq!(message, "error: models/toy/checkpoint.pt: \"best\": \"loss\" is inf\n");
+}
+
+#[test]
 fn resume_keeps_the_backend_and_rejects_another() {
     let toy = Toy::new();
     assert_eq!(toy.run("-q -e 3 --backend fused").0, 0);
@@ -231,7 +269,7 @@ mod killed {
     #[test]
     fn a_run_that_a_signal_stopped_resumes_to_the_same_bits() {
         let reference = reference().1;
-        for name in ["-INT", "-TERM"] {
+        for name in ["-INT", "-TERM", "-HUP"] {
             let toy = Toy::new();
             let (code, stderr) = interrupt(&toy, "-e 30 --sleep 10", &[name]);
             assert_eq!(code, Some(130), "{stderr}");
@@ -289,14 +327,37 @@ mod killed {
         }
     }
 
-    /// A limit on file sizes has the effect of a full disk.
+    /// `nohup` ignores SIGHUP, so that a run survives the end of its terminal.
+    #[test]
+    fn an_ignored_sighup_does_not_end_a_run() {
+        let toy = Toy::new();
+        let run = toy.command("-q -e 100000");
+        let mut nohup = Command::new("bash");
+        nohup.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]).arg(run.get_program()).args(run.get_args());
+        let mut child = nohup.current_dir(toy.home.path()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        while !toy.file("checkpoint.pt").exists() {
+            assert!(child.try_wait().unwrap().is_none());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let kill = |name: &str| {
+            assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success())
+        };
+        kill("-HUP");
+        std::thread::sleep(Duration::from_millis(200));
+        kill("-0"); // the process exists
+        kill("-INT");
+        assert_eq!(child.wait().unwrap().code(), Some(130));
+        assert!(!toy.file("summary.json").exists());
+    }
+
+    /// A limit on file sizes has the effect of a full disk. Without a handler its signal, SIGXFSZ, would end the process.
     #[test]
     fn a_full_disk_keeps_the_previous_checkpoint() {
         let reference = reference().1;
         let toy = Toy::new();
         assert_eq!(toy.run("-q -e 5").0, 0);
         let resume = toy.command("--resume -e 30 -q");
-        let limited = "trap '' XFSZ; ulimit -f 4; exec \"$0\" \"$@\"";
+        let limited = "ulimit -f 4; exec \"$0\" \"$@\"";
         let output = Command::new("bash")
             .args(["-c", limited])
             .arg(resume.get_program())

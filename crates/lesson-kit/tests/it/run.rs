@@ -17,6 +17,7 @@ const LESSON: Lesson = Lesson {
     version: "0.0.0",
     defaults: Defaults { epochs: 2, lr: 0.1, hidden_size: 1, num_layers: 1, batch_size: Some(2) },
     pictures: &["picture"],
+    texts: &[],
 };
 
 #[derive(clap::Parser)]
@@ -93,6 +94,7 @@ fn the_options_are_written_with_the_first_record() {
     let files = || {
         let mut names: Vec<String> =
             fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.retain(|name| name != ".lock");
         names.sort();
         names
     };
@@ -104,7 +106,8 @@ fn the_options_are_written_with_the_first_record() {
         run
     };
     fs::write(dir.path().join("summary.json"), "{}").unwrap();
-    fs::write(dir.path().join("config.json"), "of the run before").unwrap();
+    let config = r#"{"lesson": "batched", "files": ["config.json", "summary.json"]}"#;
+    fs::write(dir.path().join("config.json"), config).unwrap();
 
     let failed = begin();
     let waiting = files();
@@ -112,7 +115,7 @@ fn the_options_are_written_with_the_first_record() {
     assert_eq!(json(&dir.path().join(&waiting[0]))["lesson"], "batched", "written before the clock starts");
     drop(failed);
     assert_eq!(files(), ["config.json", "summary.json"], "a run without a record leaves nothing");
-    assert_eq!(fs::read_to_string(dir.path().join("config.json")).unwrap(), "of the run before");
+    assert_eq!(fs::read_to_string(dir.path().join("config.json")).unwrap(), config);
 
     let mut run = begin();
     run.record(1, 0.5).unwrap();

@@ -42,9 +42,11 @@ impl Toy {
         serde_json::from_slice(&fs::read(self.file(name)).unwrap()).unwrap()
     }
 
+    /// The names of all files except the lock.
     pub fn files(&self) -> Vec<String> {
         let name = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
         let mut names: Vec<String> = fs::read_dir(self.file("")).unwrap().map(name).collect();
+        names.retain(|name| name != ".lock"); // it is always there
         names.sort();
         names
     }

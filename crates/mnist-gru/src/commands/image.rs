@@ -1,12 +1,26 @@
 //! Reads a picture of a digit: PNG or JPEG, grey or colour, with or without transparency.
 
+use std::io::Cursor;
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
-use image::{DynamicImage, ImageDecoder, ImageReader, Luma};
+use anyhow::{Context, Result, bail, ensure};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, LumaA};
+use pt_file::regular_file;
 
+use super::jpeg;
 use super::normalise::{GreyImage, normalise};
 use crate::data::SIDE;
+
+/// The limits of a picture: a file of 2 KB can claim 4 gigapixels. With these limits any picture takes less than 200 MB.
+const MAX_SIDE: u32 = 8192;
+/// 4096 x 3072, or another form: as many as most cameras of phones have.
+const MAX_PIXELS: u64 = 12 << 20;
+/// The decoded pixels: 5 bytes for each of [`MAX_PIXELS`]. PNG has up to 8.
+const MAX_BYTES: u64 = 64 << 20;
+/// The file.
+const MAX_FILE: u64 = 32 << 20;
+/// The rows that are converted to brightness at a time.
+const STRIP: u32 = 64;
 
 /// A picture in the format that the network reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,14 +34,16 @@ pub struct DigitImage {
 /// Reads a picture and converts it to the format of MNIST.
 ///
 /// # Errors
-/// If the file cannot be decoded, or the picture is blank.
+/// If the file cannot be decoded or is too large, or the picture is blank.
 pub fn read(path: &Path) -> Result<DigitImage> {
     let file = || path.display().to_string();
     ensure!(path.exists(), "{}: there is no such file", file());
     let image = decode(path).with_context(|| format!("{}: cannot be read as a PNG or JPEG image", file()))?;
     let (width, height) = (image.width(), image.height());
     let color = if image.color().has_color() { "colour" } else { "grey" };
-    let digit = normalise(&brightness(&image)).with_context(file)?;
+    let picture = brightness(&image);
+    drop(image);
+    let digit = normalise(picture).with_context(file)?;
     let on = if digit.dark_on_light { "dark on light" } else { "light on dark" };
     let (ink, scaled) = (digit.ink_size, digit.scaled_size);
     let description = format!(
@@ -43,8 +59,28 @@ pub fn read(path: &Path) -> Result<DigitImage> {
 }
 
 /// Decodes a picture. The content decides the format, not the name, and the orientation of the camera is applied.
+///
+/// The size is checked before memory is allocated for the pixels.
 fn decode(path: &Path) -> Result<DynamicImage> {
-    let mut decoder = ImageReader::open(path)?.with_guessed_format()?.into_decoder()?;
+    let file = regular_file::read(path, MAX_FILE)?;
+    let mut reader = ImageReader::new(Cursor::new(&file)).with_guessed_format()?;
+    match reader.format() {
+        Some(ImageFormat::Jpeg) => jpeg::check(&file)?,
+        Some(ImageFormat::Png) => {}
+        _ => bail!("it has another format"),
+    }
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(MAX_BYTES); // of a PNG's metadata, such as colour profiles, before its size is known
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder()?;
+    let (width, height) = decoder.dimensions();
+    let pixels = u64::from(width) * u64::from(height);
+    ensure!(
+        width.max(height) <= MAX_SIDE && pixels <= MAX_PIXELS && decoder.total_bytes() <= MAX_BYTES,
+        "the image has {width} x {height} pixels and takes {} bytes; at most {MAX_SIDE} pixels on a side, {MAX_PIXELS} \
+         pixels and {MAX_BYTES} bytes are read: scale it down first",
+        decoder.total_bytes()
+    );
     let orientation = decoder.orientation()?;
     let mut image = DynamicImage::from_decoder(decoder)?;
     image.apply_orientation(orientation);
@@ -53,16 +89,27 @@ fn decode(path: &Path) -> Result<DynamicImage> {
 
 /// The brightness of each pixel. Transparent pixels become paper: white behind a dark drawing, black behind a light one.
 fn brightness(image: &DynamicImage) -> GreyImage {
-    let pixels = image.to_luma_alpha32f();
     let (mut bright, mut opaque) = (0.0, 0.0);
-    for pixel in pixels.pixels() {
-        let [luma, alpha] = pixel.0;
+    for_each_pixel(image, |_, [luma, alpha]| {
         bright += f64::from(luma * alpha);
         opaque += f64::from(alpha);
-    }
+    });
     let paper = if 2.0 * bright > opaque { 0.0 } else { 1.0 };
-    GreyImage::from_fn(image.width(), image.height(), |x, y| {
-        let [luma, alpha] = pixels.get_pixel(x, y).0;
-        Luma([alpha * luma + (1.0 - alpha) * paper])
-    })
+    let mut grey = GreyImage::new(image.width(), image.height());
+    let values: &mut [f32] = &mut grey;
+    for_each_pixel(image, |index, [luma, alpha]| values[index] = alpha * luma + (1.0 - alpha) * paper);
+    grey
+}
+
+/// Calls `visit` with the index, brightness and opacity of each pixel, row by row. Only a strip is converted at a time, because
+/// a converted pixel takes 8 bytes.
+fn for_each_pixel(image: &DynamicImage, mut visit: impl FnMut(usize, [f32; 2])) {
+    let mut index = 0;
+    for top in (0..image.height()).step_by(STRIP as usize) {
+        let strip = image.crop_imm(0, top, image.width(), STRIP).to_luma_alpha32f();
+        for &LumaA(pixel) in strip.pixels() {
+            visit(index, pixel);
+            index += 1;
+        }
+    }
 }

@@ -6,13 +6,14 @@
 //! | [`predict`] | `predict` |
 //! | [`gates`] | `gates` |
 //! | [`explain`] | `--explain` |
-//! | [`input`], [`image`], [`normalise`] | the picture of a digit for `predict` and `gates`, converted to MNIST's form |
+//! | [`input`], [`image`], [`jpeg`], [`normalise`] | the picture of a digit for `predict` and `gates`, converted to MNIST's form |
 
 pub mod eval;
 pub mod explain;
 pub mod gates;
 pub mod image;
 pub mod input;
+pub mod jpeg;
 pub mod normalise;
 pub mod pictures;
 pub mod predict;
@@ -21,10 +22,12 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use lesson_kit::{
-    BatchArgs, CommandLine, DeviceChoice, Hyperparameters, Program, Run, RunArgs, SavedModel, Session, TrainingMemory,
+    BatchArgs, CommandLine, DATA_DIGEST, DeviceChoice, Hyperparameters, Program, Run, RunArgs, SavedModel, Session,
+    TrainingMemory,
 };
 use parity::{SharedCommand, tolerances};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use tch::nn::VarStore;
 use torch_ext::data::ShuffledBatches;
 
@@ -104,7 +107,7 @@ impl CommandLine for Cli {
     fn train(&self, program: &Program) -> Result<()> {
         let Options { hyper, batches, data } = &self.options;
         let mnist = Mnist::read(data)?;
-        let mut run = Run::start(program, &self.run, &self.options, ())?;
+        let mut run = Run::start(program, &self.run, &self.options, json!({ DATA_DIGEST: mnist.train.digest() }))?;
         let device = run.device();
         run.session().note(format_args!("{} training digits, {} test digits", mnist.train.len(), mnist.test.len()));
         let train_data = TensorDataset::new(&mnist.train, device)?;

@@ -37,14 +37,14 @@ pub struct NormalisedDigit {
 ///
 /// # Errors
 /// If the picture has no pixels or the same brightness everywhere.
-pub fn normalise(picture: &GreyImage) -> Result<NormalisedDigit> {
+pub fn normalise(picture: GreyImage) -> Result<NormalisedDigit> {
     let (ink, dark_on_light) = ink(picture)?;
     let (left, top, width, height) = bounding_box(&ink);
-    let cropped = imageops::crop_imm(&ink, left, top, width, height).to_image();
+    let cropped = imageops::crop_imm(&ink, left, top, width, height);
     let scale = f64::from(BOX) / f64::from(width.max(height).max(1));
     let scaled = |side: u32| ((f64::from(side) * scale).round() as u32).max(1);
     let scaled_size = (scaled(width), scaled(height));
-    let digit = imageops::resize(&cropped, scaled_size.0, scaled_size.1, FilterType::Triangle);
+    let digit = imageops::resize(&*cropped, scaled_size.0, scaled_size.1, FilterType::Triangle);
     Ok(NormalisedDigit { pixels: centred(&digit), dark_on_light, ink_size: (width, height), scaled_size })
 }
 
@@ -52,8 +52,8 @@ pub fn normalise(picture: &GreyImage) -> Result<NormalisedDigit> {
 ///
 /// The brightness of the paper is the median of the border. The ink is what differs most from it. Differences as small as
 /// those within the border, such as a photograph's noise, count as paper.
-fn ink(picture: &GreyImage) -> Result<(GreyImage, bool)> {
-    let mut border = border(picture);
+fn ink(mut picture: GreyImage) -> Result<(GreyImage, bool)> {
+    let mut border = border(&picture);
     ensure!(!border.is_empty(), "the image has no pixels");
     let paper = quantile(&mut border, 0.5);
     let difference = |value: &f32| (value - paper).abs();
@@ -65,11 +65,10 @@ fn ink(picture: &GreyImage) -> Result<(GreyImage, bool)> {
     let strongest = picture.iter().map(|value| sign * (value - paper)).fold(0.0, f32::max);
     let mut noise: Vec<f32> = border.iter().map(difference).collect();
     let floor = (3.0 * quantile(&mut noise, 0.75) / strongest).min(0.5);
-    let mut ink = picture.clone();
-    for value in ink.iter_mut() {
+    for value in picture.iter_mut() {
         *value = ((sign * (*value - paper) / strongest - floor) / (1.0 - floor)).max(0.0);
     }
-    Ok((ink, dark_on_light))
+    Ok((picture, dark_on_light))
 }
 
 /// The pixels of the border. Its width is 1/40 of the shorter side.

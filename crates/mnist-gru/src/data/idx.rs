@@ -4,17 +4,22 @@
 //! unsigned byte) and the number of dimensions. Source: "The IDX file format" on the page of the MNIST database
 //! (LeCun, Cortes, Burges).
 
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use flate2::bufread::MultiGzDecoder;
+use pt_file::regular_file;
 
 /// The first bytes of a gzip file. An IDX file starts with two zero bytes.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// The element type in the magic number.
 const UNSIGNED_BYTES: u32 = 0x0800;
+/// A gzip file may expand to this multiple of its size. MNIST's files expand to 5 times theirs, and a file of zeros to 1000
+/// times.
+const MAX_EXPANSION: u64 = 16;
+/// A small gzip file may expand to this number of bytes: 10,000 images.
+const SMALL: u64 = 8 << 20;
 
 /// The elements of an IDX file of shape `(N, item..)` with any N: `item` is `[28, 28]` for images and empty for labels.
 ///
@@ -28,11 +33,11 @@ pub fn read(path: &Path, item: &[u32]) -> Result<Vec<u8>> {
 }
 
 fn read_file(path: &Path, item: &[u32]) -> Result<Vec<u8>> {
-    let file = File::open(path)?;
+    let file = regular_file::open(path)?;
     let length = file.metadata()?.len();
     let mut file = BufReader::new(file);
     if file.fill_buf()?.starts_with(&GZIP) {
-        read_gzip(MultiGzDecoder::new(file), item)
+        read_gzip(MultiGzDecoder::new(file), length, item)
     } else {
         read_plain(file, length, item)
     }
@@ -51,9 +56,17 @@ fn read_plain(mut file: impl Read, length: u64, item: &[u32]) -> Result<Vec<u8>>
     header.read_elements(file, elements)
 }
 
-/// The length of the content is unknown until it is unpacked, so the memory grows while it is read.
-fn read_gzip(mut file: impl Read, item: &[u32]) -> Result<Vec<u8>> {
+/// The length of the content is unknown until it is unpacked, so the memory grows while it is read. `length` is that of the
+/// packed file.
+fn read_gzip(mut file: impl Read, length: u64, item: &[u32]) -> Result<Vec<u8>> {
     let header = Header::read(&mut file, item)?;
+    let limit = length.saturating_mul(MAX_EXPANSION).max(SMALL);
+    ensure!(
+        header.elements <= limit,
+        "{header}, {} bytes; a gzip file of {length} bytes may expand to at most {limit} (unpack a file that you trust \
+         with gunzip)",
+        header.elements
+    );
     header.read_elements(file, Vec::new())
 }
 

@@ -12,7 +12,7 @@ fn bar(width: u32, height: u32, x: Range<u32>, y: Range<u32>) -> GreyImage {
 
 #[test]
 fn the_ink_fills_the_box_and_is_centred() {
-    let digit = normalise(&bar(300, 200, 20..40, 50..150)).unwrap();
+    let digit = normalise(bar(300, 200, 20..40, 50..150)).unwrap();
     assert_eq!((digit.dark_on_light, digit.ink_size, digit.scaled_size), (true, (20, 100), (4, 20)));
     for (index, &pixel) in digit.pixels.iter().enumerate() {
         let inside = (12..16).contains(&(index % 28)) && (4..24).contains(&(index / 28));
@@ -25,9 +25,9 @@ fn light_ink_gives_the_same_digit_as_dark_ink() {
     let dark = bar(40, 60, 10..15, 10..50);
     let mut light = dark.clone();
     light.iter_mut().for_each(|value| *value = 1.0 - *value);
-    let light = normalise(&light).unwrap();
+    let light = normalise(light).unwrap();
     assert!(!light.dark_on_light);
-    assert_eq!(light.pixels, normalise(&dark).unwrap().pixels);
+    assert_eq!(light.pixels, normalise(dark).unwrap().pixels);
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn noise_on_the_paper_is_not_ink() {
     for (index, value) in picture.iter_mut().enumerate() {
         *value += [0.03, -0.02, 0.0, 0.01, -0.03][index * 7 % 5];
     }
-    let digit = normalise(&picture).unwrap();
+    let digit = normalise(picture).unwrap();
     assert_eq!(digit.ink_size, (10, 60));
     assert_eq!(digit.pixels.iter().filter(|&&pixel| pixel > 0).count(), 3 * 20);
 }
@@ -52,14 +52,14 @@ fn a_digit_is_centred_by_its_mass_and_not_by_its_box() {
     {
         *value = Luma([0.1]);
     }
-    let digit = normalise(&picture).unwrap();
+    let digit = normalise(picture).unwrap();
     let first = digit.pixels.iter().position(|&pixel| pixel > 0).unwrap();
     assert_eq!((digit.scaled_size, first / 28, first % 28), ((20, 20), 0, 8));
 }
 
 #[test]
 fn a_blank_picture_is_an_error() {
-    let error = |picture: GreyImage| normalise(&picture).unwrap_err().to_string();
+    let error = |picture: GreyImage| normalise(picture).unwrap_err().to_string();
     assert!(error(GreyImage::from_pixel(5, 5, Luma([0.5]))).contains("the same brightness everywhere"));
     assert!(error(GreyImage::from_pixel(1, 1, Luma([1.0]))).contains("the same brightness everywhere"));
     assert!(error(GreyImage::new(0, 0)).contains("no pixels"));

@@ -126,6 +126,92 @@ fn a_photograph_is_rotated_by_its_exif_orientation() {
     assert!(how.contains("60 x 100, grey, dark on light; ") && how.contains(" as 3 x 20, "), "{how}");
 }
 
+/// The error for a picture, after the path.
+fn picture_error(path: &Path, bytes: &[u8]) -> String {
+    fs::write(path, bytes).unwrap();
+    let error = format!("{:#}", mnist_gru::commands::image::read(path).unwrap_err());
+    error.strip_prefix(&format!("{}: ", path.display())).unwrap().to_owned()
+}
+
+#[test]
+fn the_size_of_a_picture_is_checked_before_it_is_decoded() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("picture");
+    seven(90, 90).save_with_format(&path, image::ImageFormat::Jpeg).unwrap();
+    let mut jpeg = fs::read(&path).unwrap();
+    let frame = jpeg.windows(4).position(|bytes| bytes == [0xff, 0xc0, 0, 11]).unwrap();
+    let started = std::time::Instant::now();
+    for (width, height, takes) in
+        [(65_500u16, 65_500u16, 4_290_250_000u64), (23_000, 23_000, 529_000_000), (8193, 8, 65_544)]
+    {
+        jpeg[frame + 5..frame + 7].copy_from_slice(&height.to_be_bytes());
+        jpeg[frame + 7..frame + 9].copy_from_slice(&width.to_be_bytes());
+        let expected =
+            format!("the image has {width} x {height} pixels and takes {takes} bytes; at most 8192 pixels on a side, ");
+        let error = picture_error(&path, &jpeg);
+        assert!(error.contains(&expected) && error.ends_with(": scale it down first"), "{error}");
+    }
+    // a PNG of 65 KB
+    image::GrayImage::new(8000, 8000).save_with_format(&path, image::ImageFormat::Png).unwrap();
+    let error = picture_error(&path, &fs::read(&path).unwrap());
+    assert!(error.contains("the image has 8000 x 8000 pixels and takes 64000000 bytes; at most "), "{error}");
+    assert!(started.elapsed().as_secs() < 5);
+
+    let gif = picture_error(&path, b"GIF89a........................");
+    assert_eq!(gif, "cannot be read as a PNG or JPEG image: it has another format");
+}
+
+#[test]
+fn a_large_picture_gives_the_same_digit_as_a_small_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("picture");
+    let read = |side: u32| {
+        seven(side, side).save_with_format(&path, image::ImageFormat::Png).unwrap();
+        mnist_gru::commands::image::read(&path).unwrap().pixels
+    };
+    let (large, small) = (read(3500), read(175)); // 12 megapixels
+    assert!(large.iter().zip(&small).all(|(one, other)| one.abs_diff(*other) < 32));
+}
+
+#[test]
+fn a_jpeg_that_ends_early_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("seven.jpg");
+    seven(90, 90).save_with_format(&path, image::ImageFormat::Jpeg).unwrap();
+    let whole = fs::read(&path).unwrap();
+    let ends_early = "cannot be read as a PNG or JPEG image: the JPEG file is not complete: its end is missing";
+    for length in [20, whole.len() / 2, whole.len() - 2, whole.len() - 1] {
+        assert_eq!(picture_error(&path, &whole[..length]), ends_early, "{length} bytes");
+        let with_zeros = [&whole[..length], &[0; 1000]].concat();
+        assert_eq!(picture_error(&path, &with_zeros), ends_early, "{length} bytes and zeros");
+    }
+    assert!(picture_error(&path, b"\xff\xd8\xff\xd9").ends_with("the JPEG file has no pixels"));
+
+    fs::write(&path, &whole).unwrap();
+    let digit = mnist_gru::commands::image::read(&path).unwrap();
+    // A camera can store a second picture after the end, fill bytes before a marker, and a comment.
+    let (start, rest) = whole.split_at(2);
+    let comment = b"\xff\xff\xff\xfe\0\x04\xff\xd9";
+    fs::write(&path, [start, comment, rest, &whole[..100]].concat()).unwrap();
+    assert_eq!(mnist_gru::commands::image::read(&path).unwrap(), digit);
+
+    let comments = [0xff, 0xfe, 0, 2].repeat(1001);
+    let error = picture_error(&path, &[start, &comments, rest].concat());
+    assert!(error.contains("the JPEG file has more than 1000 segments or more than 64 scans: "), "{error}");
+}
+
+#[test]
+fn a_model_whose_sizes_do_not_fit_its_weights_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.pt");
+    let empty = tch::Tensor::zeros([0, 20_000], tch::kind::FLOAT_CPU); // a GRU of this size takes 9.6 GB
+    let state_dict: torch_ext::StateDict = [("gru.weight_hh_l0".to_owned(), empty)].into_iter().collect();
+    state_dict.save(&path).unwrap();
+    let saved = lesson_kit::SavedModel::read(&path, &mnist_gru::LESSON).unwrap();
+    let error = mnist_gru::model::MnistNn::load(&saved, tch::Device::Cpu).unwrap_err().to_string();
+    assert!(error.ends_with("has gru.weight_hh_l0 of shape [0, 20000]; expected (3 * hidden, hidden)"), "{error}");
+}
+
 #[test]
 fn a_picture_without_a_digit_is_an_error_with_its_path() {
     let home = home();

@@ -16,7 +16,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Weak;
 
-use crate::{ArchiveProblem, Error, Result, Storage, Tensor, Value};
+use crate::{ArchiveProblem, Error, Result, Storage, Tensor, Value, regular_file};
 use archive_reader::ArchiveReader;
 use memory_budget::MemoryBudget;
 pub use stored_tensor::StoredTensor;
@@ -56,7 +56,7 @@ impl Reader<File> {
     /// As [`Reader::new`], with [`Error::File`] in place of [`Error::Io`].
     pub fn open(path: impl AsRef<Path>) -> Result<Reader<File>> {
         let path = path.as_ref();
-        let reader = File::open(path).map_err(Error::Io).and_then(Reader::new);
+        let reader = regular_file::open(path).map_err(Error::Io).and_then(Reader::new);
         reader.map_err(|error| error.in_file(path))
     }
 }
@@ -140,7 +140,7 @@ pub fn load<R: Read + Seek>(source: R) -> Result<Value> {
 /// As [`load`], with [`Error::File`] in place of [`Error::Io`].
 pub fn load_file(path: impl AsRef<Path>) -> Result<Value> {
     let path = path.as_ref();
-    File::open(path).map_err(Error::Io).and_then(load).map_err(|error| error.in_file(path))
+    regular_file::open(path).map_err(Error::Io).and_then(load).map_err(|error| error.in_file(path))
 }
 
 /// The folder of `data.pkl` in the archive, with its slash. There must be exactly one.

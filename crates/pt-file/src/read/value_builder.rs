@@ -24,7 +24,7 @@ pub(super) fn build(unpickled: &Unpickled<'_>, file_len: u64) -> Result<Value<St
 /// The limit on the bytes of all tensors if each has its own copy of its elements. Views of one storage, and expanded
 /// dimensions, can make this much more than the file's length.
 fn tensor_limit(file_len: u64) -> u64 {
-    file_len.saturating_mul(16).saturating_add(1 << 30)
+    file_len.saturating_mul(16).saturating_add(32 << 20)
 }
 
 struct ValueBuilder<'p, 'a> {

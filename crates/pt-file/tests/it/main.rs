@@ -8,6 +8,7 @@ mod craft;
 mod hostile;
 mod mutations;
 mod python;
+mod regular_file;
 mod round_trip;
 mod samples;
 mod save_file;

@@ -16,7 +16,8 @@ use anyhow::{Context, Result};
 use clap::value_parser;
 use lesson_kit::exit::UsageError;
 use lesson_kit::{
-    BatchArgs, CommandLine, Hyperparameters, Program, Run, RunArgs, SavedModel, Session, TrainingMemory, positive,
+    BatchArgs, CommandLine, DATA_DIGEST, Hyperparameters, Program, Run, RunArgs, SavedModel, Session, TrainingMemory,
+    positive,
 };
 use parity::{SharedCommand, tolerances};
 use serde::{Deserialize, Serialize};
@@ -135,7 +136,7 @@ impl CommandLine for Cli {
         let corpus_path = self.options.corpus.clone().unwrap_or_else(|| DEFAULT_CORPUS.into());
         let options = Options { corpus: Some(corpus_path), ..self.options.clone() };
         let (corpus, vocabulary) = self.corpus()?;
-        let sizes = json!({ "corpus_tokens": corpus.len(), "vocab": vocabulary.len() });
+        let sizes = json!({ "corpus_tokens": corpus.len(), "vocab": vocabulary.len(), DATA_DIGEST: corpus.digest() });
         let mut run = Run::start(program, &self.run, &options, sizes)?;
         let device = run.device();
         let unit = vocabulary.unit();
@@ -167,8 +168,11 @@ impl CommandLine for Cli {
         } else {
             vocabulary_file::read_beside(saved.path())?
         };
-        let trained_on = || vocabulary_file::corpus_beside(saved.path()).filter(|_| !program.is_recorded());
-        let corpus_path = self.options.corpus.clone().or_else(trained_on).unwrap_or_else(|| DEFAULT_CORPUS.into());
+        let corpus_path = match &self.options.corpus {
+            Some(path) => path.clone(),
+            None if program.is_recorded() => DEFAULT_CORPUS.into(),
+            None => training_corpus(saved)?,
+        };
         let corpus = Corpus::read(&corpus_path, vocabulary.unit())?;
         let session = Session::start(program, &self.run, self.options.hyper.backend)?;
         let mut model = LanguageModel::load(saved, vocabulary.len(), session.device())?;
@@ -230,6 +234,18 @@ impl Cli {
 
 /// The options that determine the memory of a run.
 const SIZES: &str = "--bptt, --batch-size, --hidden-size or --num-layers";
+
+/// The text that the model was trained on.
+fn training_corpus(saved: &SavedModel) -> Result<PathBuf> {
+    let path = saved.config().map(|config| config["corpus"].as_str().map(PathBuf::from));
+    let unknown = || {
+        format!(
+            "{}: it is not known which text the model was trained on; name it with --corpus FILE",
+            saved.path().display()
+        )
+    };
+    path.with_context(unknown)?.with_context(unknown)
+}
 
 fn probability(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {

@@ -60,6 +60,26 @@ fn wrong_options_empty_text_and_missing_files_are_errors() {
     std::fs::write(home.path().join("vocabulary.json"), r#"{"unit":"word","words":["<unk>","the","sea"]}"#).unwrap();
     let (code, message) = run("predict|the|--model|model.pt");
     assert!(code == Some(1) && message.contains("and its vocabulary has 3: they do not belong together"), "{message}");
+    std::fs::write(home.path().join("vocabulary.json"), " ".repeat(20_000_000)).unwrap();
+    let (code, message) = run("predict|the|--model|model.pt");
+    assert!(code == Some(1) && message.contains("has 20000000 bytes, and at most 16777216 are expected"), "{message}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_fifo_as_corpus_or_vocabulary_is_an_error_without_waiting() {
+    let home = home(english());
+    assert_eq!(train(home.path(), "--epochs 1").status.code(), Some(0));
+    std::fs::remove_file(home.path().join("run/vocabulary.json")).unwrap();
+    for fifo in ["fifo", "run/vocabulary.json"] {
+        assert!(std::process::Command::new("mkfifo").arg(home.path().join(fifo)).status().unwrap().success());
+    }
+    for arguments in ["predict|the|--model|run/model.pt", "eval|run/model.pt", "--corpus|fifo"] {
+        let output = rnn_lm(home.path(), arguments);
+        let message = text(&output.stderr);
+        assert!(message.contains(": not a regular file but a FIFO (pipe); "), "{arguments}: {message}");
+        assert_eq!(output.status.code(), Some(1), "{arguments}");
+    }
 }
 
 #[test]
@@ -98,5 +118,15 @@ fn eval_prints_the_scores_that_training_printed() {
     let summary: Value = serde_json::from_slice(&summary).unwrap();
     for key in ["vocab", "valid_perplexity", "test_perplexity"] {
         assert_eq!(scores[key], summary[key], "{key}");
+    }
+    // Without it the corpus is not known.
+    for broken in [None, Some("{"), Some(r#"{"lesson": "rnn-lm"}"#)] {
+        let config = home.path().join("run/config.json");
+        broken.map_or_else(|| std::fs::remove_file(&config), |text| std::fs::write(&config, text)).unwrap();
+        let output = rnn_lm(home.path(), "eval|run/model.pt");
+        let message = text(&output.stderr);
+        let expected =
+            "error: run/model.pt: it is not known which text the model was trained on; name it with --corpus FILE";
+        assert!(output.status.code() == Some(1) && message.starts_with(expected), "{message}");
     }
 }

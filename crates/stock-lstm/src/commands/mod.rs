@@ -19,7 +19,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use lesson_kit::exit::UsageError;
-use lesson_kit::{CommandLine, Hyperparameters, Program, Run, RunArgs, SavedModel, Session, TrainingMemory};
+use lesson_kit::{
+    CommandLine, DATA_DIGEST, Hyperparameters, Program, Run, RunArgs, SavedModel, Session, TrainingMemory,
+};
 use parity::{SharedCommand, tolerances};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::json;
@@ -129,7 +131,8 @@ impl CommandLine for Cli {
         let (prices, scaler) = self.scaled_prices()?;
         let scale_on = self.options.scale_on.unwrap_or(ScaleOn::All);
         let options = Options { order: prices.order(), scale_on: Some(scale_on), ..self.options.clone() };
-        let mut run = Run::start(program, &self.run, &options, json!({ "scaler": scaler }))?;
+        let from_data = json!({ "scaler": scaler, DATA_DIGEST: prices.digest() });
+        let mut run = Run::start(program, &self.run, &options, from_data)?;
         let data = Dataset::new(&prices, &scaler, run.device())?;
         if scale_on == ScaleOn::Train {
             run.session().print(scale::describe(&prices, &scaler)?)?;

@@ -1,43 +1,26 @@
 //! The scale of the prices that a model was trained with.
 
-use std::fs;
-use std::io::ErrorKind;
-use std::path::Path;
-
 use anyhow::{Context, Result};
 use lesson_kit::SavedModel;
-use serde::Deserialize;
 
-use crate::LESSON;
 use crate::data::{CLOSE, MinMaxScaler, Prices, ScaleOn, training_days};
 
-/// The scaler that `saved` was trained with, from `config.json` in the folder of the model.
-///
-/// If `typed` is given, or the folder has no scaler (weights from Python), a scaler is fitted to `prices`: on the days
-/// of `typed`, by default on all days, as in the notebook.
+/// The scaler that `saved` was trained with, or a scaler that is fitted on the days of `typed`.
 ///
 /// # Errors
-/// If `config.json` exists and cannot be read, or the prices cannot be scaled.
+/// If `typed` is not given and the options of the training are not known, or the prices cannot be scaled.
 pub fn of_model(saved: &SavedModel, typed: Option<ScaleOn>, prices: &Prices) -> Result<MinMaxScaler> {
-    let trained = if typed.is_none() { read(&saved.path().with_file_name("config.json"))? } else { None };
-    let fit = || typed.unwrap_or(ScaleOn::All).fit(prices).context("the prices cannot be scaled");
-    trained.map_or_else(fit, Ok)
-}
-
-/// The part of `config.json` that is read here.
-#[derive(Deserialize)]
-struct Config {
-    lesson: Option<String>,
-    scaler: Option<MinMaxScaler>,
-}
-
-fn read(config: &Path) -> Result<Option<MinMaxScaler>> {
-    let text = match fs::read(config) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        read => read.with_context(|| config.display().to_string())?,
-    };
-    let config: Config = serde_json::from_slice(&text).with_context(|| config.display().to_string())?;
-    Ok(config.scaler.filter(|_| config.lesson.as_deref() == Some(LESSON.name)))
+    if let Some(days) = typed {
+        return days.fit(prices).context("the prices cannot be scaled");
+    }
+    let scaler = saved.config().and_then(|config| Ok(serde_json::from_value(config["scaler"].clone())?));
+    scaler.with_context(|| {
+        format!(
+            "{}: it is not known how the prices were scaled in training; add --scale-on all, the notebook's scale, or \
+             --scale-on train",
+            saved.path().display()
+        )
+    })
 }
 
 /// The effect of `--scale-on train`, in one line.

@@ -1,18 +1,21 @@
 //! Reads a file of daily prices.
 
-use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use csv::{ReaderBuilder, StringRecord, Trim};
 use jiff::civil::Date;
+use pt_file::regular_file;
 
 use super::columns::{Columns, Row};
 use super::dates::{Dates, Order};
 
 /// The number of days in a window, as on the slides. A series has at least this many days.
 pub const SEQ_LENGTH: usize = 7;
+
+/// The limit on the size of a price file: a century of daily prices takes 3 MB.
+const MAX_FILE: u64 = 64 << 20;
 
 /// The days of a price file, the oldest first; at least one window of them.
 #[derive(Debug)]
@@ -32,7 +35,7 @@ impl Prices {
     /// # Errors
     /// If the file cannot be read, has a wrong value or has too few days. The message names the file, line and column.
     pub fn read(path: &Path, undated: Order) -> Result<Prices> {
-        let prices = || Prices::parse(utf8(&fs::read(path).map_err(unreadable)?)?, undated);
+        let prices = || Prices::parse(utf8(&regular_file::read(path, MAX_FILE).map_err(unreadable)?)?, undated);
         prices().with_context(|| format!("--csv {}", path.display()))
     }
 
@@ -59,6 +62,11 @@ impl Prices {
     /// The values of the days, the oldest day first.
     pub fn rows(&self) -> &[Row] {
         &self.rows
+    }
+
+    /// The digest of the values.
+    pub fn digest(&self) -> String {
+        lesson_kit::data_digest(self.rows.iter().flatten().map(|value| value.to_le_bytes()))
     }
 
     /// The dates of the days, the oldest first; empty if the file has no dates.

@@ -117,3 +117,37 @@ fn a_closed_pipe_is_not_an_error() {
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""));
 }
+
+#[test]
+fn a_model_whose_sizes_do_not_fit_its_weights_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.pt");
+    let empty = tch::Tensor::zeros([0, 20_000], tch::kind::FLOAT_CPU); // an LSTM of this size takes 6.4 GB
+    let state_dict: torch_ext::StateDict = [("rnn.weight_hh_l0".to_owned(), empty)].into_iter().collect();
+    state_dict.save(&path).unwrap();
+    let saved = lesson_kit::SavedModel::read(&path, &stock_lstm::LESSON).unwrap();
+    let error = stock_lstm::model::StockRnn::load(&saved, tch::Device::Cpu).unwrap_err().to_string();
+    assert!(error.ends_with("has rnn.weight_hh_l0 of shape [0, 20000]; expected (4 * hidden, hidden)"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_fifo_as_prices_or_configuration_is_an_error_without_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = trained(folder.path());
+    let config = std::path::Path::new(&model).with_file_name("config.json");
+    std::fs::write(&config, format!("{{{}}}", " ".repeat(2_000_000))).unwrap();
+    let output = stock_lstm(&["predict", "--model", &model]);
+    assert!(text(&output.stderr).contains("the file has 2000002 bytes, and at most 1048576 are expected"));
+    std::fs::remove_file(&config).unwrap();
+    assert!(Command::new("mkfifo").arg(&config).status().unwrap().success());
+    let fifo = config.to_str().unwrap();
+    for arguments in
+        [&["predict", "--model", &model][..], &["predict", "--model", &model, "--csv", fifo], &["--csv", fifo]]
+    {
+        let output = stock_lstm(arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let stderr = text(&output.stderr);
+        assert!(stderr.contains(": not a regular file but a FIFO (pipe); "), "{arguments:?}: {stderr}");
+    }
+}

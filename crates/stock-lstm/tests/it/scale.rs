@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use test_support::lesson::text;
+use test_support::workspace;
 
 use crate::support::{stock_lstm, trained};
 
@@ -29,9 +30,22 @@ fn scale_on_train_is_stored_with_the_model_and_an_option_overrides_it() {
     assert_eq!(score(&["--scale-on", "train"]), as_trained);
     assert_ne!(score(&["--scale-on", "all"])["test_mse"], as_trained["test_mse"]);
 
-    // Without config.json, for example with weights from Python, the scale is the notebook's.
-    std::fs::remove_file(folder.path().join("config.json")).unwrap();
-    assert_eq!(score(&[]), score(&["--scale-on", "all"]));
+    // Without config.json, for example with weights from Python, the scale is not known. A checkpoint contains the options.
+    let with_all = score(&["--scale-on", "all"]);
+    for broken in [None, Some("{"), Some(r#"{"lesson": "rnn-lm"}"#), Some(r#"{"lesson": "stock-lstm"}"#)] {
+        let config = folder.path().join("config.json");
+        broken.map_or_else(|| std::fs::remove_file(&config), |text| std::fs::write(&config, text)).unwrap();
+        for command in [&["eval", &model][..], &["predict", "--model", &model], &["gates", "--model", &model]] {
+            let output = stock_lstm(command);
+            let message = text(&output.stderr);
+            let expected =
+                "model.pt: it is not known how the prices were scaled in training; add --scale-on all, the notebook's";
+            assert!(output.status.code() == Some(1) && message.contains(expected), "{message}");
+        }
+        assert_eq!(score(&["--scale-on", "all"]), with_all);
+    }
+    let checkpoint = stock_lstm(&["eval", &model.replace("model.pt", "checkpoint.pt"), "--json"]);
+    assert_eq!(serde_json::from_slice::<Value>(&checkpoint.stdout).unwrap(), as_trained);
 }
 
 #[test]
@@ -48,6 +62,29 @@ fn resume_keeps_the_scale_and_rejects_another() {
     );
     let same = stock_lstm(&["-q", "--resume", "--epochs", "6", "--out", out]);
     assert!(text(&same.stdout).contains("Scaled on the 514 training days"), "{}", text(&same.stderr));
+}
+
+#[test]
+fn resume_rejects_changed_prices_unless_they_are_allowed() {
+    let folder = tempfile::tempdir().unwrap();
+    let csv = folder.path().join("prices.csv");
+    let prices = std::fs::read_to_string(workspace().join("data/goog.csv")).unwrap();
+    std::fs::write(&csv, &prices).unwrap();
+    let out = folder.path().join("run");
+    let run = |more: &[&str]| {
+        stock_lstm(&[&["-q", "--csv", csv.to_str().unwrap(), "--out", out.to_str().unwrap()], more].concat())
+    };
+    assert!(run(&["--epochs", "3"]).status.success());
+    let last = prices.lines().last().unwrap();
+    std::fs::write(&csv, prices.replace(last, &last.replace(".", ".1"))).unwrap();
+    let changed = run(&["--resume", "--epochs", "6"]);
+    let message = text(&changed.stderr);
+    let start = "error: --resume: the training data has changed since the run in ";
+    assert!(changed.status.code() == Some(2) && message.starts_with(start), "{message}");
+    assert!(message.trim_end().ends_with("now; restore the data, or add --allow-changed-data"), "{message}");
+    assert!(run(&["--resume", "--allow-changed-data", "--epochs", "6"]).status.success());
+    assert!(run(&["--resume", "--epochs", "7"]).status.success(), "the new digest is stored");
+    assert_eq!(run(&["--allow-changed-data"]).status.code(), Some(2), "only with --resume");
 }
 
 #[test]

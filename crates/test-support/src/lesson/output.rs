@@ -31,6 +31,7 @@ pub fn json_file(path: &Path) -> Value {
 pub fn file_names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap();
     let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.retain(|name| name != ".lock"); // every run folder has it
     names.sort();
     names
 }

@@ -86,6 +86,19 @@ fn a_record_of_something_else_is_an_error() {
     assert_eq!((code, message.as_str()), (Some(1), "error: these are the numbers of mnist-gru, not of text-rnn"));
     let (code, message) = compare_with(notebooks(json("\"format\": 1", "\"format\": 2")).path());
     assert!(code == Some(1) && message.contains("has format 2, and this program reads format 1"), "{message}");
+    // A damaged record: the second line of the message names what is wrong.
+    for (from, to, expected) in [
+        ("\"threads\": 1", "\"threads\": 0", "threads = 0: expected a whole number from 1 to"),
+        ("\"threads\": 1", "\"threads\": 2000000000", "threads = 2000000000: expected a whole number from 1 to"),
+        ("\"lr\"", "\"rl\"", "the option lr is missing"),
+        ("\"stride\":1", "\"stride\":0", "initial weights/W: the stride is 0"),
+        ("f25ad832", "f25ad833", "initial weights/W: its values do not have its SHA-256"),
+        ("f25ad832", "?", "initial weights/W: \"?ad5b7f44"),
+    ] {
+        let (code, message) = compare_with(notebooks(json(from, to)).path());
+        let start = "error: the notebook's numbers are damaged: scripts/run-notebooks.sh creates them again: ";
+        assert!(code == Some(1) && message.starts_with(&format!("{start}{expected}")), "{message}");
+    }
     // A quantity that only one side has is a difference.
     for change in [json("\"name\":\"perplexity\"", "\"name\":\"surprise\""), json("\"logits\"", "\"scores\"")] {
         assert_eq!(compare_with(notebooks(change).path()), (Some(3), "error: 2 of 18 quantities are off".to_owned()));

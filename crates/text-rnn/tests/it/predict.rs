@@ -119,3 +119,15 @@ fn a_closed_pipe_is_not_an_error() {
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""));
 }
+
+#[test]
+fn a_model_whose_sizes_do_not_fit_its_weights_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.pt");
+    let empty = tch::Tensor::zeros([0, 20_000], tch::kind::FLOAT_CPU); // an RNN of this size takes 1.6 GB
+    let state_dict: torch_ext::StateDict = [("rnn.weight_hh_l0".to_owned(), empty)].into_iter().collect();
+    state_dict.save(&path).unwrap();
+    let saved = lesson_kit::SavedModel::read(&path, &text_rnn::LESSON).unwrap();
+    let error = text_rnn::model::TextRnn::load(&saved, 9, tch::Device::Cpu).unwrap_err().to_string();
+    assert!(error.ends_with("has rnn.weight_hh_l0 of shape [0, 20000]; expected (1 * hidden, hidden)"), "{error}");
+}

@@ -8,6 +8,11 @@ use tch::Tensor;
 
 use crate::error::{Error, Result};
 
+/// The names, and the shapes that differ, that an error message lists. A file of 1 MB can have 30,000 names.
+const MAX_LISTED: usize = 100;
+/// The characters of a name in an error message.
+const MAX_NAME: usize = 200;
+
 /// Equivalent of `module.state_dict()`: names and tensors in registration order.
 ///
 /// The tensors share their storage with the model's parameters and have no gradient.
@@ -79,8 +84,8 @@ impl StateDict {
     /// ```
     ///
     /// # Errors
-    /// [`Error::StateDict`] lists everything that does not fit, in torch's words. Nothing is copied then. (torch copies what
-    /// fits before it raises.)
+    /// [`Error::StateDict`] lists everything that does not fit, in torch's words, up to 100 of each kind. Nothing is copied then.
+    /// (torch copies what fits before it raises.)
     pub fn load_into<'a>(
         &self,
         model: &str,
@@ -97,15 +102,17 @@ impl StateDict {
             faults.push(format!("Unexpected key(s) in state_dict: {}. ", quoted(&keys.unexpected_keys)));
         }
         let found: Vec<_> = parameters.iter().filter_map(|(name, to)| Some((name, self.get(name)?, to))).collect();
-        for (name, from, to) in &found {
-            let (from, to) = (from.size(), to.size());
-            if from != to {
-                let name = escape(name);
-                faults.push(format!(
-                    "size mismatch for {name}: copying a param with shape torch.Size({from:?}) from checkpoint, \
-                     the shape in current model is torch.Size({to:?})."
-                ));
-            }
+        let sizes = found.iter().map(|(name, from, to)| (name, from.size(), to.size()));
+        let mismatches: Vec<_> = sizes.filter(|(_, from, to)| from != to).collect();
+        for (name, from, to) in mismatches.iter().take(MAX_LISTED) {
+            let name = escape(name);
+            faults.push(format!(
+                "size mismatch for {name}: copying a param with shape torch.Size({from:?}) from checkpoint, \
+                 the shape in current model is torch.Size({to:?})."
+            ));
+        }
+        if mismatches.len() > MAX_LISTED {
+            faults.push(format!("and {} more size mismatches.", mismatches.len() - MAX_LISTED));
         }
         if !faults.is_empty() {
             let faults = faults.join("\n\t");
@@ -144,6 +151,15 @@ pub struct IncompatibleKeys {
     pub unexpected_keys: Vec<String>,
 }
 
+/// The first names in quotation marks, and the number of the others.
 fn quoted(names: &[String]) -> String {
-    names.iter().map(|name| format!("\"{}\"", escape(name))).collect::<Vec<_>>().join(", ")
+    let quote = |name: &String| match name.char_indices().nth(MAX_NAME) {
+        Some((end, _)) => format!("\"{}...\"", escape(&name[..end])),
+        None => format!("\"{}\"", escape(name)),
+    };
+    let mut text = names.iter().take(MAX_LISTED).map(quote).collect::<Vec<_>>().join(", ");
+    if names.len() > MAX_LISTED {
+        text += &format!(", and {} more", names.len() - MAX_LISTED);
+    }
+    text
 }

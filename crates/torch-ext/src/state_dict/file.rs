@@ -1,12 +1,12 @@
 //! Files of a `state_dict`: PyTorch's `.pt` and safetensors. The content tells which it is, not the name.
 
 use std::fmt;
-use std::fs;
+use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::str::FromStr;
 
-use pt_file::Value;
+use pt_file::{Value, regular_file};
 use tch::Tensor;
 
 use super::dict::StateDict;
@@ -38,12 +38,12 @@ impl Format {
     /// [`Error::File`] if it cannot be read.
     pub fn of(path: impl AsRef<Path>) -> Result<Format> {
         let path = path.as_ref();
-        let format = fs::File::open(path).and_then(|mut file| Format::detect(&mut file));
+        let format = regular_file::open(path).and_then(|mut file| Format::detect(&mut file));
         format.map_err(|error| Error::File(format!("{}: {error}", path.display())))
     }
 
     /// A safetensors file begins with the length of a header (8 bytes) and the header's `{`.
-    fn detect(file: &mut fs::File) -> std::io::Result<Format> {
+    fn detect(file: &mut File) -> std::io::Result<Format> {
         let mut start = [0; 9];
         let mut read = 0;
         while read < start.len() {
@@ -113,7 +113,7 @@ impl StateDict {
         let at = |error: &dyn fmt::Display| Error::File(format!("{}: {error}", path.display()));
         match Format::of(path)? {
             Format::Safetensors => {
-                let bytes = fs::read(path).map_err(|error| at(&error))?;
+                let bytes = regular_file::read(path, u64::MAX).map_err(|error| at(&error))?;
                 safetensors::deserialize(&bytes).map_err(|error| at(&error))
             }
             Format::Pt => {

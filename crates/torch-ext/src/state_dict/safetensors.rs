@@ -9,6 +9,9 @@ use tch::Tensor;
 use super::dict::StateDict;
 use crate::error::{Error, Result};
 
+/// The limit on the number of dimensions, as in `pt_file`. A file of 1 MB can give a tensor half a million.
+const MAX_DIMS: usize = 64;
+
 /// The bytes of a safetensors file. Its metadata names PyTorch's layout (`format: pt`).
 pub(super) fn serialize(state_dict: &Value) -> Result<Vec<u8>> {
     let unfit = |error: &dyn fmt::Display| Error::File(format!("safetensors: {error}"));
@@ -39,6 +42,10 @@ pub(super) fn deserialize(bytes: &[u8]) -> Result<StateDict> {
             let name = pt_file::escape(name);
             Error::File(format!("{name} is of dtype {:?}, which is not supported here", view.dtype()))
         })?;
+        if view.shape().len() > MAX_DIMS {
+            let dims = view.shape().len();
+            return Err(Error::File(format!("a tensor of {dims} dimensions; at most {MAX_DIMS} are supported")));
+        }
         let tensor = pt_file::Tensor::from_bytes(dtype, view.shape(), view.data().to_vec());
         let tensor = tensor.and_then(|tensor| Tensor::try_from(&tensor)).map_err(|error| broken(&error))?;
         state_dict.insert(name, tensor);

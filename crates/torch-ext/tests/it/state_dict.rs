@@ -52,6 +52,52 @@ fn both_formats_return_the_saved_tensors() {
 }
 
 #[test]
+fn an_error_lists_a_limited_number_of_names() {
+    let zero = || Tensor::zeros([1], tch::kind::FLOAT_CPU);
+    let saved: StateDict = (0..30_000).map(|index| (format!("t{index:05}"), zero())).collect();
+    let started = std::time::Instant::now();
+    let error = saved.load_into("Model", [], true).unwrap_err().to_string();
+    assert!(error.contains(r#"Unexpected key(s) in state_dict: "t00000", "t00001", "#), "{error}");
+    assert!(error.ends_with(r#""t00099", and 29900 more. "#) && error.len() < 2000, "{error}");
+    assert!(started.elapsed().as_secs() < 2);
+
+    let long: StateDict = [("é".repeat(900_000), zero())].into_iter().collect();
+    let error = long.load_into("Model", [], true).unwrap_err().to_string();
+    assert!(error.ends_with(r#"éé...". "#) && error.chars().count() < 400, "{error}");
+
+    let pair = Tensor::zeros([2], tch::kind::FLOAT_CPU);
+    let names: Vec<String> = saved.iter().take(102).map(|(name, _)| name.to_owned()).collect();
+    let error = saved.load_into("Model", names.iter().map(|name| (name.as_str(), &pair)), false).unwrap_err();
+    assert!(error.to_string().ends_with("and 2 more size mismatches."), "{error}");
+    assert_eq!(error.to_string().matches("size mismatch for").count(), 100);
+}
+
+#[test]
+fn a_tensor_of_too_many_dimensions_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let dims = |count: usize| {
+        let header = format!(r#"{{"t":{{"dtype":"F32","shape":[{}1],"data_offsets":[0,4]}}}}"#, "1,".repeat(count - 1));
+        [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &[0; 4]].concat()
+    };
+    fs::write(&path, dims(64)).unwrap();
+    assert_eq!(StateDict::load(&path).unwrap().len(), 1);
+    fs::write(&path, dims(300_000)).unwrap();
+    let error = StateDict::load(&path).unwrap_err().to_string();
+    assert!(error.ends_with("a tensor of 300000 dimensions; at most 64 are supported"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_fifo_is_an_error_without_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fifo");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let error = StateDict::load(&path).unwrap_err().to_string();
+    assert!(error.starts_with(&format!("{}: not a regular file but a FIFO (pipe); ", path.display())), "{error}");
+}
+
+#[test]
 #[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
 fn python_reads_and_writes_the_same_files() {
     let folder = tempfile::tempdir().unwrap();

@@ -72,7 +72,7 @@ pub fn repeated_values() -> Vec<Case> {
         (
             "a tensor expanded to terabytes",
             made_by(&[b"]", &floats(terabytes)[..], b"a"].concat()),
-            "at [0]: tensors of more than 107",
+            "at [0]: tensors of more than 33",
         ),
         ("a billion laughs", billion_laughs(b"]"), "values of more than 12"),
         ("a billion laughs with a long string", billion_laughs(&long), "values of more than 13"),
