@@ -21,9 +21,6 @@ use serde_json::Value as Json;
 use crate::WorkerGroup;
 use crate::file_names::CHECKPOINT;
 
-/// The limit on the number of threads in a checkpoint.
-const MAX_THREADS: i64 = 1024;
-
 /// The content of a checkpoint.
 #[derive(Debug)]
 pub(crate) struct Checkpoint {
@@ -175,13 +172,9 @@ impl BatchPosition {
     }
 }
 
-/// Checks the sizes in `config` against the weights. The options come from `config`: with them a model is built and threads are
-/// started before the weights are copied.
+/// Checks the sizes in `config` against the weights. The options come from `config`: with them a model is built before the
+/// weights are copied.
 fn check_sizes(config: &Json, model: &Value) -> Result<()> {
-    let is_large = |threads: &i64| *threads > MAX_THREADS;
-    if let Some(threads) = config["threads"].as_i64().filter(is_large) {
-        bail!("\"config\" has threads = {threads}; expected at most {MAX_THREADS}");
-    }
     let weights = model.as_dict().into_iter().flat_map(Dict::iter);
     let recurrent =
         weights.filter_map(|(name, tensor)| name.as_str()?.contains("weight_hh_l").then(|| tensor.as_tensor())?);
@@ -277,6 +270,5 @@ mod tests {
             error(json!({"hidden_size": 2, "num_layers": 1_000_000})),
             "\"config\" has num_layers = 1000000, but \"model\" has 2"
         );
-        assert_eq!(error(json!({"threads": i32::MAX})), "\"config\" has threads = 2147483647; expected at most 1024");
     }
 }
