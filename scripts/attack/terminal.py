@@ -272,9 +272,9 @@ def numbers(attack):
             f"a checkpoint with threads = {threads}", "text-rnn", ["--resume", "-e", "3", "--out", "threads", "--no-plots"], 2,
             f"threads = {threads} is not a valid number of threads",
         )
-    attack.trial("--num-layers 20000", "text-rnn", ["--num-layers", "20000"], 2, "from 1 to 1000")
+    attack.trial("--num-layers 20000", "text-rnn", ["--num-layers", "20000"], 2, "from 1 to 256")
     attack.trial("--hidden-size 1e18", "text-rnn", ["--hidden-size", "1" + 18 * "0"], 2, "from 1 to 1000000")
-    huge = ["--hidden-size", "1000000", "--num-layers", "1000", "--out", "huge"]
+    huge = ["--hidden-size", "1000000", "--num-layers", "256", "--out", "huge"]
     for program, options in TRAIN.items():
         attack.trial(f"{program}: a huge network", program, [*options, *huge], 1, "not enough memory: at least")
         attack.trial(f"{program}: --explain of a huge network", program, [*options, *huge, "--explain"], 1, "not enough memory: at least")

@@ -172,8 +172,8 @@ impl BatchPosition {
     }
 }
 
-/// Checks the sizes in `config` against the weights. The options come from `config`: with them a model is built before
-/// the weights are copied.
+/// Checks the sizes in `config` against the weights. The options come from `config`: with them a model is built before the
+/// weights are copied.
 fn check_sizes(config: &Json, model: &Value) -> Result<()> {
     let weights = model.as_dict().into_iter().flat_map(Dict::iter);
     let recurrent =

@@ -9,11 +9,9 @@ use tch::Tensor;
 use torch_ext::{Format, StateDict};
 
 use crate::Lesson;
+use crate::args::MAX_LAYERS;
 use crate::checkpoint::to_json;
 use crate::file_names::{CONFIG, MAX_CONFIG};
-
-/// A file of 1 MB can name 15,000 layers. Each takes time and memory, whatever its size.
-const MAX_LAYERS: usize = 256;
 
 /// The sizes of a recurrent layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,7 +113,11 @@ impl SavedModel {
             );
             layers += 1;
         }
-        ensure!(layers <= MAX_LAYERS, "{} has {layers} layers; expected at most {MAX_LAYERS}", self.not_a_model());
+        ensure!(
+            layers as i64 <= MAX_LAYERS,
+            "{} has {layers} layers; expected at most {MAX_LAYERS}",
+            self.not_a_model()
+        );
         Ok(RecurrentSizes { gates, hidden_size, num_layers: layers as i64 })
     }
 

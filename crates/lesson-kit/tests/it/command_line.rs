@@ -65,8 +65,8 @@ fn an_error_has_the_wrong_value_and_the_expected_ones() {
         ("-e 1000000000000", "--epochs <N>", "1000000000000", "4294967295"),
         ("--hidden-size 0", "--hidden-size <N>", "0", "1000000"),
         ("--hidden-size 1000001", "--hidden-size <N>", "1000001", "1000000"),
-        ("--num-layers 0", "--num-layers <N>", "0", "1000"),
-        ("--num-layers 20000", "--num-layers <N>", "20000", "1000"),
+        ("--num-layers 0", "--num-layers <N>", "0", "256"),
+        ("--num-layers 20000", "--num-layers <N>", "20000", "256"),
         ("-b 0", "--batch-size <N>", "0", "9223372036854775807"),
         ("--limit 0", "--limit <N>", "0", "18446744073709551615"),
     ] {

@@ -130,7 +130,7 @@ fn explain_prints_equations_parameters_and_shapes_and_trains_nothing() {
 #[test]
 fn a_run_that_needs_more_memory_than_the_machine_has_is_refused_before_training() {
     let home = home(english());
-    let output = train(home.path(), "--hidden-size 1000000 --num-layers 1000");
+    let output = train(home.path(), "--hidden-size 1000000 --num-layers 256");
     let message = text(&output.stderr).lines().last().unwrap();
     assert_eq!(output.status.code(), Some(1), "{message}");
     assert!(message.starts_with("error: not enough memory: at least "), "{message}");

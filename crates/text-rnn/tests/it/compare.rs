@@ -88,8 +88,8 @@ fn a_record_of_something_else_is_an_error() {
     assert!(code == Some(1) && message.contains("has format 2, and this program reads format 1"), "{message}");
     // A damaged record: the second line of the message names what is wrong.
     for (from, to, expected) in [
-        ("\"threads\": 1", "\"threads\": 0", "threads = 0: expected a whole number from 1 to "),
-        ("\"threads\": 1", "\"threads\": 2000000000", "threads = 2000000000: expected a whole number from 1 to "),
+        ("\"threads\": 1", "\"threads\": 0", "threads = 0: expected a whole number from 1 to"),
+        ("\"threads\": 1", "\"threads\": 2000000000", "threads = 2000000000: expected a whole number from 1 to"),
         ("\"lr\"", "\"rl\"", "the option lr is missing"),
         ("\"stride\":1", "\"stride\":0", "initial weights/W: the stride is 0"),
         ("f25ad832", "f25ad833", "initial weights/W: its values do not have its SHA-256"),
