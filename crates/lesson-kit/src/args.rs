@@ -112,7 +112,7 @@ pub struct RunArgs {
     pub overwrite: bool,
 
     /// Under torchrun: how many seconds a process waits for another one before it fails
-    #[arg(global = true, long, value_name = "SECONDS", value_parser = from_one_to(u64::MAX), default_value_t = 60, allow_negative_numbers = true)]
+    #[arg(global = true, long, value_name = "SECONDS", value_parser = from_one_to(MAX_TIMEOUT), default_value_t = 60, allow_negative_numbers = true)]
     pub dist_timeout: u64,
 
     /// Write checkpoint.pt after every Nth epoch and at the end [default: after every epoch, if writing takes less than 1/20 of
@@ -243,6 +243,8 @@ pub(crate) fn is_typed(matches: &ArgMatches, id: &str) -> bool {
     matches!(matches.try_contains_id(id), Ok(true)) && matches.value_source(id) == Some(ValueSource::CommandLine)
 }
 
+/// A year, in seconds.
+const MAX_TIMEOUT: u64 = 365 * 24 * 3600;
 /// A network with thousands of layers takes minutes to build, and a file of 1 MB can name 15,000 of them.
 pub(crate) const MAX_LAYERS: i64 = 256;
 /// The parameters of a larger layer would need terabytes.

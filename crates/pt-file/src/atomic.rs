@@ -105,14 +105,40 @@ fn create_temporary(path: &Path) -> io::Result<NamedTempFile> {
 }
 
 fn rename(temporary: NamedTempFile, path: &Path) -> io::Result<()> {
+    rename_and_sync(temporary, path, |folder| if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) })
+}
+
+/// The rename itself is on disk only after the folder is synced. Some file systems do not support this, and the new file is
+/// already in place, so an error of `sync` is ignored.
+fn rename_and_sync(
+    temporary: NamedTempFile,
+    path: &Path,
+    sync: impl FnOnce(&Path) -> io::Result<()>,
+) -> io::Result<()> {
     temporary.persist(path).map_err(|error| error.error)?;
-    // The rename itself is on disk only after the folder is synced. Some file systems do not support this, and the new
-    // file is already in place, so an error here is ignored.
-    #[cfg(unix)]
-    drop(File::open(folder_of(path)).and_then(|folder| folder.sync_all()));
+    drop(sync(folder_of(path)));
     Ok(())
 }
 
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_is_synced_after_the_rename() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let mut synced = Vec::new();
+        let sync = |folder: &Path| {
+            synced.push((folder.to_owned(), path.exists()));
+            Err(io::Error::from(io::ErrorKind::Unsupported)) // ignored
+        };
+        rename_and_sync(create_temporary(&path).unwrap(), &path, sync).unwrap();
+        assert_eq!(synced, [(folder.path().to_owned(), true)]);
+        assert_eq!(folder_of(Path::new("file")), Path::new("."));
+    }
 }

@@ -215,7 +215,7 @@ impl WorkerGroup {
         let compared = compare(&String::from_utf8_lossy(&first));
         let different = self.all_reduce_sum(f64::from(compared.is_err()))?;
         compared?;
-        ensure!(different == 0.0, "another rank has different options; see its message");
+        ensure!(different == 0.0, "another rank has different options or data; see its message");
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 //! process, and the behaviour when a process is killed.
 
 use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
@@ -194,6 +195,41 @@ fn options_that_a_group_cannot_use_are_errors() {
     let output = Command::new(&*BINARY).env("RANK", "0").output().unwrap();
     let error = text(&output.stderr);
     assert!(error.starts_with("error: WORLD_SIZE is not set: torchrun sets it"), "{error}");
+}
+
+/// Each machine has its own copy of the data.
+#[test]
+fn processes_with_different_data_are_an_error() {
+    let home = home(2000, 50);
+    let home = home.path();
+    fs::create_dir(home.join("data1")).unwrap();
+    for file in file_names(&home.join("data")) {
+        let mut bytes = fs::read(home.join("data").join(&file)).unwrap();
+        if file.starts_with("train-labels") {
+            *bytes.last_mut().unwrap() ^= 1;
+        }
+        fs::write(home.join("data1").join(file), bytes).unwrap();
+    }
+    fs::rename(home.join("data"), home.join("data0")).unwrap();
+    // The option --data must be equal, so each process has a folder with its own link `data`.
+    for rank in ["0", "1"] {
+        fs::create_dir(home.join(format!("rank{rank}"))).unwrap();
+        symlink(format!("../data{rank}"), home.join(format!("rank{rank}/data"))).unwrap();
+    }
+    let script = home.join("start.sh");
+    fs::write(&script, format!("#!/bin/sh\ncd rank$RANK && exec {} \"$@\"\n", *BINARY)).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let processes = start_processes(script.to_str().unwrap(), home, 2, &format!("{SMALL} --epochs 1 --out ../run"));
+    let errors = processes.into_iter().map(|process| {
+        let output = process.wait_with_output().unwrap();
+        assert!(!output.status.success());
+        text(&output.stderr).lines().last().unwrap_or_default().to_owned()
+    });
+    let errors: Vec<_> = errors.collect();
+    assert!(errors[0].contains("another rank has different options or data; see its message"), "{errors:?}");
+    assert!(errors[1].contains("the training data here is not that of rank 0: its SHA-256 is "), "{errors:?}");
+    assert!(errors[1].ends_with("on rank 0; copy the data of rank 0 to this machine"), "{errors:?}");
+    assert!(!home.join("run/metrics.jsonl").exists());
 }
 
 #[test]
