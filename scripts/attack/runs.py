@@ -161,6 +161,7 @@ def main():
     if not program.exists():
         sys.exit(f"runs.py: {program} is missing: cargo build -p rnn-lm")
     random.seed(args.seed)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, also in the programs that this one starts
     start, trials = time.monotonic(), Trials()
     with tempfile.TemporaryDirectory() as home:
         lesson = Lesson(program, Path(home))

@@ -68,7 +68,14 @@ fn signal(name: &str, process: u32) {
 /// stderr.
 #[cfg(unix)]
 pub fn interrupt(toy: &Toy, arguments: &str, signals: &[&str]) -> (Option<i32>, String) {
-    let mut child = toy.command(arguments).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let program = toy.command(arguments);
+    // The tests may run under `nohup`, which ignores SIGHUP in all processes that it starts.
+    let mut command = Command::new("env");
+    if cfg!(target_os = "linux") {
+        command.arg("--default-signal=HUP");
+    }
+    command.arg(program.get_program()).args(program.get_args()).current_dir(toy.home.path());
+    let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     let mut text = String::new();
     while !text.contains("epoch 1/") {
