@@ -238,6 +238,11 @@ def models(attack):
             model(f"weight_hh_l0 expanded to {hidden} units", pt({f"{hh}0": wide}, {"0": bytes(4)}))
         huge = model_shapes(program, 1200)
         model("every parameter expanded to 1200 units", pt({name: Tensor(one, shape, (0,) * len(shape)) for name, shape in huge.items()}, {"0": bytes(4)}), expect="any")
+        for hidden in (2500, 3300):  # bytes become floats, which are four times as large
+            wide = Tensor(Storage("0", 1, BYTES), (gates * hidden, hidden), (0, 0))
+            model(f"weight_hh_l0 of bytes expanded to {hidden} units", pt({f"{hh}0": wide}, {"0": b"\0"}))
+        model("weight_hh_l0 of shape (0, 2**62)", pt({**named, f"{hh}0": Tensor(Storage("0", 0), (0, 2**62))}, none))
+        model("a name of 900,000 letters", pt({**named, "x" * 900_000: 1}, none))
         small = Tensor(one, (gates, 1), (0, 0))
         model("12,000 layers of one unit", pt({f"{hh}{k}": small for k in range(12_000)}, {"0": bytes(4)}))
         model("200 layers of one unit", pt({f"{hh}{k}": small for k in range(200)}, {"0": bytes(4)}))

@@ -87,15 +87,35 @@ impl Checkpoint {
             Ok(())
         };
         if workers.is_distributed() {
-            let bytes = workers.broadcast_bytes(|| check().and_then(|()| Ok(regular_file::read(&path, u64::MAX)?)))?;
-            return Checkpoint::of_lesson(pt_file::load(Cursor::new(bytes)), &path, lesson);
+            let bytes = workers.broadcast_bytes(|| {
+                check()?;
+                regular_file::read(&path, u64::MAX).with_context(|| path.display().to_string())
+            })?;
+            let length = bytes.len() as u64;
+            return Checkpoint::of_lesson(pt_file::load(Cursor::new(bytes)), length, &path, lesson);
         }
         check()?;
         let file = regular_file::open(&path).with_context(|| path.display().to_string())?;
-        Checkpoint::of_lesson(pt_file::load(file), &path, lesson)
+        let length = file.metadata().with_context(|| path.display().to_string())?.len();
+        Checkpoint::of_lesson(pt_file::load(file), length, &path, lesson)
     }
 
-    fn of_lesson(value: pt_file::Result<Value>, path: &Path, lesson: &str) -> Result<Checkpoint> {
+    /// Checks that no other process has written the file since it was read. Call it with the lock of the folder.
+    ///
+    /// # Errors
+    /// If it is another checkpoint now.
+    pub fn check_unchanged(&self, folder: &Path) -> Result<()> {
+        let path = folder.join(CHECKPOINT);
+        let reader = regular_file::open(&path).map_err(pt_file::Error::from).and_then(pt_file::Reader::new);
+        let reader = reader.with_context(|| path.display().to_string())?;
+        let (epoch, seconds) = (reader.value().get("epoch"), reader.value().get("train_seconds"));
+        let is_same = epoch.and_then(|epoch| epoch.as_int()) == Some(i64::from(self.epoch))
+            && seconds.and_then(|seconds| seconds.as_float()) == Some(self.train_seconds);
+        ensure!(is_same, "{} was changed by another process meanwhile; start again with --resume", path.display());
+        Ok(())
+    }
+
+    fn of_lesson(value: pt_file::Result<Value>, length: u64, path: &Path, lesson: &str) -> Result<Checkpoint> {
         let value = value.with_context(|| path.display().to_string())?;
         match value.get("lesson").and_then(Value::as_str) {
             Some(name) if name == lesson => {}
@@ -103,7 +123,7 @@ impl Checkpoint {
             None => bail!("{} is not a checkpoint of {lesson}: it has no entry \"lesson\"", path.display()),
         }
         let checkpoint = Checkpoint::from_value(&value).and_then(|checkpoint| {
-            check_sizes(&checkpoint.config, &checkpoint.model)?;
+            check_sizes(&checkpoint.config, length)?;
             Ok(checkpoint)
         });
         checkpoint.with_context(|| path.display().to_string())
@@ -172,22 +192,17 @@ impl BatchPosition {
     }
 }
 
-/// Checks the sizes in `config` against the weights. The options come from `config`: with them a model is built before the
-/// weights are copied.
-fn check_sizes(config: &Json, model: &Value) -> Result<()> {
-    let weights = model.as_dict().into_iter().flat_map(Dict::iter);
-    let recurrent =
-        weights.filter_map(|(name, tensor)| name.as_str()?.contains("weight_hh_l").then(|| tensor.as_tensor())?);
-    let recurrent: Vec<_> = recurrent.collect();
-    let Some(first) = recurrent.first() else { return Ok(()) };
-    let sizes = [("hidden_size", first.shape().last().copied().unwrap_or(0)), ("num_layers", recurrent.len())];
-    for (key, size) in sizes {
-        ensure!(
-            config[key].as_u64().is_none_or(|stored| stored == size as u64),
-            "\"config\" has {key} = {}, but \"model\" has {size}",
-            config[key]
-        );
-    }
+/// Checks the sizes in `config` against the length of the file. The options come from `config`: with them a model is built
+/// before the weights are copied. Each layer has at least hidden_size * hidden_size weights of four bytes.
+fn check_sizes(config: &Json, file_len: u64) -> Result<()> {
+    let size = |key: &str| config[key].as_u64().unwrap_or(0);
+    let (hidden_size, num_layers) = (size("hidden_size"), size("num_layers"));
+    let bytes = hidden_size.saturating_mul(hidden_size).saturating_mul(num_layers).saturating_mul(4);
+    ensure!(
+        bytes <= file_len,
+        "\"config\" has hidden_size = {hidden_size} and num_layers = {num_layers}: these weights do not fit in a file of \
+         {file_len} bytes"
+    );
     Ok(())
 }
 
@@ -252,23 +267,38 @@ mod tests {
 
     use super::*;
 
-    fn model(layers: usize) -> Value {
-        let weight = || pt_file::Tensor::from_slice(&[0f32; 12], &[6, 2]).unwrap();
-        Value::state_dict((0..layers).map(|k| (format!("gru.weight_hh_l{k}"), weight())))
+    #[test]
+    fn a_checkpoint_that_another_process_has_written_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let checkpoint = |epoch| Checkpoint {
+            lesson: "some-lesson".to_owned(),
+            config: json!({}),
+            epoch,
+            train_seconds: 1.5,
+            model: Value::None,
+            optimizer: Value::None,
+            scheduler: Value::None,
+            best: None,
+            rng_state: pt_file::Tensor::scalar(0f32),
+            rng_states: Vec::new(),
+            batch: None,
+        };
+        let save = |epoch| pt_file::save_file(folder.path().join(CHECKPOINT), &checkpoint(epoch).into_value()).unwrap();
+        save(3);
+        checkpoint(3).check_unchanged(folder.path()).unwrap();
+        save(4);
+        let message = checkpoint(3).check_unchanged(folder.path()).unwrap_err().to_string();
+        assert!(message.ends_with("was changed by another process meanwhile; start again with --resume"), "{message}");
     }
 
     #[test]
-    fn sizes_that_differ_from_the_weights_are_an_error() {
-        let error = |config: Json| check_sizes(&config, &model(2)).unwrap_err().to_string();
-        assert!(check_sizes(&json!({"hidden_size": 2, "num_layers": 2}), &model(2)).is_ok());
-        assert!(check_sizes(&json!({"hidden_size": 1}), &Value::dict([("fc.weight", Value::None)])).is_ok());
-        assert_eq!(
-            error(json!({"hidden_size": 20_000, "num_layers": 2})),
-            "\"config\" has hidden_size = 20000, but \"model\" has 2"
-        );
-        assert_eq!(
-            error(json!({"hidden_size": 2, "num_layers": 1_000_000})),
-            "\"config\" has num_layers = 1000000, but \"model\" has 2"
-        );
+    fn sizes_that_do_not_fit_in_the_file_are_an_error() {
+        assert!(check_sizes(&json!({"hidden_size": 2, "num_layers": 3}), 48).is_ok());
+        for config in
+            [json!({"hidden_size": 20_000, "num_layers": 1}), json!({"hidden_size": 2, "num_layers": u64::MAX})]
+        {
+            let message = check_sizes(&config, 1_000_000).unwrap_err().to_string();
+            assert!(message.ends_with("these weights do not fit in a file of 1000000 bytes"), "{message}");
+        }
     }
 }

@@ -6,8 +6,8 @@ pub const CONFIG: &str = "config.json";
 pub const MAX_CONFIG: u64 = 1 << 20;
 /// One object per epoch.
 pub const METRICS: &str = "metrics.jsonl";
-/// The limit on its size: enough for two million epochs.
-pub const MAX_METRICS: u64 = 256 << 20;
+/// The limit on its size: enough for thirty million epochs.
+pub const MAX_METRICS: u64 = 4 << 30;
 /// The final figures; the file exists if and only if the run is finished.
 pub const SUMMARY: &str = "summary.json";
 /// What `--resume` needs.
@@ -22,3 +22,5 @@ pub const LOSS: &str = "loss";
 pub const COMPARE: &str = "compare";
 /// A process that trains holds a lock on this file.
 pub const LOCK: &str = ".lock";
+/// The picture of `gates`, without extension.
+pub const GATES: &str = "gates";

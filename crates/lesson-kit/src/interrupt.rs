@@ -33,7 +33,7 @@ pub fn install() -> Result<()> {
 
 fn register() -> io::Result<Flags> {
     let flags = Flags { exit_on_signal: Arc::new(AtomicBool::new(true)), signalled: Arc::default() };
-    for signal in [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|&signal| !is_ignored(signal)) {
+    for signal in [SIGINT, SIGTERM].into_iter().chain((!is_ignored(SIGHUP)).then_some(SIGHUP)) {
         // Handlers run in this order: the first signal during training sets `exit_on_signal` for the second one.
         flag::register_conditional_shutdown(signal, exit::INTERRUPTED.into(), Arc::clone(&flags.exit_on_signal))?;
         flag::register(signal, Arc::clone(&flags.exit_on_signal))?;

@@ -81,7 +81,10 @@ fn available() -> Option<f64> {
         .and_then(|text| text.lines().find_map(|line| line.strip_prefix("0::").map(str::to_owned)));
     let container = group.and_then(|group| {
         let file = |name: &str| read(&format!("/sys/fs/cgroup{}/{name}", group.trim_end_matches('/')));
-        container(&file("memory.max")?, &file("memory.current")?, &file("memory.stat")?)
+        let swap = [file("memory.swap.max").unwrap_or_default(), file("memory.swap.current").unwrap_or_default()];
+        let free_swap =
+            read("/proc/meminfo").and_then(|text| number_after(&text, "SwapFree:")).map_or(0.0, |kib| 1024.0 * kib);
+        container(&file("memory.max")?, &file("memory.current")?, &file("memory.stat")?, swap_of(&swap, free_swap))
     });
     let process = read("/proc/self/limits").zip(read("/proc/self/status"));
     let process = process.and_then(|(limits, status)| process_limit(&limits, &status));
@@ -93,10 +96,20 @@ fn machine(meminfo: &str) -> Option<f64> {
     Some(1024.0 * (number_after(meminfo, "MemAvailable:")? + number_after(meminfo, "SwapFree:").unwrap_or(0.0)))
 }
 
-/// The limit of a cgroup less its memory without the page cache, which the kernel can free. `None` for the limit `max`.
-fn container(max: &str, current: &str, stat: &str) -> Option<f64> {
-    let number = |text: &str| text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
-    Some((number(max)? - number(current)? + number_after(stat, "file ")?).max(0.0))
+/// The limit of a cgroup less its memory, plus its swap. The kernel can free the page cache and a part of its own memory
+/// (`slab_reclaimable`). `None` for the limit `max`.
+fn container(max: &str, current: &str, stat: &str, swap: f64) -> Option<f64> {
+    let freed = number_after(stat, "file ")? + number_after(stat, "slab_reclaimable ").unwrap_or(0.0);
+    Some((number(max)? - number(current)? + freed + swap).max(0.0))
+}
+
+/// The swap that a cgroup can still have: its limit less what it has, or `free`, the machine's, for the limit `max`.
+fn swap_of([max, current]: &[String; 2], free: f64) -> f64 {
+    number(max).zip(number(current)).map_or(free, |(max, current)| (max - current).clamp(0.0, free))
+}
+
+fn number(text: &str) -> Option<f64> {
+    text.trim().parse::<f64>().ok().filter(|number| number.is_finite())
 }
 
 /// The limit of the address space less the resident memory: the allocator reserves address space that it still can use. `None`
@@ -140,8 +153,10 @@ mod tests {
     fn the_available_memory_comes_from_the_machine_the_container_and_the_process() {
         let meminfo = "MemTotal: 9 kB\nMemAvailable:       3 kB\nSwapFree:  1 kB\n";
         assert_eq!((machine(meminfo), machine("MemTotal: 9 kB")), (Some(4096.0), None));
-        let stat = "anon 5\nfile 20\n";
-        assert_eq!((container("100\n", "70\n", stat), container("max\n", "70\n", stat)), (Some(50.0), None));
+        let stat = "anon 5\nfile 20\nslab_reclaimable 3\n";
+        assert_eq!((container("100\n", "70\n", stat, 4.0), container("max\n", "70\n", stat, 0.0)), (Some(57.0), None));
+        let swap = |max: &str| swap_of(&[max.to_owned(), "1".to_owned()], 9.0);
+        assert_eq!((swap("5\n"), swap("max\n"), swap("")), (4.0, 9.0, 9.0));
         let limits = |soft| format!("Limit  Soft Limit\nMax address space         {soft}           unlimited  bytes\n");
         assert_eq!(process_limit(&limits("4096"), "VmRSS:\t  1 kB\n"), Some(3072.0));
         assert_eq!(process_limit(&limits("unlimited"), "VmRSS:\t  1 kB\n"), None);

@@ -98,7 +98,9 @@ impl SavedModel {
             bail!("{} has no {module}.weight_hh_l0", self.not_a_model());
         };
         let hidden_size = first.get(1).copied().unwrap_or(0);
-        let fits = |gates: &i64| hidden_size >= 1 && first == [gates * hidden_size, hidden_size];
+        let fits = |gates: &i64| {
+            hidden_size >= 1 && gates.checked_mul(hidden_size).is_some_and(|rows| first == [rows, hidden_size])
+        };
         let Some(&gates) = gates.iter().find(|&gates| fits(gates)) else {
             let expected =
                 gates.iter().map(|gates| format!("({gates} * hidden, hidden)")).collect::<Vec<_>>().join(" or ");

@@ -46,7 +46,8 @@ pub fn train(
         }
         // After Ctrl-C batches are missing: an incomplete epoch has no mean.
         if batches.len() == 0 {
-            let avg_loss = run.batch_losses()?.iter().sum::<f32>() / batches.in_epoch() as f32;
+            let losses = run.batch_losses()?;
+            let avg_loss = losses.iter().sum::<f32>() / losses.len() as f32;
             run.session().print(format_args!("Epoch: {:04} Loss = {avg_loss:.6}", epoch - 1))?;
             run.record(epoch, avg_loss)?;
         }

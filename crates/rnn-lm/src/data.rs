@@ -246,7 +246,8 @@ impl Vocabulary {
 /// # Errors
 /// If there are fewer than two rows, because a step needs a word and the next word.
 pub fn batchify(numbers: &[i64], columns: i64, device: Device) -> Result<Tensor> {
-    let steps = numbers.len() as i64 / columns.max(1);
+    ensure!(columns >= 1, "--batch-size {columns}: expected at least 1");
+    let steps = numbers.len() as i64 / columns;
     ensure!(steps > 1, "{} tokens are too few for {columns} columns of at least two", numbers.len());
     let numbers = Tensor::from_slice(&numbers[..(steps * columns) as usize]);
     Ok(numbers.f_view([columns, steps])?.f_t_()?.f_contiguous()?.f_to_device(device)?)

@@ -74,7 +74,9 @@ pub fn train(
         let mut train_pieces = pieces(&columns.train, bptt)?;
         train_pieces.truncate(limit.unwrap_or(usize::MAX));
         let Some(loss) = train_epoch(run, model, epoch, train_pieces, &mut optimizer, clip)? else {
-            run.checkpoint(epoch, (&optimizer, &scheduler))?; // after Ctrl-C
+            // After Ctrl-C. A model needs its vocabulary.
+            run.save_text(vocabulary_file::NAME, &vocabulary_file::content(vocabulary)?)?;
+            run.checkpoint(epoch, (&optimizer, &scheduler))?;
             continue;
         };
         let valid_loss = mean_loss(model, &columns.valid, run.session().workers())?;

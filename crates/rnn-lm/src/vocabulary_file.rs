@@ -9,8 +9,8 @@ use crate::data::Vocabulary;
 
 /// The name of the file in the run folder.
 pub const NAME: &str = "vocabulary.json";
-/// The limit on its size: enough for a million words.
-const MAX_FILE: u64 = 16 << 20;
+/// The limit on its size: no corpus has more words.
+const MAX_FILE: u64 = 1 << 30;
 
 /// The content of the file.
 pub fn content(vocabulary: &Vocabulary) -> Result<String> {

@@ -1,13 +1,13 @@
 //! What a run folder contains before a run starts.
 
-use std::io::ErrorKind;
+use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use pt_file::regular_file;
 use serde::Deserialize;
 
-use crate::file_names::{CHECKPOINT, CONFIG, MAX_CONFIG, MAX_METRICS, METRICS, SUMMARY};
+use crate::file_names::{CHECKPOINT, CONFIG, MAX_CONFIG, METRICS, SUMMARY};
 
 /// The run in a folder.
 #[derive(Debug, Default)]
@@ -33,8 +33,8 @@ pub(crate) enum Progress {
 #[derive(Debug, Default, Deserialize)]
 struct StoredConfig {
     lesson: Option<String>,
-    #[serde(default)]
-    files: Vec<String>,
+    /// Missing in runs of older versions, which wrote files of the same names.
+    files: Option<Vec<String>>,
     #[serde(default)]
     compared: bool,
 }
@@ -57,7 +57,8 @@ impl ExistingRun {
 
     /// Whether a run of `lesson` wrote the file `name`, or may have written it.
     pub fn wrote(&self, lesson: &str, name: &str) -> bool {
-        self.config.lesson.as_deref() == Some(lesson) && self.config.files.iter().any(|file| file == name)
+        let listed = |files: &Vec<String>| files.iter().any(|file| file == name);
+        self.config.lesson.as_deref() == Some(lesson) && self.config.files.as_ref().is_none_or(listed)
     }
 
     /// Whether it is the run of a comparison, which cannot be resumed.
@@ -71,8 +72,9 @@ fn progress(path: &Path) -> Result<Progress> {
         return Ok(Progress::Finished);
     }
     let metrics = path.join(METRICS);
-    let epochs = match regular_file::read(&metrics, MAX_METRICS) {
-        Ok(bytes) => bytes.iter().filter(|&&byte| byte == b'\n').count(),
+    let lines = |file| BufReader::new(file).split(b'\n').try_fold(0, |count, line| line.map(|_| count + 1));
+    let epochs = match regular_file::open(&metrics).and_then(lines) {
+        Ok(epochs) => epochs,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => 0,
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", metrics.display())),
     };

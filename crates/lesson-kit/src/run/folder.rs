@@ -12,7 +12,7 @@ use torch_ext::Format;
 use super::existing_run::{ExistingRun, Progress};
 use super::folder_lock::FolderLock;
 use crate::Lesson;
-use crate::file_names::{BEST, CHECKPOINT, COMPARE, CONFIG, LOSS, METRICS, MODEL, SUMMARY};
+use crate::file_names::{BEST, CHECKPOINT, COMPARE, CONFIG, GATES, LOSS, METRICS, MODEL, SUMMARY};
 
 /// A folder that a run may write into. No other process can train there at the same time.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub(crate) struct RunFolder {
     path: PathBuf,
     /// The names of the files of a run, see [`run_files`].
     files: Vec<String>,
+    /// The files of the previous run that this run removes.
+    replaced: Vec<String>,
     progress: Progress,
     /// The content of `config.json`.
     config: String,
@@ -72,16 +74,21 @@ impl RunFolder {
         let lock = FolderLock::acquire(path)?;
         let existing = check_existing(path, lesson, intent, &files)?; // another process may have written there meanwhile
 
-        let written = |name: &&String| {
-            is_of_format(name, format) || existing.wrote(lesson.name, name) && path.join(name).exists()
+        config["files"] = files.iter().filter(|name| is_of_format(name, format)).cloned().collect();
+        // A resumed run removes the models in the other format only: `eval` would read the old ones.
+        let replaced = |name: &&String| match intent {
+            Intent::Overwrite => true,
+            Intent::Resume => existing.wrote(lesson.name, name) && !is_of_format(name, format),
+            Intent::Replace | Intent::Compare => existing.wrote(lesson.name, name),
         };
-        config["files"] = files.iter().filter(written).cloned().collect();
+        let replaced = files.iter().filter(|name| path.join(name).exists()).filter(replaced).cloned().collect();
         if intent == Intent::Compare {
             config["compared"] = true.into();
         }
         Ok(RunFolder {
             path: path.to_owned(),
             files,
+            replaced,
             progress: existing.progress,
             config: format!("{config:#}\n"),
             metrics_kept: None,
@@ -153,11 +160,10 @@ impl RunFolder {
                 let cut = OpenOptions::new().write(true).open(&metrics).and_then(|file| file.set_len(length));
                 cut.with_context(|| cannot_write(&metrics))?;
             }
-            None => {
-                let old = self.files.iter().filter(|name| ![CONFIG, SUMMARY].contains(&name.as_str()));
-                old.map(|name| self.file(name)).try_for_each(|path| remove(&path))?;
-            }
+            None => remove(&metrics)?,
         }
+        let old = self.replaced.iter().filter(|name| ![CONFIG, METRICS, SUMMARY].contains(&name.as_str()));
+        old.map(|name| self.file(name)).try_for_each(|path| remove(&path))?;
         remove(&self.file(SUMMARY))?; // last: until then the folder counts as a finished run
         let file = OpenOptions::new().create(true).append(true).open(&metrics);
         self.state = State::Claimed(file.with_context(|| cannot_write(&metrics))?);
@@ -227,8 +233,11 @@ fn check_existing(path: &Path, lesson: &Lesson, intent: Intent, files: &[String]
     let (shown, name) = (path.display(), lesson.name);
     let overwrite = if intent == Intent::Replace { "--overwrite replaces it, " } else { "" };
     let remedy = format!("{overwrite}--out DIR writes to another folder");
+    // Training does not write the pictures of these commands.
+    let others: &[&str] = if intent == Intent::Compare { &[GATES] } else { &[GATES, COMPARE] };
+    let is_written = |file: &&String| !others.iter().any(|picture| file.starts_with(&format!("{picture}.")));
     let foreign = |file: &&String| path.join(file).symlink_metadata().is_ok() && !existing.wrote(name, file);
-    let foreign: Vec<&str> = files.iter().filter(foreign).map(String::as_str).collect();
+    let foreign: Vec<&str> = files.iter().filter(is_written).filter(foreign).map(String::as_str).collect();
     if !foreign.is_empty() {
         if let Some(other) = existing.other_lesson(name) {
             bail!("{shown} holds a run of {other:?}, not of {name}: {remedy}");

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
+use pt_file::regular_file;
 
 use crate::file_names::LOCK;
 
@@ -23,6 +24,7 @@ impl FolderLock {
     /// If another process has the lock: the message has its id. File systems without locks are not an error.
     pub fn acquire(folder: &Path) -> Result<FolderLock> {
         let path = folder.join(LOCK);
+        check_lock_file(&path)?;
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
         let mut file = file.with_context(|| format!("cannot write {}", path.display()))?;
         match file.try_lock() {
@@ -33,8 +35,7 @@ impl FolderLock {
             Err(TryLockError::WouldBlock) => {
                 // The other process writes its id a moment after it has the lock.
                 let owner = (0..20).find_map(|_| {
-                    let id =
-                        pt_file::regular_file::read_to_string(&path, 64).ok().and_then(|text| text.parse::<u32>().ok());
+                    let id = regular_file::read_to_string(&path, 64).ok().and_then(|text| text.parse::<u32>().ok());
                     if id.is_none() {
                         thread::sleep(Duration::from_millis(5));
                     }
@@ -52,8 +53,22 @@ impl FolderLock {
     }
 }
 
+/// Checks that the file is missing or was written here: it is empty, or has the id of a process.
+fn check_lock_file(path: &Path) -> Result<()> {
+    let Ok(metadata) = path.symlink_metadata() else { return Ok(()) };
+    let content = || regular_file::read(path, 64).is_ok_and(|content| content.iter().all(u8::is_ascii_digit));
+    ensure!(
+        metadata.is_file() && content(),
+        "{} is not the lock of a run; move it away, or use --out DIR to write to another folder",
+        path.display()
+    );
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -64,5 +79,21 @@ mod tests {
         assert!(message.contains(&format!("is in use: process {} trains there", std::process::id())), "{message}");
         drop(lock);
         FolderLock::acquire(folder.path()).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_of_this_name_that_is_no_lock_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let (lock, other) = (folder.path().join(LOCK), folder.path().join("other"));
+        fs::write(&other, "mine").unwrap();
+        std::os::unix::fs::symlink(&other, &lock).unwrap();
+        assert!(FolderLock::acquire(folder.path()).is_err());
+        assert_eq!(fs::read(&other).unwrap(), b"mine");
+        fs::remove_file(&lock).unwrap();
+        fs::write(&lock, "mine").unwrap();
+        let message = FolderLock::acquire(folder.path()).unwrap_err().to_string();
+        assert!(message.contains(".lock is not the lock of a run; move it away"), "{message}");
+        assert_eq!(fs::read(&lock).unwrap(), b"mine");
     }
 }

@@ -166,6 +166,7 @@ impl Run {
         ensure!(resumed.is_some() == args.resume, "--resume: the program has no checkpoint to resume from");
         if let Some(checkpoint) = &resumed {
             workers.rank_zero_only(|| {
+                checkpoint.check_unchanged(&args.out)?;
                 resume::check_data(&checkpoint.config, &config, args.allow_changed_data, &args.out)?;
                 let ignored = if args.allow_changed_data { &data_keys[..] } else { &[] };
                 resume::check_options(&checkpoint.config, &config, ignored, &args.out)?;

@@ -36,7 +36,11 @@ impl OptimizerStateMut<'_> {
         let own = self.optimizer.state_dict()?;
         self.optimizer.load_state_dict(optimizer)?;
         if let Some(own) = self.scheduler {
+            let before = own.state_dict()?;
             own.load_state_dict(scheduler)?;
+            for key in ["base_lrs", "gamma", "step_size"] {
+                check_number("scheduler", key, scheduler.get(key), before.get(key))?;
+            }
         }
         check_hyperparameters(&own, optimizer, scheduler)
     }
@@ -49,23 +53,34 @@ fn check_hyperparameters(own: &Value, stored: &Value, scheduler: &Value) -> anyh
     for (index, (own, stored)) in groups(own).iter().zip(groups(stored)).enumerate() {
         for (key, value) in own.as_dict().into_iter().flat_map(Dict::iter) {
             let expected = last_lr.get(index).filter(|_| key.as_str() == Some("lr")).unwrap_or(value);
-            let found = stored.get(key.clone()).unwrap_or(&Value::None);
-            let is_number = matches!(expected, Value::Float(_) | Value::Tuple(_)); // others may depend on the device
-            ensure!(
-                !is_number || found == expected,
-                "the optimizer has {} = {}, but the options of the run give {}; the file was changed: restore \
-                 it, or start again with --overwrite",
-                key.as_str().unwrap_or_default(),
-                number(found),
-                number(expected)
-            );
+            let key = key.as_str().unwrap_or_default();
+            if !DEPENDS_ON_DEVICE.contains(&key) {
+                check_number("optimizer", key, stored.get(key), Some(expected))?;
+            }
         }
     }
     Ok(())
 }
 
-fn number(value: &Value) -> String {
-    value.as_float().map_or_else(|| format!("{value:?}"), |number| number.to_string())
+/// Entries of a parameter group that may differ on another device, and the parameters themselves.
+const DEPENDS_ON_DEVICE: [&str; 5] = ["params", "fused", "foreach", "capturable", "differentiable"];
+
+/// Checks an entry of a state dict against that of the options. An integer equals a float of the same value.
+fn check_number(what: &str, key: &str, found: Option<&Value>, expected: Option<&Value>) -> anyhow::Result<()> {
+    let (found, expected) = (found.unwrap_or(&Value::None), expected.unwrap_or(&Value::None));
+    let equal = match (found.as_float(), expected.as_float()) {
+        (Some(found), Some(expected)) => found == expected,
+        _ => found == expected,
+    };
+    let text = |value: &Value| value.as_float().map_or_else(|| format!("{value:?}"), |number| number.to_string());
+    ensure!(
+        equal,
+        "the {what} has {key} = {}, but the options of the run give {}; the file was changed: restore it, or start again with \
+         --overwrite",
+        text(found),
+        text(expected)
+    );
+    Ok(())
 }
 
 fn groups(state_dict: &Value) -> &[Value] {

@@ -16,6 +16,9 @@ use crate::file_names::{MAX_METRICS, METRICS};
 /// Options that may differ in a resumed run. The bits are equal only with the same device and number of processes.
 const MAY_CHANGE: [&str; 4] = ["epochs", "processes", "versions", "device"];
 
+/// Options that name the training data. They may differ if the data is compared by its digest.
+const DATA_OPTIONS: [&str; 4] = ["csv", "order", "data", "corpus"];
+
 /// Options that may differ between the workers of a group.
 const MAY_DIFFER_BY_RANK: [&str; 2] = ["device", "threads"];
 
@@ -43,7 +46,15 @@ pub(crate) fn check_data(before: &Json, now: &Json, allowed: bool, folder: &Path
 /// # Errors
 /// [`UsageError`] for the first option that differs, with both values.
 pub(crate) fn check_options(before: &Json, now: &Json, ignored: &[String], folder: &Path) -> Result<()> {
-    let may_change = |key: &String| MAY_CHANGE.contains(&key.as_str()) || ignored.contains(key);
+    // The same data can be in another file.
+    let data_is_checked =
+        before[DATA_DIGEST].is_string() && (before[DATA_DIGEST] == now[DATA_DIGEST] || !ignored.is_empty());
+    let may_change = |key: &String| {
+        let key = key.as_str();
+        MAY_CHANGE.contains(&key)
+            || data_is_checked && DATA_OPTIONS.contains(&key)
+            || ignored.iter().any(|name| name == key)
+    };
     for (key, now) in now.as_object().into_iter().flatten().filter(|(key, _)| !may_change(key)) {
         let before = match &before[key] {
             Json::Null if key == "backend" => &Json::from("exact"), // the backend of checkpoints without this entry

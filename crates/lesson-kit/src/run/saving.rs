@@ -97,6 +97,11 @@ impl Run {
         self.read_deferred_losses()?;
         let train_seconds = self.clock.seconds();
         let stopping = self.control.stop_if_requested();
+        // Ctrl-C before the first batch: there is nothing to save, and the previous run remains.
+        let has_batches = self.losses.last().is_some() || !self.losses.current_batches().is_empty();
+        if self.epochs_before == 0 && !has_batches && self.control.is_cut_short() {
+            return Ok(());
+        }
         self.claim_folder()?;
         let due = self.checkpoints.due(epoch, stopping)?;
         // Rank 0 writes the file, so its decision applies to all workers.

@@ -58,7 +58,9 @@ impl WorkerGroup {
     /// The tensors of all workers, joined along dimension 1: the inverse of [`WorkerGroup::shard_columns`].
     pub(crate) fn gather_columns(&self, tensors: &[Tensor]) -> Result<Vec<Tensor>> {
         let gather = |tensor: &Tensor| match &self.0 {
-            Some(workers) => Ok(Tensor::f_cat(&workers.group.all_gather(&tensor.f_contiguous()?)?, 1)?),
+            Some(workers) => {
+                Ok(Tensor::f_cat(&workers.group.all_gather(&tensor.f_to_device(Device::Cpu)?.f_contiguous()?)?, 1)?)
+            }
             None => Ok(tensor.shallow_clone()),
         };
         tensors.iter().map(gather).collect()

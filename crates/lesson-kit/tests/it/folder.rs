@@ -52,6 +52,33 @@ fn a_file_that_was_added_to_a_run_is_not_replaced() {
     assert!(!toy.file("best.safetensors").exists() && toy.file("best.pt").exists());
 }
 
+/// The pictures of `gates` and `compare` are not written by training.
+#[test]
+fn pictures_of_other_commands_do_not_stop_a_run() {
+    let toy = Toy::new();
+    put(&toy, &[("compare.png", "a picture"), ("compare.svg", "a picture")]);
+    assert_eq!(toy.run("-q").0, 0);
+    assert_eq!(fs::read_to_string(toy.file("compare.png")).unwrap(), "a picture");
+}
+
+#[test]
+fn a_run_of_an_older_version_is_replaced() {
+    let toy = Toy::new();
+    put(&toy, &[("config.json", r#"{"lesson": "toy"}"#), ("model.pt", "old"), ("summary.json", "{}")]);
+    assert_eq!(toy.run("-q").0, 0);
+}
+
+/// `eval` would read the models in the old format.
+#[test]
+fn a_resumed_run_with_another_format_removes_the_models_in_the_old_one() {
+    let toy = Toy::new();
+    assert_eq!(toy.run("-q").0, 0);
+    assert_eq!(toy.run("-q --resume -e 30 --format safetensors").0, 0);
+    let files = toy.files();
+    assert!(!files.iter().any(|name| name == "model.pt" || name == "best.pt"), "{files:?}");
+    assert!(files.iter().any(|name| name == "model.safetensors"), "{files:?}");
+}
+
 #[test]
 fn a_run_of_another_lesson_is_not_replaced() {
     let toy = Toy::new();

@@ -221,10 +221,8 @@ fn control_characters_in_a_checkpoint_are_escaped_in_messages() {
             format!("threads = {threads} is not a valid number of threads: expected a whole number from 1 to ");
         assert!(stderr.contains(&expected), "{stderr}");
     }
-    for (key, value) in [("num_layers", 20_000), ("hidden_size", 0)] {
-        let stderr = with_option(key, value.into());
-        assert!(stderr.contains(&format!("{key} = {value}: expected a whole number from 1 to ")), "{stderr}");
-    }
+    let stderr = with_option("hidden_size", 0.into());
+    assert!(stderr.contains("hidden_size = 0: expected a whole number from 1 to "), "{stderr}");
     let (_, _, stderr) = toy.run("--out a\u{9b}\u{1b}[2J/b --resume");
     assert!(stderr.contains("a\\u009b\\u001b[2J/b"), "{stderr}");
 }

@@ -155,7 +155,9 @@ fn resume_rejects_edited_numbers() {
         assert_eq!(code, 1, "{stderr}");
         stderr
     };
-    for (key, value, expected) in [("lr", 1e9, "0.01"), ("momentum", 0.99, "0.5"), ("initial_lr", 0.1, "0.01")] {
+    let numbers =
+        [("lr", 1e9, "0.01"), ("momentum", 0.99, "0.5"), ("initial_lr", 0.1, "0.01"), ("weight_decay", 0.5, "0")];
+    for (key, value, expected) in numbers {
         let message = edited(&|dict| {
             let Some(Value::Dict(mut optimizer)) = dict.get("optimizer").cloned() else { panic!() };
             let Some([Value::Dict(group)]) = optimizer.get("param_groups").and_then(Value::as_slice) else { panic!() };
@@ -169,6 +171,12 @@ fn resume_rejects_edited_numbers() {
         );
         assert!(message.starts_with(&start) && message.contains(&format!(" give {expected}; ")), "{message}");
     }
+    let message = edited(&|dict| {
+        let Some(Value::Dict(mut scheduler)) = dict.get("scheduler").cloned() else { panic!() };
+        scheduler.insert("gamma", 9.0);
+        dict.insert("scheduler", Value::Dict(scheduler));
+    });
+    assert!(message.contains("the scheduler has gamma = 9, but the options of the run give 0.9; "), "{message}");
     let message = edited(&|dict| drop(dict.insert("train_seconds", f64::NAN)));
     assert_eq!(message, "error: models/toy/checkpoint.pt: \"train_seconds\" is NaN\n");
     let message = edited(&|dict| {

@@ -124,6 +124,16 @@ fn the_options_are_written_with_the_first_record() {
 }
 
 #[test]
+fn a_file_that_appears_after_the_start_is_kept() {
+    let _guard = seeded(0);
+    let dir = tempfile::tempdir().unwrap();
+    let mut run = start(dir.path(), "");
+    fs::write(dir.path().join("best.safetensors"), "mine").unwrap();
+    run.record(1, 0.5).unwrap();
+    assert_eq!(fs::read_to_string(dir.path().join("best.safetensors")).unwrap(), "mine");
+}
+
+#[test]
 fn a_nan_loss_of_a_batch_stops_the_run_and_keeps_the_last_good_model() {
     let _guard = seeded(0);
     let dir = tempfile::tempdir().unwrap();

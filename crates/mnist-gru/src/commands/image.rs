@@ -11,12 +11,13 @@ use super::jpeg;
 use super::normalise::{GreyImage, normalise};
 use crate::data::SIDE;
 
-/// The limits of a picture: a file of 2 KB can claim 4 gigapixels. With these limits any picture takes less than 200 MB.
-const MAX_SIDE: u32 = 8192;
-/// 4096 x 3072, or another form: as many as most cameras of phones have.
-const MAX_PIXELS: u64 = 12 << 20;
-/// The decoded pixels: 5 bytes for each of [`MAX_PIXELS`]. PNG has up to 8.
-const MAX_BYTES: u64 = 64 << 20;
+/// The limits of a picture, because a file of 2 KB can claim 4 gigapixels. A side:
+const MAX_SIDE: u32 = 16384;
+/// 4096 x 3072 pixels, or another form, for any file: such a picture takes less than 200 MB. A larger file can have
+/// [`PIXELS_PER_BYTE`], as photos of phones do, up to [`MAX_PIXELS`].
+const PIXELS_OF_ANY_FILE: u64 = 12 << 20;
+const PIXELS_PER_BYTE: u64 = 12;
+const MAX_PIXELS: u64 = 64 << 20;
 /// The file.
 const MAX_FILE: u64 = 32 << 20;
 /// The rows that are converted to brightness at a time.
@@ -70,15 +71,17 @@ fn decode(path: &Path) -> Result<DynamicImage> {
         _ => bail!("it has another format"),
     }
     let mut limits = Limits::default();
-    limits.max_alloc = Some(MAX_BYTES); // of a PNG's metadata, such as colour profiles, before its size is known
+    let max_pixels = (PIXELS_PER_BYTE * file.len() as u64).clamp(PIXELS_OF_ANY_FILE, MAX_PIXELS);
+    let max_bytes = max_pixels * 16 / 3; // a pixel of a PNG has up to 8 bytes
+    limits.max_alloc = Some(max_bytes); // of a PNG's metadata, such as colour profiles, before its size is known
     reader.limits(limits);
     let mut decoder = reader.into_decoder()?;
     let (width, height) = decoder.dimensions();
     let pixels = u64::from(width) * u64::from(height);
     ensure!(
-        width.max(height) <= MAX_SIDE && pixels <= MAX_PIXELS && decoder.total_bytes() <= MAX_BYTES,
-        "the image has {width} x {height} pixels and takes {} bytes; at most {MAX_SIDE} pixels on a side, {MAX_PIXELS} \
-         pixels and {MAX_BYTES} bytes are read: scale it down first",
+        width.max(height) <= MAX_SIDE && pixels <= max_pixels && decoder.total_bytes() <= max_bytes,
+        "the image has {width} x {height} pixels and takes {} bytes; at most {MAX_SIDE} pixels on a side, {max_pixels} \
+         pixels and {max_bytes} bytes are read from a file of this size: scale it down first",
         decoder.total_bytes()
     );
     let orientation = decoder.orientation()?;

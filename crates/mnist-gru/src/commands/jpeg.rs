@@ -23,10 +23,11 @@ pub fn check(file: &[u8]) -> Result<()> {
     let mut rest = file.get(2..).unwrap_or_default(); // after the start-of-image marker
     let (mut segments, mut scans) = (0, 0);
     loop {
-        let marker = next_marker(&mut rest).context("the JPEG file is not complete: its end is missing")?;
+        let marker = next_marker(&mut rest, scans > 0).context("the JPEG file is not complete: its end is missing")?;
         match marker {
             EOI if scans == 0 => bail!("the JPEG file has no pixels"),
             EOI => return Ok(()),
+            0x00 | 0xd0..=0xd7 => bail!("the JPEG file has the marker {marker:#04x} before its first scan"),
             SOS => scans += 1,
             _ => {}
         }
@@ -41,15 +42,17 @@ pub fn check(file: &[u8]) -> Result<()> {
     }
 }
 
-/// The next marker, and the bytes after it. Skips compressed pixels with their restart markers; `None` at the end of the file.
-fn next_marker(rest: &mut &[u8]) -> Option<u8> {
+/// The next marker; `rest` are then the bytes after it. Skips compressed pixels with their restart markers, which are possible
+/// after the first start of scan. `None` at the end of the file.
+fn next_marker(rest: &mut &[u8], in_scan: bool) -> Option<u8> {
     loop {
         let at = rest.iter().position(|&byte| byte == 0xff)?;
         let marker = *rest.get(at + 1)?;
         // 0xff 0x00 is a byte of the pixels, 0xff 0xff is a fill byte, and 0xd0 to 0xd7 are restart markers.
         let skipped = if marker == 0xff { 1 } else { 2 };
         *rest = &rest[at + skipped..];
-        if !matches!(marker, 0x00 | 0x01 | 0xd0..=0xd7 | 0xff) {
+        let is_part_of_scan = in_scan && matches!(marker, 0x00 | 0xd0..=0xd7);
+        if !is_part_of_scan && marker != 0xff {
             return Some(marker);
         }
     }

@@ -115,7 +115,9 @@ impl CommandLine for Cli {
         let train_loader =
             ShuffledBatches::new(train_data.len(), batches.batch_size)?.limit(batches.limit).to_device(device);
 
-        let batch_size = batches.batch_size.min(train_data.len());
+        // Under torchrun each process has a part of the batch.
+        let world_size = run.session().workers().world_size() as i64;
+        let batch_size = batches.batch_size.min(train_data.len()) / world_size;
         run.session().check_memory(&training_memory(hyper, batch_size), SIZES)?;
         let vs = VarStore::new(device);
         let mut model = MnistNn::new(&vs.root(), hyper.hidden_size, hyper.num_layers)?;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, GrayImage, ImageEncoder, Luma, LumaA, Rgb, Rgba};
+use mnist_gru::commands::jpeg;
 use serde_json::Value;
 use tempfile::TempDir;
 use test_support::lesson::text;
@@ -131,6 +132,20 @@ fn picture_error(path: &Path, bytes: &[u8]) -> String {
     fs::write(path, bytes).unwrap();
     let error = format!("{:#}", mnist_gru::commands::image::read(path).unwrap_err());
     error.strip_prefix(&format!("{}: ", path.display())).unwrap().to_owned()
+}
+
+/// The decoder gives these markers a length before the first scan.
+#[test]
+fn markers_at_wrong_places_do_not_hide_the_segments_of_a_jpeg() {
+    let scan = b"\xff\xda\x00\x02";
+    for marker in [&b"\xff\xd0"[..], b"\xff\x00"] {
+        let file = [b"\xff\xd8", marker, b"\x00\x08", scan, b"\xff\xd9"].concat();
+        let message = jpeg::check(&file).unwrap_err().to_string();
+        assert!(message.ends_with("before its first scan"), "{message}");
+    }
+    // TEM has a length, so the end marker in it is not the end of the file.
+    assert!(jpeg::check(&[b"\xff\xd8", &scan[..], b"\xff\x01\x00\x04\xff\xd9"].concat()).is_err());
+    assert!(jpeg::check(&[b"\xff\xd8", &scan[..], b"pixels\xff\x00\xff\xd0\xff\xd9"].concat()).is_ok());
 }
 
 #[test]

@@ -119,7 +119,8 @@ impl ValueBuilder<'_, '_> {
     }
 
     fn tensor(&mut self, tensor: &StoredTensor) -> Result<StoredTensor> {
-        let bytes = tensor.view().numel() as u64 * tensor.dtype().size() as u64;
+        // A program converts narrow elements to f32.
+        let bytes = (tensor.view().numel() as u64).saturating_mul(tensor.dtype().size().max(size_of::<f32>()) as u64);
         self.tensor_bytes = self.tensor_bytes.saturating_add(bytes);
         if self.tensor_bytes > self.tensor_limit {
             return Err(Error::TensorExpansion { at: self.here(), limit: self.tensor_limit });

@@ -96,6 +96,7 @@ fn a_run_that_is_interrupted_within_an_epoch_resumes_to_the_same_bits() {
             assert!(matches!(code, Some(130) | None), "{stderr}"); // `None` if the handlers were not installed yet
             within += usize::from(stderr.contains(" batches; "));
             if home.join("run/checkpoint.pt").exists() {
+                assert!(home.join("run/vocabulary.json").exists(), "a model needs its vocabulary");
                 options = "--resume";
             }
         }

@@ -72,9 +72,14 @@ fn resume_rejects_changed_prices_unless_they_are_allowed() {
     std::fs::write(&csv, &prices).unwrap();
     let out = folder.path().join("run");
     let run = |more: &[&str]| {
-        stock_lstm(&[&["-q", "--csv", csv.to_str().unwrap(), "--out", out.to_str().unwrap()], more].concat())
+        let csv = if more.contains(&"--csv") { &[][..] } else { &["--csv", csv.to_str().unwrap()] };
+        stock_lstm(&[&["-q", "--out", out.to_str().unwrap()], csv, more].concat())
     };
     assert!(run(&["--epochs", "3"]).status.success());
+    // The same prices can be in another file.
+    let other = folder.path().join("other.csv");
+    std::fs::write(&other, &prices).unwrap();
+    assert!(run(&["--resume", "--epochs", "4", "--csv", other.to_str().unwrap()]).status.success());
     let last = prices.lines().last().unwrap();
     std::fs::write(&csv, prices.replace(last, &last.replace(".", ".1"))).unwrap();
     let changed = run(&["--resume", "--epochs", "6"]);

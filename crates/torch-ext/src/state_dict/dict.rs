@@ -153,13 +153,18 @@ pub struct IncompatibleKeys {
 
 /// The first names in quotation marks, and the number of the others.
 fn quoted(names: &[String]) -> String {
-    let quote = |name: &String| match name.char_indices().nth(MAX_NAME) {
-        Some((end, _)) => format!("\"{}...\"", escape(&name[..end])),
-        None => format!("\"{}\"", escape(name)),
-    };
+    let quote = |name: &String| format!("\"{}\"", shown(name));
     let mut text = names.iter().take(MAX_LISTED).map(quote).collect::<Vec<_>>().join(", ");
     if names.len() > MAX_LISTED {
         text += &format!(", and {} more", names.len() - MAX_LISTED);
     }
     text
+}
+
+/// A name as messages print it: escaped, and cut if it is long.
+pub(super) fn shown(name: &str) -> String {
+    match name.char_indices().nth(MAX_NAME) {
+        Some((end, _)) => format!("{}...", escape(&name[..end])),
+        None => escape(name).into_owned(),
+    }
 }

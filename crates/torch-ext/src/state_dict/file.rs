@@ -9,7 +9,7 @@ use std::str::FromStr;
 use pt_file::{Value, regular_file};
 use tch::Tensor;
 
-use super::dict::StateDict;
+use super::dict::{StateDict, shown};
 use super::safetensors;
 use crate::error::{Error, Result};
 
@@ -148,10 +148,10 @@ impl StateDict {
         let mut state_dict = StateDict::new();
         for (key, value) in dict.iter() {
             let (Some(name), Some(tensor)) = (key.as_str(), value.as_tensor()) else {
-                return Err(fault(format!("[{key}] is of type {}", value.type_name())));
+                return Err(fault(format!("[{}] is of type {}", shown(&key.to_string()), value.type_name())));
             };
-            let tensor = Tensor::try_from(tensor)
-                .map_err(|error| Error::StateDict(format!("{}: {error}", pt_file::escape(name))))?;
+            let tensor =
+                Tensor::try_from(tensor).map_err(|error| Error::StateDict(format!("{}: {error}", shown(name))))?;
             state_dict.insert(name, tensor);
         }
         Ok(state_dict)

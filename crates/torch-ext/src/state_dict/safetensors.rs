@@ -6,7 +6,7 @@ use pt_file::{DType, Value};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use tch::Tensor;
 
-use super::dict::StateDict;
+use super::dict::{StateDict, shown};
 use crate::error::{Error, Result};
 
 /// The limit on the number of dimensions, as in `pt_file`. A file of 1 MB can give a tensor half a million.
@@ -39,7 +39,7 @@ pub(super) fn deserialize(bytes: &[u8]) -> Result<StateDict> {
     let mut state_dict = StateDict::new();
     for (name, view) in tensors {
         let dtype = from_safetensors(view.dtype()).ok_or_else(|| {
-            let name = pt_file::escape(name);
+            let name = shown(name);
             Error::File(format!("{name} is of dtype {:?}, which is not supported here", view.dtype()))
         })?;
         if view.shape().len() > MAX_DIMS {
