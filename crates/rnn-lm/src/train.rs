@@ -75,7 +75,9 @@ pub fn train(
         train_pieces.truncate(limit.unwrap_or(usize::MAX));
         let Some(loss) = train_epoch(run, model, epoch, train_pieces, &mut optimizer, clip)? else {
             // After Ctrl-C. A model needs its vocabulary.
-            run.save_text(vocabulary_file::NAME, &vocabulary_file::content(vocabulary)?)?;
+            if !run.batch_losses()?.is_empty() {
+                run.save_text(vocabulary_file::NAME, &vocabulary_file::content(vocabulary)?)?;
+            }
             run.checkpoint(epoch, (&optimizer, &scheduler))?;
             continue;
         };
