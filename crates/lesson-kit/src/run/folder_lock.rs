@@ -14,7 +14,14 @@ use crate::file_names::LOCK;
 /// A lock on the file `.lock` of a run folder. The kernel releases it when the process ends, however it ends. The file stays.
 #[derive(Debug)]
 pub(crate) struct FolderLock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for FolderLock {
+    /// Closing the file would not release the lock while a child process that is being started has a copy of it.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
 }
 
 impl FolderLock {
@@ -49,7 +56,7 @@ impl FolderLock {
             }
             Err(TryLockError::Error(_)) => {}
         }
-        Ok(FolderLock { _file: file })
+        Ok(FolderLock { file })
     }
 }
 
