@@ -278,7 +278,7 @@ def vocabularies(attack):
     vocabulary("a vocabulary of 200,000 words", json.dumps({"unit": "word", "words": ["a"] * 200_000}), says="do not belong together")
     vocabulary("a nested vocabulary", '{"unit":"word","words":' + "[" * 900_000)
     vocabulary("a vocabulary of lists", '{"unit":"word","words":[' + "[0]," * 240_000 + "[0]]}")
-    vocabulary("a vocabulary of 20 MB", "{" + " " * 20_000_000, says="at most")
+    vocabulary("a vocabulary of 20 MB", "{" + " " * 20_000_000, says="is not a vocabulary")
     vocabulary("a vocabulary that is no text", b"\xff" * 1000)
     os.remove(attack.folder / "words/vocabulary.json")
     os.mkfifo(attack.folder / "words/vocabulary.json")
@@ -389,7 +389,7 @@ def checkpoints(attack):
         attack.trial(f"--resume: {name}", "text-rnn", ["--resume", "--out", "run", "--no-plots"], says=says)
 
     checkpoint("no optimizer state")
-    checkpoint("20,000 hidden units", {"hidden_size": 20_000}, says="has hidden_size = 20000, but")
+    checkpoint("20,000 hidden units", {"hidden_size": 20_000}, says="has hidden_size = 20000 and num_layers")
     checkpoint("2^40 hidden units", {"hidden_size": 2**40})
     checkpoint("1,000,000 layers", {"num_layers": 1_000_000})
     checkpoint("0 hidden units", {"hidden_size": 0})
