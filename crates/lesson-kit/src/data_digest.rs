@@ -15,7 +15,16 @@ pub fn data_digest<B: AsRef<[u8]>>(parts: impl IntoIterator<Item = B>) -> String
         digest.update((part.len() as u64).to_le_bytes()); // so that the boundaries count too
         digest.update(part);
     }
-    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(&digest.finalize())
+}
+
+/// The SHA-256 of `bytes`, as hexadecimal text.
+pub fn sha256(bytes: &[u8]) -> String {
+    hexadecimal(&Sha256::digest(bytes))
+}
+
+fn hexadecimal(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ mod workers;
 
 pub use args::{BatchArgs, DeviceChoice, Hyperparameters, Options, RunArgs, check_threads, positive};
 pub use console::print_result;
-pub use data_digest::{DATA_DIGEST, data_digest};
+pub use data_digest::{DATA_DIGEST, data_digest, sha256};
 pub use doctor::doctor;
 pub use explain::Explanation;
 pub use gates::{Gates, LayerGates};

@@ -76,14 +76,14 @@ pub fn check_available(bytes: f64, details: impl FnOnce() -> String) -> Result<(
 /// (`ulimit -v`).
 fn available() -> Option<f64> {
     let read = |path: &str| fs::read_to_string(path).ok();
-    let machine = read("/proc/meminfo").and_then(|text| machine(&text));
+    let meminfo = read("/proc/meminfo").unwrap_or_default();
+    let machine = machine(&meminfo);
     let group = read("/proc/self/cgroup")
         .and_then(|text| text.lines().find_map(|line| line.strip_prefix("0::").map(str::to_owned)));
     let container = group.and_then(|group| {
         let file = |name: &str| read(&format!("/sys/fs/cgroup{}/{name}", group.trim_end_matches('/')));
         let swap = [file("memory.swap.max").unwrap_or_default(), file("memory.swap.current").unwrap_or_default()];
-        let free_swap =
-            read("/proc/meminfo").and_then(|text| number_after(&text, "SwapFree:")).map_or(0.0, |kib| 1024.0 * kib);
+        let free_swap = number_after(&meminfo, "SwapFree:").map_or(0.0, |kib| 1024.0 * kib);
         container(&file("memory.max")?, &file("memory.current")?, &file("memory.stat")?, swap_of(&swap, free_swap))
     });
     let process = read("/proc/self/limits").zip(read("/proc/self/status"));

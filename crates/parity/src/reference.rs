@@ -5,11 +5,10 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use lesson_kit::{Lesson, check_threads};
+use lesson_kit::{Lesson, check_threads, sha256};
 use pt_file::{escape, regular_file};
 use serde::Deserialize;
 use serde_json::{Map, Number, Value as Json};
-use sha2::{Digest, Sha256};
 
 /// The supported format.
 const FORMAT: u32 = 1;
@@ -184,11 +183,6 @@ fn code_digest(notebook: &Path) -> Result<String> {
     };
     let code: Vec<String> = cells.iter().filter(|cell| cell["cell_type"] == "code").map(source).collect();
     Ok(sha256(code.join("\n\n").as_bytes()))
-}
-
-/// The SHA-256 digest of `bytes`, in hexadecimal digits.
-pub(crate) fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -131,10 +131,10 @@ fn losses(comparison: &Comparison, ours: &Recording, name: &str) -> Option<Vec<(
 mod tests {
     use tch::Tensor;
 
-    use lesson_kit::{Defaults, Lesson};
+    use lesson_kit::{Defaults, Lesson, sha256};
 
     use super::*;
-    use crate::reference::{Reference, sha256};
+    use crate::reference::Reference;
     use crate::tolerances::Tolerances;
 
     const LESSON: Lesson = Lesson {

@@ -2,13 +2,13 @@
 
 use std::fmt::Display;
 
-use lesson_kit::Quantity;
+use lesson_kit::{Quantity, sha256};
 use pt_file::Tensor;
 use serde::Serialize;
 use serde_json::Number;
 
 use crate::distance::{Distance, Elements, larger};
-use crate::reference::{ReferenceQuantity, sha256};
+use crate::reference::ReferenceQuantity;
 use crate::tolerances::{FirstLosses, Requirement, Tolerance};
 
 /// A row of the table.
