@@ -23,8 +23,8 @@ main() {
     [ $# -gt 0 ] || set -- build --release --workspace
     cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.."
     version=$(sed -n "s/^__version__[^0-9]*\([0-9][0-9.]*\).*/\1/p" "$torch/version.py")
-    # The versions that belong together are in crates/libtorch-version/src/check.rs.
-    tch=$(sed -n "s/^pub const PAIRS.*(\"\([0-9.]*\)\", \"$version\").*/\1/p" crates/libtorch-version/src/check.rs)
+    # The versions that belong together are in crates/libtorch-build/versions.txt.
+    tch=$(sed -n "s/^\([0-9.]*\) $version\$/\1/p" crates/libtorch-build/versions.txt)
     [ -n "$tch" ] || die "$torch is version $version, which no version of tch here needs"
 
     copy=target/with/$version

@@ -16,7 +16,7 @@ Environment:
   LIBTORCH  the absolute path of your own libtorch 2.13.0. It is used, and none is installed
   PYTHON    the Python for .venv. Default: the first suitable one of python3, python3.14, .. python3.10"
 
-# The same version as in crates/libtorch-version, and the NVIDIA packages that its metadata requires.
+# The same version as in crates/libtorch-build, and the NVIDIA packages that its metadata requires.
 torch=2.13.0
 torch_wheels=("torch==$torch")
 if [ "$(uname -s)" = Linux ]; then

@@ -16,7 +16,7 @@ LIMIT = 48  # MB; the folder and the sources together must fit into an upload of
 # Functions that mimalloc defines instead of the C library.
 ALLOCATOR = {"malloc", "calloc", "realloc", "free", "posix_memalign", "aligned_alloc", "memalign", "malloc_usable_size", "strdup"}
 # Packages without tests in the bundle: these tests run the compiler and need the sources.
-LEFT_OUT = {"libtorch-version"}
+LEFT_OUT = {"libtorch-build"}
 EXAMPLES = {"toy"}  # examples that a test starts
 # Files that tests, lessons and notebooks read, besides MNIST, which is compressed.
 FILES = [

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use anyhow::{Result, bail, ensure};
 use serde_json::{Map, Value as Json};
-use torch_ext::{cpu, cuda, libtorch, version};
+use torch_ext::{cpu, cuda, libtorch};
 
 use crate::{RunArgs, device, print_result};
 
@@ -34,10 +34,10 @@ pub fn doctor(args: &RunArgs) -> Result<()> {
     }
     print(&found, args.json)?;
     ensure!(
-        release == version::WANTED,
+        release == libtorch::REQUIRED,
         "this program was built for libtorch {}, but loads another one ({release}); build it again, or unset \
          LD_LIBRARY_PATH if it names another libtorch",
-        version::WANTED
+        libtorch::REQUIRED
     );
     match chosen {
         Err(_) if cuda.failure().is_some() => {

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use pt_file::Tensor as Stored;
 use tch::Tensor;
+use torch_ext::convert;
 
 /// Tensors by group and name, in the order in which they were computed. The reference notebooks use the same names.
 #[derive(Debug, Default)]
@@ -24,7 +25,7 @@ pub struct Quantity {
 impl Recording {
     /// Adds a copy of `values`.
     pub fn add(&mut self, group: &str, name: &str, values: &Tensor) -> Result<()> {
-        let values = Stored::try_from(values).with_context(|| format!("{group}, {name}"))?;
+        let values = convert::to_pt_file(values).with_context(|| format!("{group}, {name}"))?;
         self.quantities.push(Quantity { group: group.to_owned(), name: name.to_owned(), values });
         Ok(())
     }

@@ -96,7 +96,7 @@ fn read_checkpoint(file: &std::path::Path, lesson: &Lesson) -> Result<SavedModel
 /// Checks that the weights are those that the notebook trained: predictions are recorded for these only.
 fn check_weights(saved: &SavedModel, reference: &Reference) -> Result<()> {
     for recorded in reference.quantities.iter().filter(|recorded| recorded.group == "final weights") {
-        let ours = saved.state_dict().get(&recorded.name).map(pt_file::Tensor::try_from).transpose()?;
+        let ours = saved.state_dict().get(&recorded.name).map(torch_ext::convert::to_pt_file).transpose()?;
         if !verdict::compare(recorded, ours.as_ref(), Requirement::Bits).ok {
             bail!(
                 "--checkpoint: {} differs from the notebook's trained weights, and predictions of other weights are not recorded; \

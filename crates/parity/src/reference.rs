@@ -103,7 +103,7 @@ impl Reference {
             lesson.name
         );
         let torch = self.versions.torch.split('+').next().unwrap_or_default();
-        let wanted = torch_ext::version::WANTED;
+        let wanted = torch_ext::libtorch::REQUIRED;
         ensure!(
             torch == wanted,
             "the notebook's numbers are those of torch {}, and this program has libtorch {wanted}: \

@@ -38,7 +38,6 @@
 //! | [`escape`] | text from a file, safe to print on a terminal |
 //! | [`atomic`] | atomic file writes, for any file |
 //! | [`regular_file`] | reads files, but no FIFO and no device |
-//! | `tch_conversion` | feature `tch`: `TryFrom` between `tch::Tensor` and [`Tensor`] |
 //!
 //! # What is supported
 //! The reader accepts what `torch.save` writes for state dicts and training checkpoints. It simplifies a few types: an
@@ -77,8 +76,6 @@ mod read;
 pub mod regular_file;
 mod storage;
 mod strided_view;
-#[cfg(feature = "tch")]
-mod tch_conversion;
 mod tensor;
 mod value;
 mod value_path;

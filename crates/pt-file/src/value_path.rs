@@ -19,7 +19,7 @@ pub(crate) enum Step {
 impl Step {
     /// The start of a key: long enough that `Display` prints it like the whole key.
     pub(crate) fn start_of(key: &str) -> &str {
-        &key[..key.floor_char_boundary(LONG_KEY * 4 + 1)]
+        key.char_indices().nth(LONG_KEY + 1).map_or(key, |(end, _)| &key[..end])
     }
 }
 

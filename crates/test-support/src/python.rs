@@ -1,7 +1,7 @@
 //! Runs PyTorch beside a test: the expected numbers are computed at that moment, on the same machine.
 //!
-//! A test that uses this module is ignored where the workspace's Python has no torch (README.md has the attribute). If it runs
-//! all the same, it fails, and the message names the command that installs torch.
+//! A test that uses this module is ignored (README.md has the attribute). `cargo test python -- --ignored` runs it. It fails if
+//! the workspace's Python has no torch, and the message names the command that installs torch.
 
 use std::path::PathBuf;
 use std::process::Command;

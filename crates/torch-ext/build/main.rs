@@ -1,23 +1,22 @@
-//! Compiles the C++ shim, and passes libtorch's folder to the build scripts of dependent packages (see rpath.rs).
+//! Finds libtorch, and compiles the C++ shim for it.
 
 mod nccl;
-#[path = "rpath.rs"]
-mod rpath;
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use libtorch_build::Libtorch;
 
 fn main() {
     println!("cargo::rerun-if-changed=csrc");
     println!("cargo::rerun-if-changed=build");
-    let Some(lib) = env::var_os("DEP_TCH_LIBTORCH_LIB").map(PathBuf::from) else {
-        println!("cargo::error=torch-sys set no DEP_TCH_LIBTORCH_LIB; is it still a direct dependency of torch-ext?");
+    if env::var_os("CARGO_FEATURE_DOC_ONLY").is_some() {
+        println!("cargo::rustc-env=LIBTORCH_REQUIRED="); // nothing is compiled for a libtorch
         return;
-    };
-    println!("cargo::metadata=libtorch_lib={}", lib.display());
-    println!("cargo::metadata=libtorch_version={}", libtorch_version::WANTED);
-    rpath::main();
-    let include = lib.parent().unwrap_or(Path::new("")).join("include");
+    }
+    let Some(libtorch) = Libtorch::configure() else { return };
+    println!("cargo::rustc-env=LIBTORCH_REQUIRED={}", libtorch.version);
+    let include = libtorch.lib.parent().unwrap_or(Path::new("")).join("include");
     let mut shim = cc::Build::new();
     shim.cpp(true)
         .std("c++20")
@@ -26,7 +25,7 @@ fn main() {
         .include(include.join("torch/csrc/api/include"));
     let mut dist = shim.clone();
     dist.include("csrc/gloo_stub").define("USE_C10D", None).define("USE_C10D_GLOO", None);
-    if env::var_os("CARGO_FEATURE_NCCL").is_some() && !nccl::add(&mut dist, &lib) {
+    if env::var_os("CARGO_FEATURE_NCCL").is_some() && !nccl::add(&mut dist, &libtorch.lib) {
         return;
     }
     dist.file("csrc/dist.cpp").compile("torch_ext_dist");

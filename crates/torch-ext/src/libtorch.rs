@@ -1,10 +1,13 @@
 //! The libtorch that this process has loaded.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::error::Result;
-use crate::{ffi, version};
+use crate::ffi;
+
+/// The release for which this crate was built, such as `2.13.0`. Empty with the feature `doc-only`.
+pub const REQUIRED: &str = env!("LIBTORCH_REQUIRED");
 
 /// The folder of the loaded libraries, `.../torch/lib`, with links resolved.
 ///
@@ -21,12 +24,22 @@ pub fn folder() -> Result<PathBuf> {
     Ok(file.parent().map(PathBuf::from).unwrap_or_default())
 }
 
-/// The release in that folder, which should be [`version::WANTED`]; `None` if no file beside it names one.
+/// The release in that folder, which should be [`REQUIRED`]; `None` if no file beside it names one.
 ///
 /// ```
-/// assert_eq!(torch_ext::libtorch::version()?.as_deref(), Some(torch_ext::version::WANTED));
+/// assert_eq!(torch_ext::libtorch::version()?.as_deref(), Some(torch_ext::libtorch::REQUIRED));
 /// # Ok::<(), torch_ext::Error>(())
 /// ```
 pub fn version() -> Result<Option<String>> {
-    Ok(folder()?.parent().and_then(version::found))
+    Ok(folder()?.parent().and_then(release))
+}
+
+/// Reads `version.py` (a Python wheel) or `build-version` (a libtorch archive), without a local part such as `+cu130`.
+fn release(libtorch: &Path) -> Option<String> {
+    let text =
+        fs::read_to_string(libtorch.join("version.py")).or_else(|_| fs::read_to_string(libtorch.join("build-version")));
+    let text = text.ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("__version__")).unwrap_or(&text);
+    let version = line.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+    version.split('+').next().map(str::to_owned)
 }

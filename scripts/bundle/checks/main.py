@@ -68,8 +68,8 @@ def run(options, manifest, found, runner, report):
     if "sanitize" in options.only:
         report.check(tools.sanitize(runner))
     if "tests" in options.only:
-        for test in manifest["tests"]:
-            report.check(runner.cpu_tests(test))
+        for result in runner.cpu_tests(manifest["tests"], manifest["torch"]):
+            report.check(result)
 
 
 def parse_options():

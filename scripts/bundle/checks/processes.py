@@ -8,6 +8,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+RECORDED = "2.13.0"  # the libtorch of the recorded numbers; tests that compare with them have `recorded` in their path
+
 
 @dataclass
 class Result:
@@ -64,9 +66,16 @@ class Runner:
             result.notes = [line for line in printed.splitlines() if line.strip()][-5:]
         return result
 
-    def cpu_tests(self, test):
-        """All tests of a binary, with the GPUs hidden: the expected numbers are those of a CPU, and `--device auto` would use a GPU."""
-        return judged(self.run_test(test, test["name"], [], self.cpu_tests_environment))
+    def cpu_tests(self, tests, torch):
+        """All tests for a CPU, then those that need Python's torch: ignored tests with `python` in their path. The GPUs are hidden:
+        the expected numbers are those of a CPU, and `--device auto` would use a GPU.
+        """
+        others = [] if torch == RECORDED else ["--skip", "recorded"]
+        for test in tests:
+            yield judged(self.run_test(test, test["name"], others, self.cpu_tests_environment))
+            python = judged(self.run_test(test, f"{test['name']} python", ["python", "--ignored"], self.cpu_tests_environment))
+            if not python.ok or python.passed:
+                yield python
 
     def cuda_tests(self, tests):
         """The tests that need a GPU, of all binaries: ignored tests with `cuda` in their path. Skips binaries without such tests.

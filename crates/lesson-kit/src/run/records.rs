@@ -43,7 +43,7 @@ impl<'a, O: Options, E: Serialize> Config<'a, O, E> {
             processes: workers.is_distributed().then(|| workers.world_size()),
             extra,
             versions: Versions {
-                torch: torch_ext::version::WANTED,
+                torch: torch_ext::libtorch::REQUIRED,
                 lesson: lesson.version,
                 lesson_kit: env!("CARGO_PKG_VERSION"),
             },

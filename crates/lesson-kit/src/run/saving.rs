@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use tch::Tensor;
-use torch_ext::{StateDict, rng};
+use torch_ext::{StateDict, convert, rng};
 
 use super::checkpoints::SaveTiming;
 use super::folder::RunFolder;
@@ -71,10 +71,10 @@ impl Run {
         }
         let mut within = String::new();
         if let Some(BatchPosition { rng_state, losses, carried }) = checkpoint.batch {
-            self.carried = carried.iter().map(Tensor::try_from).collect::<Result<_, _>>()?;
+            self.carried = carried.iter().map(convert::from_pt_file).collect::<Result<_, _>>()?;
             within = format!(" and {} batches", losses.len());
             losses.into_iter().for_each(|loss| self.losses.push_batch(loss));
-            self.epoch.resumed_rng_state = Some(Tensor::try_from(&rng_state)?);
+            self.epoch.resumed_rng_state = Some(convert::from_pt_file(&rng_state)?);
         }
         workers
             .set_rng_state(&checkpoint.rng_state, &checkpoint.rng_states)
@@ -213,9 +213,9 @@ impl Run {
             .best()
             .map(|best| anyhow::Ok(Best { epoch: best.epoch, loss: best.loss, model: best.state_dict().to_value()? }));
         let batch = self.epoch.rng_state.as_ref().filter(|_| self.control.is_cut_short()).map(|rng_state| {
-            let rng_state = pt_file::Tensor::try_from(rng_state)?;
+            let rng_state = convert::to_pt_file(rng_state)?;
             let carried = self.session.workers().gather_columns(&self.carried)?;
-            let carried = carried.iter().map(pt_file::Tensor::try_from).collect::<Result<_, _>>()?;
+            let carried = carried.iter().map(convert::to_pt_file).collect::<Result<_, _>>()?;
             anyhow::Ok(BatchPosition { rng_state, losses: self.losses.current_batches().to_vec(), carried })
         });
         Ok(Checkpoint {
@@ -227,7 +227,7 @@ impl Run {
             optimizer,
             scheduler,
             best: best.transpose()?,
-            rng_state: pt_file::Tensor::try_from(&rng::get_state()?)?,
+            rng_state: convert::to_pt_file(&rng::get_state()?)?,
             rng_states: self.session.workers().rng_states()?,
             batch: batch.transpose()?,
         })

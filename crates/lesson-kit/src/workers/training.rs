@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use tch::{Device, Tensor};
-use torch_ext::rng;
+use torch_ext::{convert, rng};
 
 use super::WorkerGroup;
 use crate::seed;
@@ -52,7 +52,7 @@ impl WorkerGroup {
     pub(crate) fn rng_states(&self) -> Result<Vec<pt_file::Tensor>> {
         let Some(workers) = &self.0 else { return Ok(Vec::new()) };
         let states = workers.group.all_gather(&rng::get_state()?)?;
-        Ok(states.iter().map(pt_file::Tensor::try_from).collect::<Result<_, _>>()?)
+        Ok(states.iter().map(convert::to_pt_file).collect::<Result<_, _>>()?)
     }
 
     /// The tensors of all workers, joined along dimension 1: the inverse of [`WorkerGroup::shard_columns`].
@@ -70,7 +70,7 @@ impl WorkerGroup {
     /// checkpoint does not have draws a seed from rank 0's state.
     pub(crate) fn set_rng_state(&self, first: &pt_file::Tensor, states: &[pt_file::Tensor]) -> Result<()> {
         let own = states.get(self.rank()).filter(|_| self.is_distributed());
-        rng::set_state(&Tensor::try_from(own.unwrap_or(first))?)?;
+        rng::set_state(&convert::from_pt_file(own.unwrap_or(first))?)?;
         if own.is_none() && self.rank() > 0 {
             self.seed(rng::draw_i64()?);
         }

@@ -32,7 +32,10 @@ fn a_run_writes_its_folder_and_prints_losses() {
     let config = toy.json("config.json");
     assert_eq!((&config["epochs"], &config["lr"], &config["seed"]), (&json!(20), &json!(0.01), &json!(3)));
     assert_eq!((&config["threads"], &config["device"]), (&json!(1), &json!("cpu")));
-    assert_eq!((&config["lesson"], &config["versions"]["torch"]), (&json!("toy"), &json!(torch_ext::version::WANTED)));
+    assert_eq!(
+        (&config["lesson"], &config["versions"]["torch"]),
+        (&json!("toy"), &json!(torch_ext::libtorch::REQUIRED))
+    );
     let (summary, losses) = (toy.json("summary.json"), toy.losses());
     assert_eq!((&summary["epochs"], &summary["seed"], &summary["device"]), (&json!(20), &json!(3), &json!("cpu")));
     assert_eq!(summary["final_loss"].as_f64().unwrap() as f32, losses[19]);

@@ -60,8 +60,8 @@ fn both_backends_give_the_same_results_for_a_fused_model() {
 
 /// The comparison uses all test digits of MNIST.
 #[test]
-#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn a_live_comparison_uses_a_tolerance_for_the_first_losses() {
+#[ignore = "needs Python's torch: scripts/setup.sh --full, then cargo test python -- --ignored"]
+fn a_live_comparison_with_python_uses_a_tolerance_for_the_first_losses() {
     let options = ["--backend=fused", "--seed=3", "--limit=25", "--epochs=1"];
     let report = compare_live(&BINARY, &options);
     assert_eq!((&report["ok"], &report["backend"]), (&true.into(), &"fused".into()), "{report:#}");

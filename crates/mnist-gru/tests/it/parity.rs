@@ -20,8 +20,8 @@ use crate::float64::Training;
 
 /// With two epochs, the order of batches in the second epoch is compared too.
 #[test]
-#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn live_all_results_equal_the_notebooks_bits() {
+#[ignore = "needs Python's torch: scripts/setup.sh --full, then cargo test python -- --ignored"]
+fn all_results_equal_pythons_to_the_bit() {
     for (args, quantities) in [
         (["--seed=0", "--threads=1", "--limit=50", "--epochs=1"], 27),
         (["--seed=41", "--threads=2", "--limit=50", "--epochs=1"], 27),
@@ -56,8 +56,7 @@ fn recorded(extra: usize) -> Vec<String> {
 }
 
 #[test]
-#[cfg_attr(not(recorded_libtorch), ignore = "compares with numbers recorded with libtorch 2.13.0")]
-fn initial_weights_and_batch_orders_equal_the_record_and_another_shuffle_does_not() {
+fn initial_weights_and_batch_orders_equal_the_recorded_ones_and_another_shuffle_does_not() {
     let names = recorded(0);
     assert_eq!(names.len(), 12, "{names:?}");
     assert_eq!(names[9..], ["initial weights/fc.bias", "batch order/epoch 1", "batch order/epoch 2"]);

@@ -53,8 +53,8 @@ fn two_under_torchrun(mut torchrun: Command, program: &[&str], args: &[&str]) {
 
 /// Two epochs, because each has its own order of batches.
 #[test]
-#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn live_two_processes_equal_pytorchs_distributed_data_parallel_to_the_bit() {
+#[ignore = "needs Python's torch: scripts/setup.sh --full, then cargo test python -- --ignored"]
+fn two_processes_equal_pythons_distributed_data_parallel_to_the_bit() {
     let home = tempfile::tempdir().unwrap();
     let [ours, theirs] = ["ours", "theirs"].map(|name| home.path().join(name));
     for (out, program) in [(&ours, &["--no-python", &BINARY][..]), (&theirs, &["notebooks-ref/ddp_mnist_gru.py"])] {
@@ -266,10 +266,10 @@ fn workers(torchrun: &Child) -> Vec<String> {
     names.filter(|name| name.bytes().all(|byte| byte.is_ascii_digit())).filter(is_child).collect()
 }
 
-/// `KILLS=20 cargo test -p mnist-gru live_kills` runs the long test.
+/// `KILLS=20 cargo test -p mnist-gru kills_of_pythons_torchrun -- --ignored` runs the long test.
 #[test]
-#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn live_kills_at_random_times_do_not_change_the_bits() {
+#[ignore = "needs Python's torch: scripts/setup.sh --full, then cargo test python -- --ignored"]
+fn kills_of_pythons_torchrun_at_random_times_do_not_change_the_bits() {
     let kills: u32 = std::env::var("KILLS").map_or(3, |text| text.parse().unwrap());
     let home = home(2000, 1500);
     let home = home.path();

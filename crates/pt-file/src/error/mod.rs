@@ -59,12 +59,6 @@ pub enum Error {
     TensorExpansion { at: ValuePath, limit: u64 },
     /// The object has no [`Value`](crate::Value), for example a function or a storage without a tensor.
     UnsupportedObject { at: ValuePath, what: &'static str },
-    /// A `tch` kind that is not one of the ten dtypes.
-    #[cfg(feature = "tch")]
-    Kind(tch::Kind),
-    /// libtorch cannot convert the tensor.
-    #[cfg(feature = "tch")]
-    Tch(tch::TchError),
 }
 
 impl Error {
@@ -116,10 +110,6 @@ impl fmt::Display for Error {
                 write!(f, "at {at}: tensors of more than {limit} bytes, far too much for the size of the file")
             }
             Error::UnsupportedObject { at, what } => write!(f, "at {at}: {what}, which a checkpoint cannot contain"),
-            #[cfg(feature = "tch")]
-            Error::Kind(kind) => write!(f, "a tensor of kind {kind:?} cannot be in a checkpoint; convert it first"),
-            #[cfg(feature = "tch")]
-            Error::Tch(source) => write!(f, "{source}"),
         }
     }
 }
@@ -128,8 +118,6 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Error::Io(source) | Error::File { source, .. } => Some(source),
-            #[cfg(feature = "tch")]
-            Error::Tch(source) => Some(source),
             _ => None,
         }
     }

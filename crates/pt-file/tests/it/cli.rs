@@ -3,8 +3,8 @@
 use std::fs;
 use std::process::{Command, Output};
 
+use crate::workspace::program;
 use pt_file::{Value, save_file};
-use test_support::program;
 
 use crate::craft::made_by;
 use crate::samples::{checkpoint, shared, values};

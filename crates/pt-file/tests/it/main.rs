@@ -1,4 +1,4 @@
-//! Integration tests. The `zip` crate, Python's torch, and libtorch through `tch` check the files.
+//! Integration tests. The `zip` crate and Python's torch check the files.
 #![allow(clippy::unwrap_used)] // clippy.toml allows it only in test functions, not in their helpers
 
 mod archive;
@@ -12,5 +12,4 @@ mod regular_file;
 mod round_trip;
 mod samples;
 mod save_file;
-#[cfg(feature = "tch")]
-mod tch;
+mod workspace;

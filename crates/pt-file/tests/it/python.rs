@@ -8,16 +8,17 @@ use std::process::{Child, Command, Stdio};
 use pt_file::{Tensor, Value, load_file, save_file};
 
 use crate::samples::{checkpoint, dtypes, shared, state_dict, values, write_large};
+use crate::workspace::workspace;
 
 /// The Python script checks our files and writes its own. After we have read and rewritten these, it checks the result.
 /// It is one process, because `import torch` is slow.
 #[test]
-#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn torch_reads_our_files_and_we_read_its_files() {
+#[ignore = "needs Python's torch: scripts/setup.sh --full, then cargo test python -- --ignored"]
+fn python_reads_our_files_and_we_read_its_files() {
     let folder = tempfile::tempdir().unwrap();
     write_samples(folder.path());
-    let script = test_support::workspace().join("crates/pt-file/tests/it/exchange.py");
-    let child = Command::new(test_support::python())
+    let script = workspace().join("crates/pt-file/tests/it/exchange.py");
+    let child = Command::new(workspace().join(".venv/bin/python"))
         .arg(script)
         .arg(folder.path())
         .stdin(Stdio::piped())

@@ -168,7 +168,7 @@ fn compare(reference: &HashMap<String, Tensor>, check: impl Fn(i64, &Case, &[(St
 }
 
 #[test]
-#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
+#[ignore = "needs Python's torch: scripts/setup.sh --full, then cargo test python -- --ignored"]
 fn outputs_states_and_gradients_equal_pythons_to_the_bit() {
     let _alone = alone();
     let reply = ask("import make\nreply(None, make.grid())", &());

@@ -20,8 +20,8 @@ const QUANTITIES: usize = 21;
 /// Two epochs also compare the learning rate schedule, the reset of the hidden state, and the selection of the best
 /// epoch.
 #[test]
-#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn live_all_results_equal_the_notebooks_bits() {
+#[ignore = "needs Python's torch: scripts/setup.sh --full, then cargo test python -- --ignored"]
+fn all_results_equal_pythons_to_the_bit() {
     for args in [
         ["--seed=0", "--threads=1", "--limit=12", "--epochs=1"],
         ["--seed=41", "--threads=2", "--limit=6", "--epochs=2"],
@@ -49,8 +49,7 @@ fn recorded(cell: LayerKind) -> Vec<String> {
 }
 
 #[test]
-#[cfg_attr(not(recorded_libtorch), ignore = "compares with numbers recorded with libtorch 2.13.0")]
-fn initial_weights_equal_the_record_and_those_of_another_layer_do_not() {
+fn initial_weights_equal_the_recorded_ones_and_those_of_another_layer_do_not() {
     let names = recorded(LayerKind::Lstm);
     assert_eq!(names.len(), 7, "{names:?}");
     assert_eq!(recorded(LayerKind::Gru), ["embedding.weight"], "its numbers are drawn first");

@@ -43,7 +43,7 @@ fn both_backends_give_the_same_results_for_a_fused_model() {
 }
 
 #[test]
-#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
+#[ignore = "needs Python's torch: scripts/setup.sh --full, then cargo test python -- --ignored"]
 fn python_gives_a_fused_model_the_same_scores() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().to_str().unwrap();
@@ -55,14 +55,13 @@ fn python_gives_a_fused_model_the_same_scores() {
 }
 
 #[test]
-#[cfg_attr(not(recorded_libtorch), ignore = "compares with numbers recorded with libtorch 2.13.0")]
 fn a_recorded_comparison_uses_a_tolerance() {
     assert_compared_with_tolerance(&compare(&BINARY, &["--backend", "fused"]));
 }
 
 #[test]
-#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn a_live_comparison_uses_a_tolerance() {
+#[ignore = "needs Python's torch: scripts/setup.sh --full, then cargo test python -- --ignored"]
+fn a_live_comparison_with_python_uses_a_tolerance() {
     let live = compare_live(&BINARY, &["--backend=fused", "--seed=5", "--threads=2"]);
     assert_compared_with_tolerance(&live);
     let each = |row: &Value| row["verdict"].as_str().unwrap().ends_with(" each");

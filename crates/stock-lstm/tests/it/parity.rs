@@ -8,7 +8,6 @@ use test_support::{run_python, workspace};
 use crate::BINARY;
 
 #[test]
-#[cfg_attr(not(recorded_libtorch), ignore = "compares with numbers recorded with libtorch 2.13.0")]
 fn the_results_equal_the_recorded_numbers() {
     let report = compare(&BINARY, &[]);
     assert_eq!(report["ok"], true, "{report:#}");
@@ -16,8 +15,8 @@ fn the_results_equal_the_recorded_numbers() {
 }
 
 #[test]
-#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn live_all_results_equal_the_notebooks_bits() {
+#[ignore = "needs Python's torch: scripts/setup.sh --full, then cargo test python -- --ignored"]
+fn all_results_equal_pythons_to_the_bit() {
     for args in [["--seed=0", "--threads=1"], ["--seed=0", "--threads=2"], ["--seed=41", "--threads=2"]] {
         let report = compare_live(&BINARY, &args);
         assert_equal_bits(&report, 16);
@@ -25,8 +24,8 @@ fn live_all_results_equal_the_notebooks_bits() {
 }
 
 #[test]
-#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn every_scaled_price_equals_numpys_to_the_bit() {
+#[ignore = "needs Python's torch: scripts/setup.sh --full, then cargo test python -- --ignored"]
+fn every_scaled_price_equals_pythons_to_the_bit() {
     let printed = run_python(NOTEBOOKS_SCALED_PRICES, &[]);
     let numpy: Value = serde_json::from_str(printed.lines().last().unwrap()).unwrap();
     let prices = Prices::read(&workspace().join("data/goog.csv"), Order::OldestFirst).unwrap();

@@ -40,7 +40,6 @@ fn compare_with(folder: &Path) -> (Option<i32>, String) {
 }
 
 #[test]
-#[cfg_attr(not(recorded_libtorch), ignore = "compares with numbers recorded with libtorch 2.13.0")]
 fn the_results_equal_the_recorded_numbers() {
     let out = tempfile::tempdir().unwrap();
     let output = text_rnn(&["compare", "--quiet", "--json", "--out", out.path().to_str().unwrap()]);
@@ -56,8 +55,7 @@ fn the_results_equal_the_recorded_numbers() {
 }
 
 #[test]
-#[cfg_attr(not(recorded_libtorch), ignore = "compares with numbers recorded with libtorch 2.13.0")]
-fn a_record_of_something_else_is_an_error() {
+fn a_recorded_file_of_something_else_is_an_error() {
     let same = |_: &str, text: String| text;
     assert_eq!(compare_with(notebooks(same).path()), (Some(0), String::new()));
     let edited =
@@ -155,8 +153,7 @@ fn off(rows: &[Row]) -> Vec<String> {
 /// Both faults change the results by far more than the tolerances for another CPU. So the same rows differ on every
 /// CPU.
 #[test]
-#[cfg_attr(not(recorded_libtorch), ignore = "compares with numbers recorded with libtorch 2.13.0")]
-fn a_fault_is_reported_in_the_rows_that_it_changes() {
+fn a_fault_is_reported_in_the_recorded_rows_that_it_changes() {
     assert_eq!(off(&table(|_| {}, 1e-8)), [""; 0], "the correct program");
 
     let spoil = |model: &TextRnn| {
@@ -173,8 +170,8 @@ fn a_fault_is_reported_in_the_rows_that_it_changes() {
 }
 
 #[test]
-#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn live_all_results_equal_the_notebooks_bits() {
+#[ignore = "needs Python's torch: scripts/setup.sh --full, then cargo test python -- --ignored"]
+fn all_results_equal_pythons_to_the_bit() {
     for args in [["--seed=0", "--threads=1"], ["--seed=0", "--threads=2"], ["--seed=41", "--threads=2"]] {
         let report = compare_live(&BINARY, &args);
         assert_equal_bits(&report, 17);
@@ -182,7 +179,7 @@ fn live_all_results_equal_the_notebooks_bits() {
 }
 
 #[test]
-#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
+#[ignore = "needs Python's torch: scripts/setup.sh --full, then cargo test python -- --ignored"]
 fn python_gives_a_trained_model_the_same_scores() {
     let out = tempfile::tempdir().unwrap();
     let out = out.path().to_str().unwrap();
@@ -195,8 +192,7 @@ fn python_gives_a_trained_model_the_same_scores() {
 }
 
 #[test]
-#[cfg_attr(not(recorded_libtorch), ignore = "compares with numbers recorded with libtorch 2.13.0")]
-fn a_checkpoint_of_another_size_is_an_error() {
+fn a_checkpoint_of_another_size_than_recorded_is_an_error() {
     let out = tempfile::tempdir().unwrap();
     let out = out.path().to_str().unwrap();
     assert!(text_rnn(&["--quiet", "--epochs", "1", "--hidden-size", "7", "--out", out]).status.success());

@@ -43,7 +43,7 @@ fn a_killed_run_resumes_to_the_same_bits() {
 
 /// PyTorch loads our checkpoint, trains to the end, and has the same weights.
 #[test]
-#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
+#[ignore = "needs Python's torch: scripts/setup.sh --full, then cargo test python -- --ignored"]
 fn python_resumes_from_a_checkpoint_to_the_same_bits() {
     let folder = tempfile::tempdir().unwrap();
     for (name, epochs) in [("half", "250"), ("whole", "500")] {

@@ -3,6 +3,7 @@
 use pt_file::{Dict, Value};
 use tch::Tensor;
 
+use crate::convert;
 use crate::error::{Error, Result};
 
 /// Typed access to the entries of a saved dict. Error messages name the dict and the entry.
@@ -74,7 +75,8 @@ impl<'a> DictReader<'a> {
     pub(crate) fn tensor(&self, key: &str, param: &Tensor) -> Result<Tensor> {
         let value = self.get(key)?;
         let saved = value.as_tensor().ok_or_else(|| self.wrong_type(key, value, "tensor"))?;
-        let tensor = Tensor::try_from(saved).map_err(|error| mismatch(format!("{}[\"{key}\"]: {error}", self.name)))?;
+        let tensor =
+            convert::from_pt_file(saved).map_err(|error| mismatch(format!("{}[\"{key}\"]: {error}", self.name)))?;
         if tensor.size() != param.size() {
             return Err(mismatch(format!(
                 "{}[\"{key}\"] has shape {:?}, its parameter {:?}",
@@ -107,12 +109,12 @@ pub(crate) fn saved_step(step: u64) -> Value {
 
 /// A copy of a tensor on the CPU.
 pub(crate) fn saved_tensor(tensor: &Tensor) -> Result<Value> {
-    Ok(pt_file::Tensor::try_from(tensor).map_err(|error| Error::Torch(error.to_string()))?.into())
+    Ok(convert::to_pt_file(tensor)?.into())
 }
 
 /// The value of a tensor with one element.
 fn scalar(value: &Value) -> Option<f64> {
-    let tensor = Tensor::try_from(value.as_tensor()?).ok()?;
+    let tensor = convert::from_pt_file(value.as_tensor()?).ok()?;
     if tensor.numel() == 1 {
         tensor.f_to_kind(tch::Kind::Double).ok()?.f_double_value(&vec![0; tensor.dim()]).ok()
     } else {

@@ -11,6 +11,7 @@ use tch::Tensor;
 
 use super::dict::{StateDict, shown};
 use super::safetensors;
+use crate::convert;
 use crate::error::{Error, Result};
 
 /// A file format of a `state_dict`.
@@ -132,7 +133,7 @@ impl StateDict {
     /// [`Error::Torch`] for a tensor of a kind that a file cannot hold.
     pub fn to_value(&self) -> Result<Value> {
         let copy = |(name, tensor): (&str, &Tensor)| {
-            let copy = pt_file::Tensor::try_from(tensor).map_err(|error| Error::Torch(format!("{name}: {error}")))?;
+            let copy = convert::to_pt_file(tensor).map_err(|error| Error::Torch(format!("{name}: {error}")))?;
             Ok((name.to_owned(), copy))
         };
         Ok(Value::state_dict(self.iter().map(copy).collect::<Result<Vec<_>>>()?))
@@ -151,7 +152,7 @@ impl StateDict {
                 return Err(fault(format!("[{}] is of type {}", shown(&key.to_string()), value.type_name())));
             };
             let tensor =
-                Tensor::try_from(tensor).map_err(|error| Error::StateDict(format!("{}: {error}", shown(name))))?;
+                convert::from_pt_file(tensor).map_err(|error| Error::StateDict(format!("{}: {error}", shown(name))))?;
             state_dict.insert(name, tensor);
         }
         Ok(state_dict)

@@ -4,9 +4,9 @@ use std::fmt;
 
 use pt_file::{DType, Value};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
-use tch::Tensor;
 
 use super::dict::{StateDict, shown};
+use crate::convert;
 use crate::error::{Error, Result};
 
 /// The limit on the number of dimensions, as in `pt_file`. A file of 1 MB can give a tensor half a million.
@@ -47,7 +47,8 @@ pub(super) fn deserialize(bytes: &[u8]) -> Result<StateDict> {
             return Err(Error::File(format!("a tensor of {dims} dimensions; at most {MAX_DIMS} are supported")));
         }
         let tensor = pt_file::Tensor::from_bytes(dtype, view.shape(), view.data().to_vec());
-        let tensor = tensor.and_then(|tensor| Tensor::try_from(&tensor)).map_err(|error| broken(&error))?;
+        let tensor = tensor.map_err(|error| broken(&error))?;
+        let tensor = convert::from_pt_file(&tensor).map_err(|error| broken(&error))?;
         state_dict.insert(name, tensor);
     }
     Ok(state_dict)

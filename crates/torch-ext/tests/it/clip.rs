@@ -26,8 +26,8 @@ fn clipped(clip: impl FnOnce(&[Tensor]) -> Option<Tensor>) -> String {
 }
 
 #[test]
-#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn clipping_equals_pytorch_to_the_bit() {
+#[ignore = "needs Python's torch: scripts/setup.sh --full, then cargo test python -- --ignored"]
+fn clipping_equals_pythons_to_the_bit() {
     let norms = [(1.0, 2.0), (1e6, 2.0), (0.5, 1.0), (2.5, f64::INFINITY), (1.0, 3.0)];
     let mut ours: Vec<String> = norms
         .iter()

@@ -110,8 +110,8 @@ fn hex(lrs: &[f64]) -> Vec<String> {
 }
 
 #[test]
-#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn schedules_and_their_states_equal_pytorchs() {
+#[ignore = "needs Python's torch: scripts/setup.sh --full, then cargo test python -- --ignored"]
+fn schedules_and_their_states_equal_pythons() {
     let folder = tempfile::tempdir().unwrap();
     let mut ours = Vec::new();
     for n in 0..CASES {

@@ -5,6 +5,7 @@
 mod autograd;
 mod backward;
 mod clip;
+mod convert;
 mod cuda;
 mod data;
 mod dist;

@@ -26,7 +26,7 @@ fn bits(tensor: &Tensor) -> String {
 
 /// Compares the parameters, an output and the number that is drawn next with Python's on this machine.
 #[test]
-#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
+#[ignore = "needs Python's torch: scripts/setup.sh --full, then cargo test python -- --ignored"]
 fn linear_equals_pythons_to_the_bit() {
     let program = "
 import torch
@@ -53,7 +53,7 @@ for seed, inputs, outputs in [(0, 3, 2), (7, 128, 10)]:
 
 /// Compares the parameter, outputs, losses and the number that is drawn next with Python's on this machine.
 #[test]
-#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
+#[ignore = "needs Python's torch: scripts/setup.sh --full, then cargo test python -- --ignored"]
 fn embedding_and_losses_equal_pythons_to_the_bit() {
     let program = "
 import torch, torch.nn.functional as F

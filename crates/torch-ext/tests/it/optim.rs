@@ -29,8 +29,8 @@ fn run<R: Rule>(options: R) -> Vec<String> {
 }
 
 #[test]
-#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn five_hundred_steps_equal_pytorch_to_the_bit() {
+#[ignore = "needs Python's torch: scripts/setup.sh --full, then cargo test python -- --ignored"]
+fn five_hundred_steps_equal_pythons_to_the_bit() {
     tch::set_num_threads(1);
     let adam = |change: fn(&mut AdamOptions)| {
         let mut options = AdamOptions { lr: 0.01, ..AdamOptions::default() };
@@ -149,8 +149,8 @@ fn bits_of_sizes(threads: i32) -> Vec<String> {
 }
 
 #[test]
-#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn adam_equals_pytorch_at_every_size() {
+#[ignore = "needs Python's torch: scripts/setup.sh --full, then cargo test python -- --ignored"]
+fn adam_equals_pythons_at_every_size() {
     let ours: Vec<String> = [1, 2].into_iter().flat_map(bits_of_sizes).collect();
     let sizes = SIZES.map(|n| n.to_string());
     let args = sizes.each_ref().map(String::as_str);
@@ -164,8 +164,8 @@ fn adam_equals_pytorch_at_every_size() {
 
 /// The instruction sets round differently. A process chooses one when it starts.
 #[test]
-#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn adam_equals_pytorch_with_every_instruction_set() {
+#[ignore = "needs Python's torch: scripts/setup.sh --full, then cargo test python -- --ignored"]
+fn adam_equals_pythons_with_every_instruction_set() {
     for (variable, value) in [
         ("ATEN_CPU_CAPABILITY", "default"),
         ("ATEN_CPU_CAPABILITY", "avx2"),

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use pt_file::Value;
 use tch::Tensor;
+use torch_ext::convert;
 use torch_ext::optim::{Adam, AdamOptions, Optimizer, RmsPropOptions, Rule, Sgd, SgdOptions};
 
 use crate::support::{PRELUDE, bits, train_step, weights};
@@ -55,7 +56,7 @@ fn train_and_resume<R: Rule>(n: usize, folder: &Path, options: R) -> [String; 2]
     let params = [weights(37), weights(5)];
     let mut optimizer = Optimizer::new(&params, options.clone()).unwrap();
     steps(&mut optimizer, &params);
-    let saved: Vec<_> = params.iter().map(|param| pt_file::Tensor::try_from(&param.detach()).unwrap()).collect();
+    let saved: Vec<_> = params.iter().map(|param| convert::to_pt_file(&param.detach()).unwrap()).collect();
     let checkpoint = Value::dict([("params", saved.into()), ("optimizer", optimizer.state_dict().unwrap())]);
     pt_file::save_file(file("rust"), &checkpoint).unwrap();
     steps(&mut optimizer, &params);
@@ -65,7 +66,7 @@ fn train_and_resume<R: Rule>(n: usize, folder: &Path, options: R) -> [String; 2]
     let saved = checkpoint.get("params").and_then(Value::as_slice).unwrap();
     let params: Vec<Tensor> = saved
         .iter()
-        .map(|param| Tensor::try_from(param.as_tensor().unwrap()).unwrap().set_requires_grad(true))
+        .map(|param| convert::from_pt_file(param.as_tensor().unwrap()).unwrap().set_requires_grad(true))
         .collect();
     let mut optimizer = Optimizer::new(&params, options).unwrap();
     optimizer.load_state_dict(checkpoint.get("optimizer").unwrap()).unwrap();
@@ -75,8 +76,8 @@ fn train_and_resume<R: Rule>(n: usize, folder: &Path, options: R) -> [String; 2]
 }
 
 #[test]
-#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn each_side_resumes_from_the_others_state() {
+#[ignore = "needs Python's torch: scripts/setup.sh --full, then cargo test python -- --ignored"]
+fn rust_and_python_resume_from_each_others_state() {
     tch::set_num_threads(1);
     let folder = tempfile::tempdir().unwrap();
     let args = |what| [&[what, folder.path().to_str().unwrap()], &LINES[..]].concat();
@@ -123,8 +124,8 @@ for fused in (None, True, False):
 ";
 
 #[test]
-#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn a_state_can_be_loaded_with_and_without_fused() {
+#[ignore = "needs Python's torch: scripts/setup.sh --full, then cargo test python -- --ignored"]
+fn python_loads_a_state_with_and_without_fused() {
     let params = [weights(37), weights(5)];
     let mut state = None;
     let mut ours = Vec::new();

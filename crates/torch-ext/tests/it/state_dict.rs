@@ -98,7 +98,7 @@ fn a_fifo_is_an_error_without_waiting() {
 }
 
 #[test]
-#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
+#[ignore = "needs Python's torch: scripts/setup.sh --full, then cargo test python -- --ignored"]
 fn python_reads_and_writes_the_same_files() {
     let folder = tempfile::tempdir().unwrap();
     let state_dict = every_kind();

@@ -2,8 +2,7 @@
 
 mod bombs;
 mod cases;
-#[cfg(all(target_os = "linux", not(feature = "tch")))]
-// it measures the process, and libtorch would use most of its memory
+#[cfg(target_os = "linux")]
 mod memory;
 
 use std::collections::HashSet;

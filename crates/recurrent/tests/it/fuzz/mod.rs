@@ -70,7 +70,7 @@ fn agree(ours: &Ours, pythons: &Pythons) -> bool {
 }
 
 #[test]
-#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
+#[ignore = "needs Python's torch: scripts/setup.sh --full, then cargo test python -- --ignored"]
 fn random_calls_return_pythons_results_and_errors() {
     let _alone = alone();
     let mut random = Random::new(2026);
