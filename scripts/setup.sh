@@ -53,11 +53,81 @@ main() {
 
     # Ignore LIBTORCH if it names what this script installs. Inside `cargo run`, for example, it names the link.
     case ${LIBTORCH-} in "$PWD"/.libtorch | "$PWD"/.libtorch/ | "$PWD"/.venv/*) unset LIBTORCH ;; esac
+    check_platform
     check_prerequisites
     set_up_torch
     run scripts/fetch-data.sh || die 'torch is installed, but some data is missing; the messages above name the lesson that needs it.'
     printf 'Ready. Next:\n  cargo run -p text-rnn\n  cargo test --workspace\n'
 }
+
+# --- platform ---------------------------------------------------------------------------------------------------------
+
+# Ends the script on a system where it cannot succeed. docs/platforms.md has the table of systems.
+check_platform() {
+    local system machine
+    system=$(uname -s)
+    machine=$(uname -m)
+    case $system in
+        Linux | Darwin) ;;
+        MINGW* | MSYS* | CYGWIN* | Windows*)
+            unsupported 'Windows without WSL is not supported' \
+                "type 'wsl --install' in PowerShell, restart, and type scripts/setup.sh in the Ubuntu terminal"
+            ;;
+        *) unsupported "$system is not supported" 'use Linux or macOS, for example in a virtual machine' ;;
+    esac
+    # A 32-bit system can run on a 64-bit kernel.
+    case $machine:$(getconf LONG_BIT 2> /dev/null || true) in
+        i?86:* | arm:* | armv[5-8]*:* | *:32)
+            unsupported "a 32-bit system ($machine) is not supported" 'install a 64-bit system: libtorch has no 32-bit version'
+            ;;
+    esac
+    # An own libtorch needs no wheel.
+    if $full || [ -z "${LIBTORCH+set}" ]; then
+        check_wheels "$system" "$machine"
+    fi
+}
+
+# check_wheels SYSTEM MACHINE: ends the script if PyPI has no wheel of this torch for them.
+check_wheels() {
+    case $1:$2 in
+        Linux:x86_64 | Linux:aarch64) check_libc ;;
+        Darwin:arm64)
+            local version
+            version=$(sw_vers -productVersion 2> /dev/null || true)
+            ! older_than "$version" 14 0 || no_wheel "macOS $version" 'update macOS to version 14 or newer'
+            ;;
+        Darwin:x86_64)
+            [ "$(sysctl -n hw.optional.arm64 2> /dev/null || true)" != 1 ] \
+                || unsupported 'this terminal runs under Rosetta, as on an Intel Mac' 'type arch -arm64 scripts/setup.sh'
+            no_wheel 'Intel Macs (the last one was 2.2)' 'use Linux, for example in a virtual machine'
+            ;;
+        *) no_wheel "$1 on $2" 'use a machine with x86-64 or 64-bit ARM' ;;
+    esac
+}
+
+check_libc() {
+    local libc
+    libc=$(ldd --version 2>&1 || true)
+    case $libc in *musl*) no_wheel 'Linux with musl (Alpine)' 'use a system with glibc, such as Debian or Ubuntu' ;; esac
+    # The first line is `ldd (GNU libc) 2.28`, with the name of the distribution in the parentheses.
+    libc=${libc%%$'\n'*}
+    libc=${libc##* }
+    ! older_than "$libc" 2 28 \
+        || no_wheel "glibc $libc" 'use a system with glibc 2.28 or newer: Debian 10, Ubuntu 20.04, RHEL 8, or later'
+}
+
+# older_than VERSION MAJOR MINOR: whether VERSION is known and older.
+older_than() {
+    [[ $1 =~ ^([0-9]+)(\.([0-9]+))? ]] || return 1
+    local major=${BASH_REMATCH[1]} minor=${BASH_REMATCH[3]:-0}
+    [ "$major" -lt "$2" ] || { [ "$major" -eq "$2" ] && [ "$minor" -lt "$3" ]; }
+}
+
+# no_wheel PLATFORM REMEDY
+no_wheel() { unsupported "PyPI has no torch $torch for $1" "$2; or set LIBTORCH to your own libtorch $torch, without --full"; }
+
+# unsupported REASON REMEDY
+unsupported() { die "$1: $2. Nothing was installed. docs/platforms.md lists the systems that work."; }
 
 # --- prerequisites ----------------------------------------------------------------------------------------------------
 

@@ -51,6 +51,28 @@ main() {
     trial linked_folder
     trial with_cdpath
     trial posix_mode
+    # Systems that setup.sh does not support, and some that it does.
+    trial windows MINGW64_NT-10.0-22631
+    trial windows MSYS_NT-10.0-22631
+    trial windows CYGWIN_NT-10.0
+    trial freebsd
+    trial linux_32_bit i686
+    trial linux_32_bit armv7l
+    trial linux_32_bit_on_64_bit_kernel
+    trial riscv
+    trial musl
+    trial glibc_too_old 2.27
+    trial glibc_too_old 2.17
+    trial glibc_new_enough 2.28
+    trial glibc_new_enough 2.39
+    trial glibc_new_enough 3.0
+    trial intel_mac
+    trial rosetta
+    trial macos_too_old
+    trial apple_silicon
+    trial own_libtorch_on_musl
+    trial own_libtorch_on_windows
+    trial help_on_windows
     # FIFOs, folders and files at the wrong place.
     trial stamp_is_fifo
     trial lock_is_fifo
@@ -266,6 +288,124 @@ with_cdpath() {
 }
 
 posix_mode() { POSIXLY_CORRECT=1 setup || no 'setup.sh failed'; }
+
+# --- trials: systems --------------------------------------------------------------------------------------------------
+
+windows() {
+    on "$1" x86_64
+    refuses 'Windows without WSL is not supported' 'wsl --install'
+}
+
+freebsd() {
+    on FreeBSD amd64
+    refuses 'FreeBSD is not supported' 'use Linux or macOS'
+}
+
+linux_32_bit() {
+    on Linux "$1"
+    refuses "a 32-bit system ($1) is not supported" 'install a 64-bit system'
+}
+
+linux_32_bit_on_64_bit_kernel() {
+    on Linux aarch64
+    stub bin/getconf 'echo 32'
+    refuses 'a 32-bit system (aarch64) is not supported' 'install a 64-bit system'
+}
+
+riscv() {
+    on Linux riscv64
+    refuses 'no torch 2.13.0 for Linux on riscv64' 'LIBTORCH'
+}
+
+musl() {
+    on_musl
+    refuses 'Linux with musl (Alpine)' 'use a system with glibc'
+}
+
+glibc_too_old() {
+    on_glibc "$1"
+    refuses "no torch 2.13.0 for glibc $1" 'glibc 2.28 or newer'
+}
+
+glibc_new_enough() {
+    on_glibc "$1"
+    accepts
+}
+
+intel_mac() {
+    on Darwin x86_64
+    stub bin/sysctl 'exit 1'
+    refuses 'no torch 2.13.0 for Intel Macs' 'LIBTORCH'
+}
+
+rosetta() {
+    on Darwin x86_64
+    stub bin/sysctl 'echo 1'
+    refuses 'runs under Rosetta' 'arch -arm64 scripts/setup.sh'
+}
+
+macos_too_old() {
+    on Darwin arm64
+    stub bin/sw_vers 'echo 13.6.9'
+    refuses 'no torch 2.13.0 for macOS 13.6.9' 'version 14 or newer'
+}
+
+apple_silicon() {
+    on Darwin arm64
+    stub bin/sw_vers 'echo 14.0'
+    stub bin/xcode-select 'exit 0'
+    accepts
+}
+
+own_libtorch_on_musl() {
+    on_musl
+    mkdir own && printf "__version__ = '2.13.0'\n" > own/version.py
+    LIBTORCH=$PWD/own PATH=$PWD/bin:$PATH setup || no 'setup.sh failed'
+    [ ! -s pip.log ] || no 'installed a torch beside the own one'
+    ! LIBTORCH=$PWD/own PATH=$PWD/bin:$PATH setup --full || no 'setup.sh --full succeeded'
+    [ "$(printed 'Linux with musl')" = 1 ] || no 'no message about --full'
+}
+
+own_libtorch_on_windows() {
+    on MINGW64_NT-10.0-22631 x86_64
+    mkdir own && printf "__version__ = '2.13.0'\n" > own/version.py
+    LIBTORCH=$PWD/own refuses 'Windows without WSL is not supported' 'wsl --install'
+}
+
+help_on_windows() {
+    on MINGW64_NT-10.0-22631 x86_64
+    PATH=$PWD/bin:$PATH setup --help || no 'setup.sh --help failed'
+}
+
+# on SYSTEM MACHINE: programs that describe another system, in the folder bin.
+on() {
+    stub bin/uname "case \$1 in -m) echo $2 ;; -sm) echo $1 $2 ;; *) echo $1 ;; esac"
+    stub bin/getconf 'echo 64'
+}
+
+on_musl() {
+    on Linux x86_64
+    stub bin/ldd 'echo "musl libc (x86_64)" >&2; echo "Version 1.2.5" >&2; exit 1'
+}
+
+on_glibc() {
+    on Linux x86_64
+    stub bin/ldd "echo 'ldd (Ubuntu GLIBC $1-0ubuntu3) $1'; echo 'Copyright (C) 2022 Free Software Foundation, Inc.'"
+}
+
+# refuses REASON REMEDY: whether setup.sh ends with one line that contains both, and downloads nothing.
+refuses() {
+    ! PATH=$PWD/bin:$PATH setup || no 'setup.sh succeeded'
+    [ "$(wc -l < "$log")" = 1 ] || no 'not exactly one line of output'
+    [ "$(printed "$1")" = 1 ] || no 'no reason'
+    [ "$(printed "$2")" = 1 ] || no 'no remedy'
+    [ ! -s pip.log ] && [ ! -s npm.log ] && [ ! -e .venv ] || no 'something was downloaded'
+}
+
+accepts() {
+    PATH=$PWD/bin:$PATH setup || no 'setup.sh failed'
+    [ -e .libtorch/version.py ] || no 'no libtorch'
+}
 
 # --- trials: FIFOs and folders ----------------------------------------------------------------------------------------
 
