@@ -47,6 +47,27 @@
 //! The parameters live in the `VarStore`; layer, store and optimizer share them. The library has no global side effects:
 //! it sets no seed and no thread count, and prints nothing.
 //!
+//! # One dependency
+//! A program needs only `recurrent` in its Cargo.toml. [`recurrent::tch`](tch) and [`recurrent::torch_ext`](torch_ext) are
+//! the crates whose types appear here.
+//!
+//! ```
+//! use recurrent::torch_ext::{autograd::backward, nn::named_parameters, optim::{AdamW, AdamWOptions}};
+//! use recurrent::{GruConfig, StateDict, tch};
+//! use tch::{Device, Kind, Tensor, nn::VarStore};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let vs = VarStore::new(Device::Cpu);
+//! let gru = GruConfig::new(4, 8).build(&vs.root())?;
+//! let mut optimizer = AdamW::from_named(named_parameters(&vs), AdamWOptions::default())?;
+//! let (output, _) = gru.forward(&Tensor::randn([5, 3, 4], (Kind::Float, Device::Cpu)), None)?;
+//! optimizer.zero_grad()?;
+//! backward(&output.square().mean(Kind::Float))?;
+//! optimizer.step()?;
+//! assert_eq!(StateDict::of(&vs).len(), 4);
+//! # Ok(()) }
+//! ```
+//!
 //! # Differences from torch
 //! - Packed input of an LSTM is checked like that of a GRU. torch does not check it, and a state of the wrong rank
 //!   crashes the process.
@@ -117,6 +138,7 @@ pub use recurrent::Recurrent;
 pub use rnn::{Rnn, RnnCell, RnnConfig};
 pub use state::{AnyState, LstmState, State};
 pub use tch;
+pub use torch_ext;
 pub use torch_ext::{IncompatibleKeys, StateDict};
 pub use trace::Trace;
 

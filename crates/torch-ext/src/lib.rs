@@ -2,7 +2,7 @@
 //!
 //! | module | what it holds | torch's name for it |
 //! |---|---|---|
-//! | [`nn`] | layers and losses with torch's initialisation, to the bit | `torch.nn.{Linear, Embedding}`, `torch.nn.functional` |
+//! | [`nn`] | layers and losses with torch's initialisation, to the bit; the parameters of a `VarStore` in Python's order | `torch.nn.{Linear, Embedding}`, `torch.nn.functional`, `Module.named_parameters` |
 //! | [`data`] | the order of a DataLoader's batches, to the bit | `torch.utils.data.{DataLoader, DistributedSampler}` |
 //! | [`optim`] | optimizers with PyTorch's arithmetic, to the bit, whose state can be saved; learning-rate schedules | `torch.optim` |
 //! | [`StateDict`] | a model's tensors by name, to and from `.pt` and safetensors files | `Module.state_dict()` |
@@ -16,6 +16,8 @@
 //! | [`cuda`] | loads CUDA at run time, or names the step that failed and its remedy | `torch.cuda.is_available` |
 //! | [`cpu`] | the instruction set that libtorch uses | `torch.backends.cpu.get_cpu_capability` |
 //! | [`libtorch`] | the libtorch that this process has loaded, and the release that it must be | `torch.__file__` |
+//!
+//! [`tch`] and [`pt_file`] are re-exported, because arguments and results have their types.
 //!
 //! Below them: `error` is the error type, `ffi` declares the functions of the C++ shim in `csrc/`.
 //!
@@ -41,7 +43,9 @@ pub mod slices;
 mod state_dict;
 
 pub use error::{Error, Result, first_line};
+pub use pt_file;
 pub use state_dict::{Format, IncompatibleKeys, StateDict};
+pub use tch;
 
 /// The example of the README, compiled.
 #[cfg(doctest)]

@@ -5,6 +5,7 @@
 //! | `linear` | [`Linear`] |
 //! | `embedding` | [`Embedding`] |
 //! | `functional` | [`cross_entropy`], [`mse_loss`] |
+//! | `var_store` | [`named_parameters`], [`named_buffers`]: the variables of a `VarStore` in Python's order |
 //!
 //! ```
 //! use tch::{Device, Reduction, Tensor, nn::VarStore};
@@ -27,7 +28,9 @@
 mod embedding;
 mod functional;
 mod linear;
+pub(crate) mod var_store;
 
 pub use embedding::Embedding;
 pub use functional::{cross_entropy, mse_loss};
 pub use linear::Linear;
+pub use var_store::{named_buffers, named_parameters};

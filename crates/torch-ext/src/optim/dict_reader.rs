@@ -3,6 +3,7 @@
 use pt_file::{Dict, Value};
 use tch::Tensor;
 
+use super::matching::Parameter;
 use crate::convert;
 use crate::error::{Error, Result};
 
@@ -11,12 +12,19 @@ use crate::error::{Error, Result};
 pub struct DictReader<'a> {
     dict: &'a Dict,
     name: String,
+    /// The parameter whose state it is.
+    parameter: Option<Parameter>,
 }
 
 impl<'a> DictReader<'a> {
     pub(crate) fn new(value: &'a Value, name: String) -> Result<DictReader<'a>> {
         let dict = value.as_dict().ok_or_else(|| mismatch(format!("{name} is a {}, not a dict", value.type_name())))?;
-        Ok(DictReader { dict, name })
+        Ok(DictReader { dict, name, parameter: None })
+    }
+
+    /// The state of a parameter. The messages about shapes name the parameter.
+    pub(super) fn of_parameter(value: &'a Value, name: String, parameter: Parameter) -> Result<DictReader<'a>> {
+        Ok(DictReader { parameter: Some(parameter), ..DictReader::new(value, name)? })
     }
 
     pub(crate) fn dict(&self) -> &'a Dict {
@@ -78,12 +86,13 @@ impl<'a> DictReader<'a> {
         let tensor =
             convert::from_pt_file(saved).map_err(|error| mismatch(format!("{}[\"{key}\"]: {error}", self.name)))?;
         if tensor.size() != param.size() {
-            return Err(mismatch(format!(
-                "{}[\"{key}\"] has shape {:?}, its parameter {:?}",
-                self.name,
-                tensor.size(),
-                param.size()
-            )));
+            let (name, saved, shape) = (&self.name, tensor.size(), param.size());
+            return Err(mismatch(match &self.parameter {
+                Some(Parameter { text, remedy }) => {
+                    format!("{name}[\"{key}\"] has shape {saved:?}, but {text} has shape {shape:?}: {remedy}")
+                }
+                None => format!("{name}[\"{key}\"] has shape {saved:?}, but its parameter has shape {shape:?}"),
+            }));
         }
         Ok(tensor.f_to_kind(param.kind())?.f_to_device(param.device())?)
     }

@@ -2,7 +2,7 @@
 
 use pt_file::Value;
 
-use super::lr_scheduler::{LrScheduler, ReduceLrOnPlateau, Schedule};
+use super::lr_scheduler::{LrScheduler, OneCycleLr, ReduceLrOnPlateau, Schedule, SequentialLr};
 use super::optimizer::{Optimizer, Rule};
 use crate::error::Result;
 
@@ -48,5 +48,25 @@ impl HasStateDict for ReduceLrOnPlateau {
 
     fn load_state_dict(&mut self, state_dict: &Value) -> Result<()> {
         ReduceLrOnPlateau::load_state_dict(self, state_dict)
+    }
+}
+
+impl HasStateDict for OneCycleLr {
+    fn state_dict(&self) -> Result<Value> {
+        Ok(OneCycleLr::state_dict(self))
+    }
+
+    fn load_state_dict(&mut self, state_dict: &Value) -> Result<()> {
+        OneCycleLr::load_state_dict(self, state_dict)
+    }
+}
+
+impl HasStateDict for SequentialLr {
+    fn state_dict(&self) -> Result<Value> {
+        Ok(SequentialLr::state_dict(self))
+    }
+
+    fn load_state_dict(&mut self, state_dict: &Value) -> Result<()> {
+        SequentialLr::load_state_dict(self, state_dict)
     }
 }

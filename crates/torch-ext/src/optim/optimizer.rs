@@ -1,12 +1,14 @@
 //! The optimizer: groups of parameters, and the update rule that is applied to them.
 
 use std::borrow::Borrow;
+use std::collections::HashSet;
 use std::fmt::Debug;
 
-use pt_file::Dict;
+use pt_file::{Dict, escape};
 use tch::Tensor;
 
 use super::dict_reader::DictReader;
+use super::lr_scheduler::OneCycleGroup;
 use super::ops;
 use crate::error::{Error, Result};
 
@@ -17,6 +19,11 @@ pub trait Rule: Clone + Debug {
 
     /// The learning rate. Schedulers change it.
     fn lr_mut(&mut self) -> &mut f64;
+
+    /// The momentum, or Adam's first beta. [`OneCycleLr`](super::OneCycleLr) changes it. `None` if the rule has neither.
+    fn momentum_mut(&mut self) -> Option<&mut f64> {
+        None
+    }
 
     /// Checks the options as torch does.
     ///
@@ -89,9 +96,13 @@ pub(super) fn reject_negative(values: &[(&str, f64)]) -> Result<()> {
 #[derive(Debug)]
 pub struct ParamGroup<R: Rule> {
     pub(super) params: Vec<Tensor>,
+    /// The names of the parameters, if they are known.
+    pub(super) names: Option<Vec<String>>,
     pub(super) states: Vec<Option<R::State>>,
     /// The learning rate at the start of a schedule.
     pub(super) initial_lr: Option<f64>,
+    /// The entries that `OneCycleLr` adds.
+    pub(super) one_cycle: Option<OneCycleGroup>,
     /// The saved group that `load_state_dict` read.
     pub(super) loaded: Option<Dict>,
     /// The options. They may be changed between steps, as a learning-rate schedule does.
@@ -102,6 +113,11 @@ impl<R: Rule> ParamGroup<R> {
     /// The parameters, in the order of [`Optimizer::new`].
     pub fn params(&self) -> &[Tensor] {
         &self.params
+    }
+
+    /// The names of the parameters, if the optimizer was made with names or has loaded a state with names (`param_names`).
+    pub fn names(&self) -> Option<&[String]> {
+        self.names.as_deref()
     }
 
     /// The state of each parameter; `None` before its first update.
@@ -122,7 +138,10 @@ pub struct Optimizer<R: Rule> {
 }
 
 impl<R: Rule> Optimizer<R> {
-    /// An optimizer with one group of parameters.
+    /// An optimizer with one group of parameters: `Adam(model.parameters())`.
+    ///
+    /// A state is saved and loaded by position. Prefer [`Optimizer::from_named`], and never pass
+    /// `vs.trainable_variables()` if the state comes from Python: tch creates the bias of a layer before its weight.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] for options that torch rejects, for an empty list of parameters, and for a parameter that is
@@ -130,10 +149,44 @@ impl<R: Rule> Optimizer<R> {
     pub fn new<T: Borrow<Tensor>>(params: impl IntoIterator<Item = T>, options: R) -> Result<Self> {
         let mut optimizer = Optimizer { groups: Vec::new() };
         optimizer.add_param_group(params, options)?;
-        if optimizer.groups[0].params.is_empty() {
+        optimizer.reject_empty()
+    }
+
+    /// An optimizer with one group of named parameters: `Adam(model.named_parameters())`.
+    ///
+    /// The state has the names, as in torch (`param_names`). [`Optimizer::load_state_dict`] finds the state of a parameter by
+    /// its name if both sides have names, so the order does not matter. For a state without names the order must be that of
+    /// the saved optimizer; [`named_parameters`](crate::nn::named_parameters) has Python's.
+    ///
+    /// ```
+    /// use tch::{Device, nn};
+    /// use torch_ext::nn::named_parameters;
+    /// use torch_ext::optim::{Adam, AdamOptions};
+    ///
+    /// # fn main() -> torch_ext::Result<()> {
+    /// let vs = nn::VarStore::new(Device::Cpu);
+    /// let _fc = nn::linear(vs.root() / "fc", 4, 3, nn::LinearConfig::default());
+    /// let optimizer = Adam::from_named(named_parameters(&vs), AdamOptions::default())?;
+    /// assert_eq!(optimizer.param_groups()[0].names(), Some(&["fc.weight".to_owned(), "fc.bias".to_owned()][..]));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Optimizer::new`], and for a name that appears twice.
+    pub fn from_named<N: Into<String>, T: Borrow<Tensor>>(
+        named_params: impl IntoIterator<Item = (N, T)>,
+        options: R,
+    ) -> Result<Self> {
+        let mut optimizer = Optimizer { groups: Vec::new() };
+        optimizer.add_named_param_group(named_params, options)?;
+        optimizer.reject_empty()
+    }
+
+    fn reject_empty(self) -> Result<Self> {
+        if self.groups.iter().all(|group| group.params.is_empty()) {
             return Err(Error::InvalidArgument("optimizer got an empty parameter list".to_owned()));
         }
-        Ok(optimizer)
+        Ok(self)
     }
 
     /// Adds a group with its own options.
@@ -145,8 +198,36 @@ impl<R: Rule> Optimizer<R> {
         params: impl IntoIterator<Item = T>,
         options: R,
     ) -> Result<()> {
+        self.add_group(params.into_iter().map(|param| param.borrow().shallow_clone()).collect(), None, options)
+    }
+
+    /// Adds a group of named parameters with its own options.
+    ///
+    /// # Errors
+    /// As [`Optimizer::add_param_group`] and [`Optimizer::from_named`]. All groups must have names, or none, as in torch.
+    pub fn add_named_param_group<N: Into<String>, T: Borrow<Tensor>>(
+        &mut self,
+        named_params: impl IntoIterator<Item = (N, T)>,
+        options: R,
+    ) -> Result<()> {
+        let named = named_params.into_iter().map(|(name, param)| (name.into(), param.borrow().shallow_clone()));
+        let (names, params): (Vec<String>, Vec<Tensor>) = named.unzip();
+        let mut seen = HashSet::new();
+        if let Some(name) = names.iter().find(|name| !seen.insert(*name)) {
+            return Err(Error::InvalidArgument(format!("the parameter name \"{}\" appears twice", escape(name))));
+        }
+        self.add_group(params, Some(names), options)
+    }
+
+    fn add_group(&mut self, params: Vec<Tensor>, names: Option<Vec<String>>, options: R) -> Result<()> {
         options.validate()?;
-        let params: Vec<Tensor> = params.into_iter().map(|param| param.borrow().shallow_clone()).collect();
+        if self.groups.iter().any(|group| group.names.is_some() != names.is_some()) {
+            let with = if names.is_some() { "with" } else { "without" };
+            return Err(Error::InvalidArgument(format!(
+                "all optimizer param groups should be with/without names. cannot add param group {with} names to the \
+                 optimizer"
+            )));
+        }
         for (i, param) in params.iter().enumerate() {
             if !param.is_leaf() {
                 return Err(Error::InvalidArgument("can't optimize a non-leaf Tensor".to_owned()));
@@ -162,7 +243,8 @@ impl<R: Rule> Optimizer<R> {
             }
         }
         let states = params.iter().map(|_| None).collect();
-        self.groups.push(ParamGroup { params, states, initial_lr: None, loaded: None, options });
+        let group = ParamGroup { params, names, states, initial_lr: None, one_cycle: None, loaded: None, options };
+        self.groups.push(group);
         Ok(())
     }
 
@@ -188,6 +270,11 @@ impl<R: Rule> Optimizer<R> {
     pub fn step(&mut self) -> Result<()> {
         let _guard = tch::no_grad_guard();
         self.groups.iter_mut().try_for_each(|group| group.options.update_group(&mut group.params, &mut group.states))
+    }
+
+    /// Sets the learning rate of each group.
+    pub(super) fn set_learning_rates(&mut self, lrs: &[f64]) {
+        self.groups.iter_mut().zip(lrs).for_each(|(group, lr)| *group.options.lr_mut() = *lr);
     }
 
     /// The learning rate of each group.

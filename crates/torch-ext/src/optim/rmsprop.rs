@@ -73,6 +73,10 @@ impl Rule for RmsPropOptions {
         &mut self.lr
     }
 
+    fn momentum_mut(&mut self) -> Option<&mut f64> {
+        Some(&mut self.momentum)
+    }
+
     fn validate(&self) -> Result<()> {
         reject_negative(&[
             ("learning rate", self.lr),

@@ -2,15 +2,17 @@
 //!
 //! ```text
 //! {"state": {0: {"step": tensor(3.), "exp_avg": .., "exp_avg_sq": ..}, 1: ..},
-//!  "param_groups": [{"lr": 0.01, "betas": (0.9, 0.999), .., "params": [0, 1, ..]}]}
+//!  "param_groups": [{"param_names": ["fc.weight", "fc.bias"], "lr": 0.01, .., "params": [0, 1, ..]}]}
 //! ```
 //!
-//! Parameters are numbered through all groups, in order. A loaded group may have entries that are unknown here (`foreach`, a
+//! Parameters are numbered through all groups, in order. `param_names` is there if the optimizer has names. A loaded group may have entries that are unknown here (`foreach`, a
 //! scheduler's `initial_lr`). They are kept and written again.
 
 use pt_file::{Dict, Key, Value};
 
 use super::dict_reader::{DictReader, mismatch};
+use super::lr_scheduler::OneCycleGroup;
+use super::matching::{self, Parameter};
 use super::optimizer::{Optimizer, ParamGroup, Rule};
 use crate::error::Result;
 
@@ -37,11 +39,15 @@ impl<R: Rule> Optimizer<R> {
 
     /// Replaces the options and the states of every group by saved ones, from Python or from here.
     ///
-    /// State tensors are converted to the kind and device of their parameter, as in Python.
+    /// State tensors are converted to the kind and device of their parameter, as in Python. The state of a parameter is found
+    /// by its name if this optimizer ([`Optimizer::from_named`]) and the saved one have names. Otherwise it is found by its
+    /// position, as in torch, and an order that differs is an error only if shapes differ. Without names here, the saved
+    /// names are taken over, as in torch.
     ///
     /// # Errors
-    /// [`Error::StateDict`](crate::Error::StateDict) if the groups do not fit (torch's words), an entry is missing or has another type, or a state has
-    /// not the shape of its parameter. This optimizer is unchanged then.
+    /// [`Error::StateDict`](crate::Error::StateDict) if the groups do not fit (torch's words), an entry is missing or has
+    /// another type, a name is missing, or a state has another shape than its parameter: the message has the parameter, both
+    /// shapes and the remedy. This optimizer is unchanged then.
     pub fn load_state_dict(&mut self, state_dict: &Value) -> Result<()> {
         let state = entry(state_dict, "state")?;
         let state = state.as_dict().ok_or_else(|| mismatch(format!("\"state\" is a {}", state.type_name())))?;
@@ -52,7 +58,7 @@ impl<R: Rule> Optimizer<R> {
             return Err(mismatch("loaded state dict has a different number of parameter groups"));
         }
         let mut loaded = Vec::new();
-        let mut used = 0;
+        let (mut used, mut first) = (0, 0);
         for (i, (saved, group)) in groups.iter().zip(&self.groups).enumerate() {
             let saved = DictReader::new(saved, format!("param_groups[{i}]"))?;
             let indices = saved.get("params")?.as_slice().unwrap_or_default();
@@ -63,18 +69,22 @@ impl<R: Rule> Optimizer<R> {
             }
             let options = R::from_group(&saved)?;
             options.validate()?;
+            let names = matching::saved_names(&saved, i, indices.len())?;
+            let positions = matching::positions(group, i, names.as_deref())?;
             let mut states = Vec::new();
-            for (index, param) in indices.iter().zip(&group.params) {
-                let index = index
-                    .as_int()
-                    .ok_or_else(|| mismatch(format!("a parameter's number is a {}", index.type_name())))?;
+            for (at, (position, param)) in positions.into_iter().zip(&group.params).enumerate() {
+                let index = matching::number(&indices[position])?;
+                let name = group.names.as_ref().map(|names| &names[at]);
+                let saved_name = names.as_ref().map(|names| &names[position]);
+                let parameter = || Parameter::new(first + at, name, saved_name);
                 let state = state.get(index).map(|state| {
                     used += 1;
-                    R::load(&DictReader::new(state, format!("state[{index}]"))?, param)
+                    R::load(&DictReader::of_parameter(state, format!("state[{index}]"), parameter())?, param)
                 });
                 states.push(state.transpose()?);
             }
-            loaded.push((options, states, saved.dict().clone()));
+            first += group.params.len();
+            loaded.push((options, states, group.names.clone().or(names), saved.dict().clone()));
         }
         if used != state.len() {
             return Err(mismatch(format!(
@@ -82,9 +92,10 @@ impl<R: Rule> Optimizer<R> {
                 state.len() - used
             )));
         }
-        for (group, (options, states, saved)) in self.groups.iter_mut().zip(loaded) {
+        for (group, (options, states, names, saved)) in self.groups.iter_mut().zip(loaded) {
             group.initial_lr = saved.get("initial_lr").and_then(Value::as_float);
-            (group.options, group.states, group.loaded) = (options, states, Some(saved));
+            group.one_cycle = OneCycleGroup::from_group(&saved);
+            (group.options, group.states, group.names, group.loaded) = (options, states, names, Some(saved));
         }
         Ok(())
     }
@@ -92,9 +103,18 @@ impl<R: Rule> Optimizer<R> {
 
 /// A group in Python's layout. A loaded group keeps its entries, in their order, except those that have changed since.
 fn group_dict<R: Rule>(group: &ParamGroup<R>, params: Vec<i64>) -> Value {
-    let mut new = group.options.group();
+    let mut new = Dict::new();
+    if let Some(names) = &group.names {
+        new.insert("param_names", Value::list(names.iter().map(String::as_str)));
+    }
+    for (key, value) in group.options.group().iter() {
+        new.insert(key.clone(), value.clone());
+    }
     if let Some(lr) = group.initial_lr {
         new.insert("initial_lr", lr);
+    }
+    if let Some(one_cycle) = &group.one_cycle {
+        one_cycle.insert_into(&mut new);
     }
     new.insert("params", params);
     let Some(loaded) = &group.loaded else {

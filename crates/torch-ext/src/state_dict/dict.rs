@@ -152,7 +152,7 @@ pub struct IncompatibleKeys {
 }
 
 /// The first names in quotation marks, and the number of the others.
-fn quoted(names: &[String]) -> String {
+pub(crate) fn quoted(names: &[String]) -> String {
     let quote = |name: &String| format!("\"{}\"", shown(name));
     let mut text = names.iter().take(MAX_LISTED).map(quote).collect::<Vec<_>>().join(", ");
     if names.len() > MAX_LISTED {

@@ -5,6 +5,7 @@
 //! | `dict` | [`StateDict`], [`StateDict::load_into`] |
 //! | `file` | [`StateDict::load`], [`StateDict::save`], [`Format`] |
 //! | `safetensors` | the safetensors format |
+//! | `var_store` | [`StateDict::of`], [`StateDict::load_into_var_store`] |
 //!
 //! ```
 //! use tch::{Tensor, kind::FLOAT_CPU};
@@ -26,6 +27,8 @@
 mod dict;
 mod file;
 mod safetensors;
+mod var_store;
 
+pub(crate) use dict::quoted;
 pub use dict::{IncompatibleKeys, StateDict};
 pub use file::Format;

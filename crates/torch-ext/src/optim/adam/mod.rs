@@ -3,17 +3,20 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `options` | [`AdamOptions`], [`AdamState`], the bias correction |
+//! | `adam_w` | [`AdamWOptions`] |
 //! | `single_tensor` | the update, operation by operation, as in torch/optim/adam.py |
 //! | `one_pass` | the same bits in one pass over all f32 parameters on the CPU |
 //! | `rounding` | how libtorch rounds on this CPU, for `one_pass` |
 //! | `fused` | libtorch's fused kernels: `fused=True`, and all parameters on a GPU |
 
+mod adam_w;
 mod fused;
 mod one_pass;
 mod options;
 mod rounding;
 mod single_tensor;
 
+pub use adam_w::AdamWOptions;
 pub use options::{AdamOptions, AdamState};
 
 use pt_file::{Dict, Value};
@@ -28,6 +31,10 @@ impl Rule for AdamOptions {
 
     fn lr_mut(&mut self) -> &mut f64 {
         &mut self.lr
+    }
+
+    fn momentum_mut(&mut self) -> Option<&mut f64> {
+        Some(&mut self.betas.0)
     }
 
     fn validate(&self) -> Result<()> {

@@ -19,7 +19,7 @@ pub struct AdamOptions {
     pub amsgrad: bool,
     /// Maximize the objective instead of minimizing it.
     pub maximize: bool,
-    /// Decay the weights directly instead of through the gradient: AdamW (its default weight decay is 1e-2).
+    /// Decay the weights directly instead of through the gradient, as [`AdamW`](crate::optim::AdamW) does.
     pub decoupled_weight_decay: bool,
     /// Use libtorch's fused kernel: the results equal those of Python's `fused=True` to the bit. They differ in the last bit from
     /// the results without it. Parameters on a GPU always use the fused kernel.

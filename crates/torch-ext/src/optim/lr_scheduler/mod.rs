@@ -1,7 +1,18 @@
 //! Learning-rate schedules, as in torch/optim/lr_scheduler.py, with their state in Python's layout.
 //!
 //! As in Python, a scheduler stores the learning rates when it is created (`initial_lr` of each group). It changes them at
-//! every [`LrScheduler::step`], which comes after the optimizer's step.
+//! every [`LrScheduler::step`], which comes after the optimizer's step. A schedule of a warm-up changes them when it is
+//! created, too.
+//!
+//! | torch | here |
+//! |---|---|
+//! | `LinearLR`, `ConstantLR` | [`LinearLr`], [`ConstantLr`]: warm-up |
+//! | `StepLR`, `MultiStepLR`, `ExponentialLR` | [`StepLr`], [`MultiStepLr`], [`ExponentialLr`] |
+//! | `CosineAnnealingLR`, `CosineAnnealingWarmRestarts` | [`CosineAnnealingLr`], [`CosineAnnealingWarmRestarts`] |
+//! | `OneCycleLR` | [`OneCycleLr`], which also changes the momentum |
+//! | `LambdaLR` | [`LambdaLr`], with closures |
+//! | `SequentialLR` | [`SequentialLr`]: one schedule after another, such as a warm-up and a cosine |
+//! | `ReduceLROnPlateau` | [`ReduceLrOnPlateau`], which reads a metric |
 //!
 //! ```
 //! use torch_ext::optim::{Sgd, SgdOptions, StepDecay, StepLr};
@@ -19,10 +30,23 @@
 //! # Ok(()) }
 //! ```
 
+mod lambda;
+mod one_cycle;
 mod plateau;
 mod scheduler;
 mod schedules;
+mod sequential;
+mod warm_restarts;
+mod warm_up;
 
+pub use lambda::{Lambda, LambdaLr};
+pub(super) use one_cycle::OneCycleGroup;
+pub use one_cycle::{AnnealStrategy, OneCycleLr, OneCycleOptions, PerGroup};
 pub use plateau::{PlateauMode, PlateauOptions, ReduceLrOnPlateau, ThresholdMode};
 pub use scheduler::{LrScheduler, Schedule};
-pub use schedules::{CosineAnnealing, CosineAnnealingLr, Exponential, ExponentialLr, StepDecay, StepLr};
+pub use schedules::{
+    CosineAnnealing, CosineAnnealingLr, Exponential, ExponentialLr, MultiStep, MultiStepLr, StepDecay, StepLr,
+};
+pub use sequential::{SequentialLr, SequentialPart};
+pub use warm_restarts::{CosineAnnealingWarmRestarts, WarmRestarts};
+pub use warm_up::{Constant, ConstantLr, Linear, LinearLr};
