@@ -113,7 +113,7 @@ check_libc() {
     libc=${libc%%$'\n'*}
     libc=${libc##* }
     ! older_than "$libc" 2 28 \
-        || no_wheel "glibc $libc" 'use a system with glibc 2.28 or newer: Debian 10, Ubuntu 20.04, RHEL 8, or later'
+        || no_wheel "glibc $libc" 'use a system with glibc 2.28 or newer, such as Debian 12 or Ubuntu 22.04'
 }
 
 # older_than VERSION MAJOR MINOR: whether VERSION is known and older.
