@@ -62,7 +62,7 @@ check_licences() {
 # As docs.rs: no libtorch, and no C++ compiler.
 build_docs() {
     env -u LIBTORCH_USE_PYTORCH LIBTORCH=/no/libtorch CXX=/no/compiler RUSTDOCFLAGS='-D warnings' cargo doc --quiet --no-deps \
-        --target-dir target/docs-only --features torch-ext/doc-only,recurrent/doc-only "${packages[@]}"
+        --target-dir target/docs-only --features libtorch-build/doc-only,torch-ext/doc-only,recurrent/doc-only "${packages[@]}"
 }
 
 check_rust_versions() {
@@ -70,7 +70,7 @@ check_rust_versions() {
     for crate in "${crates[@]}"; do
         version=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "crates/$crate/Cargo.toml")
         features=()
-        case $crate in torch-ext | recurrent) features=(--features "$crate/doc-only") ;; esac # no C++ to compile
+        case $crate in libtorch-build | torch-ext | recurrent) features=(--features "$crate/doc-only") ;; esac # no C++ to compile
         step rustup toolchain install "$version" --profile minimal --no-self-update
         LIBTORCH=/no/libtorch step cargo "+$version" check --quiet --target-dir target/msrv --package "$crate" "${features[@]}"
     done
