@@ -22,9 +22,19 @@ main() {
     unset CXX LIBTORCH_RPATH LD_LIBRARY_PATH
 
     run_with path 'path = "../../\(crates/[a-z-]*\)"' "path = \"$workspace/\\1\""
-    run_with git 'path = "../../crates/[a-z-]*"' "git = \"file://$workspace\""
+    make_repository
+    run_with git 'path = "../../crates/[a-z-]*"' "git = \"file://$folder/repository\""
     check_message
     printf 'test-outside.sh: all checks passed\n'
+}
+
+# A repository with what is committed. It has no history, because Cargo cannot fetch from a shallow clone.
+make_repository() {
+    mkdir "$folder/repository"
+    git archive HEAD | tar -x -C "$folder/repository"
+    git init --quiet "$folder/repository"
+    git -C "$folder/repository" add --all
+    git -C "$folder/repository" -c user.name=test -c user.email=test@localhost commit --quiet --message=test
 }
 
 # run_with NAME PATTERN REPLACEMENT: copies the package, with other dependencies, and runs it.

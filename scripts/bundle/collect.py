@@ -26,6 +26,8 @@ FILES = [
     "docs/course.md",
     "docs/guide.ko.md",
     "docs/lessons.md",
+    "README.md",
+    "examples/outside",
     "notebooks-ref",
     "crates/recurrent/fixtures",
     "crates/pt-file/tests/it/exchange.py",

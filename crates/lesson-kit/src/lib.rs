@@ -61,3 +61,14 @@ pub use run::{Batches, Epochs, OptimizerState, OptimizerStateMut, Run, copy_to_h
 pub use saved_model::{RecurrentSizes, SavedModel};
 pub use session::{Evaluation, Session};
 pub use workers::WorkerGroup;
+
+/// Compiles the Rust code of the pages for users.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../../README.ko.md")]
+    struct ReadmeKo;
+    #[doc = include_str!("../../../docs/library.md")]
+    struct Library;
+}

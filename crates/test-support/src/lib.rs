@@ -25,3 +25,6 @@ pub use gpu::{assert_close, on_gpu};
 pub use paths::{program, workspace};
 pub use python::{python, run_python, torchrun};
 pub use seed::seeded;
+
+#[cfg(test)]
+mod readme;
