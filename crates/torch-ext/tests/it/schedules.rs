@@ -50,13 +50,16 @@ for n, line in enumerate(open(f'{folder}/lines.txt').read().splitlines()):
     print('\n'.join(lines))
 ";
 
+/// The bits of every step.
+type Lines = Vec<String>;
+
 /// A schedule in both languages.
 struct Case {
     line: String,
     /// Runs all 24 steps and saves the states after 12 of them.
-    run: Box<dyn Fn(&Path) -> Vec<String>>,
+    run: Box<dyn Fn(&Path) -> Lines>,
     /// Runs the last 12 steps from saved states.
-    resume: Box<dyn Fn(&Value) -> Vec<String>>,
+    resume: Box<dyn Fn(&Value) -> Lines>,
 }
 
 fn optimizer<R: Rule>(options: &R) -> Optimizer<R> {
@@ -88,7 +91,7 @@ fn case<R: Rule + 'static, S: HasStateDict + 'static>(
     make: impl Fn(&mut Optimizer<R>) -> S + Clone + 'static,
     step: StepFn<R, S>,
 ) -> Case {
-    let steps = move |optimizer: &mut Optimizer<R>, scheduler: &mut S| -> Vec<String> {
+    let steps = move |optimizer: &mut Optimizer<R>, scheduler: &mut S| -> Lines {
         let one = |_| {
             optimizer.step().unwrap();
             step(scheduler, optimizer);
@@ -275,7 +278,7 @@ fn one_cycles() -> Vec<Case> {
 fn compare(cases: &[Case]) {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, n: usize| folder.path().join(format!("{name}-{n}.pt"));
-    let ours: Vec<Vec<String>> = cases.iter().enumerate().map(|(n, case)| (case.run)(&file("rust", n))).collect();
+    let ours: Vec<Lines> = cases.iter().enumerate().map(|(n, case)| (case.run)(&file("rust", n))).collect();
     let lines: Vec<&str> = cases.iter().map(|case| case.line.as_str()).collect();
     std::fs::write(folder.path().join("lines.txt"), lines.join("\n")).unwrap();
     let python = test_support::run_python(&format!("{PRELUDE}{PROGRAM}"), &[folder.path().to_str().unwrap()]);
