@@ -6,7 +6,7 @@ use recurrent::{Gru, GruConfig};
 use tch::{Device, Kind, Reduction, Tensor, kind::FLOAT_CPU, nn};
 use torch_ext::autograd::backward;
 use torch_ext::data::{ShuffledBatches, sequential_batches};
-use torch_ext::nn::{Linear, cross_entropy};
+use torch_ext::nn::{Linear, cross_entropy, named_parameters};
 use torch_ext::optim::{Adam, AdamOptions};
 
 // Data: pixels from 0 to 1, (digits, 28, 28), and the digits
@@ -64,7 +64,7 @@ pub fn train(folder: &str, epochs: usize, limit: Option<usize>) -> Result<Vec<f3
     model.gru.named_parameters().for_each(|(name, weight)| println!("gru.{name:12} {:?}", weight.size()));
 
     // Training
-    let mut optimizer = Adam::new(vs.trainable_variables(), AdamOptions { lr: LR, ..AdamOptions::default() })?;
+    let mut optimizer = Adam::from_named(named_parameters(&vs), AdamOptions { lr: LR, ..AdamOptions::default() })?;
     let mut epoch_losses = Vec::new();
     for epoch in 0..epochs {
         let mut losses: Vec<f32> = Vec::new(); // one of each batch

@@ -5,7 +5,7 @@ use anyhow::Result;
 use recurrent::{Lstm, LstmState};
 use tch::{Device, Kind, Reduction, Tensor, kind::FLOAT_CPU, nn};
 use torch_ext::autograd::backward;
-use torch_ext::nn::mse_loss;
+use torch_ext::nn::{mse_loss, named_parameters};
 use torch_ext::optim::{Adam, AdamOptions};
 
 // Parameters
@@ -71,7 +71,7 @@ pub fn train(path: &str, epochs: usize) -> Result<Vec<f32>> {
     model.rnn.named_parameters().for_each(|(name, weight)| println!("rnn.{name:12} {:?}", weight.size()));
 
     // Training
-    let mut optimizer = Adam::new(vs.trainable_variables(), AdamOptions { lr: LR, ..AdamOptions::default() })?;
+    let mut optimizer = Adam::from_named(named_parameters(&vs), AdamOptions { lr: LR, ..AdamOptions::default() })?;
     let mut losses = Vec::new(); // one of each epoch
     for epoch in 0..epochs {
         let output = model.forward(&train_x)?;

@@ -68,7 +68,7 @@ impl<R: Rule> Optimizer<R> {
                 ));
             }
             let options = R::from_group(&saved)?;
-            options.validate()?;
+            reject_invalid(&options)?;
             let names = matching::saved_names(&saved, i, indices.len())?;
             let positions = matching::positions(group, i, names.as_deref())?;
             let mut states = Vec::new();
@@ -99,6 +99,16 @@ impl<R: Rule> Optimizer<R> {
         }
         Ok(())
     }
+}
+
+/// Checks loaded options. A schedule that ends at 0 may leave a learning rate of about -1e-17, which torch loads, too.
+fn reject_invalid<R: Rule>(options: &R) -> Result<()> {
+    let mut options = options.clone();
+    let lr = options.lr_mut();
+    if *lr < 0.0 {
+        *lr = 0.0;
+    }
+    options.validate()
 }
 
 /// A group in Python's layout. A loaded group keeps its entries, in their order, except those that have changed since.

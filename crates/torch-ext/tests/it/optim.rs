@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 use torch_ext::Error;
-use torch_ext::optim::{Adam, AdamOptions, Optimizer, RmsPropOptions, Rule, Sgd, SgdOptions};
+use torch_ext::optim::{Adam, AdamOptions, AdamWOptions, Optimizer, RmsPropOptions, Rule, Sgd, SgdOptions};
 
 use crate::support::{PRELUDE, bits, train_step, weights};
 
@@ -57,6 +57,17 @@ fn five_hundred_steps_equal_pythons_to_the_bit() {
             }),
         ),
         ("torch.optim.AdamW(p, lr=0.01)", adam(|o| (o.decoupled_weight_decay, o.weight_decay) = (true, 0.01))),
+        ("torch.optim.AdamW(p, lr=0.01)", run(AdamWOptions { lr: 0.01, ..AdamWOptions::default() })),
+        (
+            "torch.optim.AdamW(p, lr=0.01, weight_decay=0.3, betas=(0.8, 0.99), amsgrad=True)",
+            run(AdamWOptions {
+                lr: 0.01,
+                weight_decay: 0.3,
+                betas: (0.8, 0.99),
+                amsgrad: true,
+                ..AdamWOptions::default()
+            }),
+        ),
         ("torch.optim.Adam(p, lr=0.01, maximize=True)", adam(|o| o.maximize = true)),
         ("torch.optim.Adam(p, lr=0.01, betas=(0.3, 0.99))", adam(|o| o.betas = (0.3, 0.99))),
         ("torch.optim.Adam(p, lr=0.01, fused=True)", adam(|o| o.fused = true)),

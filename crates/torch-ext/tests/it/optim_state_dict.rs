@@ -5,7 +5,7 @@ use std::path::Path;
 use pt_file::Value;
 use tch::Tensor;
 use torch_ext::convert;
-use torch_ext::optim::{Adam, AdamOptions, Optimizer, RmsPropOptions, Rule, Sgd, SgdOptions};
+use torch_ext::optim::{Adam, AdamOptions, AdamWOptions, Optimizer, RmsPropOptions, Rule, Sgd, SgdOptions};
 
 use crate::support::{PRELUDE, bits, train_step, weights};
 
@@ -86,7 +86,7 @@ fn rust_and_python_resume_from_each_others_state() {
 
     let adam = AdamOptions { lr: 0.01, ..AdamOptions::default() };
     let decayed = AdamOptions { weight_decay: 0.1, amsgrad: true, betas: (0.8, 0.99), ..adam.clone() };
-    let adam_w = AdamOptions { weight_decay: 0.01, decoupled_weight_decay: true, ..adam.clone() };
+    let adam_w = AdamWOptions { lr: 0.01, ..AdamWOptions::default() };
     let sgd = SgdOptions { lr: 0.01, ..SgdOptions::default() };
     let nesterov = SgdOptions { momentum: 0.9, nesterov: true, ..sgd.clone() };
     let rms_prop = RmsPropOptions::default();
@@ -100,7 +100,7 @@ fn rust_and_python_resume_from_each_others_state() {
         train_and_resume(5, folder.path(), rms_prop),
         train_and_resume(6, folder.path(), centered),
         train_and_resume(7, folder.path(), AdamOptions { fused: true, ..adam }),
-        train_and_resume(8, folder.path(), AdamOptions { fused: true, amsgrad: true, ..adam_w }),
+        train_and_resume(8, folder.path(), AdamWOptions { fused: true, amsgrad: true, ..adam_w }),
     ];
     let checked = test_support::run_python(&program, &args("check"));
     for (n, python) in made.lines().enumerate() {
@@ -167,7 +167,12 @@ fn a_state_that_does_not_fit_is_rejected_and_changes_nothing() {
     assert_eq!(message(&mut one, &state), "loaded state dict has a different number of parameter groups");
 
     let mut other_shape = Adam::new([weights(37), weights(6)], AdamOptions { lr: 0.5, ..Default::default() }).unwrap();
-    assert_eq!(message(&mut other_shape, &state), "state[1][\"exp_avg\"] has shape [5], its parameter [6]");
+    assert_eq!(
+        message(&mut other_shape, &state),
+        "state[1][\"exp_avg\"] has shape [5], but parameter 1 has shape [6]: the model has other sizes than the saved one, or its \
+         parameters are in another order (tch registers a bias before its weight); make the optimizer with \
+         from_named(torch_ext::nn::named_parameters(&vs), options), which has Python's order"
+    );
     assert_eq!(other_shape.param_groups()[0].options.lr, 0.5);
     assert!(other_shape.param_groups()[0].states().iter().all(Option::is_none));
 

@@ -23,6 +23,9 @@ pub type CosineAnnealingLr = LrScheduler<CosineAnnealing>;
 
 /// Equivalent of `torch.optim.lr_scheduler.MultiStepLR`: multiplies the learning rate by `gamma` at every milestone.
 ///
+/// Python resumes from its state, with one exception: as a part of `SequentialLR` that has not begun. Python needs a `Counter`
+/// there, which the state from here does not have.
+///
 /// ```
 /// use torch_ext::optim::{MultiStep, MultiStepLr, Sgd, SgdOptions};
 /// # fn main() -> Result<(), torch_ext::Error> {
