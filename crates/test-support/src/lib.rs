@@ -27,4 +27,4 @@ pub use python::{python, run_python, torchrun};
 pub use seed::seeded;
 
 #[cfg(test)]
-mod readme;
+mod conventions;

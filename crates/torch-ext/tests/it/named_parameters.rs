@@ -163,8 +163,8 @@ print(bits(p))
 ";
 
 #[test]
-#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn names_and_adam_w_equal_pytorchs() {
+#[ignore = "needs Python's torch: scripts/setup.sh --full, then cargo test python -- --ignored"]
+fn names_and_adam_w_equal_pythons() {
     tch::set_num_threads(1);
     let folder = tempfile::tempdir().unwrap();
     let names = ["fc.weight", "fc.bias"];

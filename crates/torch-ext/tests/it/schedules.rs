@@ -292,20 +292,20 @@ fn compare(cases: &[Case]) {
 }
 
 #[test]
-#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn schedules_of_the_epoch_equal_pytorchs() {
+#[ignore = "needs Python's torch: scripts/setup.sh --full, then cargo test python -- --ignored"]
+fn schedules_of_the_epoch_equal_pythons() {
     compare(&simple_cases());
 }
 
 #[test]
-#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn sequences_of_schedules_equal_pytorchs() {
+#[ignore = "needs Python's torch: scripts/setup.sh --full, then cargo test python -- --ignored"]
+fn sequences_of_schedules_equal_pythons() {
     compare(&sequences());
 }
 
 #[test]
-#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
-fn one_cycle_equals_pytorchs() {
+#[ignore = "needs Python's torch: scripts/setup.sh --full, then cargo test python -- --ignored"]
+fn one_cycle_equals_pythons() {
     compare(&one_cycles());
 }
 

@@ -66,7 +66,7 @@ else:
 ";
 
 #[test]
-#[cfg_attr(not(python_torch), ignore = "needs Python's torch: scripts/setup.sh --full")]
+#[ignore = "needs Python's torch: scripts/setup.sh --full, then cargo test python -- --ignored"]
 fn the_order_is_pythons_and_checkpoints_move_both_ways() {
     let folder = tempfile::tempdir().unwrap();
     let run = |what| test_support::run_python(&format!("{PRELUDE}{PROGRAM}"), &[what, folder.path().to_str().unwrap()]);
