@@ -160,6 +160,7 @@ impl<'p, 'a> ValueBuilder<'p, 'a> {
             Object::None | Object::Bool(_) | Object::Int(_) | Object::Float(_) | Object::Str(_) | Object::Bytes(_) => {
                 true
             }
+            Object::Call(index) => self.name_of(self.arena.call(index).callee) == Some(("_codecs", "encode")),
             Object::Tuple(span) => {
                 depth < 3 && self.arena.tuple(span).iter().all(|&item| self.is_simple_key(item, depth + 1))
             }
@@ -181,6 +182,10 @@ impl<'p, 'a> ValueBuilder<'p, 'a> {
                 let keys = items.iter().map(|&item| self.key(item)).collect::<Result<Option<_>>>()?;
                 return Ok(keys.map(Key::Tuple));
             }
+            Object::Call(_) => match self.bytes_of(key)? {
+                Some(bytes) => Key::Bytes(bytes), // of protocol 2
+                None => return Err(self.error(Problem::Call("_codecs.encode"))),
+            },
             _ => return Ok(None),
         }))
     }

@@ -102,7 +102,9 @@ impl ValueBuilder<'_, '_> {
         let mut object = self.instance(module, name)?;
         self.reserve(2 * size_of::<Built>())?;
         object.args = vec![tensor];
-        object.state = Some(self.child(PathStep::State, |builder| builder.value(state))?);
+        if state != Object::None {
+            object.state = Some(self.child(PathStep::State, |builder| builder.value(state))?);
+        }
         Ok(Some(Value::Object(Box::new(object))))
     }
 
