@@ -251,13 +251,13 @@ pub(crate) fn to_json(value: &Value) -> Json {
     let entries =
         |dict: &Dict| dict.iter().filter_map(|(key, value)| Some((key.as_str()?.to_owned(), to_json(value)))).collect();
     match value {
-        Value::None | Value::Tensor(_) => Json::Null,
         Value::Bool(value) => (*value).into(),
         Value::Int(value) => (*value).into(),
         Value::Float(value) => (*value).into(),
         Value::Str(text) => text.as_str().into(),
         Value::List(items) | Value::Tuple(items) => items.iter().map(to_json).collect(),
         Value::Dict(dict) => Json::Object(entries(dict)),
+        _ => Json::Null, // `from_json` makes no other values
     }
 }
 

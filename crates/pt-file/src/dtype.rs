@@ -1,9 +1,11 @@
 use std::fmt;
 
-/// The type of a tensor's elements: the ten dtypes for which PyTorch has a storage class.
+/// The type of a tensor's elements.
 ///
-/// Elements are little-endian. A `bool` is one byte, 0 or 1.
+/// Elements are little-endian. A `bool` is one byte, 0 or 1. A complex number is its real part and then its imaginary part.
+/// An element of a type such as `float4_e2m1fn_x2` is a byte that packs several numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 #[allow(missing_docs)] // the names are enough
 pub enum DType {
     F32,
@@ -16,11 +18,28 @@ pub enum DType {
     I8,
     U8,
     Bool,
+    C64,
+    C128,
+    C32,
+    U16,
+    U32,
+    U64,
+    F8E4M3Fn,
+    F8E5M2,
+    F8E4M3FnUz,
+    F8E5M2FnUz,
+    F8E8M0Fnu,
+    F4E2M1FnX2,
+    Bits8,
+    Bits16,
+    Bits1x8,
+    Bits2x4,
+    Bits4x2,
 }
 
 impl DType {
     /// Every dtype.
-    pub const ALL: [DType; 10] = [
+    pub const ALL: [DType; 27] = [
         DType::F32,
         DType::F64,
         DType::F16,
@@ -31,22 +50,61 @@ impl DType {
         DType::I8,
         DType::U8,
         DType::Bool,
+        DType::C64,
+        DType::C128,
+        DType::C32,
+        DType::U16,
+        DType::U32,
+        DType::U64,
+        DType::F8E4M3Fn,
+        DType::F8E5M2,
+        DType::F8E4M3FnUz,
+        DType::F8E5M2FnUz,
+        DType::F8E8M0Fnu,
+        DType::F4E2M1FnX2,
+        DType::Bits8,
+        DType::Bits16,
+        DType::Bits1x8,
+        DType::Bits2x4,
+        DType::Bits4x2,
     ];
 
     /// Bytes per element, PyTorch's name, storage class.
-    const fn properties(self) -> (usize, &'static str, &'static str) {
+    const fn properties(self) -> (usize, &'static str, Option<&'static str>) {
         match self {
-            DType::F32 => (4, "float32", "FloatStorage"),
-            DType::F64 => (8, "float64", "DoubleStorage"),
-            DType::F16 => (2, "float16", "HalfStorage"),
-            DType::BF16 => (2, "bfloat16", "BFloat16Storage"),
-            DType::I64 => (8, "int64", "LongStorage"),
-            DType::I32 => (4, "int32", "IntStorage"),
-            DType::I16 => (2, "int16", "ShortStorage"),
-            DType::I8 => (1, "int8", "CharStorage"),
-            DType::U8 => (1, "uint8", "ByteStorage"),
-            DType::Bool => (1, "bool", "BoolStorage"),
+            DType::F32 => (4, "float32", Some("FloatStorage")),
+            DType::F64 => (8, "float64", Some("DoubleStorage")),
+            DType::F16 => (2, "float16", Some("HalfStorage")),
+            DType::BF16 => (2, "bfloat16", Some("BFloat16Storage")),
+            DType::I64 => (8, "int64", Some("LongStorage")),
+            DType::I32 => (4, "int32", Some("IntStorage")),
+            DType::I16 => (2, "int16", Some("ShortStorage")),
+            DType::I8 => (1, "int8", Some("CharStorage")),
+            DType::U8 => (1, "uint8", Some("ByteStorage")),
+            DType::Bool => (1, "bool", Some("BoolStorage")),
+            DType::C64 => (8, "complex64", Some("ComplexFloatStorage")),
+            DType::C128 => (16, "complex128", Some("ComplexDoubleStorage")),
+            DType::C32 => (4, "complex32", None),
+            DType::U16 => (2, "uint16", None),
+            DType::U32 => (4, "uint32", None),
+            DType::U64 => (8, "uint64", None),
+            DType::F8E4M3Fn => (1, "float8_e4m3fn", None),
+            DType::F8E5M2 => (1, "float8_e5m2", None),
+            DType::F8E4M3FnUz => (1, "float8_e4m3fnuz", None),
+            DType::F8E5M2FnUz => (1, "float8_e5m2fnuz", None),
+            DType::F8E8M0Fnu => (1, "float8_e8m0fnu", None),
+            DType::F4E2M1FnX2 => (1, "float4_e2m1fn_x2", None),
+            DType::Bits8 => (1, "bits8", None),
+            DType::Bits16 => (2, "bits16", None),
+            DType::Bits1x8 => (1, "bits1x8", None),
+            DType::Bits2x4 => (1, "bits2x4", None),
+            DType::Bits4x2 => (1, "bits4x2", None),
         }
+    }
+
+    /// The dtype with PyTorch's name, such as `float32`.
+    pub fn from_name(name: &str) -> Option<DType> {
+        DType::ALL.into_iter().find(|dtype| dtype.name() == name)
     }
 
     /// Bytes per element.
@@ -59,9 +117,20 @@ impl DType {
         self.properties().1
     }
 
-    /// The class in Python's module `torch` that represents this dtype in a pickle, such as `FloatStorage`.
-    pub const fn storage_class(self) -> &'static str {
+    /// The class in Python's module `torch` that represents this dtype in a pickle, such as `FloatStorage`. Newer dtypes
+    /// have none: their tensors name the dtype and use an `UntypedStorage`.
+    pub const fn storage_class(self) -> Option<&'static str> {
         self.properties().2
+    }
+
+    /// Whether elements are complex numbers.
+    pub const fn is_complex(self) -> bool {
+        matches!(self, DType::C32 | DType::C64 | DType::C128)
+    }
+
+    /// Bytes per number: half an element for a complex dtype. Byte order applies to these.
+    pub(crate) const fn number_size(self) -> usize {
+        if self.is_complex() { self.size() / 2 } else { self.size() }
     }
 }
 
@@ -72,8 +141,8 @@ impl fmt::Display for DType {
     }
 }
 
-/// A Rust type that corresponds to a dtype. `float16` and `bfloat16` have none: use their bytes with
-/// [`Tensor::from_bytes`](crate::Tensor::from_bytes).
+/// A Rust type that corresponds to a dtype. For a dtype without one, such as `bfloat16`, use the bytes:
+/// [`Tensor::from_bytes`](crate::Tensor::from_bytes) and [`Tensor::to_bytes`](crate::Tensor::to_bytes).
 pub trait Element: Copy + sealed::Sealed {
     /// The dtype of this type.
     const DTYPE: DType;
@@ -104,7 +173,9 @@ macro_rules! elements {
         }
     )*};
 }
-elements!(f32 => F32, f64 => F64, i64 => I64, i32 => I32, i16 => I16, i8 => I8, u8 => U8);
+elements!(
+    f32 => F32, f64 => F64, i64 => I64, i32 => I32, i16 => I16, i8 => I8, u8 => U8, u16 => U16, u32 => U32, u64 => U64
+);
 
 impl Element for bool {
     const DTYPE: DType = DType::Bool;

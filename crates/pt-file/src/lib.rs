@@ -67,10 +67,12 @@
 struct Readme;
 
 pub mod atomic;
+mod byte_order;
 mod dtype;
 mod error;
 mod escape;
 mod key;
+mod numbers;
 mod pickle_format;
 mod read;
 pub mod regular_file;
@@ -85,12 +87,12 @@ mod zip_format;
 pub use dtype::{DType, Element};
 pub use error::{ArchiveProblem, Error, PickleProblem, Result};
 pub use escape::{escape, escape_lines};
-pub use key::Key;
+pub use key::{FloatBits, Key};
 pub use pickle_format::MAX_DEPTH;
 pub use read::{Reader, StoredTensor, load, load_file};
 pub use storage::Storage;
 pub use strided_view::StridedView;
 pub use tensor::Tensor;
-pub use value::{Dict, Value};
+pub use value::{BigInt, Dict, Global, Object, Value};
 pub use value_path::ValuePath;
 pub use write::{save, save_file};

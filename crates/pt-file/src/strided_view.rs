@@ -2,6 +2,9 @@ use std::fmt;
 
 use crate::{DType, Error, Result};
 
+/// The limit of PyTorch's kernels on the number of dimensions.
+pub(crate) const MAX_DIMS: usize = 64;
+
 /// A view of a storage: dtype, shape, strides and offset. As in PyTorch, strides and offset count elements.
 ///
 /// Element `[i, j, ..]` is element `offset + i * strides[0] + j * strides[1] + ..` of the storage. Strides are never

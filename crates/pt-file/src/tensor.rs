@@ -135,7 +135,8 @@ impl Tensor {
         self.view.contiguous_blocks().map(move |block| &self.storage.bytes()[block.start * size..block.end * size])
     }
 
-    fn elements(&self) -> impl Iterator<Item = &[u8]> {
+    /// The bytes of each element, in row-major order.
+    pub(crate) fn elements(&self) -> impl Iterator<Item = &[u8]> {
         self.blocks().flat_map(|block| block.chunks_exact(self.dtype().size()))
     }
 }

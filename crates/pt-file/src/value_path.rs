@@ -14,6 +14,10 @@ pub(crate) enum Step {
     Index(usize),
     /// The attribute `_metadata` of an OrderedDict.
     Metadata,
+    /// A field of an [`Object`](crate::Object): an argument, the state, or the value of an entry.
+    Arg(usize),
+    State,
+    Entry(usize),
 }
 
 impl Step {
@@ -39,6 +43,9 @@ impl fmt::Display for ValuePath {
             Step::Key(key) => write!(f, "[{key}]"),
             Step::Index(index) => write!(f, "[{index}]"),
             Step::Metadata => f.write_str("._metadata"),
+            Step::Arg(index) => write!(f, ".args[{index}]"),
+            Step::State => f.write_str(".state"),
+            Step::Entry(index) => write!(f, ".entries[{index}]"),
         })
     }
 }

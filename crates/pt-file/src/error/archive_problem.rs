@@ -4,7 +4,7 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ArchiveProblem {
-    /// The end record is not at the end of the file.
+    /// The end is missing.
     NoEnd,
     /// A header contradicts the format or another header. The text names the header.
     Broken(&'static str),
@@ -25,33 +25,29 @@ pub enum ArchiveProblem {
     Checksum,
     /// The record has unexpected content.
     Content(String),
-    /// The file is a TorchScript archive, which is a program.
-    TorchScript,
 }
 
 impl fmt::Display for ArchiveProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ArchiveProblem::NoEnd => {
-                f.write_str("the end of the archive is missing: the file was truncated, or bytes were appended")
+                f.write_str("the end is missing: the file was truncated; copy or download it again")
             }
             ArchiveProblem::Broken(what) => write!(f, "broken archive: {what}"),
             ArchiveProblem::TooLarge { bytes, limit } => write!(f, "{bytes} bytes, but at most {limit} are allowed"),
             ArchiveProblem::Duplicate => f.write_str("there are two records of this name"),
             ArchiveProblem::Overlap => f.write_str("the record overlaps another"),
             ArchiveProblem::Compressed(method) => {
-                write!(f, "compressed (zip method {method}); torch.save does not compress records")
+                write!(f, "compressed with zip method {method}; pack the archive again with `zip -0`")
             }
             ArchiveProblem::Flags(flags) => {
                 write!(f, "encrypted, or uses another unsupported zip feature (zip flags {flags:#06x})")
             }
             ArchiveProblem::Missing => f.write_str("there is no such record"),
-            ArchiveProblem::Checksum => f.write_str("the checksum is wrong: the data is damaged"),
+            ArchiveProblem::Checksum => {
+                f.write_str("the checksum is wrong: the data is damaged; copy or download the file again")
+            }
             ArchiveProblem::Content(found) => write!(f, "unexpected content {found:?}"),
-            ArchiveProblem::TorchScript => f.write_str(
-                "a TorchScript archive (torch.jit.save, or tch's VarStore::save), which is a program and not a \
-                 checkpoint; save model.state_dict() with torch.save",
-            ),
         }
     }
 }

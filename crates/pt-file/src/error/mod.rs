@@ -49,16 +49,20 @@ pub enum Error {
     /// The zip archive is damaged, malicious, or not a checkpoint.
     Archive { record: Option<String>, problem: ArchiveProblem },
     /// The pickle is damaged, malicious, or uses something that checkpoints do not use. `at` is the first byte of the
-    /// operation in `data.pkl`.
+    /// operation in its pickle.
     Pickle { at: usize, problem: PickleProblem },
-    /// A list, tuple or dict contains itself.
+    /// An object of the pickle is damaged, malicious, or not supported.
+    Object { at: ValuePath, problem: PickleProblem },
+    /// A value that contains itself cannot be written.
     Cycle { at: ValuePath },
+    /// This crate writes only what `torch.load(weights_only=True)` reads. `what` is the class or type.
+    Unwritable { at: ValuePath, what: String },
+    /// [`Value::state_dict_at`](crate::Value::state_dict_at) finds no state dict.
+    NoStateDict { at: String, what: String },
     /// A small pickle expands to values of more than `limit` bytes. `at` is the first value beyond the limit.
     Expansion { at: ValuePath, limit: usize },
     /// Views of small storages have more than `limit` bytes in total. `at` is the first tensor beyond the limit.
     TensorExpansion { at: ValuePath, limit: u64 },
-    /// The object has no [`Value`](crate::Value), for example a function or a storage without a tensor.
-    UnsupportedObject { at: ValuePath, what: &'static str },
 }
 
 impl Error {
@@ -103,13 +107,24 @@ impl fmt::Display for Error {
             Error::NotACheckpoint(what) => write!(f, "not a PyTorch checkpoint but {what}"),
             Error::Archive { record: Some(record), problem } => write!(f, "record {record:?}: {problem}"),
             Error::Archive { record: None, problem } => write!(f, "{problem}"),
-            Error::Pickle { at, problem } => write!(f, "data.pkl, byte {at}: {problem}"),
-            Error::Cycle { at } => write!(f, "at {at}: it contains itself"),
+            Error::Pickle { at, problem } => write!(f, "pickle, byte {at}: {problem}"),
+            Error::Object { at, problem } => write!(f, "at {at}: {problem}"),
+            Error::Cycle { at } => write!(f, "at {at}: the value contains itself, which cannot be written; remove it"),
+            Error::Unwritable { at, what } => {
+                write!(f, "at {at}: {}, which torch.load(weights_only=True) does not read; ", what.escape_debug())?;
+                f.write_str("remove it, or replace it by a dict")
+            }
+            Error::NoStateDict { at, what } if at.is_empty() => {
+                write!(f, "expected a state dict or a module, found {}", what.escape_debug())
+            }
+            Error::NoStateDict { at, what } => {
+                let (at, what) = (at.escape_debug(), what.escape_debug());
+                write!(f, "at {at}: expected a state dict or a module, found {what}")
+            }
             Error::Expansion { at, limit } => write!(f, "at {at}: {}", PickleProblem::Expansion { limit: *limit }),
             Error::TensorExpansion { at, limit } => {
                 write!(f, "at {at}: tensors of more than {limit} bytes, far too much for the size of the file")
             }
-            Error::UnsupportedObject { at, what } => write!(f, "at {at}: {what}, which a checkpoint cannot contain"),
         }
     }
 }

@@ -7,28 +7,22 @@ use std::fmt;
 pub enum PickleProblem {
     /// The pickle ends in the middle of an operation.
     Truncated,
-    /// A pickle protocol other than 2.
+    /// A pickle protocol beyond 5.
     Protocol(u8),
-    /// An operation code that checkpoints do not use.
+    /// An operation code that does not exist, or that needs data from outside the pickle.
     Opcode(u8),
-    /// The name of a function or class that is not one of the few that checkpoints use.
-    Global(String),
-    /// A call of this object, which is not a function or does not take these arguments.
+    /// The arguments of this function are wrong.
     Call(&'static str),
-    /// An attribute other than `_metadata`, or an attribute of an object that is not an OrderedDict.
+    /// Attributes of an object of this type, which has none.
     Attribute(String),
     /// An operand of this operation is missing or has the wrong type.
     Operand(&'static str),
     /// A memo entry is read before it is set.
     UnsetMemo(u32),
-    /// A memo entry is set out of order.
-    MemoOrder { index: u32, expected: usize },
+    /// The index of a memo entry is larger than the position in the pickle.
+    MemoOrder { index: u32, limit: usize },
     /// A string is not UTF-8.
     NotUtf8,
-    /// An `int` does not fit in 64 bits.
-    IntTooLarge,
-    /// A dict key of this type, which is neither `str` nor `int`.
-    Key(&'static str),
     /// A persistent id that is not a reference to a storage.
     PersistentId,
     /// The name of a storage is not a number.
@@ -47,7 +41,7 @@ pub enum PickleProblem {
     OutsideStorage { view: String, needed: usize, elements: usize },
     /// The values need more memory than the limit for a pickle of this size.
     Expansion { limit: usize },
-    /// A tensor has the conjugate or negative bit.
+    /// A tensor has unknown metadata. Known are the conjugate and the negative bit.
     TensorMetadata,
 }
 
@@ -55,19 +49,16 @@ impl fmt::Display for PickleProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             PickleProblem::Truncated => f.write_str("it ends in the middle of an operation"),
-            PickleProblem::Protocol(version) => write!(f, "pickle protocol {version}; torch.save's default is 2"),
-            PickleProblem::Opcode(code) => write!(f, "operation {code:#04x}, which no checkpoint uses"),
-            PickleProblem::Global(name) => {
-                write!(f, "refused to look up {}{}", name.escape_debug(), hint(name).unwrap_or_default())
-            }
-            PickleProblem::Call(callee) => write!(f, "refused to call {callee} with these arguments"),
-            PickleProblem::Attribute(what) => write!(f, "refused to set attributes: {what:?}"),
+            PickleProblem::Protocol(version) => write!(f, "pickle protocol {version}; torch.save writes 2 to 5"),
+            PickleProblem::Opcode(code) => write!(f, "operation {code:#04x}, which no file uses"),
+            PickleProblem::Call(callee) => write!(f, "wrong arguments of {callee}"),
+            PickleProblem::Attribute(what) => write!(f, "attributes of {what}, which has none, or has them already"),
             PickleProblem::Operand(operation) => write!(f, "an operand of {operation} is missing or wrong"),
             PickleProblem::UnsetMemo(index) => write!(f, "memo {index} is used, but was never set"),
-            PickleProblem::MemoOrder { index, expected } => write!(f, "memo {index} is set, but {expected} is next"),
-            PickleProblem::NotUtf8 => f.write_str("a string is not UTF-8"),
-            PickleProblem::IntTooLarge => f.write_str("an int is beyond 64 bits"),
-            PickleProblem::Key(type_name) => write!(f, "a dict key is of type {type_name}; str and int are supported"),
+            PickleProblem::MemoOrder { index, limit } => {
+                write!(f, "memo {index} is set at byte {limit}: the index is too large")
+            }
+            PickleProblem::NotUtf8 => f.write_str("a string is not valid Unicode; save it as bytes"),
             PickleProblem::PersistentId => f.write_str("a reference to something that is not a storage"),
             PickleProblem::StorageName(name) => write!(f, "a storage is called {name:?}, which is not a number"),
             PickleProblem::StorageSize { record, bytes, expected } => {
@@ -86,9 +77,7 @@ impl fmt::Display for PickleProblem {
                 let remedy = "store long lists as tensors";
                 write!(f, "values of more than {limit} bytes, far too much for the size of the pickle; {remedy}")
             }
-            PickleProblem::TensorMetadata => {
-                f.write_str("a tensor has the conjugate or negative bit; save it after .resolve_conj().resolve_neg()")
-            }
+            PickleProblem::TensorMetadata => f.write_str("a tensor has unknown metadata"),
         }
     }
 }
@@ -96,20 +85,4 @@ impl fmt::Display for PickleProblem {
 /// The start of a text of unknown length, for a message.
 pub(crate) fn excerpt(text: &str) -> String {
     text.chars().take(60).collect()
-}
-
-/// What to do about a name that often occurs in files.
-fn hint(name: &str) -> Option<&'static str> {
-    let hints = [
-        ("torch.nn.modules.", ": a whole module was saved; save its state_dict()"),
-        ("numpy", ": a NumPy value; save x.item(), or torch.from_numpy(x)"),
-        ("torch._utils._rebuild_tensor_v3", ": a dtype that is not one of the ten supported"),
-        ("torch.Complex", ": complex tensors are not supported; save torch.view_as_real(x)"),
-        ("torch._utils._rebuild_sparse_tensor", ": sparse tensors are not supported; save x.to_dense()"),
-        ("torch._utils._rebuild_", ": a type of tensor that is not supported"),
-        ("__builtin__.set", ": a set; save sorted(x)"),
-        ("_codecs.encode", ": bytes; save torch.frombuffer(x, dtype=torch.uint8)"),
-        ("torch.device", ": a device; save str(device)"),
-    ];
-    hints.into_iter().find(|(start, _)| name.starts_with(start)).map(|(_, hint)| hint)
 }

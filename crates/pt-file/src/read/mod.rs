@@ -1,34 +1,23 @@
-//! Reads a file in three steps: zip archive, then unpickler, then value.
+//! Reads a file in three steps: the container gives the pickle, the pickle machine makes inert objects from it, and the
+//! builder makes the value.
 
-mod archive_reader;
-mod calls;
-mod memory_budget;
-mod objects;
-mod other_formats;
-mod pickle_input;
+mod build;
+mod container;
+mod pickle;
 mod stored_tensor;
-mod unpickler;
-mod value_builder;
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Read, Seek};
 use std::path::Path;
 use std::sync::Weak;
 
-use crate::{ArchiveProblem, Error, Result, Storage, Tensor, Value, regular_file};
-use archive_reader::ArchiveReader;
-use memory_budget::MemoryBudget;
+use crate::byte_order::{negate, swap_bytes};
+use crate::{Error, Result, Storage, StridedView, Tensor, Value, regular_file};
+use build::Context;
+use container::{Container, Content};
+use stored_tensor::Sign;
 pub use stored_tensor::StoredTensor;
-
-/// The limit on the size of `data.pkl`: enough for several hundred thousand tensors.
-const MAX_PICKLE: u64 = 64 << 20;
-
-/// The limit on the size of the small records `version` and `byteorder`.
-const MAX_SMALL_RECORD: u64 = 64;
-
-/// The archive versions that PyTorch 2.13 reads.
-const VERSIONS: std::ops::RangeInclusive<u32> = 1..=10;
 
 /// An open checkpoint. It has the whole value except the elements of the tensors, which it reads on demand.
 ///
@@ -43,10 +32,10 @@ const VERSIONS: std::ops::RangeInclusive<u32> = 1..=10;
 /// ```
 #[derive(Debug)]
 pub struct Reader<R> {
-    archive: ArchiveReader<R>,
-    folder: String,
+    container: Container<R>,
     value: Value<StoredTensor>,
-    storages: HashMap<String, Weak<Vec<u8>>>, // by record
+    /// By record. In a big-endian file also by the size of a number, because the bytes depend on it.
+    storages: HashMap<(String, usize), Weak<Vec<u8>>>,
 }
 
 impl Reader<File> {
@@ -62,29 +51,29 @@ impl Reader<File> {
 }
 
 impl<R: Read + Seek> Reader<R> {
-    /// Reads the directory of the archive and the pickle, but no storage.
+    /// Reads the structure of the file and the pickle, but no storage.
     ///
     /// # Errors
-    /// [`Error::NotACheckpoint`], [`Error::Archive`], [`Error::Pickle`], [`Error::TooDeep`], [`Error::Cycle`],
-    /// [`Error::Expansion`], [`Error::TensorExpansion`] and [`Error::UnsupportedObject`] for a file that is damaged,
-    /// malicious or not supported; [`Error::Io`] if `source` fails.
-    pub fn new(mut source: R) -> Result<Reader<R>> {
-        let mut header = Vec::new();
-        source.seek(SeekFrom::Start(0))?;
-        source.by_ref().take(other_formats::HEADER_LEN).read_to_end(&mut header)?;
-        if let Some(what) = other_formats::identify(&header) {
-            return Err(Error::NotACheckpoint(what));
-        }
-        let mut archive = ArchiveReader::new(source)?;
-        let folder = find_folder(&archive)?;
-        check_records(&mut archive, &folder)?;
-        let pickle = archive.read(&format!("{folder}data.pkl"), MAX_PICKLE)?;
-        let budget = MemoryBudget::new(pickle.len(), archive.names().len());
-        let record_size = |record: &str| archive.size(&format!("{folder}{record}"));
-        let unpickled = unpickler::unpickle(&pickle, budget, &record_size)
+    /// [`Error::NotACheckpoint`], [`Error::Archive`], [`Error::Pickle`], [`Error::Object`], [`Error::TooDeep`],
+    /// [`Error::Expansion`] and [`Error::TensorExpansion`] for a file that is damaged, malicious or not supported;
+    /// [`Error::Io`] if `source` fails.
+    pub fn new(source: R) -> Result<Reader<R>> {
+        let (mut container, content) = Container::open(source)?;
+        let pickle = match content {
+            Content::Pickle(pickle) => pickle,
+            Content::Value(value) => return Ok(Reader { container, value, storages: HashMap::new() }),
+        };
+        let unpickled = pickle::unpickle(&pickle, container.budget(pickle.len()))
             .map_err(|(at, problem)| Error::Pickle { at, problem })?;
-        let value = value_builder::build(&unpickled, archive.len())?;
-        Ok(Reader { archive, folder, value, storages: HashMap::new() })
+        container.locate_storages(&unpickled)?;
+        let context = Context {
+            record: &|key| container.record(key),
+            size: &|record| container.size(record),
+            externals: &container.externals,
+            file_len: container.len(),
+        };
+        let value = build::build(&unpickled, context)?;
+        Ok(Reader { container, value, storages: HashMap::new() })
     }
 
     /// The value, with tensors that are still in the file.
@@ -94,19 +83,32 @@ impl<R: Read + Seek> Reader<R> {
 
     /// Reads a tensor with its whole storage.
     ///
-    /// If a tensor with the same storage still exists, the two share it.
+    /// If a tensor with the same storage still exists, the two share it. A conjugate or negative view is a copy.
     ///
     /// # Errors
     /// [`Error::Archive`] if the record is damaged; [`Error::OutOfMemory`]; [`Error::OutsideStorage`] for a tensor of
     /// another file; [`Error::Io`].
     pub fn tensor(&mut self, tensor: &StoredTensor) -> Result<Tensor> {
-        if let Some(storage) = self.storages.get(tensor.record()).and_then(Weak::upgrade) {
-            return Tensor::new(tensor.shared_view(), storage.into());
+        let number_size = if self.container.is_big_endian { tensor.dtype().number_size() } else { 1 };
+        let storage = match tensor.inline_storage() {
+            Some(storage) => storage.clone(),
+            None => self.storage(tensor.record(), number_size)?,
+        };
+        let view = Tensor::new(tensor.shared_view(), storage)?;
+        if tensor.sign() == Sign::default() { Ok(view) } else { with_sign(&view, tensor.sign()) }
+    }
+
+    /// The bytes of a record, little-endian for numbers of this size.
+    fn storage(&mut self, record: &str, number_size: usize) -> Result<Storage> {
+        let key = (record.to_owned(), number_size);
+        if let Some(storage) = self.storages.get(&key).and_then(Weak::upgrade) {
+            return Ok(storage.into());
         }
-        let bytes = self.archive.read(&format!("{}{}", self.folder, tensor.record()), u64::MAX)?;
+        let mut bytes = self.container.read(record)?;
+        swap_bytes(&mut bytes, number_size);
         let storage = Storage::from(bytes);
-        self.storages.insert(tensor.record().to_owned(), storage.downgrade());
-        Tensor::new(tensor.shared_view(), storage)
+        self.storages.insert(key, storage.downgrade());
+        Ok(storage)
     }
 
     /// Reads all tensors. Tensors that share a storage in the file share it in memory.
@@ -118,7 +120,7 @@ impl<R: Read + Seek> Reader<R> {
     }
 }
 
-/// Reads a checkpoint. Equivalent of `torch.load(source, weights_only=True)`.
+/// Reads a file of any format of `torch.save`. Equivalent of `torch.load(source)`, but executes nothing.
 ///
 /// # Errors
 /// As [`Reader::new`] and [`Reader::tensor`].
@@ -143,35 +145,15 @@ pub fn load_file(path: impl AsRef<Path>) -> Result<Value> {
     regular_file::open(path).map_err(Error::Io).and_then(load).map_err(|error| error.in_file(path))
 }
 
-/// The folder of `data.pkl` in the archive, with its slash. There must be exactly one.
-fn find_folder<R: Read + Seek>(archive: &ArchiveReader<R>) -> Result<String> {
-    let folders = archive.names().filter_map(|name| name.strip_suffix("data.pkl"));
-    let mut folders = folders.filter(|folder| folder.find('/') == folder.len().checked_sub(1));
-    let problem = |problem| Error::Archive { record: Some("data.pkl".to_owned()), problem };
-    match (folders.next(), folders.next()) {
-        (Some(folder), None) => Ok(folder.to_owned()),
-        (None, _) => Err(problem(ArchiveProblem::Missing)),
-        (Some(_), Some(_)) => Err(problem(ArchiveProblem::Duplicate)),
+/// A row-major copy of a tensor whose view delays a change of sign.
+fn with_sign(view: &Tensor, sign: Sign) -> Result<Tensor> {
+    let (dtype, mut bytes) = (view.dtype(), view.to_bytes()?.into_owned());
+    if sign.negative {
+        negate(&mut bytes, dtype);
     }
-}
-
-/// Checks the small records, which determine how to read the others.
-fn check_records<R: Read + Seek>(archive: &mut ArchiveReader<R>, folder: &str) -> Result<()> {
-    if archive.size(&format!("{folder}constants.pkl")).is_some() {
-        return Err(Error::Archive { record: None, problem: ArchiveProblem::TorchScript });
+    if sign.conjugate {
+        let number = dtype.number_size();
+        bytes.chunks_exact_mut(2 * number).for_each(|element| negate(&mut element[number..], dtype));
     }
-    let mut check = |name: &str, is_valid: &dyn Fn(&str) -> bool| {
-        let record = format!("{folder}{name}");
-        let content = archive.read(&record, MAX_SMALL_RECORD)?;
-        let content = String::from_utf8_lossy(&content);
-        if is_valid(content.trim_end()) {
-            return Ok(());
-        }
-        Err(Error::Archive { record: Some(record), problem: ArchiveProblem::Content(content.into_owned()) })
-    };
-    check("version", &|version| version.parse().is_ok_and(|version: u32| VERSIONS.contains(&version)))?;
-    match check("byteorder", &|order| order == "little") {
-        Err(Error::Archive { problem: ArchiveProblem::Missing, .. }) => Ok(()), // PyTorch writes it since version 2.0
-        checked => checked,
-    }
+    Tensor::new(StridedView::contiguous(dtype, view.shape())?, bytes.into())
 }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
-use super::memory_budget::ALLOCATION;
-use crate::{DType, StridedView};
+use super::pickle::ALLOCATION;
+use crate::{DType, Storage, StridedView};
 
 /// A tensor whose elements are still in the file. A clone is cheap.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,11 +12,42 @@ struct Stored {
     view: Arc<StridedView>,
     record: String,
     location: String,
+    /// The elements, if they are in the pickle.
+    inline: Option<InlineStorage>,
+    sign: Sign,
+}
+
+/// A storage whose bytes are in the pickle. Compared by identity.
+#[derive(Debug, Clone)]
+pub(super) struct InlineStorage(pub(super) Storage);
+
+impl PartialEq for InlineStorage {
+    fn eq(&self, other: &InlineStorage) -> bool {
+        self.0.is_same(&other.0)
+    }
+}
+
+impl Eq for InlineStorage {}
+
+/// The sign changes that a view of torch delays: `x.conj()` and `x.conj().imag`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Sign {
+    /// The imaginary parts in the storage have the opposite sign.
+    pub(super) conjugate: bool,
+    /// All numbers in the storage have the opposite sign.
+    pub(super) negative: bool,
 }
 
 impl StoredTensor {
-    pub(super) fn new(view: StridedView, record: String, location: String) -> StoredTensor {
-        StoredTensor(Arc::new(Stored { view: view.into(), record, location }))
+    pub(super) fn new(view: StridedView, record: String, location: String, sign: Sign) -> StoredTensor {
+        StoredTensor(Arc::new(Stored { view: view.into(), record, location, inline: None, sign }))
+    }
+
+    /// A tensor whose elements are in the pickle.
+    pub(super) fn inline(view: StridedView, storage: Storage) -> StoredTensor {
+        let (record, location) = ("data.pkl".to_owned(), "cpu".to_owned());
+        let inline = Some(InlineStorage(storage));
+        StoredTensor(Arc::new(Stored { view: view.into(), record, location, inline, sign: Sign::default() }))
     }
 
     /// Dtype, shape, strides and offset.
@@ -34,7 +65,8 @@ impl StoredTensor {
         self.view().shape()
     }
 
-    /// The record of its storage, such as `data/0`. Tensors with the same record share memory.
+    /// The record of its storage, such as `data/0`. Tensors with the same record share memory, except those of
+    /// `data.pkl`: NumPy arrays are in the pickle itself.
     pub fn record(&self) -> &str {
         &self.0.record
     }
@@ -48,10 +80,17 @@ impl StoredTensor {
         self.0.view.clone()
     }
 
-    /// The memory that it takes, in bytes, with its six allocations.
-    pub(super) fn memory_size(&self) -> usize {
+    pub(super) fn inline_storage(&self) -> Option<&Storage> {
+        self.0.inline.as_ref().map(|inline| &inline.0)
+    }
+
+    pub(super) fn sign(&self) -> Sign {
+        self.0.sign
+    }
+
+    /// The memory that a tensor with these properties takes, in bytes, with its six allocations.
+    pub(super) fn memory_size(dims: usize, record: &str, location: &str) -> usize {
         let fixed = size_of::<Stored>() + size_of::<StridedView>() + 2 * size_of::<[usize; 2]>(); // each Arc has two counts
-        let varying = self.record().len() + self.location().len() + 2 * size_of_val(self.shape());
-        fixed + varying + 6 * ALLOCATION
+        fixed + record.len() + location.len() + 2 * dims * size_of::<usize>() + 6 * ALLOCATION
     }
 }

@@ -1,10 +1,16 @@
+mod big_int;
 mod conversions;
 mod dict;
+mod object;
+mod state_dict;
 
 use indexmap::IndexMap;
 
 use crate::value_path::Step;
 use crate::{Key, Result, Tensor, ValuePath};
+
+pub use big_int::BigInt;
+pub use object::{Global, Object};
 
 /// A Python value of a checkpoint.
 ///
@@ -24,6 +30,7 @@ use crate::{Key, Result, Tensor, ValuePath};
 /// # Ok::<(), pt_file::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Value<T = Tensor> {
     /// `None`
     None,
@@ -31,18 +38,36 @@ pub enum Value<T = Tensor> {
     Bool(bool),
     /// `int`, within 64 bits
     Int(i64),
+    /// `int` beyond 64 bits
+    BigInt(BigInt),
     /// `float`
     Float(f64),
+    /// `complex`: real and imaginary part
+    Complex(f64, f64),
     /// `str`
     Str(String),
+    /// `bytes`
+    Bytes(Vec<u8>),
+    /// `bytearray`
+    ByteArray(Vec<u8>),
     /// `list`
     List(Vec<Value<T>>),
     /// `tuple`
     Tuple(Vec<Value<T>>),
-    /// `dict` or `collections.OrderedDict`
+    /// `set`
+    Set(Vec<Value<T>>),
+    /// `frozenset`
+    FrozenSet(Vec<Value<T>>),
+    /// `dict` or `collections.OrderedDict` whose keys are all a [`Key`]
     Dict(Dict<T>),
     /// `torch.Tensor`
     Tensor(T),
+    /// A class, function or constant by name, such as `torch.float32`
+    Global(Box<Global>),
+    /// An object of a class that this crate does not know
+    Object(Box<Object<T>>),
+    /// The enclosing value this number of levels up, for a value that contains itself
+    BackReference(usize),
 }
 
 /// A Python dict: entries in insertion order, with fast lookup by key.
@@ -92,19 +117,23 @@ impl Value {
 }
 
 impl<T> Value<T> {
-    /// The values without children (tensors, numbers, strings, empty containers) with their paths, in order.
+    /// The values without children (tensors, numbers, strings, empty containers) with their paths, in order. An
+    /// [`Object`] comes before its arguments, state, items and entries.
     pub fn leaves(&self) -> Vec<(ValuePath, &Value<T>)> {
         let (mut leaves, mut open) = (Vec::new(), vec![(ValuePath::default(), self)]);
         while let Some((path, value)) = open.pop() {
             let child = |step: Step| ValuePath(path.0.iter().cloned().chain([step]).collect());
             let children: Vec<_> = match value {
-                Value::List(items) | Value::Tuple(items) => {
+                Value::List(items) | Value::Tuple(items) | Value::Set(items) | Value::FrozenSet(items) => {
                     items.iter().enumerate().map(|(index, item)| (child(Step::Index(index)), item)).collect()
                 }
                 Value::Dict(dict) => dict.iter().map(|(key, item)| (child(Step::Key(key.clone())), item)).collect(),
+                Value::Object(object) => {
+                    object.children().into_iter().map(|(step, item)| (child(step), item)).collect()
+                }
                 _ => Vec::new(),
             };
-            if children.is_empty() {
+            if children.is_empty() || matches!(value, Value::Object(_)) {
                 leaves.push((path, value));
             }
             open.extend(children.into_iter().rev());
@@ -117,14 +146,22 @@ impl<T> Value<T> {
         match self {
             Value::None => "NoneType",
             Value::Bool(_) => "bool",
-            Value::Int(_) => "int",
+            Value::Int(_) | Value::BigInt(_) => "int",
             Value::Float(_) => "float",
+            Value::Complex(..) => "complex",
             Value::Str(_) => "str",
+            Value::Bytes(_) => "bytes",
+            Value::ByteArray(_) => "bytearray",
             Value::List(_) => "list",
             Value::Tuple(_) => "tuple",
+            Value::Set(_) => "set",
+            Value::FrozenSet(_) => "frozenset",
             Value::Dict(dict) if dict.is_ordered() => "OrderedDict",
             Value::Dict(_) => "dict",
             Value::Tensor(_) => "Tensor",
+            Value::Global(_) => "global",
+            Value::Object(_) => "object",
+            Value::BackReference(_) => "back reference",
         }
     }
 
@@ -135,18 +172,32 @@ impl<T> Value<T> {
             Value::None => Value::None,
             Value::Bool(value) => Value::Bool(value),
             Value::Int(value) => Value::Int(value),
+            Value::BigInt(value) => Value::BigInt(value),
             Value::Float(value) => Value::Float(value),
+            Value::Complex(re, im) => Value::Complex(re, im),
             Value::Str(value) => Value::Str(value),
+            Value::Bytes(value) => Value::Bytes(value),
+            Value::ByteArray(value) => Value::ByteArray(value),
             Value::List(list) => Value::List(items(list)?),
             Value::Tuple(tuple) => Value::Tuple(items(tuple)?),
+            Value::Set(set) => Value::Set(items(set)?),
+            Value::FrozenSet(set) => Value::FrozenSet(items(set)?),
             Value::Dict(dict) => Value::Dict(dict.try_map(map)?),
             Value::Tensor(tensor) => Value::Tensor(map(tensor)?),
+            Value::Global(global) => Value::Global(global),
+            Value::Object(object) => Value::Object(Box::new(object.try_map(map)?)),
+            Value::BackReference(levels) => Value::BackReference(levels),
         })
     }
 
     /// The value of a dict's key; `None` also if this is not a dict.
     pub fn get(&self, key: impl Into<Key>) -> Option<&Value<T>> {
         self.as_dict()?.get(key)
+    }
+
+    /// The object, if this is one.
+    pub fn as_object(&self) -> Option<&Object<T>> {
+        if let Value::Object(object) = self { Some(object) } else { None }
     }
 
     /// The bool, if this is one.

@@ -7,9 +7,18 @@ use zip::{CompressionMethod, ZipWriter};
 
 /// An archive with these records.
 pub fn archive(records: &[(&str, &[u8])]) -> Vec<u8> {
+    packed(records, CompressionMethod::Stored)
+}
+
+/// An archive with these records, deflated.
+pub fn deflated(records: &[(&str, &[u8])]) -> Vec<u8> {
+    packed(records, CompressionMethod::Deflated)
+}
+
+fn packed(records: &[(&str, &[u8])], method: CompressionMethod) -> Vec<u8> {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, content) in records {
-        let options = SimpleFileOptions::DEFAULT.compression_method(CompressionMethod::Stored);
+        let options = SimpleFileOptions::DEFAULT.compression_method(method);
         writer.start_file(*name, options).unwrap();
         writer.write_all(content).unwrap();
     }

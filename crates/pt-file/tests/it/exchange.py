@@ -1,17 +1,14 @@
 """The Python part of python.rs.
 
 Loads the files that python.rs wrote to the folder argv[1], and checks values, types and order. Then writes training
-checkpoints to argv[1]/python, and files that must be rejected to argv[1]/rejected. After python.rs has read the
-checkpoints and written them to argv[1]/again, compares the two.
+checkpoints to argv[1]/python. After python.rs has read the checkpoints and written them to argv[1]/again, compares the two.
 """
 
 import collections
 import io
 import math
 import os
-import pickle
 import sys
-import warnings
 import zipfile
 
 import torch
@@ -41,7 +38,8 @@ def same(a, b, where="top"):
     assert type(a) is type(b), (where, type(a), type(b))
     if isinstance(a, torch.Tensor):
         assert a.dtype == b.dtype and a.shape == b.shape and a.stride() == b.stride(), where
-        assert torch.equal(a, b), where
+        bits = [bytes(x.detach().contiguous().untyped_storage()) for x in (a, b)]
+        assert bits[0] == bits[1] or torch.equal(a, b), where
     elif isinstance(a, dict):
         assert list(a) == list(b), (where, list(a), list(b))
         for key in a:
@@ -81,15 +79,15 @@ def values():
 
 def dtypes():
     loaded = load("dtypes")
-    names = "float32 float64 float16 bfloat16 int64 int32 int16 int8 uint8 bool".split()
-    assert list(loaded) == names
+    names = list(loaded)
+    assert len(names) == 27, names
     for name in names:
         dtype = getattr(torch, name)
         for tensor, shape in zip(loaded[name], [(2, 3), (0, 3), ()]):
             size = dtype.itemsize * math.prod(shape)
             raw = bytearray(i % 2 for i in range(size))
-            expected = torch.frombuffer(raw, dtype=dtype).reshape(shape) if raw else torch.empty(shape, dtype=dtype)
-            same(tensor, expected, name)
+            assert tensor.dtype == dtype and tensor.shape == shape, name
+            assert bytes(tensor.contiguous().untyped_storage()) == bytes(raw), name
 
 
 def shared():
@@ -236,27 +234,9 @@ def on_cuda(source, target):
             new.writestr(name, old.read(name).replace(b"X\x03\0\0\0cpu", b"X\x06\0\0\0cuda:0"))
 
 
-def write_rejected(folder):
-    os.mkdir(folder)
-    inside = lambda name: os.path.join(folder, name)
-    module = torch.nn.Linear(2, 2)
-    torch.save(module.state_dict(), inside("before_1_6"), _use_new_zipfile_serialization=False)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # TorchScript is deprecated
-        torch.jit.save(torch.jit.script(module), inside("torch_script"))
-    torch.save(module, inside("module"))
-    with open(inside("pickle"), "wb") as file:
-        pickle.dump({"epoch": 3}, file)
-    torch.save(torch.zeros(2, dtype=torch.complex64), inside("complex"))
-    torch.save(torch.zeros(2, dtype=torch.uint16), inside("uint16"))
-    torch.save(torch.zeros(2), inside("protocol_5"), pickle_protocol=5)
-    torch.save({1, 2}, inside("set"))
-
-
 def exchange():
     folder, again = (os.path.join(sys.argv[1], name) for name in ("python", "again"))
     os.mkdir(folder)
-    write_rejected(os.path.join(sys.argv[1], "rejected"))
     samples = dict(training()) | dict(more_samples())
     for name, value in samples.items():
         torch.save(value, os.path.join(folder, name + ".pt"))

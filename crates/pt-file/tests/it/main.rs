@@ -5,6 +5,7 @@ mod archive;
 mod atomic;
 mod cli;
 mod craft;
+mod formats;
 mod hostile;
 mod mutations;
 mod python;

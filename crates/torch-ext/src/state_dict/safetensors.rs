@@ -23,7 +23,8 @@ pub(super) fn serialize(state_dict: &Value) -> Result<Vec<u8>> {
     }
     let mut views = Vec::new();
     for (name, tensor, bytes) in &tensors {
-        let view = TensorView::new(to_safetensors(tensor.dtype()), tensor.shape().to_vec(), bytes);
+        let dtype = to_safetensors(tensor.dtype()).ok_or_else(|| unfit(&format!("{name} is {}", tensor.dtype())))?;
+        let view = TensorView::new(dtype, tensor.shape().to_vec(), bytes);
         views.push((*name, view.map_err(|error| unfit(&error))?));
     }
     let metadata = [("format".to_owned(), "pt".to_owned())].into();
@@ -68,8 +69,8 @@ const DTYPES: [(DType, Dtype); 10] = [
     (DType::Bool, Dtype::BOOL),
 ];
 
-fn to_safetensors(dtype: DType) -> Dtype {
-    DTYPES.iter().find(|(pt, _)| *pt == dtype).map_or(Dtype::U8, |(_, safetensors)| *safetensors)
+fn to_safetensors(dtype: DType) -> Option<Dtype> {
+    DTYPES.iter().find(|(pt, _)| *pt == dtype).map(|(_, safetensors)| *safetensors)
 }
 
 fn from_safetensors(dtype: Dtype) -> Option<DType> {

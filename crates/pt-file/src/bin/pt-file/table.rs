@@ -5,12 +5,28 @@ use std::io::{self, Write};
 
 use pt_file::{StoredTensor, Value, escape};
 
+use crate::stats::Statistics;
+
 /// The table shows at most this many characters of a string.
 const MAX_CHARS: usize = 60;
 
-/// Writes one line per value, and a summary.
-pub fn write(out: &mut impl Write, file: &str, value: &Value<StoredTensor>) -> io::Result<()> {
-    let rows: Vec<[String; 5]> = value.leaves().iter().map(|(path, leaf)| row(&path.to_string(), leaf)).collect();
+/// Writes one line per value, and a summary. `statistics` are those of the tensors.
+pub fn write(
+    out: &mut impl Write,
+    file: &str,
+    value: &Value<StoredTensor>,
+    statistics: Option<&[Statistics]>,
+) -> io::Result<()> {
+    let mut statistics = statistics.unwrap_or_default().iter();
+    let row_of = |(path, leaf): &(_, &Value<StoredTensor>)| {
+        let mut row = row(&ToString::to_string(path), leaf);
+        if let Some(statistics) = leaf.as_tensor().and_then(|_| statistics.next()) {
+            row[2] = format!("{}  {statistics}", row[2]);
+        }
+        row
+    };
+    let leaves: Vec<(pt_file::ValuePath, _)> = value.leaves();
+    let rows: Vec<[String; 5]> = leaves.iter().map(row_of).collect();
     let header = ["place", "type", "shape or value", "bytes", "record"].map(str::to_owned);
     let mut widths = [0; 5];
     for row in rows.iter().chain([&header]) {
@@ -53,8 +69,14 @@ fn text(value: &Value<StoredTensor>) -> String {
             format!("{:?}...", value.chars().take(MAX_CHARS).collect::<String>())
         }
         Value::Str(value) => format!("{value:?}"),
-        Value::List(_) | Value::Tuple(_) | Value::Dict(_) => "empty".to_owned(),
+        Value::BigInt(value) => value.to_string(),
+        Value::Complex(re, im) => format!("{re:?} + {im:?}j"),
+        Value::Bytes(value) | Value::ByteArray(value) => format!("{} bytes", value.len()),
+        Value::Global(global) => escape(&global.to_string()).into_owned(),
+        Value::Object(object) => escape(&format!("{}.{}", object.module, object.name)).into_owned(),
+        Value::BackReference(levels) => format!("the value {levels} levels up"),
         Value::None | Value::Tensor(_) => String::new(),
+        _ => "empty".to_owned(),
     }
 }
 

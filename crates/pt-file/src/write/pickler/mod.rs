@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::pickle_format::{ORDERED_DICT, REBUILD_TENSOR, op};
+use crate::pickle_format::{ENCODE, GET_LAYOUT, ORDERED_DICT, REBUILD_TENSOR, REBUILD_TENSOR_V3, UNTYPED_STORAGE, op};
 use crate::value_path::Step;
-use crate::{DType, Dict, Error, Key, MAX_DEPTH, Result, Storage, Tensor, Value, ValuePath};
+use crate::{BigInt, DType, Dict, Error, Key, MAX_DEPTH, Object, Result, Storage, Tensor, Value, ValuePath};
 
 /// The record `data.pkl`, and the storages for the records `data/0`, `data/1` and so on.
 pub(super) struct Pickled<'a> {
@@ -40,11 +40,29 @@ impl<'a> Pickler<'a> {
             Value::None => self.out.push(op::NONE),
             Value::Bool(value) => self.bool(*value),
             Value::Int(value) => self.int(*value),
-            Value::Float(value) => {
-                self.out.push(op::BINFLOAT);
-                self.out.extend_from_slice(&value.to_be_bytes()); // the only big-endian number in a pickle
+            Value::BigInt(value) => self.long(value.as_le_bytes())?,
+            Value::Float(value) => self.float(*value),
+            Value::Complex(re, im) => {
+                self.global(("__builtin__", "complex"));
+                self.call(2, |pickler| {
+                    pickler.float(*re);
+                    pickler.float(*im);
+                    Ok(())
+                })?;
             }
             Value::Str(value) => self.str(value)?,
+            Value::Bytes(value) => self.bytes(value)?,
+            Value::ByteArray(value) => {
+                self.global(("__builtin__", "bytearray"));
+                self.call(1, |pickler| pickler.bytes(value))?;
+            }
+            Value::Set(items) => {
+                self.global(("__builtin__", "set"));
+                self.call(1, |pickler| {
+                    pickler.out.push(op::EMPTY_LIST);
+                    pickler.marked(items.is_empty(), op::APPENDS, |pickler| pickler.items(items))
+                })?;
+            }
             Value::List(items) => {
                 self.out.push(op::EMPTY_LIST);
                 self.marked(items.is_empty(), op::APPENDS, |pickler| pickler.items(items))?;
@@ -52,8 +70,75 @@ impl<'a> Pickler<'a> {
             Value::Tuple(items) => self.tuple(items.len(), |pickler| pickler.items(items))?,
             Value::Dict(dict) => self.dict(dict)?,
             Value::Tensor(tensor) => self.tensor(tensor)?,
+            Value::Global(global) => self.constant(&global.module, &global.name)?,
+            Value::Object(object) => self.object(object)?,
+            Value::FrozenSet(_) => return Err(self.unwritable("a frozenset".to_owned())),
+            Value::BackReference(_) => return Err(Error::Cycle { at: self.here() }),
         }
         Ok(())
+    }
+
+    fn unwritable(&self, what: String) -> Error {
+        Error::Unwritable { at: self.here(), what }
+    }
+
+    /// A dtype, a layout or a quantization scheme.
+    fn constant(&mut self, module: &str, name: &str) -> Result<()> {
+        let is_scheme = name.starts_with("per_tensor_") || name.starts_with("per_channel_");
+        match (module, name) {
+            ("torch", "strided" | "sparse_coo" | "sparse_csr" | "sparse_csc" | "sparse_bsr" | "sparse_bsc") => {
+                self.global(GET_LAYOUT);
+                self.call(1, |pickler| pickler.str(&format!("torch.{name}")))
+            }
+            ("torch", name) if is_scheme || DType::from_name(name).is_some() => {
+                self.global((module, name));
+                Ok(())
+            }
+            _ => Err(self.unwritable(format!("the name {module}.{name}"))),
+        }
+    }
+
+    /// A call that `torch.load(weights_only=True)` allows.
+    fn object(&mut self, object: &'a Object) -> Result<()> {
+        let is_allowed = matches!(
+            (object.module.as_str(), object.name.as_str()),
+            ("torch", "device")
+                | (
+                    "torch._utils",
+                    "_rebuild_sparse_tensor" | "_rebuild_nested_tensor" | "_rebuild_meta_tensor_no_storage"
+                )
+        );
+        let has_only_args = object.state.is_none() && object.items.is_empty() && object.entries.is_empty();
+        if !is_allowed || !has_only_args {
+            return Err(self.unwritable(format!("an object of class {}.{}", object.module, object.name)));
+        }
+        self.global((&object.module, &object.name));
+        self.call(object.args.len(), |pickler| {
+            let mut args = object.args.iter().enumerate();
+            args.try_for_each(|(index, arg)| pickler.child(Step::Arg(index), |pickler| pickler.value(arg)))
+        })
+    }
+
+    /// Calls the object on the stack with these arguments.
+    fn call(&mut self, len: usize, arguments: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+        self.tuple(len, arguments)?;
+        self.out.push(op::REDUCE);
+        Ok(())
+    }
+
+    fn float(&mut self, value: f64) {
+        self.out.push(op::BINFLOAT);
+        self.out.extend_from_slice(&value.to_be_bytes()); // the only big-endian number in a pickle
+    }
+
+    /// `_codecs.encode(text, "latin1")`
+    fn bytes(&mut self, bytes: &[u8]) -> Result<()> {
+        self.global(ENCODE);
+        let text: String = bytes.iter().copied().map(char::from).collect();
+        self.call(2, |pickler| {
+            pickler.str(&text)?;
+            pickler.str("latin1")
+        })
     }
 
     fn here(&self) -> ValuePath {
@@ -107,6 +192,20 @@ impl<'a> Pickler<'a> {
                 self.int(*key);
                 Ok(())
             }
+            Key::None => {
+                self.out.push(op::NONE);
+                Ok(())
+            }
+            Key::Bool(key) => {
+                self.bool(*key);
+                Ok(())
+            }
+            Key::Float(key) => {
+                self.float(key.get());
+                Ok(())
+            }
+            Key::Bytes(key) => self.bytes(key),
+            Key::Tuple(keys) => self.tuple(keys.len(), |pickler| keys.iter().try_for_each(|key| pickler.key(key))),
         }
     }
 
@@ -135,32 +234,38 @@ impl<'a> Pickler<'a> {
         Ok(())
     }
 
-    /// `_rebuild_tensor_v2(storage, offset, size, stride, requires_grad, backward_hooks)`
+    /// `_rebuild_tensor_v2(storage, offset, size, stride, requires_grad, backward_hooks)`, or `_rebuild_tensor_v3` with the
+    /// dtype at the end
     fn tensor(&mut self, tensor: &'a Tensor) -> Result<()> {
-        let view = tensor.view();
+        let (view, class) = (tensor.view(), tensor.dtype().storage_class());
         let number = self.storage_number(tensor)?;
-        self.global(REBUILD_TENSOR);
-        self.tuple(6, |pickler| {
+        self.global(if class.is_some() { REBUILD_TENSOR } else { REBUILD_TENSOR_V3 });
+        self.call(if class.is_some() { 6 } else { 7 }, |pickler| {
             pickler.persistent_id(number, tensor)?;
             pickler.size(view.offset());
             pickler.sizes(view.shape())?;
             pickler.sizes(view.strides())?;
             pickler.bool(false);
             pickler.empty_ordered_dict();
+            if class.is_none() {
+                pickler.global(("torch", tensor.dtype().name()));
+            }
             Ok(())
-        })?;
-        self.out.push(op::REDUCE);
-        Ok(())
+        })
     }
 
     /// The reference to the record `data/0`: `("storage", torch.FloatStorage, "0", "cpu", number of elements)`.
     fn persistent_id(&mut self, number: usize, tensor: &Tensor) -> Result<()> {
         self.tuple(5, |pickler| {
+            let (class, size) = match tensor.dtype().storage_class() {
+                Some(class) => (("torch", class), tensor.dtype().size()),
+                None => (("torch.storage", UNTYPED_STORAGE), 1),
+            };
             pickler.str("storage")?;
-            pickler.global(("torch", tensor.dtype().storage_class()));
+            pickler.global(class);
             pickler.str(&number.to_string())?;
             pickler.str("cpu")?;
-            pickler.size(tensor.storage().bytes().len() / tensor.dtype().size());
+            pickler.size(tensor.storage().bytes().len() / size);
             Ok(())
         })?;
         self.out.push(op::BINPERSID);
@@ -171,7 +276,7 @@ impl<'a> Pickler<'a> {
     fn storage_number(&mut self, tensor: &'a Tensor) -> Result<usize> {
         let address = tensor.storage().address();
         if let Some(known) = self.numbers.get(&address) {
-            if known.dtype != tensor.dtype() {
+            if known.dtype.storage_class() != tensor.dtype().storage_class() {
                 let dtypes = (tensor.dtype(), known.dtype);
                 return Err(Error::TwoDTypes { dtypes, at: self.here(), before: known.path.clone() });
             }
@@ -221,20 +326,20 @@ impl<'a> Pickler<'a> {
             self.out.push(op::BININT);
             self.out.extend_from_slice(&value.to_le_bytes());
         } else {
-            self.long(value);
+            let long = BigInt::from_le_bytes(&value.to_le_bytes());
+            self.out.extend_from_slice(&[op::LONG1, long.as_le_bytes().len() as u8]);
+            self.out.extend_from_slice(long.as_le_bytes());
         }
     }
 
-    /// Little-endian two's complement without redundant sign bytes.
-    fn long(&mut self, value: i64) {
-        let bytes = value.to_le_bytes();
-        let needed = (1..bytes.len()).find(|&n| {
-            let unused = 64 - 8 * n as u32;
-            (value << unused) >> unused == value
-        });
-        let used = &bytes[..needed.unwrap_or(bytes.len())];
-        self.out.extend_from_slice(&[op::LONG1, used.len() as u8]);
-        self.out.extend_from_slice(used);
+    /// An int of at most 255 bytes, the limit of the only operation that torch.load(weights_only=True) reads.
+    fn long(&mut self, bytes: &[u8]) -> Result<()> {
+        let Ok(len) = u8::try_from(bytes.len()) else {
+            return Err(self.unwritable(format!("an int of {} bits", 8 * bytes.len())));
+        };
+        self.out.extend_from_slice(&[op::LONG1, len]);
+        self.out.extend_from_slice(bytes);
+        Ok(())
     }
 
     /// A size, stride or offset. The constructors of `StridedView` have checked that it fits.

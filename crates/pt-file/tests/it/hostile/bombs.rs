@@ -84,7 +84,7 @@ pub fn repeated_values() -> Vec<Case> {
         (
             "500,000 references to a storage",
             marked(&[&float[..float.len() - 1], b"q\x00"].concat(), b"h\x00Q", 500_000, b"t"),
-            "at [0]: a storage",
+            "values of more than",
         ),
         (
             "400,000 tensors",
@@ -96,9 +96,39 @@ pub fn repeated_values() -> Vec<Case> {
             marked(&arguments(&dims, b"q\x02"), b"h\x00h\x02R", 100_000, b"t"),
             "values of more than",
         ),
-        ("a list in itself", made_by(b"]q\x00h\x00a"), "at [0]: it contains itself"),
-        ("a dict in itself", made_by(b"}q\x00X\x01\x00\x00\x00ah\x00s"), r#"at ["a"]: it contains itself"#),
-        ("a list in its own tuple", made_by(b"]q\x00h\x00\x85a"), "at [0][0]: it contains itself"),
+        ("200,000 objects", marked(b"ca\nb\nq\x00", b"h\x00)\x81", 200_000, b"t"), "values of more than"),
+        (
+            "one object 100,000 times",
+            marked(b"ca\nb\n)\x81}X\x01\0\0\0xX\x01\0\0\0ysbq\x00", b"h\x00", 100_000, b"t"),
+            "values of more than",
+        ),
+        (
+            "objects with objects as their state, which double",
+            made_by(&[&b"ca\nb\nq\x00)\x81q\x01"[..], &b"h\x00h\x01h\x01\x86\x81q\x01".repeat(40)].concat()),
+            "values of more than",
+        ),
+        (
+            "a text that becomes bytes 10,000 times",
+            marked(
+                &[b"c_codecs\nencode\n", &string(&"a".repeat(10_000))[..], &string("latin1"), b"\x86Rq\x00"].concat(),
+                b"h\x00",
+                10_000,
+                b"t",
+            ),
+            "values of more than",
+        ),
+        (
+            "a memo with a gap of 4,000,000",
+            made_by(&[&b"NN0".repeat(1_500_000)[..], b"r\x00\x00\x40\x00"].concat()),
+            "values of",
+        ),
+        (
+            "100,000 nested objects",
+            made_by(
+                &[b"ca\nb\nq\x00", &b"h\x00".repeat(100_000)[..], b")", &b"\x81\x85".repeat(99_999), b"\x81"].concat(),
+            ),
+            "nested deeper than 128",
+        ),
         (
             "100,000 nested lists in a dict",
             made_by(&[b"}X\x01\x00\x00\x00k", &b"]".repeat(100_000)[..], &b"a".repeat(99_999), b"s"].concat()),

@@ -1,40 +1,41 @@
 //! The other malicious and broken files.
 
-use crate::craft::{archive, checkpoint, floats, made_by, patched, storage, tensor};
+use crate::craft::{archive, checkpoint, deflated, floats, made_by, patched, storage, string, tensor};
 use crate::samples::{counting, saved};
 
 /// A description, the bytes of the file, and a part of the expected message.
 pub type Case = (&'static str, Vec<u8>, &'static str);
 
-/// Pickles that name or call functions, or make objects that are not values.
+/// A dict with one entry.
+fn below(key: &str, operations: &[u8]) -> Vec<u8> {
+    made_by(&[b"}", &string(key)[..], operations, b"s"].concat())
+}
+
+/// Calls with wrong arguments, and objects in a wrong place.
 pub fn programs() -> Vec<Case> {
     vec![
-        ("system", made_by(b"cposix\nsystem\nX\x02\x00\x00\x00ls\x85R"), "refused to look up posix.system"),
-        ("eval", made_by(b"cbuiltins\neval\nX\x01\x00\x00\x001\x85R"), "refused to look up builtins.eval"),
-        ("control characters", made_by(b"ca\x1b[2J\nb\n"), r"refused to look up a\u{1b}[2J.b"),
-        ("a module", made_by(b"ctorch.nn.modules.linear\nLinear\n)"), "save its state_dict()"),
-        ("numpy", made_by(b"cnumpy.core.multiarray\nscalar\n)R"), "save x.item()"),
-        ("float8", made_by(b"ctorch._utils\n_rebuild_tensor_v3\n)R"), "not one of the ten"),
-        ("complex", made_by(&storage("ComplexFloatStorage", "0", 1)), "view_as_real"),
-        ("sparse", made_by(b"ctorch._utils\n_rebuild_sparse_tensor\n)R"), "to_dense"),
-        ("call of a list", made_by(b"])R"), "refused to call list"),
-        ("OrderedDict of something", made_by(b"ccollections\nOrderedDict\n]\x85R"), "call collections.OrderedDict"),
-        ("Size of something", made_by(b"ctorch\nSize\n]\x85R"), "call torch.Size"),
-        ("attributes of a list", made_by(b"]}b"), r#"set attributes: "list""#),
-        ("attributes of a dict", made_by(b"}}b"), r#"set attributes: "dict""#),
+        ("attributes of a list", made_by(b"]}b"), "attributes of list"),
+        ("attributes of a dict", made_by(b"}}b"), "attributes of dict"),
+        ("attributes set twice", made_by(b"ca\nb\n)R}b}b"), "attributes of an object"),
+        ("attributes of a storage", made_by(&[&storage("FloatStorage", "0", 3)[..], b"}b"].concat()), "of a storage"),
+        ("wrong arguments", made_by(b"ctorch._utils\n_rebuild_tensor_v2\n)R"), "at the top level: wrong arguments"),
         (
-            "another attribute",
-            made_by(b"ccollections\nOrderedDict\n)R}X\x01\x00\x00\x00xK\x01sb"),
-            r#"attributes: "x""#,
+            "wrong arguments below a key",
+            made_by(b"}X\x01\x00\x00\x00actorch._utils\n_rebuild_qtensor\n)Rs"),
+            r#"at ["a"]: wrong arguments"#,
         ),
-        ("attributes from a list", made_by(b"ccollections\nOrderedDict\n)R]b"), "not a dict of attributes"),
-        ("a function as a value", made_by(b"}X\x01\x00\x00\x00fctorch\nSize\ns"), r#"at ["f"]: torch.Size"#),
-        ("a storage as a value", made_by(&storage("FloatStorage", "0", 3)), "at the top level: a storage"),
         (
             "metadata of another type",
-            made_by(b"ccollections\nOrderedDict\n)R}X\x09\x00\x00\x00_metadataK\x01sb"),
-            "_metadata: int",
+            made_by(&tensor(&storage("FloatStorage", "0", 3), b"K\x00))", b"K\x01")),
+            "a tensor has unknown metadata",
         ),
+        (
+            "the conjugate of a float",
+            below("e", &tensor(&storage("FloatStorage", "0", 3), b"K\x00))", b"}X\x04\0\0\0conj\x88s")),
+            "offset, shape or strides",
+        ),
+        ("a buffer outside the pickle", made_by(b"N\x97"), "operation 0x97"),
+        ("a registered extension", made_by(b"\x82\x01"), "operation 0x82"),
     ]
 }
 
@@ -47,22 +48,28 @@ pub fn pickles() -> Vec<Case> {
         ("truncated in a number", checkpoint(b"\x80\x02J\x01\x02"), "byte 2: it ends"),
         ("a string of 4 GiB", made_by(b"NNX\xff\xff\xff\xffabc"), "byte 4: it ends"),
         ("a name without an end", made_by(&[b"NNNc", &[b'a'; 300][..]].concat()), "byte 5: it ends"),
-        ("protocol 4", checkpoint(b"\x80\x04\x95\x01\x00"), "pickle protocol 4"),
-        ("MEMOIZE", made_by(b"N\x94"), "operation 0x94"),
-        ("INST", made_by(b"(iposix\nsystem\n"), "operation 0x69"),
+        ("protocol 6", checkpoint(b"\x80\x06."), "pickle protocol 6"),
+        ("a frame without its length", checkpoint(b"\x80\x04NNNN\x95\x01\x00"), "byte 6: it ends in the middle"),
         ("a memo that was not set", made_by(b"h\x07"), "memo 7 is used"),
-        ("a memo out of order", made_by(b"Nr\xff\xff\xff\xff"), "memo 4294967295 is set, but 0 is next"),
+        (
+            "a memo out of order",
+            made_by(b"Nr\xff\xff\xff\xff"),
+            "memo 4294967295 is set at byte 8: the index is too large",
+        ),
         ("TUPLE2 of one", made_by(b"N\x86"), "operand of TUPLE is"),
         ("APPENDS without MARK", made_by(b"]e"), "operand of APPENDS is missing or wrong"),
-        ("APPEND to a dict", made_by(b"}Na"), "byte 4: an operand of APPENDS is missing or wrong"),
-        ("SETITEM to a list", made_by(b"]K\x00Ns"), "operand of SETITEMS is"),
+        ("APPEND to a dict", made_by(b"}Na"), "byte 4: an operand of APPEND is missing or wrong"),
+        ("SETITEM to a list", made_by(b"]K\x00Ns"), "operand of SETITEM is"),
         ("an odd number of items", made_by(b"N}(K\x01u"), "byte 7: an operand of SETITEMS is"),
         ("an operand below a mark", made_by(b"N(\x85"), "byte 4: an operand of TUPLE is"),
-        ("a float as a key", made_by(b"}G\x00\x00\x00\x00\x00\x00\x00\x00Ns"), "a dict key is of type float"),
-        ("a tuple as a key", made_by(b"})Ns"), "a dict key is of type tuple"),
-        ("an int of 72 bits", made_by(b"\x8a\x09\x00\x00\x00\x00\x00\x00\x00\x00\x01"), "beyond 64 bits"),
-        ("2 to the 63", made_by(b"N\x8a\x09\x00\x00\x00\x00\x00\x00\x00\x80\x00"), "byte 3: an int is beyond"),
-        ("not UTF-8", made_by(b"X\x02\x00\x00\x00\xc3\x28"), "not UTF-8"),
+        ("not UTF-8", made_by(b"X\x02\x00\x00\x00\xc3\x28"), "not valid Unicode"),
+        ("an int without digits", made_by(b"NIx\n"), "byte 3: an operand of LONG is"),
+        ("a float without digits", made_by(b"NFx\n"), "operand of FLOAT is"),
+        ("a string without quotes", made_by(b"Sx\n"), "operand of STRING is"),
+        ("a name that is no string", made_by(b"NN\x93"), "operand of STACK_GLOBAL is"),
+        ("keywords of no arguments", made_by(b"NNN\x92"), "operand of NEWOBJ_EX is"),
+        ("OBJ without a class", made_by(b"(o"), "operand of OBJ is"),
+        ("an odd dict", made_by(b"(Nd"), "operand of DICT is"),
     ]
 }
 
@@ -84,39 +91,28 @@ pub fn tensors() -> Vec<Case> {
         ("offset beyond the end", made_by(&floats(b"K\x03K\x01\x85K\x01\x85")), "needs a storage of 4 elements, not 3"),
         ("stride beyond the end", made_by(&floats(b"K\x00K\x02\x85K\x03\x85")), "strides [3] and offset 0 needs"),
         ("a negative stride", made_by(&floats(negative)), "are negative"),
-        ("a stride beyond 63 bits", made_by(&[b"N", &floats(beyond)[..]].concat()), "or too large"),
-        (
-            "two dimensions, one stride",
-            made_by(&[b"NN", &floats(b"K\x00K\x01K\x01\x86K\x01\x85")[..]].concat()),
-            "different",
-        ),
-        ("65 dimensions", made_by(&[b"NNN", &floats(&shape_of_65)[..]].concat()), "more than 64"),
-        ("a list as shape", made_by(&[b"NNNN", &floats(b"K\x00])")[..]].concat()), "shape"),
-        ("conjugated", made_by(&tensor(&float("0", 3), b"K\x00))", b"}")), "the conjugate or negative bit"),
-        (
-            "a tensor without arguments",
-            made_by(b"ctorch._utils\n_rebuild_tensor_v2\n)R"),
-            "call torch._utils._rebuild_tensor_v2",
-        ),
-        (
-            "a parameter of a list",
-            made_by(b"ctorch._utils\n_rebuild_parameter\n]\x88]\x87R"),
-            "torch._utils._rebuild_parameter",
-        ),
+        ("a stride beyond 63 bits", below("a", &floats(beyond)), "or too large"),
+        ("two dimensions, one stride", below("b", &floats(b"K\x00K\x01K\x01\x86K\x01\x85")), "different"),
+        ("65 dimensions", below("c", &floats(&shape_of_65)), "more than 64"),
+        ("a string as shape", below("d", &floats(b"K\x00X\0\0\0\0)")), "shape"),
     ]
 }
 
 /// Files of other formats.
 pub fn formats() -> Vec<Case> {
-    let legacy = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.";
+    let legacy = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xea\x03.";
     vec![
         ("empty", vec![], "an empty file"),
-        ("text", b"hello".to_vec(), "not a zip archive"),
-        ("PyTorch before 1.6", legacy.to_vec(), "torch.save(torch.load("),
-        ("a pickle", b"\x80\x02}.".to_vec(), "a bare pickle"),
+        ("text", b"hello".to_vec(), "of another format"),
+        ("another version before 1.6", legacy.to_vec(), "an unknown version of PyTorch's format before 1.6"),
+        ("an operation that does not exist", b"\x80\x02NN\xff".to_vec(), "byte 4: operation 0xff"),
+        ("text like a pickle", b"(hello".to_vec(), "not a PyTorch checkpoint but a file of another format"),
         ("gzip", b"\x1f\x8b\x08".to_vec(), "gzip"),
         ("HDF5", b"\x89HDF\r\n\x1a\n".to_vec(), "HDF5"),
-        ("safetensors", b"\x10\0\0\0\0\0\0\0{\"w\":{}}".to_vec(), "safetensors"),
+        ("safetensors", b"\x08\0\0\0\0\0\0\0{\"w\":{}}".to_vec(), "unexpected content"),
+        ("truncated safetensors", b"\x10\0\0\0\0\0\0\0{\"w\":{}}".to_vec(), "truncated safetensors"),
+        ("an array", b"\x93NUMPY".to_vec(), "a NumPy array"),
+        ("GGUF", b"GGUF".to_vec(), "a GGUF file"),
         ("Git LFS", b"version https://git-lfs.github.com/spec/v1\n".to_vec(), "git lfs pull"),
     ]
 }
@@ -137,12 +133,12 @@ pub fn archives() -> Vec<Case> {
     let version: (&str, &[u8]) = ("a/version", b"3\n");
     let data = find(&1f32.to_le_bytes());
     let duplicate = patched(&archive(&[pickle, version, ("a/versiom", b"4\n")]), b"a/versiom", b"a/version");
-    let mut code = archive(&[pickle, version, ("a/code/m.py", b"")]);
-    let entry_of_code = code.windows(4).rposition(|window| window == b"PK\x01\x02").unwrap();
-    code[entry_of_code + 10] = 8;
+    let zeros = vec![0; 64 << 20];
+    let mut damaged_deflate = deflated(&[pickle, version]);
+    damaged_deflate[30 + "a/data.pkl".len()] ^= 0xff;
     let zip64 = [&good[..end], &b"PK\x06\x06"[..], &[0xff; 52], b"PK\x06\x07", &[0xff; 16], &good[end..]].concat();
     vec![
-        ("truncated", good[..good.len() - 1].to_vec(), "the end of the archive is missing"),
+        ("truncated", good[..end].to_vec(), "the end is missing: the file was truncated"),
         (
             "a directory at another position",
             set(end + 16, &[0, 0, 0, 0]),
@@ -152,8 +148,14 @@ pub fn archives() -> Vec<Case> {
         ("an invalid zip64 end record", zip64, "invalid zip64 end record"),
         ("no zip64 end record", set(end + 16, &[0xff; 4]), "the zip64 end record is missing"),
         ("a broken directory entry", set(entry, b"PX"), "directory entry"),
-        ("compressed", set(entry + 10, &[8, 0]), r#""archive/data.pkl": compressed (zip method 8)"#),
-        ("compressed code", code, r#""a/code/m.py": a TorchScript archive"#),
+        ("compressed", set(entry + 10, &[12, 0]), r#""archive/data.pkl": compressed with zip method 12"#),
+        (
+            "two methods",
+            set(entry_of_data + 10, &[8, 0]),
+            r#""archive/data/0": broken archive: its two headers differ"#,
+        ),
+        ("a deflate bomb", deflated(&[("a/data.pkl", &zeros), version]), "but at most"),
+        ("damaged deflate", damaged_deflate, "the compressed data is damaged"),
         ("encrypted", set(entry + 8, &[1, 0]), "zip flags 0x0001"),
         ("a record with two sizes", set(entry + 20, &[1, 0, 0, 0]), "an uncompressed record has two sizes"),
         (
@@ -176,7 +178,9 @@ pub fn archives() -> Vec<Case> {
         ("a version that is not a number", archive(&[pickle, ("a/version", b"x")]), r#"unexpected content "x""#),
         ("a future version", archive(&[pickle, ("a/version", b"11")]), r#"unexpected content "11""#),
         ("a long version", archive(&[pickle, ("a/version", &[b'3'; 65])]), "65 bytes, but at most 64"),
-        ("big-endian", archive(&[pickle, version, ("a/byteorder", b"big")]), r#"unexpected content "big""#),
-        ("TorchScript", archive(&[pickle, version, ("a/constants.pkl", b"")]), "a TorchScript archive"),
+        ("another byte order", archive(&[pickle, version, ("a/byteorder", b"mid")]), r#"unexpected content "mid""#),
+        ("NumPy", archive(&[("w.npy", b"")]), "an .npz archive"),
+        ("torch.export", archive(&[("a/archive_format", b"pt2")]), "a .pt2 archive"),
+        ("torch.package", archive(&[("a/.data/extern_modules", b"")]), "a torch.package archive"),
     ]
 }

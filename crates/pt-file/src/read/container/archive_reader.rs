@@ -1,12 +1,14 @@
 //! Reads the directory of a zip archive, and its records on demand.
 //!
-//! Each record must be as `torch.save` writes it: not compressed, without overlap, and with two headers that agree. So
-//! different programs read the same content from a file, and the content is not longer than the file.
+//! Records must not overlap, and their two headers must agree, so that different programs read the same content from a
+//! file. `torch.save` does not compress records, but an archive that was unpacked and packed again can be deflated. Then
+//! the content is at most [`expansion_limit`](super::expansion_limit) bytes long.
 
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 
 use indexmap::IndexMap;
 
+use super::source::{out_of_memory, read_at, read_blocks};
 use crate::zip_format::{IN_ZIP64, IN_ZIP64_16, LOCAL_HEADER_LEN, ZIP64_EXTRA, signature};
 use crate::{ArchiveProblem, Error, Result};
 
@@ -17,17 +19,23 @@ const ZIP64_END_LEN: u64 = 56;
 /// The limit on the size of the directory: enough for a million records.
 const MAX_DIRECTORY: u64 = 128 << 20;
 
-/// The number of bytes that are read and checksummed at a time: few enough for the processor's cache.
-const BLOCK: usize = 256 << 10;
+/// The longest comment after the end record. libtorch accepts as many bytes of anything.
+const MAX_COMMENT: u64 = u16::MAX as u64;
 
-/// Flags that do not matter for an uncompressed record: sizes after the data (libtorch sets it), names in UTF-8.
-const IGNORED_FLAGS: u16 = 1 << 3 | 1 << 11;
+/// Flags that do not matter: the level of compression, sizes after the data (libtorch sets it), names in UTF-8.
+const IGNORED_FLAGS: u16 = 0b11 << 1 | 1 << 3 | 1 << 11;
+
+/// Zip's numbers of compression methods.
+const STORED: u16 = 0;
+const DEFLATED: u16 = 8;
 
 /// The position of a record.
 #[derive(Debug, Clone, Copy)]
 struct Record {
     header: u64,
     size: u64,
+    compressed_size: u64,
+    method: u16,
     crc: u32,
     /// The start of the next part of the file.
     end: u64,
@@ -39,6 +47,8 @@ pub(super) struct ArchiveReader<R> {
     source: R,
     len: u64,
     records: IndexMap<String, Record>,
+    /// The bytes that were inflated.
+    inflated: u64,
 }
 
 impl<R: Read + Seek> ArchiveReader<R> {
@@ -49,7 +59,7 @@ impl<R: Read + Seek> ArchiveReader<R> {
         let directory = read_at(&mut source, start, size)?;
         let mut records = parse_directory(&directory, count)?;
         find_ends(&mut records, start)?;
-        Ok(ArchiveReader { source, len, records })
+        Ok(ArchiveReader { source, len, records, inflated: 0 })
     }
 
     /// The length of the file.
@@ -80,33 +90,72 @@ impl<R: Read + Seek> ArchiveReader<R> {
             LocalHeader::parse(&mut fields).ok_or_else(|| problem(ArchiveProblem::Broken("invalid local header")))?;
         let local_name = read_at(&mut self.source, record.header + LOCAL_HEADER_LEN, local.name_len)?;
         let start = record.header + LOCAL_HEADER_LEN + local.name_len + local.extra_len;
-        if local_name != name.as_bytes() || local.method != 0 || local.flags & !IGNORED_FLAGS != 0 {
+        if local_name != name.as_bytes() || local.method != record.method || local.flags & !IGNORED_FLAGS != 0 {
             return Err(problem(ArchiveProblem::Broken("its two headers differ")));
         }
-        if start.checked_add(record.size).is_none_or(|end| end > record.end) {
+        if start.checked_add(record.compressed_size).is_none_or(|end| end > record.end) {
             return Err(problem(ArchiveProblem::Overlap));
         }
         let mut checksum = crc32fast::Hasher::new();
-        let data = read_blocks(&mut self.source, start, record.size, |block| checksum.update(block))?;
-        if checksum.finalize() != record.crc {
+        let data = if record.method == STORED {
+            read_blocks(&mut self.source, start, record.size, |block| checksum.update(block))?
+        } else {
+            let data = self.inflate(start, record).map_err(|error| match error {
+                Error::Archive { record: None, problem: inner } => problem(inner),
+                other => other,
+            })?;
+            checksum.update(&data);
+            data
+        };
+        // With torch.serialization.set_crc32_options(False), the checksum is 0: not computed.
+        if record.crc != 0 && checksum.finalize() != record.crc {
             return Err(problem(ArchiveProblem::Checksum));
         }
         Ok(data)
+    }
+
+    /// Reads a deflated record. `start` is the position of its data.
+    fn inflate(&mut self, start: u64, record: Record) -> Result<Vec<u8>> {
+        let limit = super::expansion_limit(self.len);
+        self.inflated = self.inflated.saturating_add(record.size);
+        if self.inflated > limit {
+            return Err(archive_error(ArchiveProblem::TooLarge { bytes: self.inflated, limit }));
+        }
+        self.source.seek(SeekFrom::Start(start))?;
+        let len = usize::try_from(record.size).map_err(|_| out_of_memory(usize::MAX))?;
+        let mut data = Vec::new();
+        data.try_reserve_exact(len).map_err(|_| out_of_memory(len))?;
+        let compressed = self.source.by_ref().take(record.compressed_size);
+        let inflated = flate2::read::DeflateDecoder::new(compressed).take(record.size + 1).read_to_end(&mut data);
+        match inflated {
+            Err(error) if !matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof) => {
+                Err(error.into())
+            }
+            Ok(read) if read == len => Ok(data),
+            _ => Err(broken("the compressed data is damaged")),
+        }
     }
 }
 
 /// Start, size and number of entries of the central directory.
 fn find_directory<R: Read + Seek>(source: &mut R, len: u64) -> Result<(u64, u64, u64)> {
-    let at = len.checked_sub(END_LEN).ok_or_else(|| archive_error(ArchiveProblem::NoEnd))?;
-    let end = read_at(source, at, END_LEN)?;
+    let signature = signature::END.to_le_bytes();
+    let mut tail_start = len.checked_sub(END_LEN).ok_or_else(|| archive_error(ArchiveProblem::NoEnd))?;
+    let mut tail = read_at(source, tail_start, END_LEN)?;
+    if !tail.starts_with(&signature) {
+        tail_start = tail_start.saturating_sub(MAX_COMMENT);
+        tail = read_at(source, tail_start, len - tail_start)?;
+    }
+    let last = tail.windows(END_LEN as usize).rposition(|window| window.starts_with(&signature));
+    let last = last.ok_or_else(|| archive_error(ArchiveProblem::NoEnd))?;
+    let at = tail_start + last as u64;
     let parse = |end: &[u8]| {
         let mut fields = FieldReader(end);
-        let has_signature = fields.u32()? == signature::END;
-        let (disks, count_on_disk, count) = (fields.u32()?, fields.u16()?, fields.u16()?);
-        let (size, start, comment) = (fields.u32()?, fields.u32()?, fields.u16()?);
-        (has_signature && disks == 0 && count_on_disk == count && comment == 0).then_some((start, size, count))
+        let (_signature, disks, count_on_disk, count) = (fields.u32()?, fields.u32()?, fields.u16()?, fields.u16()?);
+        let (size, start) = (fields.u32()?, fields.u32()?);
+        (disks == 0 && count_on_disk == count).then_some((start, size, count))
     };
-    let (start, size, count) = parse(&end).ok_or_else(|| archive_error(ArchiveProblem::NoEnd))?;
+    let (start, size, count) = parse(&tail[last..]).ok_or_else(|| archive_error(ArchiveProblem::NoEnd))?;
     let wide = start == IN_ZIP64 || size == IN_ZIP64 || count == IN_ZIP64_16;
     let (start, size, count, end_record) = match find_zip64_directory(source, at)? {
         Some(found) => found,
@@ -153,13 +202,12 @@ fn parse_directory(directory: &[u8], count: u64) -> Result<IndexMap<String, Reco
         if entry.flags & !IGNORED_FLAGS != 0 {
             return Err(problem(ArchiveProblem::Flags(entry.flags)));
         }
-        if entry.method != 0 {
-            let code = name.contains("/code/"); // a TorchScript archive compresses only these
-            let reason = if code { ArchiveProblem::TorchScript } else { ArchiveProblem::Compressed(entry.method) };
-            return Err(problem(reason));
-        }
-        if entry.compressed_size != entry.record.size {
-            return Err(problem(ArchiveProblem::Broken("an uncompressed record has two sizes")));
+        match entry.record.method {
+            STORED if entry.record.compressed_size != entry.record.size => {
+                return Err(problem(ArchiveProblem::Broken("an uncompressed record has two sizes")));
+            }
+            STORED | DEFLATED => {}
+            method => return Err(problem(ArchiveProblem::Compressed(method))),
         }
         if records.insert(name.to_owned(), entry.record).is_some() {
             return Err(problem(ArchiveProblem::Duplicate));
@@ -179,33 +227,13 @@ fn find_ends(records: &mut IndexMap<String, Record>, directory: u64) -> Result<(
     for (name, record) in by_position.into_iter().rev() {
         record.end = next;
         next = record.header;
-        let least = record.size.checked_add(LOCAL_HEADER_LEN).and_then(|least| record.header.checked_add(least));
+        let least =
+            record.compressed_size.checked_add(LOCAL_HEADER_LEN).and_then(|least| record.header.checked_add(least));
         if least.is_none_or(|least| least > record.end) {
             return Err(Error::Archive { record: Some(name.clone()), problem: ArchiveProblem::Overlap });
         }
     }
     Ok(())
-}
-
-/// Reads `len` bytes at position `at`.
-fn read_at<R: Read + Seek>(source: &mut R, at: u64, len: u64) -> Result<Vec<u8>> {
-    read_blocks(source, at, len, |_| ())
-}
-
-/// The same, and calls `inspect` with each block after it is read.
-fn read_blocks<R: Read + Seek>(source: &mut R, at: u64, len: u64, mut inspect: impl FnMut(&[u8])) -> Result<Vec<u8>> {
-    source.seek(SeekFrom::Start(at))?;
-    let len = usize::try_from(len).map_err(|_| Error::OutOfMemory { bytes: usize::MAX })?;
-    let mut bytes = Vec::new();
-    bytes.try_reserve_exact(len).map_err(|_| Error::OutOfMemory { bytes: len })?;
-    while bytes.len() < len {
-        let (start, block) = (bytes.len(), BLOCK.min(len - bytes.len()));
-        if source.by_ref().take(block as u64).read_to_end(&mut bytes)? == 0 {
-            return Err(archive_error(ArchiveProblem::NoEnd));
-        }
-        inspect(&bytes[start..]);
-    }
-    Ok(bytes)
 }
 
 fn archive_error(problem: ArchiveProblem) -> Error {
@@ -238,8 +266,6 @@ impl LocalHeader {
 /// An entry of the directory.
 struct Entry<'a> {
     flags: u16,
-    method: u16,
-    compressed_size: u64,
     name: &'a [u8],
     record: Record,
 }
@@ -254,11 +280,11 @@ impl<'a> Entry<'a> {
         let (disk, _attributes, header) = (fields.u16()?, fields.take(6)?, fields.u32()?);
         let name = fields.take(name_len.into())?;
         let mut wide = zip64_extra(fields.take(extra_len.into())?)?;
+        fields.take(comment_len.into())?;
         let mut widen = |n: u32| if n == IN_ZIP64 { wide.u64() } else { Some(n.into()) };
         let (size, compressed_size, header) = (widen(size)?, widen(compressed_size)?, widen(header)?);
-        let record = Record { header, size, crc, end: 0 };
-        let is_valid = has_signature && disk == 0 && comment_len == 0;
-        is_valid.then_some(Entry { flags, method, compressed_size, name, record })
+        let record = Record { header, size, compressed_size, method, crc, end: 0 };
+        (has_signature && disk == 0).then_some(Entry { flags, name, record })
     }
 }
 

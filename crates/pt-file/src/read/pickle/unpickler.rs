@@ -1,0 +1,361 @@
+//! The unpickler: a stack machine with a memo.
+
+use std::borrow::Cow;
+
+use super::arena::{Arena, ContainerKind, Object};
+use super::input::{MAX_NAME, PickleInput};
+use super::memory_budget::MemoryBudget;
+use super::{decimal, text};
+use crate::pickle_format::op;
+use crate::{BigInt, PickleProblem as Problem};
+
+type Result<T> = std::result::Result<T, Problem>;
+
+/// The result of a pickle: its top-level object, the arena with the others, and the position after the pickle.
+#[derive(Debug)]
+pub(in crate::read) struct Unpickled<'p> {
+    pub(in crate::read) root: Object,
+    pub(in crate::read) arena: Arena<'p>,
+    pub(in crate::read) end: usize,
+}
+
+/// Executes a pickle. Bytes after it are ignored. An error has its position in the pickle.
+pub(in crate::read) fn unpickle(
+    pickle: &[u8],
+    budget: MemoryBudget,
+) -> std::result::Result<Unpickled<'_>, (usize, Problem)> {
+    let mut unpickler = Unpickler {
+        input: PickleInput { pickle, position: 0 },
+        stack: Vec::new(),
+        marks: Vec::new(),
+        memo: Vec::new(),
+        memoized: 0,
+        working_memory: 0,
+        arena: Arena::new(budget),
+    };
+    loop {
+        let at = unpickler.input.position;
+        let done = unpickler.input.byte().and_then(|code| unpickler.step(code)).map_err(|problem| (at, problem))?;
+        if let Some(root) = done {
+            unpickler.arena.budget.release(unpickler.working_memory); // the stack and the memo are dropped
+            return Ok(Unpickled { root, arena: unpickler.arena, end: unpickler.input.position });
+        }
+    }
+}
+
+struct Unpickler<'p> {
+    input: PickleInput<'p>,
+    stack: Vec<Object>,
+    marks: Vec<u32>, // heights of the stack
+    memo: Vec<Option<Object>>,
+    /// The number of entries of the memo, which `MEMOIZE` uses as the next index.
+    memoized: usize,
+    /// The bytes reserved for the stack, the marks and the memo.
+    working_memory: usize,
+    arena: Arena<'p>,
+}
+
+impl<'p> Unpickler<'p> {
+    /// Executes one operation. `STOP` returns the root object.
+    fn step(&mut self, code: u8) -> Result<Option<Object>> {
+        match code {
+            op::PROTO => match self.input.byte()? {
+                0..=5 => {}
+                version => return Err(Problem::Protocol(version)),
+            },
+            op::FRAME => drop(self.input.take(8)?),
+            op::STOP => return self.pop("STOP").map(Some),
+            op::MARK => {
+                self.reserve_growth(self.marks.len() == self.marks.capacity(), size_of_val(&*self.marks))?;
+                self.marks.push(self.stack.len() as u32);
+            }
+            op::POP if self.stack.len() == self.floor() && !self.marks.is_empty() => drop(self.marks.pop()),
+            op::POP => drop(self.pop("POP")?),
+            op::POP_MARK => {
+                let start = self.pop_mark("POP_MARK")?;
+                self.stack.truncate(start);
+            }
+            op::BUILD => {
+                let (state, target) = (self.pop("BUILD")?, self.top("BUILD")?);
+                if !self.arena.set_state(target, state) {
+                    return Err(Problem::Attribute(self.arena.type_name(target).to_owned()));
+                }
+            }
+            op::PUT | op::BINPUT | op::LONG_BINPUT => {
+                let index = self.memo_index(code)?;
+                self.set_memo(index)?;
+            }
+            op::MEMOIZE => self.set_memo(self.memoized as u32)?,
+            op::APPEND => self.extend(1, "APPEND", false)?,
+            op::APPENDS | op::ADDITEMS => self.extend_from_mark("APPENDS", false)?,
+            op::SETITEM => self.extend(2, "SETITEM", true)?,
+            op::SETITEMS => self.extend_from_mark("SETITEMS", true)?,
+            _ => {
+                let object = self.new_object(code)?;
+                self.push(object)?;
+            }
+        }
+        Ok(None)
+    }
+
+    /// The object of an operation that pushes one.
+    fn new_object(&mut self, code: u8) -> Result<Object> {
+        Ok(match code {
+            op::NONE => Object::None,
+            op::NEWTRUE => Object::Bool(true),
+            op::NEWFALSE => Object::Bool(false),
+            op::BININT1 => Object::Int(self.input.byte()?.into()),
+            op::BININT2 => Object::Int(u16::from_le_bytes(self.input.array()?).into()),
+            op::BININT => Object::Int(i32::from_le_bytes(self.input.array()?).into()),
+            op::LONG1 => self.input.counted::<1>().and_then(|bytes| self.int(Cow::Borrowed(bytes)))?,
+            op::LONG4 => self.input.counted::<4>().and_then(|bytes| self.int(Cow::Borrowed(bytes)))?,
+            op::INT | op::LONG | op::FLOAT => self.decimal(code)?,
+            op::BINFLOAT => Object::Float(f64::from_be_bytes(self.input.array()?)),
+
+            op::SHORT_BINUNICODE => self.arena.add_string(self.input.text::<1>()?)?,
+            op::BINUNICODE => self.arena.add_string(self.input.text::<4>()?)?,
+            op::BINUNICODE8 => self.arena.add_string(self.input.text::<8>()?)?,
+            op::UNICODE => {
+                let text = text::raw_unicode_escape(self.input.line(usize::MAX)?).ok_or(Problem::NotUtf8)?;
+                self.arena.add_string(text)?
+            }
+            op::SHORT_BINSTRING => {
+                self.input.counted::<1>().and_then(|bytes| self.python_2_string(Cow::Borrowed(bytes)))?
+            }
+            op::BINSTRING => self.input.counted::<4>().and_then(|bytes| self.python_2_string(Cow::Borrowed(bytes)))?,
+            op::STRING => {
+                let bytes = text::string_literal(self.input.line(usize::MAX)?).ok_or(Problem::Operand("STRING"))?;
+                self.python_2_string(Cow::Owned(bytes))?
+            }
+            op::SHORT_BINBYTES => Object::Bytes(self.arena.add_bytes(self.input.counted::<1>()?)?),
+            op::BINBYTES => Object::Bytes(self.arena.add_bytes(self.input.counted::<4>()?)?),
+            op::BINBYTES8 => Object::Bytes(self.arena.add_bytes(self.input.counted::<8>()?)?),
+            op::BYTEARRAY8 => Object::ByteArray(self.arena.add_bytes(self.input.counted::<8>()?)?),
+
+            op::EMPTY_LIST => self.arena.add_container(ContainerKind::List)?,
+            op::EMPTY_DICT => self.arena.add_container(ContainerKind::Dict)?,
+            op::EMPTY_SET => self.arena.add_container(ContainerKind::Set)?,
+            op::LIST => self.container_from_mark(ContainerKind::List)?,
+            op::DICT => self.container_from_mark(ContainerKind::Dict)?,
+            op::FROZENSET => self.container_from_mark(ContainerKind::FrozenSet)?,
+            op::EMPTY_TUPLE => self.tuple(0)?,
+            op::TUPLE1 => self.tuple(1)?,
+            op::TUPLE2 => self.tuple(2)?,
+            op::TUPLE3 => self.tuple(3)?,
+            op::TUPLE => self.tuple_from_mark()?,
+
+            op::DUP => self.top("DUP")?,
+            op::GET | op::BINGET | op::LONG_BINGET => {
+                let index = self.memo_index(code)?;
+                self.memo.get(index as usize).copied().flatten().ok_or(Problem::UnsetMemo(index))?
+            }
+            _ => self.reference(code)?,
+        })
+    }
+
+    /// The object of an operation that names or calls something.
+    fn reference(&mut self, code: u8) -> Result<Object> {
+        match code {
+            op::GLOBAL => {
+                let (module, name) = (self.input.name()?, self.input.name()?);
+                self.arena.add_global(module.into(), name.into())
+            }
+            op::STACK_GLOBAL => {
+                let (name, module) = (self.pop("STACK_GLOBAL")?, self.pop("STACK_GLOBAL")?);
+                let text = |object| self.arena.as_str(object).filter(|text| text.len() <= MAX_NAME).map(str::to_owned);
+                let (Some(module), Some(name)) = (text(module), text(name)) else {
+                    return Err(Problem::Operand("STACK_GLOBAL"));
+                };
+                self.arena.add_global(module.into(), name.into())
+            }
+            op::REDUCE | op::NEWOBJ => {
+                let (args, callee) = (self.pop("REDUCE")?, self.pop("REDUCE")?);
+                self.arena.add_call(callee, args)
+            }
+            op::NEWOBJ_EX => {
+                let (keywords, args) = (self.pop("NEWOBJ_EX")?, self.pop("NEWOBJ_EX")?);
+                let callee = self.pop("NEWOBJ_EX")?;
+                let args = self.arena.as_tuple(args).ok_or(Problem::Operand("NEWOBJ_EX"))?;
+                let args = [args, &[keywords]].concat();
+                let args = self.arena.add_tuple(&args)?;
+                self.arena.add_call(callee, args)
+            }
+            op::INST => {
+                let (module, name) = (self.input.name()?, self.input.name()?);
+                let args = self.tuple_from_mark()?;
+                let callee = self.arena.add_global(module.into(), name.into())?;
+                self.arena.add_call(callee, args)
+            }
+            op::OBJ => {
+                let start = self.pop_mark("OBJ")?;
+                let &[callee, ref args @ ..] = &self.stack[start..] else { return Err(Problem::Operand("OBJ")) };
+                let args = self.arena.add_tuple(args)?;
+                self.stack.truncate(start);
+                self.arena.add_call(callee, args)
+            }
+            op::BINPERSID => {
+                let id = self.pop("BINPERSID")?;
+                self.arena.add_persistent(id)
+            }
+            op::PERSID => {
+                let id = self.arena.add_string(self.input.name()?)?;
+                self.arena.add_persistent(id)
+            }
+            _ => Err(Problem::Opcode(code)),
+        }
+    }
+
+    /// The int of little-endian two's complement bytes.
+    fn int(&mut self, bytes: Cow<'p, [u8]>) -> Result<Object> {
+        match (bytes.len() <= 9).then(|| BigInt::from_le_bytes(&bytes).as_i64()).flatten() {
+            Some(small) => Ok(Object::Int(small)),
+            None => Ok(Object::BigInt(self.arena.add_bytes(bytes)?)),
+        }
+    }
+
+    /// A number in decimal. `I00` and `I01` are bools.
+    fn decimal(&mut self, code: u8) -> Result<Object> {
+        let line = self.input.line(usize::MAX)?;
+        let line = std::str::from_utf8(line).map_err(|_| Problem::NotUtf8)?.trim();
+        if code == op::FLOAT {
+            return line.parse().map(Object::Float).map_err(|_| Problem::Operand("FLOAT"));
+        }
+        match (line, line.parse::<i64>()) {
+            ("00", _) if code == op::INT => Ok(Object::Bool(false)),
+            ("01", _) if code == op::INT => Ok(Object::Bool(true)),
+            (_, Ok(small)) => Ok(Object::Int(small)),
+            _ => {
+                let digits = line.strip_suffix('L').unwrap_or(line);
+                let bytes = decimal::parse(digits).ok_or(Problem::Operand("LONG"))?;
+                self.int(BigInt::from_le_bytes(&bytes).as_le_bytes().to_vec().into())
+            }
+        }
+    }
+
+    /// A `str` of Python 2, which is bytes. As in torch.load, it is decoded as UTF-8; if that fails, it is `bytes`.
+    fn python_2_string(&mut self, bytes: Cow<'p, [u8]>) -> Result<Object> {
+        match bytes {
+            Cow::Borrowed(bytes) => match std::str::from_utf8(bytes) {
+                Ok(text) => self.arena.add_string(text),
+                Err(_) => self.arena.add_bytes(bytes).map(Object::Bytes),
+            },
+            Cow::Owned(bytes) => match String::from_utf8(bytes) {
+                Ok(text) => self.arena.add_string(text),
+                Err(error) => self.arena.add_bytes(error.into_bytes()).map(Object::Bytes),
+            },
+        }
+    }
+
+    fn tuple(&mut self, len: usize) -> Result<Object> {
+        let start = self.start_of(len, "TUPLE")?;
+        self.tuple_from(start)
+    }
+
+    fn tuple_from_mark(&mut self) -> Result<Object> {
+        let start = self.pop_mark("TUPLE")?;
+        self.tuple_from(start)
+    }
+
+    /// A tuple of the objects of the stack from `start` on.
+    fn tuple_from(&mut self, start: usize) -> Result<Object> {
+        let tuple = self.arena.add_tuple(&self.stack[start..])?;
+        self.stack.truncate(start);
+        Ok(tuple)
+    }
+
+    fn container_from_mark(&mut self, kind: ContainerKind) -> Result<Object> {
+        let start = self.pop_mark("LIST")?;
+        let container = self.arena.add_container(kind)?;
+        if kind == ContainerKind::Dict && !(self.stack.len() - start).is_multiple_of(2) {
+            return Err(Problem::Operand("DICT"));
+        }
+        if self.stack.len() > start {
+            self.arena.extend(container, &self.stack[start..], kind == ContainerKind::Dict)?;
+        }
+        self.stack.truncate(start);
+        Ok(container)
+    }
+
+    /// The height of the stack at the last mark. Operations that do not remove the mark cannot go below it.
+    fn floor(&self) -> usize {
+        self.marks.last().map_or(0, |&mark| mark as usize)
+    }
+
+    /// The position of the last `len` objects of the stack.
+    fn start_of(&self, len: usize, operation: &'static str) -> Result<usize> {
+        let start = self.stack.len().checked_sub(len).filter(|&start| start >= self.floor());
+        start.ok_or(Problem::Operand(operation))
+    }
+
+    /// Removes the last mark and returns the position of the objects above it.
+    fn pop_mark(&mut self, operation: &'static str) -> Result<usize> {
+        self.marks.pop().map(|mark| mark as usize).ok_or(Problem::Operand(operation))
+    }
+
+    fn top(&self, operation: &'static str) -> Result<Object> {
+        let above_mark = self.stack.len() > self.floor();
+        self.stack.last().copied().filter(|_| above_mark).ok_or(Problem::Operand(operation))
+    }
+
+    fn pop(&mut self, operation: &'static str) -> Result<Object> {
+        let top = self.top(operation)?;
+        self.stack.pop();
+        Ok(top)
+    }
+
+    fn push(&mut self, object: Object) -> Result<()> {
+        self.reserve_growth(self.stack.len() == self.stack.capacity(), size_of_val(&*self.stack))?;
+        self.stack.push(object);
+        Ok(())
+    }
+
+    /// Reserves memory before a push to a vector of this many bytes. If it is full, the push doubles it.
+    fn reserve_growth(&mut self, full: bool, bytes: usize) -> Result<()> {
+        if full {
+            self.arena.budget.reserve(bytes)?;
+            self.working_memory += bytes;
+        }
+        Ok(())
+    }
+
+    fn memo_index(&mut self, code: u8) -> Result<u32> {
+        match code {
+            op::BINPUT | op::BINGET => self.input.byte().map(u32::from),
+            op::LONG_BINPUT | op::LONG_BINGET => self.input.array().map(u32::from_le_bytes),
+            _ => self.input.name()?.trim().parse().map_err(|_| Problem::Operand("PUT")),
+        }
+    }
+
+    /// Sets a memo entry. Picklers number them almost consecutively, so an index beyond the position is damage.
+    fn set_memo(&mut self, index: u32) -> Result<()> {
+        let (top, at) = (self.top("BINPUT")?, index as usize);
+        if at > self.input.position {
+            return Err(Problem::MemoOrder { index, limit: self.input.position });
+        }
+        if at >= self.memo.len() {
+            let more = (at + 1 - self.memo.capacity().min(at + 1)).max(self.memo.len()) * size_of::<Option<Object>>();
+            self.reserve_growth(at >= self.memo.capacity(), more)?;
+            self.memo.resize(at + 1, None);
+        }
+        self.memoized += usize::from(self.memo[at].is_none());
+        self.memo[at] = Some(top);
+        Ok(())
+    }
+
+    fn extend_from_mark(&mut self, operation: &'static str, keyed: bool) -> Result<()> {
+        let start = self.pop_mark(operation)?;
+        self.extend(self.stack.len() - start, operation, keyed)
+    }
+
+    /// Adds the last `len` objects to the list, set or dict below them.
+    fn extend(&mut self, len: usize, operation: &'static str, keyed: bool) -> Result<()> {
+        let start = self.start_of(len, operation)?;
+        let below = start.checked_sub(1).filter(|&below| below >= self.floor()).ok_or(Problem::Operand(operation))?;
+        let is_paired = !keyed || len.is_multiple_of(2);
+        if !is_paired || !self.arena.extend(self.stack[below], &self.stack[start..], keyed)? {
+            return Err(Problem::Operand(operation));
+        }
+        self.stack.truncate(start);
+        Ok(())
+    }
+}

@@ -1,0 +1,133 @@
+//! The state dict of a module that was saved whole.
+
+use super::{Dict, Object, Value};
+use crate::{Error, Key, Result};
+
+/// The separator of names in a file of tch's `VarStore::save`, because TorchScript does not allow a dot.
+const TCH_SEPARATOR: char = '|';
+
+impl<T: Clone> Value<T> {
+    /// The state dict at `path`: the keys from the top level down, separated by dots, or `""` for the value itself.
+    ///
+    /// If there is a whole module (`torch.save(model, ..)`), the result has the names and tensors of
+    /// `model.state_dict()`. For a TorchScript archive and a file of tch's `VarStore::save` it has every tensor, under the
+    /// name of its attribute. A dict is returned as it is.
+    ///
+    /// ```
+    /// use pt_file::{Tensor, Value};
+    /// let checkpoint = Value::dict([("model", Value::state_dict([("fc.bias", Tensor::scalar(0f32))]))]);
+    /// assert!(checkpoint.state_dict_at("model")?.get("fc.bias").is_some());
+    /// # Ok::<(), pt_file::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::NoStateDict`] if nothing is at `path`, or neither a module nor a dict.
+    pub fn state_dict_at(&self, path: &str) -> Result<Dict<T>> {
+        let fault = |what: String| Error::NoStateDict { at: path.to_owned(), what };
+        let value = self.find(path).ok_or_else(|| fault(format!("nothing; the keys are {}", self.key_list())))?;
+        match value {
+            Value::Dict(dict) => Ok(dict.clone()),
+            Value::Object(object) if is_module(object) => {
+                let mut state = Dict::ordered();
+                collect(object, "", &mut state);
+                Ok(state)
+            }
+            Value::Object(object) => Err(fault(format!("an object of class {}.{}", object.module, object.name))),
+            other => Err(fault(format!("a value of type {}", other.type_name()))),
+        }
+    }
+
+    /// The value at `path`. A key can contain dots, so the longest keys come first.
+    fn find(&self, path: &str) -> Option<&Value<T>> {
+        if path.is_empty() {
+            return Some(self);
+        }
+        let ends = path.match_indices('.').map(|(dot, _)| dot).rev();
+        [path.len()]
+            .into_iter()
+            .chain(ends)
+            .find_map(|end| self.child(&path[..end])?.find(path.get(end + 1..).unwrap_or_default()))
+    }
+
+    fn child(&self, key: &str) -> Option<&Value<T>> {
+        match self {
+            Value::Object(object) => object.entry(key).or_else(|| object.attribute(key)),
+            _ => self.get(key),
+        }
+    }
+
+    /// The first string keys, for a message.
+    fn key_list(&self) -> String {
+        let keys: Vec<&Key> = match self {
+            Value::Dict(dict) => dict.keys().take(10).collect(),
+            Value::Object(object) => match &object.state {
+                Some(Value::Dict(state)) => state.keys().take(10).collect(),
+                _ => Vec::new(),
+            },
+            _ => Vec::new(),
+        };
+        let keys: Vec<String> = keys.into_iter().map(|key| key.to_string().chars().take(60).collect()).collect();
+        format!("[{}]", keys.join(", "))
+    }
+}
+
+/// Whether the object is an `nn.Module`, or a module of a TorchScript archive.
+fn is_module<T>(object: &Object<T>) -> bool {
+    object.attribute("_parameters").is_some() || is_script(object)
+}
+
+fn is_script<T>(object: &Object<T>) -> bool {
+    object.module == "__torch__" || object.module.starts_with("__torch__.")
+}
+
+/// Adds the tensors of a module and its children. The depth is at most [`MAX_DEPTH`](crate::MAX_DEPTH).
+fn collect<T: Clone>(module: &Object<T>, prefix: &str, state: &mut Dict<T>) {
+    if is_script(module) {
+        return collect_script(module, prefix, state);
+    }
+    // Buffers with persistent=False are not part of a state dict.
+    let transient = module.attribute("_non_persistent_buffers_set");
+    let is_transient = |name: &str| match transient {
+        Some(Value::Set(names)) => names.iter().any(|transient| transient.as_str() == Some(name)),
+        _ => false,
+    };
+    for (name, value) in named(module, "_parameters") {
+        if let Value::Tensor(_) = value {
+            state.insert(format!("{prefix}{name}"), value.clone());
+        }
+    }
+    for (name, value) in named(module, "_buffers") {
+        if matches!(value, Value::Tensor(_)) && !is_transient(name) {
+            state.insert(format!("{prefix}{name}"), value.clone());
+        }
+    }
+    for (name, value) in named(module, "_modules") {
+        if let Value::Object(child) = value {
+            collect(child, &format!("{prefix}{name}."), state);
+        }
+    }
+}
+
+/// The attributes of a scripted module are its tensors and children.
+fn collect_script<T: Clone>(module: &Object<T>, prefix: &str, state: &mut Dict<T>) {
+    let attributes = || {
+        let dict = module.state.as_ref().and_then(Value::as_dict).into_iter().flat_map(Dict::iter);
+        dict.filter_map(|(key, value)| Some((key.as_str()?, value)))
+    };
+    for (name, value) in attributes() {
+        if let Value::Tensor(_) = value {
+            state.insert(format!("{prefix}{}", name.replace(TCH_SEPARATOR, ".")), value.clone());
+        }
+    }
+    for (name, value) in attributes() {
+        if let Value::Object(child) = value {
+            collect(child, &format!("{prefix}{name}."), state);
+        }
+    }
+}
+
+/// The entries of an attribute that is a dict, such as `_parameters`.
+fn named<'a, T>(module: &'a Object<T>, attribute: &str) -> impl Iterator<Item = (&'a str, &'a Value<T>)> {
+    let dict = module.attribute(attribute).and_then(Value::as_dict);
+    dict.into_iter().flat_map(Dict::iter).filter_map(|(key, value)| Some((key.as_str()?, value)))
+}
