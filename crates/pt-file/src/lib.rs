@@ -27,11 +27,11 @@
 //! # Map
 //! | module | content |
 //! |---|---|
-//! | `value` | [`Value`], the Python value of a checkpoint, and [`Dict`] |
+//! | `value` | [`Value`], the Python value of a checkpoint, [`Dict`] and [`Object`] |
 //! | `key`, `value_path` | [`Key`] of a dict; [`ValuePath`], the position in a value |
 //! | `tensor`, `storage` | [`Tensor`]: a view of a [`Storage`], which several tensors can share |
 //! | `strided_view`, `dtype` | [`StridedView`]: dtype, shape, strides and offset; [`DType`] and [`Element`] |
-//! | `read` | [`load`], [`load_file`], [`Reader`]: zip archive, then unpickler, then value |
+//! | `read` | [`load`], [`load_file`], [`Reader`]: container, then pickle machine, then value |
 //! | `write` | [`save`], [`save_file`]: pickler, then zip archive |
 //! | `pickle_format`, `zip_format` | constants that reader and writer share |
 //! | `error` | [`Error`], [`ArchiveProblem`], [`PickleProblem`] |
@@ -40,18 +40,34 @@
 //! | [`regular_file`] | reads files, but no FIFO and no device |
 //!
 //! # What is supported
-//! The reader accepts what `torch.save` writes for state dicts and training checkpoints. It simplifies a few types: an
-//! `nn.Parameter` becomes a tensor, a `torch.Size` a tuple, and a `Counter` a dict. It ignores `requires_grad`, and
-//! loads each tensor into main memory, whatever its device was. It rejects sets, bytes, complex numbers, other dtypes
-//! and sparse tensors, with a message that names them.
+//! The reader accepts every format of `torch.save`, TorchScript archives, bare pickles and safetensors: the README has a
+//! table. It simplifies a few types:
+//!
+//! | Python | here |
+//! |---|---|
+//! | `nn.Parameter`, `requires_grad`, attributes of a tensor | a tensor |
+//! | a tensor on any device | a tensor in main memory; [`StoredTensor::location`] has the device |
+//! | conjugate and negative views | a copy with the final numbers |
+//! | `torch.Size`; `Counter` | a tuple; a dict |
+//! | NumPy array; NumPy scalar | a tensor; a number |
+//! | storage | a tensor of all its elements |
+//! | `torch.float32`, layouts, classes, functions | [`Value::Global`] |
+//! | `torch.device` | an [`Object`] named `torch.device` |
+//! | quantized tensor | an [`Object`] with the integers, and with scheme, scale and zero point |
+//! | sparse, nested, meta tensor | an [`Object`] with the arguments of the function in `torch._utils` that rebuilds it |
+//! | dict with a key that [`Key`] does not have | an [`Object`] named `builtins.dict` with entries |
+//! | object of another class | an [`Object`] |
+//! | value that contains itself | [`Value::BackReference`] |
+//!
+//! The writer writes what `torch.load(weights_only=True)` reads. It rejects other objects with [`Error::Unwritable`].
 //!
 //! [`load`] reads a whole file into memory. A [`Reader`] reads only the structure at first, and each tensor on demand,
 //! so a large file opens quickly.
 //!
 //! # Security: files from untrusted sources
-//! The reader never looks up or runs a name from a file. It implements the few names of checkpoints itself. It rejects
-//! what `torch.load(weights_only=True)` rejects, and also: records that are compressed, overlap or have a wrong
-//! checksum; lists that contain themselves; and small files that would expand to huge values or tensors.
+//! The reader never looks up or calls a name from a file. It knows the meaning of a few names, and the others are data: a
+//! pickle that calls `os.system` becomes an [`Object`] with this name. It rejects records that overlap or have a wrong
+//! checksum, tensors larger than their storage, and small files that would expand to huge values or tensors.
 //!
 //! The values of a pickle may take 12 MiB, plus ten bytes for each byte of the pickle, plus one KiB for each record of
 //! the archive. Values may be nested up to [`MAX_DEPTH`] levels. With these limits a malicious file of 2 MB is rejected

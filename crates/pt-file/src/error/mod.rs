@@ -4,7 +4,7 @@ mod pickle_problem;
 use std::path::PathBuf;
 use std::{fmt, io};
 
-use crate::{DType, ValuePath};
+use crate::{DType, ValuePath, escape};
 
 pub use archive_problem::ArchiveProblem;
 pub use pickle_problem::PickleProblem;
@@ -111,14 +111,14 @@ impl fmt::Display for Error {
             Error::Object { at, problem } => write!(f, "at {at}: {problem}"),
             Error::Cycle { at } => write!(f, "at {at}: the value contains itself, which cannot be written; remove it"),
             Error::Unwritable { at, what } => {
-                write!(f, "at {at}: {}, which torch.load(weights_only=True) does not read; ", what.escape_debug())?;
+                write!(f, "at {at}: {}, which torch.load(weights_only=True) does not read; ", escape(what))?;
                 f.write_str("remove it, or replace it by a dict")
             }
             Error::NoStateDict { at, what } if at.is_empty() => {
-                write!(f, "expected a state dict or a module, found {}", what.escape_debug())
+                write!(f, "expected a state dict or a module, found {}", escape(what))
             }
             Error::NoStateDict { at, what } => {
-                let (at, what) = (at.escape_debug(), what.escape_debug());
+                let (at, what) = (escape(at), escape(what));
                 write!(f, "at {at}: expected a state dict or a module, found {what}")
             }
             Error::Expansion { at, limit } => write!(f, "at {at}: {}", PickleProblem::Expansion { limit: *limit }),

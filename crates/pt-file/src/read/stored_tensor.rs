@@ -44,10 +44,10 @@ impl StoredTensor {
     }
 
     /// A tensor whose elements are in the pickle.
-    pub(super) fn inline(view: StridedView, storage: Storage) -> StoredTensor {
+    pub(super) fn inline(view: StridedView, storage: Storage, sign: Sign) -> StoredTensor {
         let (record, location) = ("data.pkl".to_owned(), "cpu".to_owned());
         let inline = Some(InlineStorage(storage));
-        StoredTensor(Arc::new(Stored { view: view.into(), record, location, inline, sign: Sign::default() }))
+        StoredTensor(Arc::new(Stored { view: view.into(), record, location, inline, sign }))
     }
 
     /// Dtype, shape, strides and offset.

@@ -184,6 +184,9 @@ def files():
         objects = [classes.Color.RED, classes.Options(0.1, []), collections.OrderedDict(a=1), {1, 2}, 2**100, 1.5, classes.Node("x")]
         yield f"bare_objects_{protocol}", pickle.dumps(objects, protocol=protocol), objects
     yield "bare_keywords", pickle.dumps(classes.Keywords(size=3), protocol=4), None
+    tensors = {"t": torch.arange(6.0).view(2, 3).t(), "p": torch.nn.Parameter(torch.ones(2)), "u": torch.tensor([1, 2], dtype=torch.uint16)}
+    for protocol in (2, 4):
+        yield f"bare_tensors_{protocol}", pickle.dumps(tensors, protocol=protocol), tensors
     yield "python_2", *python_2()
     # The same values in each container and protocol.
     for name, sample in values.samples():

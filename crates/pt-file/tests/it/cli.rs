@@ -129,3 +129,83 @@ fn a_file_name_that_is_not_utf8_is_an_error() {
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("No such file"), "{output:?}");
 }
+
+/// Runs the program in a folder.
+fn run_in(folder: &std::path::Path, arguments: &[&str]) -> Output {
+    Command::new(program(env!("CARGO_BIN_EXE_pt-file"))).args(arguments).current_dir(folder).output().unwrap()
+}
+
+#[test]
+fn it_converts_to_safetensors_and_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    save_file(path("a.pt"), &checkpoint()).unwrap();
+    for arguments in [
+        &["convert", "--at", "model", "a.pt", "model.safetensors"][..],
+        &["convert", "model.safetensors", "model.pt"],
+        &["convert", "a.pt", "all.safetensors"],
+    ] {
+        let output = run_in(folder.path(), arguments);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    }
+    let (model, again) = (checkpoint(), pt_file::load_file(path("model.pt")).unwrap());
+    let model = model.get("model").and_then(Value::as_dict).unwrap();
+    assert_eq!(model.len(), again.as_dict().unwrap().len());
+    for (name, tensor) in model.iter() {
+        assert_eq!(again.get(name.as_str().unwrap()), Some(tensor));
+    }
+    let all = pt_file::load_file(path("all.safetensors")).unwrap();
+    assert!(all.get("optimizer.state.0.exp_avg").is_some() && all.get("model.fc.weight").is_some());
+
+    let output = run_in(folder.path(), &["convert", "--at", "nothing", "a.pt", "b.pt"]);
+    assert!(
+        text(&output.stderr).contains(r#"found nothing; the keys are ["model", "optimizer", "epoch"]"#),
+        "{output:?}"
+    );
+    let output = run_in(folder.path(), &["convert", "a.pt", "b.txt"]);
+    assert!(text(&output.stderr).contains("must end in .pt or .safetensors"), "{output:?}");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn convert_replaces_objects_by_dicts() {
+    let folder = tempfile::tempdir().unwrap();
+    let namespace = b"}X\x01\0\0\0acargparse\nNamespace\n)\x81}X\x02\0\0\0lrK\x01sbs";
+    fs::write(folder.path().join("a.pt"), made_by(namespace)).unwrap();
+    let output = run_in(folder.path(), &["convert", "a.pt", "b.pt"]);
+    assert!(text(&output.stderr).contains("1 objects become dicts"), "{output:?}");
+    let expected = Value::dict([("__class__", "argparse.Namespace".into()), ("state", Value::dict([("lr", 1)]))]);
+    assert_eq!(pt_file::load_file(folder.path().join("b.pt")).unwrap().get("a"), Some(&expected));
+}
+
+#[test]
+fn diff_reports_each_difference() {
+    let folder = tempfile::tempdir().unwrap();
+    let tensor = |elements: &[f32]| pt_file::Tensor::from_slice(elements, &[elements.len()]).unwrap();
+    let value = |w: &[f32], epoch: i64| Value::dict([("w", tensor(w).into()), ("epoch", Value::from(epoch))]);
+    for (name, value) in [("a.pt", value(&[1.0, 2.0], 1)), ("b.pt", value(&[1.0, 2.5], 2)), ("c.pt", value(&[1.0], 1))]
+    {
+        save_file(folder.path().join(name), &value).unwrap();
+    }
+    let diff = |first, second| {
+        let output = run_in(folder.path(), &["diff", first, second]);
+        (text(&output.stdout), output.status.code())
+    };
+    assert_eq!(diff("a.pt", "a.pt"), ("2 values are equal, 0 differ\n".to_owned(), Some(0)));
+    let (lines, code) = diff("a.pt", "b.pt");
+    assert!(lines.contains("[\"w\"]  1 of 2 elements differ, by at most 5e-1\n"), "{lines}");
+    assert!(lines.contains("[\"epoch\"]  the int differs\n") && code == Some(1), "{lines}");
+    assert!(diff("a.pt", "c.pt").0.contains("[\"w\"]  shape [2] and [1]\n"));
+    assert_eq!(diff("a.pt", "none.pt").1, Some(2));
+}
+
+#[test]
+fn statistics_count_numbers_that_are_not_finite() {
+    let tensor = pt_file::Tensor::from_slice(&[1.0f32, -3.0, f32::NAN, f32::INFINITY], &[4]).unwrap();
+    let value = Value::dict([("w", tensor)]);
+    let table = text(&run(&["--stats", "a.pt"], &[("a.pt", &value)]).stdout);
+    assert!(table.contains("min -3, max 1, mean -1, 1 NaN, 1 infinite"), "{table}");
+    let json = run(&["--stats", "--json", "a.pt"], &[("a.pt", &value)]);
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!((&json[0]["mean"], &json[0]["nan"]), (&serde_json::json!(-1.0), &serde_json::json!(1)));
+}

@@ -23,6 +23,12 @@ fn values_of_every_format_are_those_of_python() {
     assert!(files >= 280, "{files} files");
 }
 
+/// A selection of those files, for a machine without Python.
+#[test]
+fn values_of_committed_files_are_those_of_python() {
+    assert!(compare(Path::new("tests/samples")) > 30);
+}
+
 /// The same for files in the folder that this variable names, with descriptions of `tests/generate/describe.py`.
 #[test]
 fn files_of_a_folder_are_those_of_python() {

@@ -1,7 +1,7 @@
 //! Valid files with random damage: the reader accepts or rejects them, without panics, hangs or excessive memory.
 
 use std::fs;
-use std::io::{Cursor, Read};
+use std::io::{self, Cursor, Read};
 use std::path::Path;
 
 use pt_file::{Error, Value};
@@ -49,8 +49,20 @@ impl Random {
     }
 }
 
+/// Files that we wrote.
 fn seeds() -> Vec<Vec<u8>> {
     [values(), dtypes(), shared(), checkpoint(), Value::list([1, 2])].iter().map(saved).collect()
+}
+
+/// Files of every container and kind of object, and a safetensors file.
+fn seeds_of_every_format() -> Vec<Vec<u8>> {
+    let files = fs::read_dir("tests/samples").unwrap().map(|entry| entry.unwrap().path());
+    let mut paths: Vec<_> = files.filter(|path| path.extension().is_some_and(|extension| extension == "pt")).collect();
+    paths.sort();
+    let mut seeds: Vec<_> = paths.iter().map(|path| fs::read(path).unwrap()).collect();
+    let header = br#"{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#;
+    seeds.push([&(header.len() as u64).to_le_bytes()[..], header, &[0; 8]].concat());
+    seeds
 }
 
 /// Whether a file is accepted. If it is, the value can be written and read again, and then has the same bytes.
@@ -73,9 +85,22 @@ fn write_fuzz_seeds() {
         fs::create_dir_all(folder.join(target)).unwrap();
     }
     for (index, file) in seeds().iter().enumerate() {
-        fs::write(folder.join(format!("file/seed{index}")), file).unwrap();
         fs::write(folder.join(format!("pickle/seed{index}")), &records(file)[0].1).unwrap();
     }
+    for (index, file) in seeds().iter().chain(&seeds_of_every_format()).enumerate() {
+        fs::write(folder.join(format!("file/seed{index}")), file).unwrap();
+    }
+}
+
+#[test]
+fn damaged_files_of_every_format_do_not_crash_the_reader() {
+    let (seeds, mut random, mut accepted) = (seeds_of_every_format(), Random(3), 0);
+    for round in 0..rounds() {
+        let mut file = seeds[round as usize % seeds.len()].clone();
+        random.damage(&mut file);
+        accepted += u64::from(is_accepted(&file));
+    }
+    assert!(accepted > 0 && accepted < rounds(), "{accepted} of {} were accepted", rounds());
 }
 
 #[test]
@@ -93,7 +118,14 @@ fn damaged_files_do_not_crash_the_reader() {
 #[test]
 fn damaged_pickles_do_not_crash_the_reader() {
     let (mut random, mut accepted) = (Random(2), 0);
-    let seeds: Vec<_> = seeds().iter().map(|file| records(file)).collect();
+    // The `zip` crate does not read an archive without checksums.
+    let is_archive = |file: &Vec<u8>| {
+        ZipArchive::new(Cursor::new(file)).is_ok_and(|mut archive| {
+            (0..archive.len()).all(|index| io::copy(&mut archive.by_index(index).unwrap(), &mut io::sink()).is_ok())
+        })
+    };
+    let files = seeds().into_iter().chain(seeds_of_every_format()).filter(is_archive);
+    let seeds: Vec<_> = files.map(|file| records(&file)).filter(|records| records[0].0.ends_with("data.pkl")).collect();
     for round in 0..rounds() {
         let mut records = seeds[round as usize % seeds.len()].clone();
         random.damage(&mut records[0].1);

@@ -70,3 +70,45 @@ fn write_samples(folder: &Path) {
     }
     write_large(&folder.join("large.pt"));
 }
+
+/// Each message about another format names the Python call that converts it. The script makes the files, and then makes
+/// these calls.
+#[test]
+#[ignore = "needs Python's torch: scripts/setup.sh --full, then cargo test python -- --ignored"]
+fn pythons_remedies_in_the_messages_work() {
+    const MAKE: &str = r#"
+import sys, numpy, torch
+folder = sys.argv[1]
+numpy.savez(folder + "/a.npz", x=numpy.arange(3.0))
+numpy.save(folder + "/a.npy", numpy.arange(3.0))
+torch.export.save(torch.export.export(torch.nn.Linear(3, 2), (torch.ones(1, 3),)), folder + "/a.pt2")
+"#;
+    const REMEDY: &str = r#"
+import sys, numpy, torch
+folder = sys.argv[1]
+torch.save({name: torch.from_numpy(x) for name, x in numpy.load(folder + "/a.npz").items()}, folder + "/a.npz.pt")
+torch.save(torch.from_numpy(numpy.load(folder + "/a.npy")), folder + "/a.npy.pt")
+torch.save(torch.export.load(folder + "/a.pt2").state_dict, folder + "/a.pt2.pt")
+"#;
+    let folder = tempfile::tempdir().unwrap();
+    let folder_name = folder.path().to_str().unwrap();
+    run_python(MAKE, &[folder_name]);
+    for (file, remedy) in [
+        ("a.npz", "read it with numpy.load, and save torch.from_numpy(x) with torch.save"),
+        ("a.npy", "read it with numpy.load, and save torch.from_numpy(x) with torch.save"),
+        ("a.pt2", "save torch.export.load(path).state_dict with torch.save"),
+    ] {
+        let error = load_file(folder.path().join(file)).unwrap_err().to_string();
+        assert!(error.contains(remedy), "{file}: {error}");
+    }
+    run_python(REMEDY, &[folder_name]);
+    for file in ["a.npz.pt", "a.npy.pt", "a.pt2.pt"] {
+        load_file(folder.path().join(file)).unwrap();
+    }
+}
+
+/// Runs a Python program that has torch.
+fn run_python(program: &str, args: &[&str]) {
+    let output = Command::new(workspace().join(".venv/bin/python")).args(["-c", program]).args(args).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}

@@ -62,7 +62,7 @@ impl ValueBuilder<'_, '_> {
         }
         self.reserve(StoredTensor::memory_size(shape.len(), "data.pkl", "cpu"))?;
         self.count_bytes(&view)?;
-        Ok(Some(Value::Tensor(StoredTensor::inline(view, data.into()))))
+        Ok(Some(Value::Tensor(StoredTensor::inline(view, data.into(), Default::default()))))
     }
 
     /// The dtype of `numpy.dtype("f4", ..)`, and whether it is big-endian; `None` if torch has no such dtype.

@@ -1,7 +1,9 @@
 //! Storages, by the persistent ids of a pickle.
 
-use super::super::container::{External, StorageReference};
-use super::super::pickle::{ALLOCATION, Arena, Object};
+use std::io::Cursor;
+
+use super::super::container::{Container, Content, External, StorageReference};
+use super::super::pickle::{ALLOCATION, Arena, MemoryBudget, Object, unpickle};
 use super::{Built, ValueBuilder};
 use crate::error::excerpt;
 use crate::pickle_format::UNTYPED_STORAGE;
@@ -104,6 +106,9 @@ impl ValueBuilder<'_, '_> {
 
     /// The storage of a persistent id, after a check of its length.
     pub(super) fn storage(&mut self, object: Object) -> Result<StorageReference> {
+        if let Object::Call(index) = object {
+            return self.nested_storage(index);
+        }
         let Object::Persistent(index) = object else { return Err(self.error(Problem::PersistentId)) };
         if let Some(External::Storage(storage)) = self.external(index) {
             return Ok(storage.clone());
@@ -132,6 +137,35 @@ impl ValueBuilder<'_, '_> {
                 self.storages.insert(record.clone(), id.dtype);
             }
         }
-        Ok(StorageReference { record, dtype: id.dtype, start, elements, location: id.location.to_owned() })
+        let (dtype, location) = (id.dtype, id.location.to_owned());
+        Ok(StorageReference { record, dtype, start, elements, location, inline: None })
+    }
+
+    /// A storage in a bare pickle: `torch.storage._load_from_bytes(file)`, where the file is one of `torch.save` with
+    /// only a storage.
+    fn nested_storage(&mut self, index: u32) -> Result<StorageReference> {
+        let call = self.arena.call(index);
+        let is_nested = self.name_of(call.callee) == Some(("torch.storage", "_load_from_bytes"));
+        let Some(&[file]) = self.arena.as_tuple(call.args).filter(|_| is_nested) else {
+            return Err(self.error(Problem::PersistentId));
+        };
+        let file = self.bytes_of(file)?.ok_or_else(|| self.error(Problem::PersistentId))?;
+        self.reserve(file.len() + ALLOCATION)?;
+        // Python writes the format before 1.6 here. An archive could be compressed, and many of them would take long.
+        if file.starts_with(b"PK") {
+            return Err(self.error(Problem::PersistentId));
+        }
+        let (mut container, content) = Container::open(Cursor::new(file))?;
+        let Content::Pickle(pickle) = content else { return Err(self.error(Problem::PersistentId)) };
+        let unpickled =
+            unpickle(&pickle, MemoryBudget::new(pickle.len(), 0)).map_err(|(_, problem)| self.error(problem))?;
+        container.locate_storages(&unpickled)?;
+        let Object::Persistent(index) = unpickled.root else { return Err(self.error(Problem::PersistentId)) };
+        let id = storage_id(&unpickled.arena, unpickled.arena.persistent_id(index));
+        let id = id.and_then(|id| id.ok_or(Problem::PersistentId)).map_err(|problem| self.error(problem))?;
+        let bytes = container.read(&container.record(id.key))?;
+        let (record, location) = ("data.pkl".to_owned(), id.location.to_owned());
+        let (dtype, elements) = (id.dtype, bytes.len() / id.dtype.size());
+        Ok(StorageReference { record, dtype, start: 0, elements, location, inline: Some(bytes.into()) })
     }
 }

@@ -149,7 +149,10 @@ impl ValueBuilder<'_, '_> {
         };
         self.reserve(StoredTensor::memory_size(view.shape().len(), &storage.record, &storage.location))?;
         self.count_bytes(&view)?;
-        Ok(Value::Tensor(StoredTensor::new(view, storage.record, storage.location, sign)))
+        Ok(Value::Tensor(match storage.inline {
+            Some(inline) => StoredTensor::inline(view, inline, sign),
+            None => StoredTensor::new(view, storage.record, storage.location, sign),
+        }))
     }
 
     /// Counts the bytes of a tensor with its own copy of its elements. Views of one storage, and expanded dimensions, can

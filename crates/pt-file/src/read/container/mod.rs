@@ -21,7 +21,7 @@ use std::io::{Read, Seek, SeekFrom};
 
 use super::pickle::{MemoryBudget, Unpickled};
 use super::stored_tensor::StoredTensor;
-use crate::{ArchiveProblem, Error, Result, StridedView, Value};
+use crate::{ArchiveProblem, Error, Result, Storage, StridedView, Value};
 use other_formats::Format;
 
 /// An open file, and where its storages are.
@@ -71,13 +71,15 @@ pub(super) enum External {
 }
 
 /// A storage, or a part of one: `elements` elements from element `start` of a record.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct StorageReference {
     pub(super) record: String,
     pub(super) dtype: crate::DType,
     pub(super) start: usize,
     pub(super) elements: usize,
     pub(super) location: String,
+    /// The bytes, if they are in the pickle.
+    pub(super) inline: Option<Storage>,
 }
 
 /// The limit on the bytes of all inflated records, or of all tensors if each has its own copy of its elements.

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::io::{Read, Seek};
 
-use safetensors::{Dtype, SafeTensors};
+use safetensors::Dtype;
+use safetensors::tensor::Metadata;
 
 use super::super::stored_tensor::{Sign, StoredTensor};
 use super::source::{i64_at, read_at};
@@ -43,8 +44,9 @@ pub(super) fn open<R: Read + Seek>(mut source: R, len: u64) -> Result<(Container
     let header_len = u64::try_from(i64_at(&mut source, 0)?).unwrap_or(u64::MAX);
     let start = header_len.checked_add(8).filter(|&start| start <= len && header_len <= MAX_HEADER);
     let start = start.ok_or(Error::NotACheckpoint("a file of another format, or a truncated safetensors file"))?;
-    let header = read_at(&mut source, 0, start)?;
-    let (_, metadata) = SafeTensors::read_metadata(&header).map_err(|error| broken(excerpt(&error.to_string())))?;
+    let header = read_at(&mut source, 8, header_len)?;
+    // Checks that the tensors follow each other and have the lengths of their shapes.
+    let metadata: Metadata = serde_json::from_slice(&header).map_err(|error| broken(excerpt(&error.to_string())))?;
     if Some(len) != start.checked_add(metadata.data_len() as u64) {
         return Err(Error::Archive { record: None, problem: ArchiveProblem::NoEnd });
     }

@@ -8,6 +8,9 @@ use crate::{ArchiveProblem, Error, PickleProblem, Result};
 /// The number of bytes that are read and checksummed at a time: few enough for the processor's cache.
 const BLOCK: usize = 256 << 10;
 
+/// The number of bytes that are read at a time without a checksum.
+const LARGE_BLOCK: usize = 64 << 20;
+
 /// The limit on the size of a pickle. Files with NumPy arrays have large ones.
 pub(super) const MAX_PICKLE: u64 = 1 << 30;
 
@@ -16,7 +19,7 @@ const FIRST_WINDOW: u64 = 512;
 
 /// Reads `len` bytes at position `at`.
 pub(super) fn read_at<R: Read + Seek>(source: &mut R, at: u64, len: u64) -> Result<Vec<u8>> {
-    read_blocks(source, at, len, |_| ())
+    read_in_blocks(source, at, len, LARGE_BLOCK, |_| ())
 }
 
 /// The same, and calls `inspect` with each block after it is read.
@@ -24,6 +27,16 @@ pub(super) fn read_blocks<R: Read + Seek>(
     source: &mut R,
     at: u64,
     len: u64,
+    inspect: impl FnMut(&[u8]),
+) -> Result<Vec<u8>> {
+    read_in_blocks(source, at, len, BLOCK, inspect)
+}
+
+fn read_in_blocks<R: Read + Seek>(
+    source: &mut R,
+    at: u64,
+    len: u64,
+    block: usize,
     mut inspect: impl FnMut(&[u8]),
 ) -> Result<Vec<u8>> {
     source.seek(SeekFrom::Start(at))?;
@@ -31,7 +44,7 @@ pub(super) fn read_blocks<R: Read + Seek>(
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(len).map_err(|_| out_of_memory(len))?;
     while bytes.len() < len {
-        let (start, block) = (bytes.len(), BLOCK.min(len - bytes.len()));
+        let (start, block) = (bytes.len(), block.min(len - bytes.len()));
         if source.by_ref().take(block as u64).read_to_end(&mut bytes)? == 0 {
             return Err(Error::Archive { record: None, problem: ArchiveProblem::NoEnd });
         }

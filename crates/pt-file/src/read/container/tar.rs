@@ -135,7 +135,8 @@ impl<R: Read + Seek> Items<'_, R> {
             self.at = extent.start + extent.len;
             extents.insert(record.clone(), extent);
             let elements = extent.len as usize / dtype.size();
-            storages.insert(record.clone(), StorageReference { record, dtype, start: 0, elements, location });
+            storages
+                .insert(record.clone(), StorageReference { record, dtype, start: 0, elements, location, inline: None });
         }
         self.views(&mut storages)?;
         Ok((extents, storages))
