@@ -222,7 +222,7 @@ def escape_sequences(attack):
     attack.trial("pt-file lists a string", "pt-file", ["text.pt"], 0, "가중치")
     attack.trial("pt-file lists a string as JSON", "pt-file", ["--json", "text.pt"], 0, "가중치")
     attack.write("global.pt", pt({"data.pkl": b"\x80\x02cos\x1b[2J\nsys\x07tem\n.", "version": b"3\n"}))
-    attack.trial("the name of a global", "pt-file", ["global.pt"], 1, "refused to look up")
+    attack.trial("the name of a global", "pt-file", ["global.pt"], 0, "tem")
     attack.trial("a file name", "text-rnn", ["eval", "no\x1b[2Jfile"], 1, "there is no such file")
     attack.trial("a file name of pt-file", "pt-file", ["no\x1b[2Jfile"], 1)
     attack.write("cell.csv", CSV + f'1,2,3,4,"{EVIL}"\n')
