@@ -41,7 +41,7 @@ make_repository() {
 run_with() {
     printf '\n== %s dependencies\n' "$1"
     mkdir "$folder/$1"
-    cp -R examples/outside/src examples/outside/build.rs "$folder/$1"
+    cp -R examples/outside/src examples/outside/build.rs rust-toolchain.toml "$folder/$1"
     sed "s|$2|$3|" examples/outside/Cargo.toml > "$folder/$1/Cargo.toml"
     cp Cargo.lock "$folder/$1" # the versions that were tested; Cargo removes what is not used
     (cd "$folder/$1" && cargo run --quiet)
