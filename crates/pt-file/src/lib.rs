@@ -1,28 +1,5 @@
-//! Reads and writes PyTorch's `.pt` checkpoints in safe Rust, without a tensor library.
-//!
-//! ```
-//! use pt_file::{Tensor, Value};
-//!
-//! let weight = Tensor::from_slice(&[0.1f32, 0.2, 0.3, 0.4, 0.5, 0.6], &[2, 3])?;
-//! let bias = Tensor::from_slice(&[0.0f32, 1.0], &[2])?;
-//! let checkpoint = Value::dict([
-//!     ("model", Value::state_dict([("fc.weight", weight), ("fc.bias", bias)])),
-//!     ("epoch", 3.into()),
-//! ]);
-//! # let folder = tempfile::tempdir().unwrap();
-//! # let path = folder.path().join("checkpoint.pt");
-//! pt_file::save_file(&path, &checkpoint)?;
-//!
-//! let checkpoint = pt_file::load_file(&path)?;
-//! assert_eq!(checkpoint.get("epoch").and_then(Value::as_int), Some(3));
-//! # Ok::<(), pt_file::Error>(())
-//! ```
-//! Python reads the same file, and `pt_file::load_file` reads what Python writes:
-//! ```python
-//! checkpoint = torch.load("checkpoint.pt", weights_only=True)
-//! model.load_state_dict(checkpoint["model"])
-//! torch.save({"model": model.state_dict(), "epoch": 4}, "checkpoint.pt")
-//! ```
+//! [FORMAT.md]: #the-file-format
+#![doc = include_str!("../README.md")]
 //!
 //! # Map
 //! | module | content |
@@ -40,8 +17,7 @@
 //! | [`regular_file`] | reads files, but no FIFO and no device |
 //!
 //! # What is supported
-//! The reader accepts every format of `torch.save`, TorchScript archives, bare pickles and safetensors: the README has a
-//! table. It simplifies a few types:
+//! The table under "Formats" has the file formats. The reader simplifies a few types:
 //!
 //! | Python | here |
 //! |---|---|
@@ -76,11 +52,6 @@
 //!
 #![doc = include_str!("../FORMAT.md")]
 #![forbid(unsafe_code)]
-
-/// Compiles the example in the README.
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
 
 pub mod atomic;
 mod byte_order;

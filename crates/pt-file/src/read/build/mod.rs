@@ -84,6 +84,7 @@ impl<'p, 'a> ValueBuilder<'p, 'a> {
             Object::Float(value) => Value::Float(value),
             Object::BigInt(index) => self.big_int(index)?,
             Object::Str(index) => Value::Str(self.string(index)?),
+            Object::InvalidStr => return Err(self.error(Problem::NotUtf8)),
             Object::Bytes(index) => Value::Bytes(self.copied(index)?),
             Object::ByteArray(index) => Value::ByteArray(self.copied(index)?),
             Object::Tuple(span) => Value::Tuple(self.items(self.arena.tuple(span))?),

@@ -22,6 +22,8 @@ pub(in crate::read) enum Object {
     BigInt(u32),
     Float(f64),
     Str(u32),
+    /// A string that is not valid Unicode, without its bytes.
+    InvalidStr,
     Bytes(u32),
     ByteArray(u32),
     Tuple(Span),
@@ -225,7 +227,7 @@ impl<'p> Arena<'p> {
             Object::Bool(_) => "bool",
             Object::Int(_) | Object::BigInt(_) => "int",
             Object::Float(_) => "float",
-            Object::Str(_) => "str",
+            Object::Str(_) | Object::InvalidStr => "str",
             Object::Bytes(_) => "bytes",
             Object::ByteArray(_) => "bytearray",
             Object::Tuple(_) => "tuple",

@@ -49,9 +49,4 @@ impl<'p> PickleInput<'p> {
         len[..N].copy_from_slice(&self.array::<N>()?);
         self.take(usize::try_from(u64::from_le_bytes(len)).map_err(|_| Problem::Truncated)?)
     }
-
-    /// UTF-8 text after its length in 1, 4 or 8 bytes.
-    pub(super) fn text<const N: usize>(&mut self) -> Result<&'p str> {
-        std::str::from_utf8(self.counted::<N>()?).map_err(|_| Problem::NotUtf8)
-    }
 }

@@ -112,13 +112,13 @@ impl<'p> Unpickler<'p> {
             op::INT | op::LONG | op::FLOAT => self.decimal(code)?,
             op::BINFLOAT => Object::Float(f64::from_be_bytes(self.input.array()?)),
 
-            op::SHORT_BINUNICODE => self.arena.add_string(self.input.text::<1>()?)?,
-            op::BINUNICODE => self.arena.add_string(self.input.text::<4>()?)?,
-            op::BINUNICODE8 => self.arena.add_string(self.input.text::<8>()?)?,
-            op::UNICODE => {
-                let text = text::raw_unicode_escape(self.input.line(usize::MAX)?).ok_or(Problem::NotUtf8)?;
-                self.arena.add_string(text)?
-            }
+            op::SHORT_BINUNICODE => self.input.counted::<1>().and_then(|bytes| self.string(bytes))?,
+            op::BINUNICODE => self.input.counted::<4>().and_then(|bytes| self.string(bytes))?,
+            op::BINUNICODE8 => self.input.counted::<8>().and_then(|bytes| self.string(bytes))?,
+            op::UNICODE => match text::raw_unicode_escape(self.input.line(usize::MAX)?) {
+                Some(text) => self.arena.add_string(text)?,
+                None => Object::InvalidStr,
+            },
             op::SHORT_BINSTRING => {
                 self.input.counted::<1>().and_then(|bytes| self.python_2_string(Cow::Borrowed(bytes)))?
             }
@@ -230,6 +230,11 @@ impl<'p> Unpickler<'p> {
                 self.int(BigInt::from_le_bytes(&bytes).as_le_bytes().to_vec().into())
             }
         }
+    }
+
+    /// A string of UTF-8. The builder rejects an invalid one, because it has the path of the string.
+    fn string(&mut self, bytes: &'p [u8]) -> Result<Object> {
+        std::str::from_utf8(bytes).map_or(Ok(Object::InvalidStr), |text| self.arena.add_string(text))
     }
 
     /// A `str` of Python 2, which is bytes. As in torch.load, it is decoded as UTF-8; if that fails, it is `bytes`.

@@ -62,7 +62,17 @@ pub fn pickles() -> Vec<Case> {
         ("SETITEM to a list", made_by(b"]K\x00Ns"), "operand of SETITEM is"),
         ("an odd number of items", made_by(b"N}(K\x01u"), "byte 7: an operand of SETITEMS is"),
         ("an operand below a mark", made_by(b"N(\x85"), "byte 4: an operand of TUPLE is"),
-        ("not UTF-8", made_by(b"X\x02\x00\x00\x00\xc3\x28"), "not valid Unicode"),
+        ("not UTF-8", made_by(b"X\x02\x00\x00\x00\xc3\x28"), "at the top level: a string is not valid Unicode"),
+        (
+            "a surrogate below a key",
+            below("a", b"X\x03\x00\x00\x00\xed\xa0\x80"),
+            r#"at ["a"]: a string is not valid Unicode; save it as bytes"#,
+        ),
+        (
+            "a surrogate in a key",
+            below("a", b"}X\x03\x00\x00\x00\xed\xa0\x80Ns"),
+            r#"at ["a"].entries[0]: a string is not valid Unicode; save it as bytes"#,
+        ),
         ("an int without digits", made_by(b"NIx\n"), "byte 3: an operand of LONG is"),
         ("a float without digits", made_by(b"NFx\n"), "operand of FLOAT is"),
         ("a string without quotes", made_by(b"Sx\n"), "operand of STRING is"),
