@@ -19,7 +19,7 @@ main() {
     folder=$(mktemp -d)
     trap 'rm -rf "$folder"' EXIT
     export LIBTORCH=${LIBTORCH:-$workspace/.libtorch} CARGO_TARGET_DIR=$workspace/target/outside
-    unset CXX LIBTORCH_RPATH LD_LIBRARY_PATH
+    unset CXX LD_LIBRARY_PATH LIBTORCH_RPATH LIBTORCH_USE_PYTORCH LIBTORCH_LIB LIBTORCH_BYPASS_VERSION_CHECK
 
     run_with path 'path = "../../\(crates/[a-z-]*\)"' "path = \"$workspace/\\1\""
     make_repository
@@ -34,7 +34,7 @@ make_repository() {
     git archive HEAD | tar -x -C "$folder/repository"
     git init --quiet "$folder/repository"
     git -C "$folder/repository" add --all
-    git -C "$folder/repository" -c user.name=test -c user.email=test@localhost commit --quiet --message=test
+    git -C "$folder/repository" -c user.name=test -c user.email=test@localhost -c commit.gpgsign=false commit --quiet --message=test
 }
 
 # run_with NAME PATTERN REPLACEMENT: copies the package, with other dependencies, and runs it.

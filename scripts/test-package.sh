@@ -72,7 +72,7 @@ check_rust_versions() {
         features=()
         case $crate in libtorch-build | torch-ext | recurrent) features=(--features "$crate/doc-only") ;; esac # no C++ to compile
         step rustup toolchain install "$version" --profile minimal --no-self-update
-        LIBTORCH=/no/libtorch step cargo "+$version" check --quiet --target-dir target/msrv --package "$crate" "${features[@]}"
+        LIBTORCH=/no/libtorch step cargo "+$version" check --quiet --target-dir target/msrv --package "$crate" ${features[@]+"${features[@]}"}
     done
     printf 'test-package.sh: every crate compiles with its rust-version\n'
 }

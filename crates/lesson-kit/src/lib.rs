@@ -71,4 +71,6 @@ mod pages {
     struct ReadmeKo;
     #[doc = include_str!("../../../docs/library.md")]
     struct Library;
+    #[doc = include_str!("../../../docs/guide.ko.md")]
+    struct GuideKo;
 }

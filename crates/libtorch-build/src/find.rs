@@ -31,10 +31,9 @@ impl Libtorch {
         let root = env::var_os("LIBTORCH").filter(|_| env::var_os("LIBTORCH_USE_PYTORCH").is_none());
         let root = root.map(PathBuf::from).or_else(|| Some(lib.parent()?.to_owned())).unwrap_or_default();
         version::rerun_if_changed(&root);
-        let package = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default();
+        // Not that of CARGO_MANIFEST_DIR: a downloaded package has a lock file that the build does not use.
         let workspace = env::var_os("OUT_DIR").map(PathBuf::from).unwrap_or_default();
-        let torch_sys = version::torch_sys(&workspace).or_else(|| version::torch_sys(&package));
-        let version = version::check(&root, &torch_sys)?;
+        let version = version::check(&root, &version::torch_sys(&workspace))?;
         Ok(Libtorch { lib, version })
     }
 

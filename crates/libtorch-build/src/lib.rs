@@ -1,11 +1,10 @@
 //! The build script of a package that links libtorch, through [tch](https://docs.rs/tch) or crates that use it.
 //!
-//! ```
+//! ```no_run
 //! // build.rs
 //! fn main() {
 //!     libtorch_build::configure()
 //! }
-//! # // Not run: it would read the variables of a build script.
 //! ```
 //!
 //! [`configure`] finds the libtorch that torch-sys uses, checks its version, and writes its folder into the package's programs
@@ -44,7 +43,9 @@ pub use version::pairs;
 /// Finds libtorch, checks its version and sets the run-time search path of the package's programs, tests and examples. If that
 /// fails, the build ends with a message that says what to type.
 pub fn configure() {
-    println!("cargo::rerun-if-changed=build.rs");
+    if std::path::Path::new("build.rs").exists() {
+        println!("cargo::rerun-if-changed=build.rs");
+    }
     if !cfg!(feature = "doc-only") {
         let _ = Libtorch::configure();
     }

@@ -49,8 +49,8 @@ pub fn found(libtorch: &Path) -> Option<String> {
 /// A message for the user: what was found where, what is needed, and what to type.
 pub fn check(libtorch: &Path, torch_sys: &Option<String>) -> Result<String, String> {
     let found = found(libtorch);
-    if let (Some(version), Some(_)) = (&found, env::var_os(BYPASS)) {
-        return Ok(version.clone());
+    if env::var_os(BYPASS).is_some() && libtorch.exists() {
+        return Ok(found.unwrap_or_default());
     }
     let place = libtorch.display();
     let fits = |tch: &str| torch_sys.as_ref().is_none_or(|version| version.starts_with(&format!("{tch}.")));
@@ -62,6 +62,7 @@ pub fn check(libtorch: &Path, torch_sys: &Option<String>) -> Result<String, Stri
     };
     let problem = match found {
         Some(version) if wanted.contains(&version.as_str()) => return Ok(version),
+        _ if libtorch.is_relative() => format!("No libtorch: LIBTORCH is {place}, which is not an absolute path."),
         _ if !libtorch.exists() => format!("No libtorch: LIBTORCH is {place}, which does not exist."),
         Some(version) => format!("Wrong libtorch: {place} is version {version}."),
         None => format!("No libtorch: {place} has neither version.py nor build-version."),

@@ -48,7 +48,7 @@
 //! it sets no seed and no thread count, and prints nothing.
 //!
 //! # One dependency
-//! A program needs only `recurrent` in its Cargo.toml. [`recurrent::tch`](tch) and [`recurrent::torch_ext`](torch_ext) are
+//! A program needs `recurrent`, and `libtorch-build` as a build-dependency. [`recurrent::tch`](tch) and [`recurrent::torch_ext`](torch_ext) are
 //! the crates whose types appear here.
 //!
 //! ```

@@ -3,7 +3,7 @@
 mod nccl;
 
 use std::env;
-use std::path::Path;
+use std::path::PathBuf;
 
 use libtorch_build::Libtorch;
 
@@ -16,7 +16,10 @@ fn main() {
     }
     let Some(libtorch) = Libtorch::configure() else { return };
     println!("cargo::rustc-env=LIBTORCH_REQUIRED={}", libtorch.version);
-    let include = libtorch.lib.parent().unwrap_or(Path::new("")).join("include");
+    // As torch-sys.
+    let include = ["LIBTORCH_INCLUDE", "LIBTORCH"].into_iter().find_map(env::var_os);
+    let include = include.filter(|_| env::var_os("LIBTORCH_USE_PYTORCH").is_none()).map(PathBuf::from);
+    let include = include.or_else(|| Some(libtorch.lib.parent()?.to_owned())).unwrap_or_default().join("include");
     let mut shim = cc::Build::new();
     shim.cpp(true)
         .std("c++20")

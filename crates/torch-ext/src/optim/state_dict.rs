@@ -5,8 +5,8 @@
 //!  "param_groups": [{"param_names": ["fc.weight", "fc.bias"], "lr": 0.01, .., "params": [0, 1, ..]}]}
 //! ```
 //!
-//! Parameters are numbered through all groups, in order. `param_names` is there if the optimizer has names. A loaded group may have entries that are unknown here (`foreach`, a
-//! scheduler's `initial_lr`). They are kept and written again.
+//! Parameters are numbered through all groups, in order. `param_names` is there if the optimizer has names. A loaded group may
+//! have entries that are unknown here (`foreach`, a scheduler's `initial_lr`). They are kept and written again.
 
 use pt_file::{Dict, Key, Value};
 
