@@ -31,6 +31,7 @@
 //! | `build.rs` | checks `LIBTORCH` before torch-sys is compiled |
 //! | `checked-c++` | checks it again in front of torch-sys's C++ compiler, in builds of this workspace |
 #![forbid(unsafe_code)]
+#![allow(clippy::needless_doctest_main)] // the example is a whole build script
 
 mod find;
 mod version;
