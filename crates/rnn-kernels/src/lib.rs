@@ -93,7 +93,8 @@
 //! - The number of threads changes no bits, except the last bits of the parameters' gradients: each thread adds up its
 //!   own.
 //! - The result of a sequence does not depend on the other sequences of the batch if hidden_size is above 32. Narrower
-//!   networks use another memory layout for batches that fill a vector, where exp may differ by 1 ULP.
+//!   networks use another memory layout for batches that fill a vector with sequences of equal length, where exp may
+//!   differ by 1 ULP.
 //! - NaN and infinity propagate as in the equations.
 //!
 //! # Why `unsafe` is sound
