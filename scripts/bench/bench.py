@@ -1,5 +1,5 @@
-"""Compares the speed of this workspace with PyTorch eager on this machine: whole lessons, their dev builds, single calls, and a
-sweep over sizes.
+"""Compares the speed of this workspace with PyTorch eager on this machine: whole lessons, their dev builds, single calls, a sweep
+over sizes, and packed sequences.
 
 All configurations take turns, round after round, so that all run under the same conditions. One computes at a time, in processes
 that live for one round. A figure is the median over the rounds, followed by the lowest and the highest. The tables are printed and,
@@ -22,7 +22,7 @@ import lessons
 import machine
 import report
 
-SECTIONS = ("lessons", "profiles", "inference", "sweep", "peers")
+SECTIONS = ("lessons", "profiles", "inference", "sweep", "packed", "peers")
 
 
 def main():
@@ -42,6 +42,8 @@ def main():
             cases.measure_inference(options, options.out)
         elif section == "sweep":
             cases.measure_sweep(options, options.out)
+        elif section == "packed":
+            cases.measure_packed(options, options.out)
         else:
             cases.measure_peers(options, options.out, find_peers.find(options.peer_python))
         loads[section] = say_load(section, load.cores())

@@ -6,14 +6,15 @@ import itertools
 import common
 import turns
 
-MNIST = {"cell": "gru", "input_size": 28, "hidden_size": 128, "num_layers": 2, "length": 28, "classes": 10}
+LAYER = {"bidirectional": False, "packed": False}
+MNIST = {**LAYER, "cell": "gru", "input_size": 28, "hidden_size": 128, "num_layers": 2, "length": 28, "classes": 10}
 
 CELLS = ("rnn", "lstm", "gru")
 TASKS = {"forward": "forward", "backward": "training"}  # with their names in the report
 SWEEP = {"hidden": (16, 32, 64, 128, 256, 512), "batch": (1, 4, 16, 64, 256), "length": (7, 28, 200)}
 QUICK = {"hidden": (16, 128), "batch": (1, 64), "length": (7, 28)}
 
-WORK = ["cell", "task", "hidden", "batch", "length"]
+WORK = ["cell", "task", "hidden", "batch", "length", "bidirectional", "packed"]
 SIZES = ["hidden", "batch", "length", "threads"]
 TIMES = ["threads", "config", "round", "seconds"]
 
@@ -28,11 +29,21 @@ def measure_inference(options, out):
 def measure_sweep(options, out):
     sizes = QUICK if options.quick else SWEEP
     works = [
-        {"cell": cell, "task": task, "input_size": hidden, "hidden_size": hidden, "num_layers": 1, "classes": None,
+        {**LAYER, "cell": cell, "task": task, "input_size": hidden, "hidden_size": hidden, "num_layers": 1, "classes": None,
          "batch": batch, "length": length}
         for cell, task, hidden, batch, length in itertools.product(CELLS, TASKS, *sizes.values())
     ]
     measure(works, options, out / "sweep.csv", budget=0.03)
+
+
+def measure_packed(options, out):
+    """Training over packed batches, whose lengths are spread evenly over 1 to 100, and over batches that are padded to 100."""
+    works = [
+        {**LAYER, "cell": cell, "task": "backward", "input_size": 128, "hidden_size": 128, "num_layers": 1, "classes": None,
+         "batch": 64, "length": 100, "bidirectional": bidirectional, "packed": packed}
+        for cell, bidirectional, packed in itertools.product(("lstm", "gru"), (False, True), (True, False))
+    ]
+    measure(works, options, out / "packed.csv", budget=0.3)
 
 
 def measure_peers(options, out, peers):
@@ -66,6 +77,16 @@ def measure(works, options, path, budget, peers=()):
                     )
                 for worker in workers:
                     worker.close()
+
+
+def read_packed(path):
+    """{(cell, bidirectional, threads): {packed: {config: median}}}, where `bidirectional` and `packed` are "True" or "False"."""
+    cases = {}
+    with open(path, newline="") as file:
+        rows = common.grouped(csv.DictReader(file), ["cell", "bidirectional", "threads", "packed", "config"], ["seconds"])
+    for (*case, packed, config), times in rows.items():
+        cases.setdefault(tuple(case), {}).setdefault(packed, {})[config] = times["seconds"][0]
+    return cases
 
 
 def read(path):

@@ -5,6 +5,7 @@ import common
 import lessons
 
 DEV_LIMIT = 1.1
+REAL_STEPS = sum(100 - int(i * 99 / 63) for i in range(64)) / 6400  # the share of the padded batch that is not padding
 
 NAMES = {"pytorch": "PyTorch", "exact": "exact", "fused": "fused"}
 
@@ -12,7 +13,8 @@ NAMES = {"pytorch": "PyTorch", "exact": "exact", "fused": "fused"}
 def markdown(about, out, sections):
     parts = ["\n".join(f"- {name}: {sentence}" for name, sentence in about.items())]
     for section in sections:
-        parts += {"lessons": lesson_tables, "profiles": profile_table, "inference": inference_table, "sweep": sweep_table, "peers": peer_table}[section](out)
+        parts += {"lessons": lesson_tables, "profiles": profile_table, "inference": inference_table, "sweep": sweep_table,
+                  "packed": packed_table, "peers": peer_table}[section](out)
     return "\n\n".join(parts) + "\n"
 
 
@@ -78,6 +80,19 @@ def sweep_table(out):
                      f"{slower} of {len(ratios)}"])
     yield "Sweep: how many times faster than PyTorch"
     yield table(["cell", "task", "threads", "backend", "median", "highest", "lowest", "where", "slower"], rows)
+
+
+def packed_table(out):
+    rows = []
+    for (cell, bidirectional, threads), times in cases.read_packed(out / "packed.csv").items():
+        packed, padded = times["True"], times["False"]
+        directions = 2 if bidirectional == "True" else 1
+        rows.append([cell.upper(), directions, threads, *(f"{packed[config] * 1e3:.1f}" for config in common.CONFIGS),
+                     *(f"{packed[common.PYTORCH] / packed[config]:.2f}x" for config in common.BACKENDS),
+                     f"{padded['fused'] * REAL_STEPS / packed['fused']:.2f}x"])
+    yield "Packed sequences: training with hidden 128, batch 64 and lengths spread evenly over 1 to 100, in ms; and, for each real " \
+        "time step, how many times faster fused is than with padding to 100"
+    yield table(["cell", "directions", "threads", *heads(common.CONFIGS), "fused, against padded"], rows)
 
 
 def peer_table(out):

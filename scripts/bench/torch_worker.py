@@ -34,7 +34,8 @@ class Bench:
         classes = work["classes"]
         layer = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[work["cell"]]
         self.rnn = layer(
-            work["input_size"], work["hidden_size"], work["num_layers"], batch_first=classes is not None
+            work["input_size"], work["hidden_size"], work["num_layers"], batch_first=classes is not None,
+            bidirectional=work["bidirectional"],
         ).train(self.task != "forward")
         parameters = list(self.rnn.parameters())
         self.head = None
@@ -48,6 +49,10 @@ class Bench:
             if classes is None
             else (work["batch"], work["length"], work["input_size"])
         )
+        if work["packed"]:
+            steps = (work["length"] - 1) / max(work["batch"] - 1, 1)
+            lengths = [work["length"] - int(i * steps) for i in range(work["batch"])]
+            self.input = nn.utils.rnn.pack_padded_sequence(self.input, lengths, classes is not None)
         self.targets = torch.randint(classes or 1, [work["batch"]])
         self.criterion = nn.CrossEntropyLoss()
         self.optimizer = optim.Adam(parameters, lr=0.01)
@@ -76,6 +81,8 @@ class Bench:
 
     def call(self):
         output, _ = self.rnn(self.input)
+        if self.work["packed"]:
+            output = output.data
         if self.head is not None:
             output = self.head(output[:, -1])
         if self.task == "forward":

@@ -11,7 +11,7 @@ use std::error::Error;
 use std::io::{self, BufRead, Write};
 use std::time::Instant;
 
-use recurrent::{AnyRecurrent, Backend, GruConfig, LstmConfig, RnnConfig};
+use recurrent::{AnyRecurrent, Backend, GruConfig, LstmConfig, PackedSequence, RnnConfig, pack_padded_sequence};
 use serde::{Deserialize, Serialize};
 use tch::nn::{Path, VarStore};
 use tch::{Device, Kind, Reduction, Tensor};
@@ -44,8 +44,11 @@ struct Work {
     input_size: i64,
     hidden_size: i64,
     num_layers: i64,
+    bidirectional: bool,
     batch: i64,
     length: i64,
+    /// Whether the sequences are packed, with lengths that are spread evenly over 1 to `length`.
+    packed: bool,
     /// For the network of mnist-gru: batch first, and a linear layer to this many classes after the last step.
     classes: Option<i64>,
     task: Task,
@@ -105,6 +108,7 @@ struct Bench {
     /// Weight and bias of the linear layer.
     head: Option<(Tensor, Tensor)>,
     input: Tensor,
+    packed: Option<PackedSequence>,
     targets: Tensor,
     optimizer: Adam,
     value: f64,
@@ -131,10 +135,16 @@ impl Bench {
             None => [work.length, work.batch, work.input_size],
         };
         let input = Tensor::f_randn(shape, (Kind::Float, Device::Cpu))?;
+        let packed = work.packed.then(|| {
+            let steps = (work.length - 1) as f64 / (work.batch - 1).max(1) as f64;
+            let lengths: Vec<i64> = (0..work.batch).map(|i| work.length - (i as f64 * steps) as i64).collect();
+            pack_padded_sequence(&input, &lengths, work.classes.is_some(), true)
+        });
+        let packed = packed.transpose()?;
         let targets = Tensor::f_randint(work.classes.unwrap_or(1), [work.batch], (Kind::Int64, Device::Cpu))?;
         let options = AdamOptions { lr: 0.01, ..AdamOptions::default() };
         let optimizer = Adam::new(vs.trainable_variables(), options)?;
-        let mut bench = Bench { work, rnn, head, input, targets, optimizer, value: 0.0 };
+        let mut bench = Bench { work, rnn, head, input, packed, targets, optimizer, value: 0.0 };
         bench.value = bench.guarded(|bench| Ok(f64::try_from(bench.call()?.f_mean(Kind::Double)?)?))?;
         Ok(bench)
     }
@@ -169,7 +179,10 @@ impl Bench {
     }
 
     fn call(&mut self) -> Result<Tensor> {
-        let (mut output, _state) = self.rnn.forward(&self.input, None)?;
+        let mut output = match &self.packed {
+            Some(packed) => self.rnn.forward_packed(packed, None)?.0.data,
+            None => self.rnn.forward(&self.input, None)?.0,
+        };
         if let Some((weight, bias)) = &self.head {
             output = output.f_select(1, -1)?.f_linear(weight, Some(bias))?;
         }
@@ -195,7 +208,7 @@ fn layer(work: &Work, path: &Path<'_>) -> Result<AnyRecurrent> {
     macro_rules! build {
         ($Config:ident) => {{
             let config = $Config::new(work.input_size, work.hidden_size).num_layers(work.num_layers);
-            config.batch_first(work.classes.is_some()).build(path / "rnn")?.into()
+            config.batch_first(work.classes.is_some()).bidirectional(work.bidirectional).build(path / "rnn")?.into()
         }};
     }
     Ok(match work.cell {

@@ -20,9 +20,11 @@ pub enum Backend {
     /// instruction set. The number of threads changes only the last bits of the parameters' gradients. There are no
     /// second derivatives.
     ///
-    /// `Exact` still computes packed sequences, [`trace`](crate::Lstm::trace) and empty batches.
-    /// [`warnings`](crate::Lstm::warnings) reports packed sequences and a build of `rnn-kernels` without optimization. A
-    /// dev build is optimized only with these lines in the program's Cargo.toml:
+    /// Packed batches are computed without padding. `Exact` still computes [`trace`](crate::Lstm::trace) and empty
+    /// batches. Projections, other dtypes and CUDA are an error.
+    ///
+    /// [`warnings`](crate::Lstm::warnings) reports a build of `rnn-kernels` without optimization. A dev build is
+    /// optimized only with these lines in the program's Cargo.toml:
     ///
     /// ```toml
     /// [profile.dev.package.rnn-kernels]

@@ -36,12 +36,11 @@ impl LayerBase {
     /// Output and new state of a padded or unbatched input.
     pub(crate) fn forward<S: State>(&self, input: &Tensor, hx: Option<&S>) -> Result<(Tensor, S)> {
         let padded = self.check_padded(input, hx)?;
-        let Options { dropout, batch_first, .. } = self.options;
         let (output, state) = match &self.fused {
             // The kernels do not support an empty input. libtorch returns an empty result or its own error.
             Some(fused) if padded.input.numel() > 0 => {
-                let dropout = if self.training { dropout } else { 0.0 };
-                fused.run(self.weights(), &padded.input, &padded.hx, batch_first, dropout)?
+                let batch_first = self.options.batch_first;
+                fused.run(self.weights(), &padded.input, &padded.hx, batch_first, self.active_dropout())?
             }
             _ => self.run(&padded.input, &padded.hx)?,
         };
@@ -54,9 +53,6 @@ impl LayerBase {
         input: &PackedSequence,
         hx: Option<&S>,
     ) -> Result<(PackedSequence, S)> {
-        if let Some(fused) = &self.fused {
-            fused.note_packed();
-        }
         let given = self.state_tensors(hx)?;
         let (sizes, batch_sizes) = input.batch_sizes()?;
         let batch = sizes.first().copied().unwrap_or(0);
@@ -69,8 +65,16 @@ impl LayerBase {
         // torch checks only the permuted state, so it ignores the surplus rows of a state that is too large.
         self.check_state(&given.unwrap_or_default(), batch)?;
 
-        let (output, state) = self.run_packed(&input.data, &batch_sizes, &hx)?;
+        let (output, state) = match &self.fused {
+            Some(fused) => fused.run_packed(self.weights(), &input.data, &sizes, &hx, self.active_dropout())?,
+            None => self.run_packed(&input.data, &batch_sizes, &hx)?,
+        };
         Ok((input.with_data(output), state_from(permute(&state, input.unsorted_indices.as_ref())?)?))
+    }
+
+    /// The dropout probability in the present mode.
+    fn active_dropout(&self) -> f64 {
+        if self.training { self.options.dropout } else { 0.0 }
     }
 
     /// The checks of a padded or unbatched input.

@@ -1,7 +1,5 @@
 //! The fused backend: runs a layer with the kernels of [`torch_ext::fused_rnn`].
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use tch::Tensor;
 use torch_ext::fused_rnn::{CellKind, Config, FusedRnn, SLOW_BUILD, check_tensor};
 
@@ -12,8 +10,6 @@ use crate::options::{Mode, Nonlinearity, Options};
 #[derive(Debug)]
 pub(crate) struct Fused {
     kernels: FusedRnn,
-    /// Whether `forward_packed` was called, which the kernels do not support.
-    packed: AtomicBool,
 }
 
 impl Fused {
@@ -36,21 +32,12 @@ impl Fused {
             bias: options.bias,
             bidirectional: options.bidirectional,
         };
-        Ok(Fused { kernels: FusedRnn::new(config)?, packed: AtomicBool::new(false) })
-    }
-
-    /// Records that libtorch's operations computed a packed batch.
-    pub(crate) fn note_packed(&self) {
-        self.packed.store(true, Ordering::Relaxed);
+        Ok(Fused { kernels: FusedRnn::new(config)? })
     }
 
     /// The reasons why the backend is slower than it could be.
     pub(crate) fn warnings(&self) -> impl Iterator<Item = String> {
-        let packed = self.packed.load(Ordering::Relaxed).then_some(
-            "the fused backend does not compute packed sequences: forward_packed used the operations of Backend::Exact, \
-             with its numbers and its speed; the kernels compute padded batches only",
-        );
-        SLOW_BUILD.into_iter().chain(packed).map(str::to_owned)
+        SLOW_BUILD.into_iter().map(str::to_owned)
     }
 
     /// Output and new state. Input and state have passed torch's checks and are not empty.
@@ -64,5 +51,19 @@ impl Fused {
     ) -> Result<(Tensor, Vec<Tensor>)> {
         let hx: Vec<&Tensor> = hx.iter().collect();
         Ok(self.kernels.forward(weights, input, &hx, batch_first, dropout)?)
+    }
+
+    /// As [`run`](Self::run), for the data of a packed batch. The state is in the order of the packed sequences.
+    pub(crate) fn run_packed(
+        &self,
+        weights: &[Tensor],
+        data: &Tensor,
+        batch_sizes: &[i64],
+        hx: &[Tensor],
+        dropout: f64,
+    ) -> Result<(Tensor, Vec<Tensor>)> {
+        let hx: Vec<&Tensor> = hx.iter().collect();
+        let batch_sizes: Vec<usize> = batch_sizes.iter().map(|size| *size as usize).collect();
+        Ok(self.kernels.forward_packed(weights, data, &batch_sizes, &hx, dropout)?)
     }
 }

@@ -71,7 +71,7 @@ macro_rules! layer {
                 self.base.trace(input, hx)
             }
 
-            /// Selects what computes [`forward`](Self::forward): libtorch's own operations
+            /// Selects what computes [`forward`](Self::forward) and [`forward_packed`](Self::forward_packed): libtorch's own operations
             /// ([`Exact`](crate::Backend::Exact), the default) or this workspace's kernels
             /// ([`Fused`](crate::Backend::Fused)). Parameters, shapes, checks and random numbers are the same.
             ///
@@ -91,8 +91,7 @@ macro_rules! layer {
             /// slow.
             ///
             /// torch warns about dropout in a single layer. The fused backend is slow if its kernels were compiled
-            /// without optimization. It leaves packed batches to [`Exact`](crate::Backend::Exact); that warning appears
-            /// after the first packed batch. This library prints nothing.
+            /// without optimization. This library prints nothing.
             pub fn warnings(&self) -> Vec<String> {
                 self.base.warnings()
             }

@@ -5,7 +5,7 @@
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use rnn_kernels::bench_gemm::PackedRight;
 use rnn_kernels::{
-    CellKind, Config, Input, InputGradients, InstructionSet, Network, Output, OutputGradients, Sequence, Serial,
+    Batch, CellKind, Config, Input, InputGradients, InstructionSet, Network, Output, OutputGradients, Sequence, Serial,
 };
 
 /// Name, configuration, number of steps and batch size.
@@ -42,10 +42,11 @@ fn steps(criterion: &mut Criterion) {
         let mut c_n = h_n.clone();
         let mut gradients: Vec<Vec<f32>> = parameters.iter().map(|p| p.to_vec()).collect();
         let x = Sequence::contiguous(&x, batch, config.input_size);
-        let input = Input { steps, batch, x, h_0: None, c_0: None, dropout: &[] };
+        let shape = Batch::Padded { steps, sequences: batch };
+        let input = Input { batch: shape, x, h_0: None, c_0: None, dropout: &[] };
         for set in InstructionSet::available() {
             let network = Network::with_instruction_set(config, set).unwrap();
-            let weights = network.pack(&parameters, batch, &Serial).unwrap();
+            let weights = network.pack(&parameters, shape, &Serial).unwrap();
             group.bench_function(BenchmarkId::new("forward", set.name()), |bencher| {
                 bencher.iter(|| {
                     let results = Output { output: &mut output, h_n: &mut h_n, c_n: Some(&mut c_n) };
@@ -54,7 +55,7 @@ fn steps(criterion: &mut Criterion) {
             });
             group.bench_function(BenchmarkId::new("training step", set.name()), |bencher| {
                 bencher.iter(|| {
-                    let weights = network.pack(&parameters, batch, &Serial).unwrap();
+                    let weights = network.pack(&parameters, shape, &Serial).unwrap();
                     let results = Output { output: &mut output, h_n: &mut h_n, c_n: Some(&mut c_n) };
                     let tape = network.forward_with_tape(&weights, &input, results, &Serial).unwrap();
                     let d_output = Sequence::contiguous(&d_output, batch, config.output_size());

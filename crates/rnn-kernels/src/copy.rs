@@ -2,8 +2,11 @@
 //!
 //! In an array of the caller a row holds the features of one sample, without padding. Its strides are arbitrary.
 
-use crate::plan::{Features, Layout, Plan, Shard};
-use crate::pointers::SequencePtr;
+use std::ops::Range;
+
+use crate::plan::{Features, Layout, Plan};
+use crate::pointers::{MatrixPtr, SequencePtr};
+use crate::shard::Shard;
 
 /// The contents of the padding samples of the feature-major layout.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -14,47 +17,85 @@ pub(crate) enum Padding {
     Repeat,
 }
 
+/// # Safety
+/// For all functions:
+/// - The array of the caller has these features, for the whole batch.
+/// - The workspace has the part of the shard in a buffer with these features.
+/// - No other thread accesses that part, and none accesses the samples of the shard in an array that is written, or
+///   writes an array that is read.
 impl Plan {
-    /// Copies the samples of a shard into the workspace. Padding features of the sample-major layout become zero.
-    ///
-    /// # Safety
-    /// - `from`, an array of the caller, has `steps` steps of the whole batch with these features.
-    /// - `to` is the part of the shard in a buffer with these features and at least `steps` steps.
-    /// - No other thread accesses the part of this shard in `to`, and none writes `from`.
-    pub(crate) unsafe fn load(
+    /// Copies the samples of a shard at every time step into the workspace.
+    pub(crate) unsafe fn load_steps(
         &self,
-        from: SequencePtr,
+        from: SequencePtr<'_>,
         features: Features,
         padding: Padding,
-        to: SequencePtr,
-        steps: usize,
+        to: SequencePtr<'_>,
         shard: &Shard,
     ) {
-        for step in 0..steps {
-            let (from, to) = (from.step(step).skip_rows(shard.first), to.step(step));
-            // SAFETY: the caller guarantees that both have this step. Below, the rows and columns of `from` are samples
-            // of the shard and features; those of `to` are inside `matrix_shape`. The two are different allocations.
+        for step in 0..shard.steps {
+            // SAFETY: both have this step, with the rows of the shard.
+            unsafe { self.load(from.step(step), features, padding, to.step(step), shard.rows(step), shard) };
+        }
+    }
+
+    /// Copies the states of a shard into the workspace. Without an array, they become zero.
+    pub(crate) unsafe fn load_states(
+        &self,
+        from: Option<SequencePtr<'_>>,
+        padding: Padding,
+        to: SequencePtr<'_>,
+        states: Range<usize>,
+        shard: &Shard,
+    ) {
+        let features = self.state_features();
+        let (rows, columns) = self.matrix_shape(features, shard.count, shard);
+        for (i, state) in states.enumerate() {
+            let to = to.step(i);
+            // SAFETY: both have this state; row and columns are inside `matrix_shape`.
             unsafe {
-                match self.layout {
-                    Layout::SampleMajor => {
-                        let (size, padded) = (features.size, self.padded(features.size));
-                        for sample in 0..shard.count {
-                            for group in 0..features.groups {
-                                let to = to.at(sample, group * padded);
-                                to.copy_from_nonoverlapping(from.at(sample, group * size), size);
-                                to.add(size).write_bytes(0, padded - size);
-                            }
+                match from {
+                    Some(from) => self.load(from.step(state), features, padding, to, shard.count, shard),
+                    None => (0..rows).for_each(|row| to.at(row, 0).write_bytes(0, columns)),
+                }
+            }
+        }
+    }
+
+    /// Copies the first `count` samples of a shard into the workspace. Padding features of the sample-major layout
+    /// become zero. In the feature-major layout all samples are copied.
+    unsafe fn load(
+        &self,
+        from: MatrixPtr,
+        features: Features,
+        padding: Padding,
+        to: MatrixPtr,
+        count: usize,
+        shard: &Shard,
+    ) {
+        let from = from.skip_rows(shard.first);
+        // SAFETY: the rows and columns of `from` are samples of the shard and features; those of `to` are inside
+        // `matrix_shape`. The two are different allocations.
+        unsafe {
+            match self.layout {
+                Layout::SampleMajor => {
+                    let (size, padded) = (features.size, self.padded(features.size));
+                    for sample in 0..count {
+                        for group in 0..features.groups {
+                            let to = to.at(sample, group * padded);
+                            to.copy_from_nonoverlapping(from.at(sample, group * size), size);
+                            to.add(size).write_bytes(0, padded - size);
                         }
                     }
-                    Layout::FeatureMajor => {
-                        for feature in 0..features.count() {
-                            for sample in 0..shard.count {
-                                *to.at(feature, sample) = *from.at(sample, feature);
-                            }
-                            let last = if padding == Padding::Zero { 0.0 } else { *to.at(feature, shard.count - 1) };
-                            for sample in shard.count..shard.padded {
-                                *to.at(feature, sample) = last;
-                            }
+                }
+                Layout::FeatureMajor => {
+                    for feature in 0..features.count() {
+                        for sample in 0..shard.count {
+                            *to.at(feature, sample) = *from.at(sample, feature);
+                        }
+                        let last = if padding == Padding::Zero { 0.0 } else { *to.at(feature, shard.count - 1) };
+                        for sample in shard.count..shard.padded {
+                            *to.at(feature, sample) = last;
                         }
                     }
                 }
@@ -62,52 +103,46 @@ impl Plan {
         }
     }
 
-    /// Fills the part of a shard with zeros.
-    ///
-    /// # Safety
-    /// `to` is the part of the shard in a buffer with these features and at least `steps` steps, and no other thread
-    /// accesses it.
-    pub(crate) unsafe fn clear(&self, features: Features, to: SequencePtr, steps: usize, shard: &Shard) {
-        let (rows, columns) = self.matrix_shape(features, shard);
-        for step in 0..steps {
-            for row in 0..rows {
-                // SAFETY: the caller guarantees the step; row and columns are inside `matrix_shape`.
-                unsafe { to.step(step).at(row, 0).write_bytes(0, columns) };
-            }
+    /// Copies the samples of a shard at every time step to an array of the caller.
+    pub(crate) unsafe fn store_steps(
+        &self,
+        from: SequencePtr<'_>,
+        features: Features,
+        to: SequencePtr<'_>,
+        shard: &Shard,
+    ) {
+        for step in 0..shard.steps {
+            // SAFETY: both have this step, with the rows of the shard.
+            unsafe { self.store(from.step(step), features, to.step(step), 0..shard.rows(step), shard) };
         }
     }
 
-    /// Copies the samples of a shard to an array of the caller.
-    ///
-    /// # Safety
-    /// As [`load`](Self::load), with the roles of `from` and `to` exchanged.
+    /// Copies some samples of a shard to an array of the caller.
     pub(crate) unsafe fn store(
         &self,
-        from: SequencePtr,
+        from: MatrixPtr,
         features: Features,
-        to: SequencePtr,
-        steps: usize,
+        to: MatrixPtr,
+        samples: Range<usize>,
         shard: &Shard,
     ) {
-        for step in 0..steps {
-            let (from, to) = (from.step(step), to.step(step).skip_rows(shard.first));
-            // SAFETY: as in `load`.
-            unsafe {
-                match self.layout {
-                    Layout::SampleMajor => {
-                        let (size, padded) = (features.size, self.padded(features.size));
-                        for sample in 0..shard.count {
-                            for group in 0..features.groups {
-                                let from = from.at(sample, group * padded);
-                                to.at(sample, group * size).copy_from_nonoverlapping(from, size);
-                            }
+        let to = to.skip_rows(shard.first);
+        // SAFETY: as in `load`.
+        unsafe {
+            match self.layout {
+                Layout::SampleMajor => {
+                    let (size, padded) = (features.size, self.padded(features.size));
+                    for sample in samples {
+                        for group in 0..features.groups {
+                            let from = from.at(sample, group * padded);
+                            to.at(sample, group * size).copy_from_nonoverlapping(from, size);
                         }
                     }
-                    Layout::FeatureMajor => {
-                        for sample in 0..shard.count {
-                            for feature in 0..features.count() {
-                                *to.at(sample, feature) = *from.at(feature, sample);
-                            }
+                }
+                Layout::FeatureMajor => {
+                    for sample in samples {
+                        for feature in 0..features.count() {
+                            *to.at(sample, feature) = *from.at(feature, sample);
                         }
                     }
                 }

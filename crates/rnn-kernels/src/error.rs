@@ -21,6 +21,16 @@ pub enum Error {
         /// The name of the size.
         name: &'static str,
     },
+    /// The batch sizes of a packed batch are not those of sequences that are sorted by decreasing length: one is zero or
+    /// larger than the one before.
+    BatchSizes {
+        /// The time step.
+        step: usize,
+        /// The batch size of this step.
+        size: usize,
+        /// The batch size of the step before.
+        previous: usize,
+    },
     /// The length of a slice does not fit the shapes.
     Length {
         /// The name of the slice.
@@ -60,6 +70,9 @@ impl fmt::Display for Error {
                 write!(f, "RNN_KERNELS={got}: this CPU offers {}", available.join(", "))
             }
             Error::ZeroSize { name } => write!(f, "{name} must be greater than zero"),
+            Error::BatchSizes { step, size, previous } => {
+                write!(f, "batch_sizes[{step}] must be from 1 to {previous}, the size before it, but is {size}")
+            }
             Error::Length { what, expected, got } => write!(f, "{what}: expected {expected} numbers, got {got}"),
             Error::ParameterCount { expected, got } => write!(f, "expected {expected} parameters, got {got}"),
             Error::WeightsMismatch => f.write_str("the weights were packed for another network or another batch size"),

@@ -1,13 +1,14 @@
 //! The forward pass: a shard of the batch runs through all layers, directions and time steps.
 
-use crate::activations::{Activations, Dropout, Storage, TimeOrder};
+use crate::activations::{Activations, Dropout, Storage};
 use crate::copy::Padding::Repeat;
 use crate::io::ForwardIo;
 use crate::kernels::cells::ForwardStep;
-use crate::plan::{Features, Plan, Shard};
+use crate::plan::{Extent, Features, Plan};
 use crate::pointers::SequencePtr;
 use crate::products::{LayerPart, LayerProducts};
 use crate::schedule::Team;
+use crate::shard::{Shard, TimeOrder};
 
 /// A forward pass.
 pub(crate) struct ForwardPass<'a, P: LayerProducts> {
@@ -15,7 +16,7 @@ pub(crate) struct ForwardPass<'a, P: LayerProducts> {
     pub weights: &'a [P::ForwardWeights],
     pub activations: &'a Activations,
     pub storage: Storage,
-    pub io: &'a ForwardIo,
+    pub io: &'a ForwardIo<'a>,
 }
 
 impl<P: LayerProducts> ForwardPass<'_, P> {
@@ -27,35 +28,33 @@ impl<P: LayerProducts> ForwardPass<'_, P> {
     /// - The weights and the activations were made for the plan.
     /// - At the same time, other threads may run other shards, but not this one.
     pub(crate) unsafe fn run(&self, shard: &Shard, team: Team<'_>) {
-        let (plan, io, config) = (self.plan, self.io, self.plan.config);
-        let (input, output, state) = (plan.input_features(0), plan.output_features(), plan.state_features());
-        let state_rows = config.state_rows();
-        let h_0 = plan.sequence(&self.activations.h_0, state, state_rows, shard);
+        let (plan, io, activations, config) = (self.plan, self.io, self.activations, self.plan.config);
+        let states = 0..config.state_rows();
         // SAFETY: `io` has the sizes of the plan, and so have the buffers. This thread alone uses the shard.
         unsafe {
             if self.storage.x {
-                plan.load(io.x, input, Repeat, self.input(0, shard), plan.steps, shard);
+                plan.load_steps(io.x, plan.input_features(0), Repeat, self.input(0, shard), shard);
             }
-            match io.h_0 {
-                Some(given) => plan.load(given, state, Repeat, h_0, state_rows, shard),
-                None => plan.clear(state, h_0, state_rows, shard),
+            plan.load_states(io.h_0, Repeat, activations.states(&activations.h_0, plan, shard), states.clone(), shard);
+            if config.cell.has_c() {
+                plan.load_states(io.c_0, Repeat, activations.states(&activations.c_0, plan, shard), states, shard);
             }
             for layer in 0..config.num_layers {
                 for direction in 0..config.directions() {
                     self.run_direction(layer, direction, shard, team);
                 }
-                if let Some(dropout) = &self.activations.layers[layer].dropout {
+                if let Some(dropout) = &activations.layers[layer].dropout {
                     self.apply_dropout(layer, dropout, shard);
                 }
             }
             if self.storage.output {
-                plan.store(self.h(config.num_layers - 1, 0, shard), output, io.output, plan.steps, shard);
+                plan.store_steps(self.h(config.num_layers - 1, 0, shard), plan.output_features(), io.output, shard);
             }
         }
     }
 
     /// The input of `layer`.
-    fn input(&self, layer: usize, shard: &Shard) -> SequencePtr {
+    fn input<'s>(&'s self, layer: usize, shard: &'s Shard) -> SequencePtr<'s> {
         if layer > 0 || self.storage.x {
             return self.activations.input(self.plan, layer, shard);
         }
@@ -63,7 +62,7 @@ impl<P: LayerProducts> ForwardPass<'_, P> {
     }
 
     /// h of every step of a layer and direction.
-    fn h(&self, layer: usize, direction: usize, shard: &Shard) -> SequencePtr {
+    fn h<'s>(&'s self, layer: usize, direction: usize, shard: &'s Shard) -> SequencePtr<'s> {
         let (config, output) = (self.plan.config, self.io.output);
         if layer + 1 < config.num_layers || self.storage.output {
             return self.activations.h(self.plan, layer, direction, shard);
@@ -77,7 +76,7 @@ impl<P: LayerProducts> ForwardPass<'_, P> {
         let state_row = plan.state_row(layer, direction);
         let weights = &self.weights[state_row];
         let buffers = &self.activations.layers[layer].directions[direction];
-        let order = TimeOrder { steps: plan.steps, reverse: direction == 1 };
+        let order = TimeOrder { shard, reverse: direction == 1 };
         let part = |panels| LayerPart { plan, layer, shard, panels };
 
         let (x, h) = (self.input(layer, shard), self.h(layer, direction, shard));
@@ -85,58 +84,54 @@ impl<P: LayerProducts> ForwardPass<'_, P> {
         let state = plan.state_features();
         let c = plan.sequence(&buffers.c, state, storage.c, shard);
         let tanh_c = plan.sequence(&buffers.tanh_c, state, storage.tanh_c, shard);
-        let c_slots = |i| if storage.for_backward { order.c_slots(i) } else { (0, 0) };
-        let (rows, columns) = plan.matrix_shape(state, shard);
+        let (h_0, c_0) = (self.activations.h_0(plan, state_row, shard), self.activations.c_0(plan, state_row, shard));
+        let c_at = |step| c.step(if storage.for_backward { step } else { 0 });
+        let tanh_c_at = |step| tanh_c.step(if storage.for_backward { step } else { 0 });
         let gate_stride = plan.group_stride(config.hidden_size, shard);
         let forward = plan.kernels.forward[config.cell as usize];
 
         // SAFETY: the sequences are this shard's parts of buffers and arrays of the plan's sizes, and every step that
-        // is used exists in them. Members of a team write different columns of a step, and `split_panels` returns only
-        // when all members have finished, so that no member reads h of a step before it is complete.
+        // is used exists in them, with the rows that `order` gives. Members of a team write different columns of a
+        // step, and `split_panels` returns only when all members have finished, so that no member reads h of a step
+        // before it is complete.
         unsafe {
-            if config.cell.has_c() {
-                let c_0 = c.skip_steps(c_slots(0).0);
-                match io.c_0 {
-                    Some(given) => plan.load(given.skip_steps(state_row), state, Repeat, c_0, 1, shard),
-                    None => plan.clear(state, c_0, 1, shard),
-                }
-            }
-            for chunk in (0..plan.steps).step_by(storage.gates) {
-                let chunk = chunk..(chunk + storage.gates).min(plan.steps);
-                let base = order.step(chunk.start).min(order.step(chunk.end - 1)); // the earliest time step of the chunk
+            for chunk in plan.chunks(storage.gates, shard, order.reverse) {
+                let gates = gates.starting_with(chunk.start);
                 team.split_panels(plan, |panels| {
-                    P::project_input(part(panels), weights, x.skip_steps(base), gates, chunk.len());
+                    P::project_input(part(panels), weights, x.skip_steps(chunk.start), gates, chunk.clone());
                 });
-                for i in chunk {
-                    let step = order.step(i);
-                    let h_prev = match i {
-                        0 => self.activations.h_0(plan, state_row, shard),
-                        _ => h.step(order.step(i - 1)),
-                    };
-                    let (c_prev, c_next) = c_slots(i);
-                    let gates = gates.step(step - base);
+                for step in order.steps(chunk.clone()) {
+                    let (gates, x) = (gates.step(step - chunk.start), x.step(step));
                     team.split_panels(plan, |panels| {
-                        P::add_recurrent(part(panels), weights, x.step(step), h_prev, gates);
-                        let (first, columns) = panels.columns(plan, columns);
-                        forward(&ForwardStep {
-                            rows,
-                            columns,
-                            save: storage.for_backward,
-                            gates: gates.skip_columns(first),
-                            gate_stride,
-                            h_prev: h_prev.skip_columns(first),
-                            h: h.step(step).skip_columns(first),
-                            c_prev: c.step(c_prev).skip_columns(first),
-                            c: c.step(c_next).skip_columns(first),
-                            tanh_c: tanh_c.step(step).skip_columns(first),
-                        });
+                        for part_of_step in order.rows(step) {
+                            let (first, previous) = (part_of_step.rows.start, part_of_step.previous);
+                            let samples = part_of_step.rows.len();
+                            let (rows, columns) = plan.matrix_shape(state, samples, shard);
+                            let (column, columns) = panels.columns(plan, columns);
+                            let (gates, x) = (gates.skip_rows(first), x.skip_rows(first));
+                            let h_prev = previous.map_or(h_0, |previous| h.step(previous)).skip_rows(first);
+                            let c_prev = previous.map_or(c_0, c_at).skip_rows(first);
+                            P::add_recurrent(part(panels), weights, x, h_prev, gates, samples);
+                            forward(&ForwardStep {
+                                rows,
+                                columns,
+                                save: storage.for_backward,
+                                gates: gates.skip_columns(column),
+                                gate_stride,
+                                h_prev: h_prev.skip_columns(column),
+                                h: h.step(step).skip_rows(first).skip_columns(column),
+                                c_prev: c_prev.skip_columns(column),
+                                c: c_at(step).skip_rows(first).skip_columns(column),
+                                tanh_c: tanh_c_at(step).skip_rows(first).skip_columns(column),
+                            });
+                        }
                     });
+                    let ending = order.ending(step);
+                    plan.store(h.step(step), state, io.h_n.step(state_row), ending.clone(), shard);
+                    if let (Some(c_n), true) = (io.c_n, config.cell.has_c()) {
+                        plan.store(c_at(step), state, c_n.step(state_row), ending, shard);
+                    }
                 }
-            }
-            let last = plan.steps - 1;
-            plan.store(h.skip_steps(order.step(last)), state, io.h_n.skip_steps(state_row), 1, shard);
-            if let (Some(c_n), true) = (io.c_n, config.cell.has_c()) {
-                plan.store(c.skip_steps(c_slots(last).1), state, c_n.skip_steps(state_row), 1, shard);
             }
         }
     }
@@ -144,13 +139,13 @@ impl<P: LayerProducts> ForwardPass<'_, P> {
     /// Loads the dropout mask of a layer and multiplies the output by it.
     unsafe fn apply_dropout(&self, layer: usize, dropout: &Dropout, shard: &Shard) {
         let (plan, features) = (self.plan, self.plan.output_features());
-        let mask = plan.sequence(&dropout.mask, features, plan.steps, shard);
-        let dropped = plan.sequence(&dropout.output, features, plan.steps, shard);
+        let mask = plan.sequence(&dropout.mask, features, Extent::AllSteps, shard);
+        let dropped = plan.sequence(&dropout.output, features, Extent::AllSteps, shard);
         let output = self.activations.h(plan, layer, 0, shard);
-        // SAFETY: the three buffers and the caller's mask have these features and `plan.steps` steps. This thread alone
-        // uses the shard.
+        // SAFETY: the three buffers and the caller's mask have these features and all steps. This thread alone uses the
+        // shard.
         unsafe {
-            plan.load(self.io.dropout[layer], features, Repeat, mask, plan.steps, shard);
+            plan.load_steps(self.io.dropout[layer], features, Repeat, mask, shard);
             multiply(plan, features, output, mask, dropped, shard);
         }
     }
@@ -159,18 +154,17 @@ impl<P: LayerProducts> ForwardPass<'_, P> {
 /// `c = a * b`, element by element, at all steps.
 ///
 /// # Safety
-/// The sequences are the shard's parts of buffers with these features and the steps of the plan, and no other thread
-/// uses them.
+/// The sequences are the shard's parts of buffers with these features and all steps, and no other thread uses them.
 pub(crate) unsafe fn multiply(
     plan: &Plan,
     features: Features,
-    a: SequencePtr,
-    b: SequencePtr,
-    c: SequencePtr,
+    a: SequencePtr<'_>,
+    b: SequencePtr<'_>,
+    c: SequencePtr<'_>,
     shard: &Shard,
 ) {
-    let (rows, columns) = plan.matrix_shape(features, shard);
-    for step in 0..plan.steps {
+    for step in 0..shard.steps {
+        let (rows, columns) = plan.matrix_shape(features, shard.rows(step), shard);
         let (a, b, c) = (a.step(step), b.step(step), c.step(step));
         for row in 0..rows {
             for column in 0..columns {

@@ -1,47 +1,53 @@
 //! The arguments of a call: the caller's slices, and their conversion to checked pointers.
 
+use crate::batch::{Batch, BatchShape};
 use crate::config::Config;
 use crate::error::{Error, Result, check_length};
-use crate::pointers::{MatrixPtr, SequencePtr};
+use crate::pointers::{MatrixPtr, SequencePtr, StepOffsets};
 
-/// A tensor of shape (steps, batch, features) with any strides in the first two dimensions. The features of a sample
-/// are contiguous.
+/// A tensor of shape (steps, batch, features) with any strides in the first two dimensions, or of shape (rows, features)
+/// for a packed batch. The features of a sample are contiguous.
 #[derive(Debug, Clone, Copy)]
 pub struct Sequence<'a> {
     /// The numbers.
     pub data: &'a [f32],
-    /// From a time step to the next, in numbers.
+    /// From a time step to the next, in numbers. Not used if the lengths of the sequences differ.
     pub step_stride: usize,
     /// From a sample to the next, in numbers.
     pub batch_stride: usize,
 }
 
 impl<'a> Sequence<'a> {
-    /// A contiguous tensor of shape (steps, batch, features).
+    /// A contiguous tensor of shape (steps, batch, features), or of shape (rows, features) for a packed batch of as many
+    /// sequences.
     pub fn contiguous(data: &'a [f32], batch: usize, features: usize) -> Sequence<'a> {
         Sequence { data, step_stride: batch * features, batch_stride: features }
     }
 
     /// The pointer, if the slice is long enough.
-    fn pointer(&self, what: &'static str, steps: usize, batch: usize, features: usize) -> Result<SequencePtr> {
+    fn pointer<'s>(&self, what: &'static str, shape: &'s BatchShape, features: usize) -> Result<SequencePtr<'s>> {
         let last = |count: usize, stride: usize| (count - 1).saturating_mul(stride);
-        let steps_and_samples = last(steps, self.step_stride).saturating_add(last(batch, self.batch_stride));
-        let expected = steps_and_samples.saturating_add(features);
+        let (last_row, steps) = match shape.offsets() {
+            Some(offsets) => (last(shape.rows, self.batch_stride), StepOffsets::Rows(offsets)),
+            None => {
+                let last_row = last(shape.steps, self.step_stride).saturating_add(last(shape.batch, self.batch_stride));
+                (last_row, StepOffsets::Stride(self.step_stride))
+            }
+        };
+        let expected = last_row.saturating_add(features);
         if self.data.len() < expected {
             return Err(Error::Length { what, expected, got: self.data.len() });
         }
-        let ptr = self.data.as_ptr().cast_mut();
-        Ok(SequencePtr { ptr, step_stride: self.step_stride, row_stride: self.batch_stride })
+        Ok(SequencePtr { ptr: self.data.as_ptr().cast_mut(), row_stride: self.batch_stride, steps })
     }
 }
 
 /// The input of a forward pass.
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
-    /// Number of time steps.
-    pub steps: usize,
-    /// Number of sequences.
-    pub batch: usize,
+    /// The sequences and their lengths. The shapes of all arguments are those of [`Batch::Padded`]; those of
+    /// [`Batch::Packed`] have (rows) instead of (steps, batch).
+    pub batch: Batch<'a>,
     /// (steps, batch, input_size)
     pub x: Sequence<'a>,
     /// The initial hidden state, (state_rows, batch, hidden_size). `None` is zeros.
@@ -90,24 +96,24 @@ pub struct InputGradients<'a> {
 }
 
 /// [`Input`] and [`Output`] as pointers. A state is a sequence with a step for each state row. The input is only read.
-pub(crate) struct ForwardIo {
-    pub x: SequencePtr,
-    pub h_0: Option<SequencePtr>,
-    pub c_0: Option<SequencePtr>,
-    pub dropout: Vec<SequencePtr>,
-    pub output: SequencePtr,
-    pub h_n: SequencePtr,
-    pub c_n: Option<SequencePtr>,
+pub(crate) struct ForwardIo<'a> {
+    pub x: SequencePtr<'a>,
+    pub h_0: Option<SequencePtr<'a>>,
+    pub c_0: Option<SequencePtr<'a>>,
+    pub dropout: Vec<SequencePtr<'a>>,
+    pub output: SequencePtr<'a>,
+    pub h_n: SequencePtr<'a>,
+    pub c_n: Option<SequencePtr<'a>>,
 }
 
 /// [`OutputGradients`] and [`InputGradients`] as pointers. The output gradients are only read.
-pub(crate) struct BackwardIo {
-    pub d_output: Option<SequencePtr>,
-    pub d_h_n: Option<SequencePtr>,
-    pub d_c_n: Option<SequencePtr>,
-    pub d_x: Option<SequencePtr>,
-    pub d_h_0: Option<SequencePtr>,
-    pub d_c_0: Option<SequencePtr>,
+pub(crate) struct BackwardIo<'a> {
+    pub d_output: Option<SequencePtr<'a>>,
+    pub d_h_n: Option<SequencePtr<'a>>,
+    pub d_c_n: Option<SequencePtr<'a>>,
+    pub d_x: Option<SequencePtr<'a>>,
+    pub d_h_0: Option<SequencePtr<'a>>,
+    pub d_c_0: Option<SequencePtr<'a>>,
     /// For each layer and direction: the gradients of (W_ih, b_ih) and of (W_hh, b_hh). Empty if none are needed.
     pub parameters: Vec<[WeightTarget; 2]>,
 }
@@ -120,45 +126,51 @@ pub(crate) struct WeightTarget {
 }
 
 /// Checks the arguments of a forward pass.
-pub(crate) fn forward_io(config: &Config, input: &Input<'_>, output: Output<'_>) -> Result<ForwardIo> {
-    let (steps, batch) = (input.steps, input.batch);
-    let state = [config.state_rows(), batch, config.hidden_size];
-    let outputs = [steps, batch, config.output_size()];
+pub(crate) fn forward_io<'a>(
+    config: &Config,
+    shape: &'a BatchShape,
+    input: &Input<'_>,
+    output: Output<'_>,
+) -> Result<ForwardIo<'a>> {
+    let sequence = Shape::Steps(shape, config.output_size());
+    let state = Shape::States([config.state_rows(), shape.batch, config.hidden_size]);
     if !input.dropout.is_empty() && input.dropout.len() + 1 != config.num_layers {
         return Err(Error::DropoutMaskCount { expected: config.num_layers - 1, got: input.dropout.len() });
     }
     let c_n = match output.c_n {
-        Some(c_n) => Some(writable("c_n", c_n, state)?),
-        None if config.cell.has_c() => return Err(Error::Length { what: "c_n", expected: numbers(state), got: 0 }),
+        Some(c_n) => Some(state.writable("c_n", c_n)?),
+        None if config.cell.has_c() => {
+            return Err(Error::Length { what: "c_n", expected: state.numbers(), got: 0 });
+        }
         None => None,
     };
     Ok(ForwardIo {
-        output: writable("output", output.output, outputs)?,
-        h_n: writable("h_n", output.h_n, state)?,
+        output: sequence.writable("output", output.output)?,
+        h_n: state.writable("h_n", output.h_n)?,
         c_n,
-        dropout: input.dropout.iter().map(|mask| readable("dropout", mask, outputs)).collect::<Result<_>>()?,
-        x: input.x.pointer("x", steps, batch, config.input_size)?,
-        h_0: input.h_0.map(|h_0| readable("h_0", h_0, state)).transpose()?,
-        c_0: input.c_0.map(|c_0| readable("c_0", c_0, state)).transpose()?,
+        dropout: input.dropout.iter().map(|mask| sequence.readable("dropout", mask)).collect::<Result<_>>()?,
+        x: input.x.pointer("x", shape, config.input_size)?,
+        h_0: input.h_0.map(|h_0| state.readable("h_0", h_0)).transpose()?,
+        c_0: input.c_0.map(|c_0| state.readable("c_0", c_0)).transpose()?,
     })
 }
 
 /// Checks the arguments of a backward pass.
-pub(crate) fn backward_io(
+pub(crate) fn backward_io<'a>(
     config: &Config,
-    (steps, batch): (usize, usize),
+    shape: &'a BatchShape,
     given: &OutputGradients<'_>,
     wanted: InputGradients<'_>,
-) -> Result<BackwardIo> {
-    let state = [config.state_rows(), batch, config.hidden_size];
-    let d_output = given.output.map(|d| d.pointer("d output", steps, batch, config.output_size()));
+) -> Result<BackwardIo<'a>> {
+    let state = Shape::States([config.state_rows(), shape.batch, config.hidden_size]);
+    let d_output = given.output.map(|d| d.pointer("d output", shape, config.output_size()));
     Ok(BackwardIo {
         d_output: d_output.transpose()?,
-        d_h_n: given.h_n.map(|d| readable("d h_n", d, state)).transpose()?,
-        d_c_n: given.c_n.map(|d| readable("d c_n", d, state)).transpose()?,
-        d_x: wanted.x.map(|d| writable("d x", d, [steps, batch, config.input_size])).transpose()?,
-        d_h_0: wanted.h_0.map(|d| writable("d h_0", d, state)).transpose()?,
-        d_c_0: wanted.c_0.map(|d| writable("d c_0", d, state)).transpose()?,
+        d_h_n: given.h_n.map(|d| state.readable("d h_n", d)).transpose()?,
+        d_c_n: given.c_n.map(|d| state.readable("d c_n", d)).transpose()?,
+        d_x: wanted.x.map(|d| Shape::Steps(shape, config.input_size).writable("d x", d)).transpose()?,
+        d_h_0: wanted.h_0.map(|d| state.writable("d h_0", d)).transpose()?,
+        d_c_0: wanted.c_0.map(|d| state.writable("d c_0", d)).transpose()?,
         parameters: weight_targets(config, wanted.parameters)?,
     })
 }
@@ -172,7 +184,7 @@ fn weight_targets(config: &Config, wanted: Vec<Option<&mut [f32]>>) -> Result<Ve
         return Err(Error::ParameterCount { expected: shapes.len(), got: wanted.len() });
     }
     let pointer = |(slice, (rows, columns)): (Option<&mut [f32]>, (usize, usize))| {
-        slice.map(|slice| Ok(writable("d parameter", slice, [1, rows, columns])?.step(0))).transpose()
+        slice.map(|slice| Ok(Shape::States([1, rows, columns]).writable("d parameter", slice)?.step(0))).transpose()
     };
     let pointers: Vec<Option<MatrixPtr>> = wanted.into_iter().zip(shapes).map(pointer).collect::<Result<_>>()?;
     let direction = |group: &[Option<MatrixPtr>]| {
@@ -181,23 +193,42 @@ fn weight_targets(config: &Config, wanted: Vec<Option<&mut [f32]>>) -> Result<Ve
     Ok(pointers.chunks(config.parameters_per_direction()).map(direction).collect())
 }
 
-/// A contiguous tensor that is read.
-fn readable(what: &'static str, slice: &[f32], shape: [usize; 3]) -> Result<SequencePtr> {
-    check_length(what, slice, numbers(shape))?;
-    Ok(contiguous(slice.as_ptr().cast_mut(), shape))
+/// The shape of a contiguous tensor.
+#[derive(Clone, Copy)]
+enum Shape<'a> {
+    /// A row of this many features for each sample of each time step.
+    Steps(&'a BatchShape, usize),
+    /// A matrix for each of the first dimension's indices.
+    States([usize; 3]),
 }
 
-/// A contiguous tensor that is written.
-fn writable(what: &'static str, slice: &mut [f32], shape: [usize; 3]) -> Result<SequencePtr> {
-    check_length(what, slice, numbers(shape))?;
-    Ok(contiguous(slice.as_mut_ptr(), shape))
-}
+impl<'a> Shape<'a> {
+    /// The pointer to a tensor that is read.
+    fn readable(self, what: &'static str, slice: &[f32]) -> Result<SequencePtr<'a>> {
+        check_length(what, slice, self.numbers())?;
+        Ok(self.pointer(slice.as_ptr().cast_mut()))
+    }
 
-fn contiguous(ptr: *mut f32, [_, batch, features]: [usize; 3]) -> SequencePtr {
-    SequencePtr { ptr, step_stride: batch * features, row_stride: features }
-}
+    /// The pointer to a tensor that is written.
+    fn writable(self, what: &'static str, slice: &mut [f32]) -> Result<SequencePtr<'a>> {
+        check_length(what, slice, self.numbers())?;
+        Ok(self.pointer(slice.as_mut_ptr()))
+    }
 
-/// The size of a tensor. An overflow gives `usize::MAX`, which is the length of no slice.
-fn numbers(shape: [usize; 3]) -> usize {
-    shape.into_iter().fold(1, usize::saturating_mul)
+    fn pointer(self, ptr: *mut f32) -> SequencePtr<'a> {
+        let (rows, row_stride, offsets) = match self {
+            Shape::Steps(shape, features) => (shape.batch, features, shape.offsets()),
+            Shape::States([_, rows, features]) => (rows, features, None),
+        };
+        let steps = offsets.map_or(StepOffsets::Stride(rows * row_stride), StepOffsets::Rows);
+        SequencePtr { ptr, row_stride, steps }
+    }
+
+    /// Number of elements. An overflow gives `usize::MAX`, which is the length of no slice.
+    fn numbers(self) -> usize {
+        match self {
+            Shape::Steps(shape, features) => shape.rows.saturating_mul(features),
+            Shape::States(sizes) => sizes.into_iter().fold(1, usize::saturating_mul),
+        }
+    }
 }

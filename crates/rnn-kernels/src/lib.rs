@@ -3,10 +3,11 @@
 //!
 //! Slices in, slices out: the crate uses no tensor library. Equations, gate order and parameter shapes are those of
 //! `torch.nn.RNN`, `LSTM` and `GRU`. Any number of layers, one or two directions, optional biases, initial states,
-//! dropout masks, and gradients with respect to every input and parameter.
+//! dropout masks, and gradients with respect to every input and parameter. Sequences of different lengths are computed
+//! without padding ([`Batch::Packed`]).
 //!
 //! ```
-//! use rnn_kernels::{CellKind, Config, Input, InputGradients, Network, Output, OutputGradients, Sequence, Serial};
+//! use rnn_kernels::{Batch, CellKind, Config, Input, InputGradients, Network, Output, OutputGradients, Sequence, Serial};
 //!
 //! # fn main() -> rnn_kernels::Result<()> {
 //! let config = Config {
@@ -18,11 +19,10 @@
 //!
 //! // Forward: 7 time steps of 2 sequences.
 //! let x = vec![1.0; 7 * 2 * 3];
-//! let input = Input {
-//!     steps: 7, batch: 2, x: Sequence::contiguous(&x, 2, 3), h_0: None, c_0: None, dropout: &[],
-//! };
+//! let batch = Batch::Padded { steps: 7, sequences: 2 };
+//! let input = Input { batch, x: Sequence::contiguous(&x, 2, 3), h_0: None, c_0: None, dropout: &[] };
 //! let (mut output, mut h_n) = (vec![0.0; 7 * 2 * 5], vec![0.0; 2 * 5]);
-//! let weights = network.pack(&parameters, 2, &Serial)?;
+//! let weights = network.pack(&parameters, batch, &Serial)?;
 //! let results = Output { output: &mut output, h_n: &mut h_n, c_n: None };
 //! let tape = network.forward_with_tape(&weights, &input, results, &Serial)?;
 //! assert_eq!(output[6 * 2 * 5..], h_n);
@@ -49,10 +49,12 @@
 //! | `products` | the matrix products of a layer and its packed weights, for each memory layout |
 //! | `activations`, `gradient_buffers` | the buffers that a pass reads and writes |
 //! | `copy` | copies between the caller's arrays and the workspace |
-//! | `schedule` | shards of the batch, thread teams, chunks of time steps |
+//! | `schedule` | the division of a batch into shards, thread teams |
 //! | `plan` | the sizes of a call, the memory layout, and the address of everything in the workspace |
+//! | `shard` | a part of the batch: its rows at each time step, the order of the steps, chunks of steps |
 //! | `kernels` | the code that is compiled once for each instruction set: `cells` (**the equations of RNN, LSTM and GRU**), `gemm` (the micro-kernel), `dot_products`, `math` (exp, sigmoid, tanh), `simd` |
 //! | `io`, `parameters` | the caller's slices: checks of their lengths, conversion to pointers |
+//! | `batch` | the lengths of the sequences |
 //! | `buffer_pool`, `pointers`, `threads` | workspace memory, pointers with strides, the caller's [`ThreadPool`] |
 //! | `config`, `error`, `tuning` | [`Config`], [`CellKind`], [`Error`]; thresholds and block sizes |
 //!
@@ -91,7 +93,8 @@
 //! - The number of threads changes no bits, except the last bits of the parameters' gradients: each thread adds up its
 //!   own.
 //! - The result of a sequence does not depend on the other sequences of the batch if hidden_size is above 32. Narrower
-//!   networks use another memory layout for batches that fill a vector, where exp may differ by 1 ULP.
+//!   networks use another memory layout for batches that fill a vector with sequences of equal length, where exp may
+//!   differ by 1 ULP.
 //! - NaN and infinity propagate as in the equations.
 //!
 //! # Why `unsafe` is sound
@@ -110,6 +113,7 @@
 
 mod activations;
 mod backward;
+mod batch;
 #[doc(hidden)]
 pub mod bench_gemm;
 mod buffer_pool;
@@ -126,6 +130,7 @@ mod plan;
 mod pointers;
 mod products;
 mod schedule;
+mod shard;
 mod threads;
 mod tuning;
 mod weight_gradients;
@@ -150,6 +155,7 @@ pub const SLOW_BUILD: Option<&str> = match env!("RNN_KERNELS_OPT_LEVEL").as_byte
     _ => None,
 };
 
+pub use batch::Batch;
 pub use config::{CellKind, Config};
 pub use error::{Error, Result};
 pub use io::{Input, InputGradients, Output, OutputGradients, Sequence};

@@ -2,6 +2,7 @@
 
 use crate::activations::{Activations, Storage};
 use crate::backward::BackwardPass;
+use crate::batch::{Batch, BatchShape};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::forward::ForwardPass;
@@ -71,24 +72,15 @@ impl Network {
         self.set
     }
 
-    fn plan(&self, steps: usize, batch: usize) -> Result<Plan> {
-        for (name, size) in [("the number of steps", steps), ("the batch size", batch)] {
-            if size == 0 {
-                return Err(Error::ZeroSize { name });
-            }
-        }
-        let layout = Layout::choose(&self.config, batch, self.set.0);
-        Ok(Plan { config: self.config, kernels: self.set.0, layout, steps, batch })
-    }
-
-    /// Packs the weights for forward passes over `batch` sequences. `parameters` are in torch's order: `weight_ih_l0`,
+    /// Packs the weights for forward passes over a batch. `parameters` are in torch's order: `weight_ih_l0`,
     /// `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, then those of the reverse direction, then those of the next layer.
     ///
     /// # Errors
+    /// - [`Error::ZeroSize`] and [`Error::BatchSizes`] for a batch that [`forward`](Self::forward) rejects.
     /// - [`Error::ParameterCount`] and [`Error::Length`] if the parameters do not fit the configuration.
     /// - [`Error::OutOfMemory`].
-    pub fn pack(&self, parameters: &[&[f32]], batch: usize, pool: &dyn ThreadPool) -> Result<PackedWeights> {
-        let plan = self.plan(1, batch)?;
+    pub fn pack(&self, parameters: &[&[f32]], batch: Batch<'_>, pool: &dyn ThreadPool) -> Result<PackedWeights> {
+        let plan = Plan::without_shards(self.config, self.set.0, BatchShape::new(batch)?);
         let matrices = match plan.layout {
             Layout::SampleMajor => Matrices::SampleMajor(pack_all(&plan, parameters, pool, SampleMajor::pack_forward)?),
             Layout::FeatureMajor => {
@@ -102,6 +94,7 @@ impl Network {
     ///
     /// # Errors
     /// - [`Error::ZeroSize`] for no steps or no sequences.
+    /// - [`Error::BatchSizes`] for a packed batch that is not sorted by decreasing length.
     /// - [`Error::Length`] and [`Error::DropoutMaskCount`] for slices that do not fit the sizes.
     /// - [`Error::WeightsMismatch`] if the weights do not [fit](PackedWeights::fits).
     /// - [`Error::OutOfMemory`].
@@ -137,12 +130,13 @@ impl Network {
         for_backward: bool,
         pool: &dyn ThreadPool,
     ) -> Result<Tape> {
-        let plan = self.plan(input.steps, input.batch)?;
-        if !weights.fits(self, input.batch) {
+        let shape = BatchShape::new(input.batch)?;
+        if !weights.fit(self, &shape) {
             return Err(Error::WeightsMismatch);
         }
-        let io = forward_io(&self.config, input, output)?;
-        let storage = if for_backward { Storage::for_backward(&plan) } else { Storage::for_inference(&plan, &io) };
+        let io = forward_io(&self.config, &shape, input, output)?;
+        let plan = Plan::new(self.config, self.set.0, shape.clone(), pool.threads());
+        let storage = if for_backward { Storage::FOR_BACKWARD } else { Storage::for_inference(&plan, &io) };
         let activations = Activations::new(&plan, storage, !input.dropout.is_empty())?;
         let threads = plan.useful_threads(pool.threads());
         // SAFETY, for both layouts: `forward_io` checked the lengths of the caller's slices, and `output` is borrowed
@@ -184,7 +178,7 @@ impl Network {
         if plan.config != self.config || plan.kernels.lanes != self.set.0.lanes {
             return Err(Error::WeightsMismatch);
         }
-        let io = backward_io(&plan.config, (plan.steps, plan.batch), gradients, wanted)?;
+        let io = backward_io(&plan.config, &plan.shape, gradients, wanted)?;
         match plan.layout {
             Layout::SampleMajor => run_backward::<SampleMajor>(tape, parameters, &io, pool),
             Layout::FeatureMajor => run_backward::<FeatureMajor>(tape, parameters, &io, pool),
@@ -195,39 +189,43 @@ impl Network {
 impl Tape {
     /// Number of time steps.
     pub fn steps(&self) -> usize {
-        self.plan.steps
+        self.plan.shape.steps
     }
 
     /// Number of sequences.
     pub fn batch(&self) -> usize {
-        self.plan.batch
+        self.plan.shape.batch
     }
 }
 
 impl PackedWeights {
-    /// Whether the weights can be used for a network and a number of sequences. (A narrow network has two memory
-    /// layouts, one of them for small batches.)
-    pub fn fits(&self, network: &Network, batch: usize) -> bool {
+    /// Whether the weights can be used for a network and a batch. (A narrow network has two memory layouts, one of them
+    /// for small batches and for sequences of different lengths.)
+    pub fn fits(&self, network: &Network, batch: Batch<'_>) -> bool {
+        BatchShape::new(batch).is_ok_and(|shape| self.fit(network, &shape))
+    }
+
+    fn fit(&self, network: &Network, shape: &BatchShape) -> bool {
         let kernels = network.set.0;
         self.plan.config == network.config
             && std::ptr::eq(self.plan.kernels, kernels)
-            && self.plan.layout == Layout::choose(&network.config, batch, kernels)
+            && self.plan.layout == Layout::choose(&network.config, shape, kernels)
     }
 }
 
 fn run_backward<P: LayerProducts>(
     tape: &Tape,
     parameters: &[&[f32]],
-    io: &BackwardIo,
+    io: &BackwardIo<'_>,
     pool: &dyn ThreadPool,
 ) -> Result<()> {
     let Tape { plan, activations } = tape;
     let threads = plan.useful_threads(pool.threads());
-    let gradients = &GradientBuffers::new(plan, io, plan.chunk(threads))?;
+    let gradients = &GradientBuffers::new(plan, io)?;
     let weights = &pack_all(plan, parameters, pool, P::pack_backward)?;
     let weight_gradients = &WeightGradients { plan, activations, gradients, targets: &io.parameters };
     let pass = BackwardPass::<P> { plan, weights, activations, gradients, weight_gradients, io };
-    let count = if gradients.in_chunks(plan) && !io.parameters.is_empty() { threads } else { 0 };
+    let count = if plan.in_chunks() && !io.parameters.is_empty() { threads } else { 0 };
     let partials = (0..count).map(|_| weight_gradients.partial()).collect::<Result<Vec<_>>>()?;
     let used = run_shards(plan, threads, pool, |task| {
         // SAFETY: `backward_io` checked the lengths of the caller's slices, and `wanted` was borrowed exclusively.

@@ -1,4 +1,4 @@
-//! The plan of a call: its sizes, the memory layout, and the address of everything in the workspace.
+//! The plan of a call: its sizes, the memory layout, the shards, and the address of everything in the workspace.
 //!
 //! There are two memory layouts for the same numbers:
 //!
@@ -6,14 +6,19 @@
 //!   whole vectors. A step multiplies rows of h by packed weights.
 //! - **Feature-major**: a row holds one feature of all samples of a shard. SIMD vectors run along the samples, which
 //!   are padded to whole vectors. A step multiplies the weights, unpacked, by a matrix of samples. It is for networks
-//!   that are too narrow to fill a vector with their features.
+//!   that are too narrow to fill a vector with their features, and sequences of equal length.
 //!
-//! In both layouts a shard of the batch is a sequence of matrices, one for each time step.
+//! In both layouts a shard of the batch is a sequence of matrices, one for each time step. In the sample-major layout
+//! the matrix of a step has a row for each sequence that has the step.
 
+use std::ops::Range;
+
+use crate::batch::BatchShape;
 use crate::buffer_pool::Buffer;
 use crate::config::Config;
 use crate::kernels::instruction_set::Kernels;
-use crate::pointers::SequencePtr;
+use crate::pointers::{SequencePtr, StepOffsets};
+use crate::shard::Shard;
 use crate::tuning::MAX_FEATURE_MAJOR_HIDDEN_SIZE;
 
 /// The memory layout of sequences in the workspace.
@@ -25,8 +30,9 @@ pub(crate) enum Layout {
 
 impl Layout {
     /// The faster layout.
-    pub(crate) fn choose(config: &Config, batch: usize, kernels: &Kernels) -> Layout {
-        if config.hidden_size <= MAX_FEATURE_MAJOR_HIDDEN_SIZE && batch >= kernels.lanes {
+    pub(crate) fn choose(config: &Config, shape: &BatchShape, kernels: &Kernels) -> Layout {
+        let narrow = config.hidden_size <= MAX_FEATURE_MAJOR_HIDDEN_SIZE;
+        if narrow && shape.batch >= kernels.lanes && shape.offsets().is_none() {
             Layout::FeatureMajor
         } else {
             Layout::SampleMajor
@@ -49,15 +55,16 @@ impl Features {
     }
 }
 
-/// A part of the batch, which runs through all steps and layers independently of the other parts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Shard {
-    /// Index of the first sample.
-    pub first: usize,
-    /// Number of samples.
-    pub count: usize,
-    /// Number of samples with the padding of the feature-major layout.
-    pub padded: usize,
+/// What a buffer of the workspace holds for each shard.
+#[derive(Clone, Copy)]
+pub(crate) enum Extent {
+    Nothing,
+    /// A matrix for every time step.
+    AllSteps,
+    /// The time steps of one chunk at a time, where a chunk has as few steps as possible but at least this many rows.
+    Chunk(usize),
+    /// This many matrices of all samples.
+    States(usize),
 }
 
 /// A range of the column panels of h: what one member of a team computes of a step.
@@ -77,14 +84,15 @@ impl Panels {
     }
 }
 
-/// The sizes of a call, and the memory layout.
-#[derive(Clone)]
+/// The sizes of a call, the memory layout, and the division of the batch.
 pub(crate) struct Plan {
     pub config: Config,
     pub kernels: &'static Kernels,
     pub layout: Layout,
-    pub steps: usize,
-    pub batch: usize,
+    pub shape: BatchShape,
+    /// Whether threads share the columns of each step. Then there is one shard.
+    pub team: bool,
+    pub shards: Vec<Shard>,
 }
 
 impl Plan {
@@ -130,29 +138,66 @@ impl Plan {
         if row >= 64 && (row / self.kernels.lanes).is_multiple_of(2) { row + self.kernels.lanes } else { row }
     }
 
-    /// Numbers that `features` take over `steps` steps, for the whole batch. An overflow gives `usize::MAX`, which
-    /// cannot be allocated.
-    pub(crate) fn buffer_len(&self, features: Features, steps: usize) -> usize {
-        match self.layout {
-            Layout::SampleMajor => steps.saturating_mul(self.batch).saturating_mul(self.row_stride(features)),
-            Layout::FeatureMajor => steps.saturating_mul(features.count()).saturating_mul(self.padded(self.batch)),
+    /// Number of matrices for each shard in the feature-major layout, where all sequences are of equal length.
+    fn matrices(&self, extent: Extent) -> usize {
+        match extent {
+            Extent::Nothing => 0,
+            Extent::AllSteps => self.shape.steps,
+            Extent::Chunk(rows) => rows.div_ceil(self.shards[0].count).min(self.shape.steps),
+            Extent::States(count) => count,
         }
     }
 
+    /// Numbers that `features` take for the whole batch. An overflow gives `usize::MAX`, which cannot be allocated.
+    pub(crate) fn buffer_len(&self, features: Features, extent: Extent) -> usize {
+        if self.layout == Layout::FeatureMajor {
+            let matrices = self.matrices(extent);
+            return matrices.saturating_mul(features.count()).saturating_mul(self.padded(self.shape.batch));
+        }
+        let rows = match extent {
+            Extent::Nothing => 0,
+            Extent::AllSteps => self.shape.rows,
+            Extent::Chunk(rows) => rows.saturating_mul(self.shards.len()).saturating_add(self.shape.batch),
+            Extent::States(count) => count.saturating_mul(self.shape.batch),
+        };
+        rows.saturating_mul(self.row_stride(features))
+    }
+
     /// The part of a shard in a buffer of [`buffer_len`](Self::buffer_len) numbers.
-    pub(crate) fn sequence(&self, buffer: &Buffer, features: Features, steps: usize, shard: &Shard) -> SequencePtr {
+    pub(crate) fn sequence<'a>(
+        &self,
+        buffer: &Buffer,
+        features: Features,
+        extent: Extent,
+        shard: &'a Shard,
+    ) -> SequencePtr<'a> {
         let start = buffer.ptr();
-        match self.layout {
-            Layout::SampleMajor => {
-                let row_stride = self.row_stride(features);
-                let ptr = start.wrapping_add(shard.first * row_stride);
-                SequencePtr { ptr, step_stride: self.batch * row_stride, row_stride }
-            }
-            Layout::FeatureMajor => SequencePtr {
-                ptr: start.wrapping_add(shard.first * steps * features.count()),
-                step_stride: features.count() * shard.padded,
+        if self.layout == Layout::FeatureMajor {
+            return SequencePtr {
+                ptr: start.wrapping_add(shard.first * self.matrices(extent) * features.count()),
                 row_stride: shard.padded,
-            },
+                steps: StepOffsets::Stride(features.count() * shard.padded),
+            };
+        }
+        let row_stride = self.row_stride(features);
+        let (first_row, offsets) = match extent {
+            Extent::Nothing => (0, None),
+            Extent::AllSteps => (shard.start, shard.offsets()),
+            Extent::Chunk(rows) => (shard.index * rows + shard.first, shard.offsets()), // a chunk has < rows + count rows
+            Extent::States(count) => (shard.first * count, None),
+        };
+        let steps = offsets.map_or(StepOffsets::Stride(shard.count * row_stride), StepOffsets::Rows);
+        SequencePtr { ptr: start.wrapping_add(first_row * row_stride), row_stride, steps }
+    }
+
+    /// The chunks of time steps that a buffer of this extent holds, in the order of time or from the last to the first.
+    pub(crate) fn chunks(&self, extent: Extent, shard: &Shard, from_end: bool) -> Vec<Range<usize>> {
+        match (extent, self.layout) {
+            (Extent::Chunk(_), Layout::FeatureMajor) => {
+                shard.chunks(self.matrices(extent).saturating_mul(shard.count), from_end)
+            }
+            (Extent::Chunk(rows), Layout::SampleMajor) => shard.chunks(rows, from_end),
+            _ => shard.chunks(usize::MAX, from_end), // one
         }
     }
 
@@ -164,10 +209,11 @@ impl Plan {
         }
     }
 
-    /// Rows and columns of the matrix of one step, with padding.
-    pub(crate) fn matrix_shape(&self, features: Features, shard: &Shard) -> (usize, usize) {
+    /// Rows and columns of a matrix of `samples` samples, with padding. In the feature-major layout they are all samples
+    /// of the shard.
+    pub(crate) fn matrix_shape(&self, features: Features, samples: usize, shard: &Shard) -> (usize, usize) {
         match self.layout {
-            Layout::SampleMajor => (shard.count, features.groups * self.padded(features.size)),
+            Layout::SampleMajor => (samples, features.groups * self.padded(features.size)),
             Layout::FeatureMajor => (features.count(), shard.padded),
         }
     }

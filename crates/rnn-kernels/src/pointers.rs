@@ -32,30 +32,90 @@ impl MatrixPtr {
     }
 }
 
-/// A sequence: one row-major matrix for each time step. The matrix of step `t` starts `t * step_stride` numbers after
-/// `ptr`.
+/// The same number of rows of two matrices.
+#[derive(Clone, Copy)]
+pub(crate) struct RowPair {
+    pub a: MatrixPtr,
+    pub b: MatrixPtr,
+    pub rows: usize,
+}
+
+impl RowPair {
+    /// Joins pairs whose rows follow one another in memory.
+    pub(crate) fn join(pairs: impl Iterator<Item = RowPair>) -> Vec<RowPair> {
+        let follows = |a: MatrixPtr, rows, b: MatrixPtr| a.row_stride == b.row_stride && a.skip_rows(rows).ptr == b.ptr;
+        let mut joined: Vec<RowPair> = Vec::with_capacity(pairs.size_hint().0);
+        for pair in pairs {
+            match joined.last_mut() {
+                Some(last) if follows(last.a, last.rows, pair.a) && follows(last.b, last.rows, pair.b) => {
+                    last.rows += pair.rows;
+                }
+                _ => joined.push(pair),
+            }
+        }
+        joined
+    }
+
+    /// Cuts the rows into blocks of almost equal size, at most `max` rows.
+    pub(crate) fn blocks(self, max: usize) -> impl Iterator<Item = RowPair> {
+        let count = self.rows.div_ceil(max);
+        (0..count).map(move |i| {
+            let (first, end) = (self.rows * i / count, self.rows * (i + 1) / count);
+            RowPair { a: self.a.skip_rows(first), b: self.b.skip_rows(first), rows: end - first }
+        })
+    }
+}
+
+/// A sequence: one row-major matrix for each time step.
 ///
 /// The caller's arrays have the same form: a row holds the features of one sample.
 #[derive(Clone, Copy)]
-pub(crate) struct SequencePtr {
+pub(crate) struct SequencePtr<'a> {
+    /// The matrix of the first step.
     pub ptr: *mut f32,
-    pub step_stride: usize,
     pub row_stride: usize,
+    pub steps: StepOffsets<'a>,
 }
 
-impl SequencePtr {
+/// Where the matrix of each time step starts.
+#[derive(Clone, Copy)]
+pub(crate) enum StepOffsets<'a> {
+    /// The distance from a matrix to the next, in numbers.
+    Stride(usize),
+    /// The number of rows before each step. Those before the first step are not part of the sequence.
+    Rows(&'a [usize]),
+}
+
+impl SequencePtr<'_> {
     /// The matrix of a time step.
     pub(crate) fn step(self, step: usize) -> MatrixPtr {
-        MatrixPtr { ptr: self.ptr.wrapping_add(step * self.step_stride), row_stride: self.row_stride }
+        MatrixPtr { ptr: self.ptr.wrapping_add(self.step_offset(step)), row_stride: self.row_stride }
+    }
+
+    /// The distance from the first step to another, in numbers.
+    pub(crate) fn step_offset(self, step: usize) -> usize {
+        match self.steps {
+            StepOffsets::Stride(stride) => step * stride,
+            StepOffsets::Rows(rows) => (rows[step] - rows[0]) * self.row_stride,
+        }
     }
 
     /// The sequence without its first `count` time steps.
-    pub(crate) fn skip_steps(self, count: usize) -> SequencePtr {
-        self.offset(count * self.step_stride)
+    pub(crate) fn skip_steps(self, count: usize) -> Self {
+        SequencePtr { ptr: self.step(count).ptr, ..self.starting_with(count) }
+    }
+
+    /// Memory at the same address that holds the time steps from `first` on.
+    pub(crate) fn starting_with(self, first: usize) -> Self {
+        let steps = match self.steps {
+            StepOffsets::Stride(stride) => StepOffsets::Stride(stride),
+            StepOffsets::Rows(rows) => StepOffsets::Rows(&rows[first..]),
+        };
+        SequencePtr { steps, ..self }
     }
 
     /// The same sequence, moved by `offset` numbers.
-    pub(crate) fn offset(self, offset: usize) -> SequencePtr {
+    pub(crate) fn offset(self, offset: usize) -> Self {
         SequencePtr { ptr: self.ptr.wrapping_add(offset), ..self }
     }
 }
@@ -66,6 +126,6 @@ unsafe impl Send for MatrixPtr {}
 // SAFETY: as for `Send`.
 unsafe impl Sync for MatrixPtr {}
 // SAFETY: as for `MatrixPtr`.
-unsafe impl Send for SequencePtr {}
+unsafe impl Send for SequencePtr<'_> {}
 // SAFETY: as for `MatrixPtr`.
-unsafe impl Sync for SequencePtr {}
+unsafe impl Sync for SequencePtr<'_> {}

@@ -1,35 +1,61 @@
 //! Distribution of the work over threads: shards of the batch, teams of threads, and chunks of time steps.
 
-use crate::plan::{Layout, Panels, Plan, Shard};
+use crate::batch::BatchShape;
+use crate::config::Config;
+use crate::kernels::instruction_set::Kernels;
+use crate::plan::{Layout, Panels, Plan};
+use crate::shard::Shard;
 use crate::threads::{ThreadPool, for_each_once};
 use crate::tuning::*;
 
 impl Plan {
-    /// Splits the batch. Sample-major: the same number of shards for each thread. Feature-major: shards as wide as a
-    /// panel.
-    pub(crate) fn shards(&self, threads: usize) -> Vec<Shard> {
-        let (count, size): (usize, _) = match self.layout {
-            Layout::SampleMajor => {
-                let large = self.layer_weights() > CACHED_WEIGHTS;
-                let max_shard = if large { MAX_SHARD_LARGE_WEIGHTS } else { MAX_SHARD };
-                let per_thread = self.batch.div_ceil(max_shard).div_ceil(threads.max(1));
-                ((per_thread * threads).clamp(1, self.batch), None)
-            }
-            Layout::FeatureMajor => {
-                let size = self.padded(self.batch.div_ceil(MIN_FEATURE_MAJOR_SHARDS)).min(self.kernels.panel_width);
-                (self.batch.div_ceil(size), Some(size))
-            }
-        };
-        let start = |i: usize| size.map_or(self.batch * i / count, |size| (size * i).min(self.batch));
-        (0..count)
-            .map(|i| (start(i), start(i + 1) - start(i)))
-            .map(|(first, count)| Shard { first, count, padded: self.padded(count) })
-            .collect()
+    /// A plan without shards, for packing weights.
+    pub(crate) fn without_shards(config: Config, kernels: &'static Kernels, shape: BatchShape) -> Plan {
+        let layout = Layout::choose(&config, &shape, kernels);
+        Plan { config, kernels, layout, shape, team: false, shards: Vec::new() }
     }
 
-    /// The whole batch as one shard, in the sample-major layout.
-    pub(crate) fn whole_batch(&self) -> Shard {
-        Shard { first: 0, count: self.batch, padded: 0 }
+    /// The plan of a call for this many threads. The lengths of the caller's slices were checked for this shape, so
+    /// lists of all sequences and of all steps fit into memory.
+    pub(crate) fn new(config: Config, kernels: &'static Kernels, shape: BatchShape, threads: usize) -> Plan {
+        let mut plan = Plan::without_shards(config, kernels, shape);
+        let threads = plan.useful_threads(threads);
+        plan.team = plan.needs_team(threads);
+        let starts = if plan.team { vec![0] } else { plan.shard_starts(threads) };
+        plan.shards = Shard::cut(&plan.shape, &starts, |count| plan.padded(count));
+        plan
+    }
+
+    /// Splits the batch: the first sample of each shard. Sample-major: the same number of shards for each thread, with
+    /// about the same number of rows. Feature-major: shards as wide as a panel.
+    fn shard_starts(&self, threads: usize) -> Vec<usize> {
+        let batch = self.shape.batch;
+        if self.layout == Layout::FeatureMajor {
+            let size = self.padded(batch.div_ceil(MIN_FEATURE_MAJOR_SHARDS)).min(self.kernels.panel_width);
+            return (0..batch).step_by(size).collect();
+        }
+        let max_shard = if self.layer_weights() > CACHED_WEIGHTS { MAX_SHARD_LARGE_WEIGHTS } else { MAX_SHARD };
+        let per_thread = batch.div_ceil(max_shard).div_ceil(threads.max(1));
+        let count = (per_thread * threads).clamp(1, batch);
+        if self.shape.offsets().is_none() {
+            return (0..count).map(|i| batch * i / count).collect();
+        }
+        let (mut starts, mut rows) = (vec![0], 0);
+        for sample in 0..batch {
+            let length = self.shape.length(sample);
+            if self.equal_part(rows, length, count) >= starts.len() && sample > 0 {
+                starts.push(sample);
+            }
+            rows += length;
+        }
+        starts
+    }
+
+    /// If all rows are divided into `parts` equal parts: the part of the middle one of `count` rows, which start at
+    /// `first`.
+    fn equal_part(&self, first: usize, count: usize, parts: usize) -> usize {
+        let middle = (2 * first as u64 + count as u64) * parts as u64 / (2 * self.shape.rows as u64);
+        (middle as usize).min(parts - 1)
     }
 
     /// How many of `threads` threads have enough work.
@@ -38,28 +64,25 @@ impl Plan {
         let gates = config.cell.gate_blocks() * config.hidden_size;
         let layer_cost = |layer| gates * (config.layer_input_size(layer) + config.hidden_size + NONLINEARITY_COST);
         let step_cost: usize = (0..config.num_layers).map(layer_cost).sum();
-        let work = [self.batch, config.directions(), step_cost].into_iter().fold(self.steps, usize::saturating_mul);
+        let work = [config.directions(), step_cost].into_iter().fold(self.shape.rows, usize::saturating_mul);
         threads.min(work / MIN_THREAD_WORK).max(1)
     }
 
-    /// Number of time steps whose d gates a backward pass keeps. If the weight gradients of a thread fit into its
-    /// cache, it is a short chunk, which is added to them at once. Otherwise it is all steps.
-    pub(crate) fn chunk(&self, threads: usize) -> usize {
-        let large = self.layer_weights() > CACHED_GRADIENTS;
-        if self.layout == Layout::FeatureMajor || large || self.needs_team(threads) {
-            return self.steps;
-        }
-        let rows = self.shards(threads).first().map_or(1, |shard| shard.count);
-        CHUNK_ROWS.div_ceil(rows).min(self.steps)
+    /// Whether the backward pass adds each chunk of d gates to the weight gradients of its thread, because those fit
+    /// into the thread's cache. Otherwise it keeps the d gates of all steps.
+    pub(crate) fn in_chunks(&self) -> bool {
+        let small = self.layer_weights() <= CACHED_GRADIENTS && !self.team;
+        let several = self.shards.iter().any(|shard| shard.all_rows() > CHUNK_ROWS);
+        self.layout == Layout::SampleMajor && small && several
     }
 
     /// Whether threads share the columns of each step instead of the batch: with few sequences, and steps that are
     /// longer than the synchronisation after each of them.
     fn needs_team(&self, threads: usize) -> bool {
-        let weights = self.config.cell.gates() * self.config.hidden_size * self.config.hidden_size;
-        let few = self.batch < threads && weights >= MIN_TEAM_WEIGHTS;
-        let few_per_thread =
-            self.batch < MIN_SAMPLES_PER_THREAD.saturating_mul(threads) && threads <= self.panels().end;
+        let (weights, batch) =
+            (self.config.cell.gates() * self.config.hidden_size * self.config.hidden_size, self.shape.batch);
+        let few = batch < threads && weights >= MIN_TEAM_WEIGHTS;
+        let few_per_thread = batch < MIN_SAMPLES_PER_THREAD.saturating_mul(threads) && threads <= self.panels().end;
         self.layout == Layout::SampleMajor && threads > 1 && (few || few_per_thread && weights > CACHED_WEIGHTS)
     }
 }
@@ -93,23 +116,25 @@ pub(crate) struct ShardTask<'a> {
     pub first: bool,
 }
 
-/// Runs every shard: on each of `threads` threads several shards in sequence, or the whole batch with a team. Returns
-/// the number of threads that had shards.
+/// Runs every shard: on each of at most `threads` threads several shards in sequence, or the whole batch with a team.
+/// Returns the number of threads that had shards.
 pub(crate) fn run_shards(
     plan: &Plan,
     threads: usize,
     pool: &dyn ThreadPool,
     run: impl Fn(ShardTask<'_>) + Sync,
 ) -> usize {
-    if plan.needs_team(threads) {
-        run(ShardTask { shard: &plan.whole_batch(), team: Team(Some(pool)), thread: 0, first: true });
+    let shards = &plan.shards;
+    if plan.team {
+        run(ShardTask { shard: &shards[0], team: Team(Some(pool)), thread: 0, first: true });
         return 1;
     }
-    let shards = plan.shards(threads);
     let threads = threads.min(shards.len());
+    // Threads get shards with about the same number of rows.
+    let thread_of = |shard: &Shard| plan.equal_part(shard.start, shard.all_rows(), threads);
     let run_thread = |thread: usize| {
-        let own = &shards[shards.len() * thread / threads..shards.len() * (thread + 1) / threads];
-        for (i, shard) in own.iter().enumerate() {
+        let own = shards.iter().filter(|shard| thread_of(shard) == thread);
+        for (i, shard) in own.enumerate() {
             run(ShardTask { shard, team: Team(None), thread, first: i == 0 });
         }
     };

@@ -1,13 +1,16 @@
 //! The products in the feature-major layout: torch's weights, not packed, times a matrix of samples.
 
+use std::ops::Range;
+
 use super::{LayerPart, LayerProducts};
 use crate::buffer_pool::Buffer;
 use crate::config::CellKind;
 use crate::error::Result;
 use crate::kernels::gemm::{Init, PanelProduct, Term};
 use crate::parameters::Parameters;
-use crate::plan::{Plan, Shard};
+use crate::plan::Plan;
 use crate::pointers::{MatrixPtr, SequencePtr};
+use crate::shard::Shard;
 
 pub(crate) struct FeatureMajor;
 
@@ -37,14 +40,21 @@ impl LayerProducts for FeatureMajor {
     unsafe fn project_input(
         _part: LayerPart<'_>,
         _weights: &Weights,
-        _x: SequencePtr,
-        _gates: SequencePtr,
-        _steps: usize,
+        _x: SequencePtr<'_>,
+        _gates: SequencePtr<'_>,
+        _steps: Range<usize>,
     ) {
         // `add_recurrent` adds both products while the pre-activations are in registers.
     }
 
-    unsafe fn add_recurrent(part: LayerPart<'_>, weights: &Weights, x: MatrixPtr, h_prev: MatrixPtr, gates: MatrixPtr) {
+    unsafe fn add_recurrent(
+        part: LayerPart<'_>,
+        weights: &Weights,
+        x: MatrixPtr,
+        h_prev: MatrixPtr,
+        gates: MatrixPtr,
+        _samples: usize,
+    ) {
         let LayerPart { plan, layer, shard, .. } = part;
         let (cell, hidden, input) = (plan.config.cell, plan.config.hidden_size, plan.config.layer_input_size(layer));
         let term = |weight: &Buffer, gate: usize, depth: usize, b: MatrixPtr| Term {
@@ -71,7 +81,13 @@ impl LayerProducts for FeatureMajor {
         }
     }
 
-    unsafe fn hidden_gradient(part: LayerPart<'_>, weights: &Weights, d_gates: MatrixPtr, d_h: MatrixPtr) {
+    unsafe fn hidden_gradient(
+        part: LayerPart<'_>,
+        weights: &Weights,
+        d_gates: MatrixPtr,
+        d_h: MatrixPtr,
+        _samples: usize,
+    ) {
         let LayerPart { plan, shard, .. } = part;
         let (cell, hidden) = (plan.config.cell, plan.config.hidden_size);
         let term = |gate: usize, gates: usize| Term {
@@ -95,15 +111,16 @@ impl LayerProducts for FeatureMajor {
     unsafe fn input_gradient(
         part: LayerPart<'_>,
         weights: &Weights,
-        d_gates: SequencePtr,
-        d_x: SequencePtr,
-        steps: usize,
+        d_gates: SequencePtr<'_>,
+        d_x: SequencePtr<'_>,
+        steps: Range<usize>,
         accumulate: bool,
         (share, shares): (usize, usize),
     ) {
         let LayerPart { plan, layer, shard, .. } = part;
         let input = plan.config.layer_input_size(layer);
         let init = if accumulate { Init::Accumulate } else { Init::Zero };
+        let steps = steps.len();
         for step in steps * share / shares..steps * (share + 1) / shares {
             let d_gates = d_gates.step(step);
             let term = Term {

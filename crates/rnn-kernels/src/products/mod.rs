@@ -4,10 +4,13 @@ pub(crate) mod feature_major;
 pub(crate) mod packed_matrix;
 pub(crate) mod sample_major;
 
+use std::ops::Range;
+
 use crate::error::Result;
 use crate::parameters::Parameters;
-use crate::plan::{Panels, Plan, Shard};
+use crate::plan::{Panels, Plan};
 use crate::pointers::{MatrixPtr, SequencePtr};
+use crate::shard::Shard;
 
 /// The part of a layer that a thread computes: a shard of the batch and column panels of h.
 #[derive(Clone, Copy)]
@@ -38,36 +41,44 @@ pub(crate) trait LayerProducts {
     /// Packs the weights of a direction of `layer` for the backward pass.
     fn pack_backward(plan: &Plan, layer: usize, parameters: &Parameters<'_>) -> Result<Self::BackwardWeights>;
 
-    /// Input projection: `gates = W_ih x + bias` for the first `steps` steps. Does nothing if the layout computes this
-    /// product step by step.
+    /// Input projection: `gates = W_ih x + bias` for `steps`, with which both sequences start. Does nothing if the layout
+    /// computes this product step by step.
     unsafe fn project_input(
         part: LayerPart<'_>,
         weights: &Self::ForwardWeights,
-        x: SequencePtr,
-        gates: SequencePtr,
-        steps: usize,
+        x: SequencePtr<'_>,
+        gates: SequencePtr<'_>,
+        steps: Range<usize>,
     );
 
-    /// Completes the pre-activations of a step: adds `W_hh h_prev` and whatever `project_input` did not add.
+    /// Completes the pre-activations of some samples of a step: adds `W_hh h_prev` and whatever `project_input` did not
+    /// add. (In the feature-major layout, for this function and the next one, these are all samples of the shard.)
     unsafe fn add_recurrent(
         part: LayerPart<'_>,
         weights: &Self::ForwardWeights,
         x: MatrixPtr,
         h_prev: MatrixPtr,
         gates: MatrixPtr,
+        samples: usize,
     );
 
-    /// `d_h += W_hh^T d_gates`
-    unsafe fn hidden_gradient(part: LayerPart<'_>, weights: &Self::BackwardWeights, d_gates: MatrixPtr, d_h: MatrixPtr);
+    /// `d_h += W_hh^T d_gates` for some samples.
+    unsafe fn hidden_gradient(
+        part: LayerPart<'_>,
+        weights: &Self::BackwardWeights,
+        d_gates: MatrixPtr,
+        d_h: MatrixPtr,
+        samples: usize,
+    );
 
-    /// `d_x = W_ih^T d_gates`, or `+=` if `accumulate`, for the first `steps` steps. Computes share `share.0` of
-    /// `share.1` equal shares of all columns of x, not the panels of the part.
+    /// `d_x = W_ih^T d_gates`, or `+=` if `accumulate`, for `steps`, with which both sequences start. Computes share
+    /// `share.0` of `share.1` equal shares of all columns of x, not the panels of the part.
     unsafe fn input_gradient(
         part: LayerPart<'_>,
         weights: &Self::BackwardWeights,
-        d_gates: SequencePtr,
-        d_x: SequencePtr,
-        steps: usize,
+        d_gates: SequencePtr<'_>,
+        d_x: SequencePtr<'_>,
+        steps: Range<usize>,
         accumulate: bool,
         share: (usize, usize),
     );

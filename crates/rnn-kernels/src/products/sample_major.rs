@@ -1,13 +1,16 @@
 //! The products in the sample-major layout: rows of samples times packed weights.
 
+use std::ops::Range;
+
 use super::packed_matrix::{PackedMatrix, PackedPanel, Strides};
 use super::{LayerPart, LayerProducts};
 use crate::buffer_pool::Buffer;
 use crate::error::Result;
 use crate::kernels::gemm::{Init, PanelProduct, Term};
 use crate::parameters::Parameters;
-use crate::plan::{Features, Panels, Plan, Shard};
-use crate::pointers::{MatrixPtr, SequencePtr};
+use crate::plan::{Features, Panels, Plan};
+use crate::pointers::{MatrixPtr, RowPair, SequencePtr};
+use crate::shard::Shard;
 use crate::tuning::ROW_BLOCK;
 
 pub(crate) struct SampleMajor;
@@ -55,13 +58,13 @@ impl LayerProducts for SampleMajor {
     unsafe fn project_input(
         part: LayerPart<'_>,
         weights: &ForwardWeights,
-        x: SequencePtr,
-        gates: SequencePtr,
-        steps: usize,
+        x: SequencePtr<'_>,
+        gates: SequencePtr<'_>,
+        steps: Range<usize>,
     ) {
         let LayerPart { plan, layer, shard, panels } = part;
         let (input, gate_stride) = (plan.input_features(layer), plan.padded_hidden());
-        for (x, gates, rows) in row_blocks(plan, x, gates, steps, shard) {
+        for RowPair { a: x, b: gates, rows } in row_blocks(x, gates, steps, shard) {
             for panel in weights.input.panels(panels) {
                 let term = |group: usize| Term {
                     a: x.skip_columns(group * plan.padded(input.size)).ptr,
@@ -86,8 +89,9 @@ impl LayerProducts for SampleMajor {
         _x: MatrixPtr,
         h_prev: MatrixPtr,
         gates: MatrixPtr,
+        samples: usize,
     ) {
-        let LayerPart { plan, shard, panels, .. } = part;
+        let LayerPart { plan, panels, .. } = part;
         for panel in weights.recurrent.panels(panels) {
             let block = plan.config.cell.recurrent_block(panel.group);
             let column = block * plan.padded_hidden() + panel.columns.start;
@@ -103,27 +107,33 @@ impl LayerProducts for SampleMajor {
                 depth: plan.config.hidden_size,
             };
             // SAFETY: the caller's guarantees. The column of a gate block is inside the padded row.
-            unsafe { multiply(plan, shard.count, &[term], gates.skip_columns(column), &panel, init) };
+            unsafe { multiply(plan, samples, &[term], gates.skip_columns(column), &panel, init) };
         }
     }
 
-    unsafe fn hidden_gradient(part: LayerPart<'_>, weights: &BackwardWeights, d_gates: MatrixPtr, d_h: MatrixPtr) {
-        let LayerPart { plan, shard, panels, .. } = part;
+    unsafe fn hidden_gradient(
+        part: LayerPart<'_>,
+        weights: &BackwardWeights,
+        d_gates: MatrixPtr,
+        d_h: MatrixPtr,
+        samples: usize,
+    ) {
+        let LayerPart { plan, panels, .. } = part;
         let cell = plan.config.cell;
         for panel in weights.recurrent.panels(panels) {
             let terms = gate_terms(plan, &weights.recurrent, &panel, d_gates, |gate| cell.recurrent_block(gate));
             let d_h = d_h.skip_columns(panel.columns.start);
             // SAFETY: the caller's guarantees. The panel is inside the padded row of h.
-            unsafe { multiply(plan, shard.count, &terms[..cell.gates()], d_h, &panel, Init::Accumulate) };
+            unsafe { multiply(plan, samples, &terms[..cell.gates()], d_h, &panel, Init::Accumulate) };
         }
     }
 
     unsafe fn input_gradient(
         part: LayerPart<'_>,
         weights: &BackwardWeights,
-        d_gates: SequencePtr,
-        d_x: SequencePtr,
-        steps: usize,
+        d_gates: SequencePtr<'_>,
+        d_x: SequencePtr<'_>,
+        steps: Range<usize>,
         accumulate: bool,
         (share, shares): (usize, usize),
     ) {
@@ -132,7 +142,7 @@ impl LayerProducts for SampleMajor {
         let init = if accumulate { Init::Accumulate } else { Init::Zero };
         let count = weights.input.panels_per_group();
         let panels = Panels { start: count * share / shares, end: count * (share + 1) / shares };
-        for (d_gates, d_x, rows) in row_blocks(plan, d_gates, d_x, steps, shard) {
+        for RowPair { a: d_gates, b: d_x, rows } in row_blocks(d_gates, d_x, steps, shard) {
             for panel in weights.input.panels(panels) {
                 let terms = gate_terms(plan, &weights.input, &panel, d_gates, |gate| gate);
                 let d_x = d_x.skip_columns(panel.group * group_stride + panel.columns.start);
@@ -166,24 +176,16 @@ fn gate_terms(
     })
 }
 
-/// Divides the rows of two sequences into blocks. If the shard is the whole batch, the rows of all steps follow one
-/// another, and a block may contain several steps. Otherwise a block is inside one step.
+/// Divides the rows of two sequences at `steps`, with which both start, into blocks. Where the rows of a step follow
+/// those of the step before in both, a block may contain several steps.
 fn row_blocks(
-    plan: &Plan,
-    a: SequencePtr,
-    c: SequencePtr,
-    steps: usize,
+    a: SequencePtr<'_>,
+    b: SequencePtr<'_>,
+    steps: Range<usize>,
     shard: &Shard,
-) -> impl Iterator<Item = (MatrixPtr, MatrixPtr, usize)> {
-    let whole_batch = shard.count == plan.batch;
-    let (steps, rows) = if whole_batch { (1, steps * shard.count) } else { (steps, shard.count) };
-    let blocks = rows.div_ceil(ROW_BLOCK);
-    (0..steps).flat_map(move |step| {
-        (0..blocks).map(move |i| {
-            let (first, end) = (rows * i / blocks, rows * (i + 1) / blocks);
-            (a.step(step).skip_rows(first), c.step(step).skip_rows(first), end - first)
-        })
-    })
+) -> impl Iterator<Item = RowPair> {
+    let pair = |(i, step)| RowPair { a: a.step(i), b: b.step(i), rows: shard.rows(step) };
+    RowPair::join(steps.enumerate().map(pair)).into_iter().flat_map(|pair| pair.blocks(ROW_BLOCK))
 }
 
 /// Computes a panel of C.

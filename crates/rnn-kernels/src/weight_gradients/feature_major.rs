@@ -2,38 +2,37 @@
 
 use super::tasks::{Task, Weight, WeightGradients};
 use crate::kernels::dot_products::{DotProducts, Segments};
-use crate::pointers::SequencePtr;
+use crate::pointers::{SequencePtr, StepOffsets};
 use crate::tuning::GRADIENT_GROUP;
 
 impl WeightGradients<'_> {
     /// All terms of the sums of a task, with d gates from their first row on.
     fn segments(&self, task: &Task) -> Vec<Segments> {
-        let (plan, steps) = (self.plan, self.plan.steps);
+        let (plan, steps) = (self.plan, self.plan.shape.steps);
         let state_row = plan.state_row(task.layer, task.direction);
         let mut segments = Vec::new();
-        for shard in plan.shards(1) {
-            let (buffer, buffer_steps) = self.gradients.d_gates(plan, state_row);
-            let d_gates = plan.sequence(buffer, plan.gate_features(), buffer_steps, &shard);
-            let mut push = |d_gates: SequencePtr, input: SequencePtr, steps| {
+        for shard in &plan.shards {
+            let d_gates = self.gradients.d_gates(plan, state_row, 0, 0, shard);
+            let mut push = |d_gates: SequencePtr<'_>, input: SequencePtr<'_>, steps| {
                 segments.push(Segments {
                     a: d_gates.ptr,
                     a_row_stride: d_gates.row_stride,
-                    a_step_stride: d_gates.step_stride,
+                    a_step_stride: d_gates.step_offset(1),
                     b: input.ptr,
                     b_row_stride: input.row_stride,
-                    b_step_stride: input.step_stride,
+                    b_step_stride: input.step_offset(1),
                     steps,
                     width: shard.padded,
                 });
             };
             if task.weight == Weight::Input {
-                push(d_gates, self.activations.input(plan, task.layer, &shard), steps);
+                push(d_gates, self.activations.input(plan, task.layer, shard), steps);
                 continue;
             }
             // h_prev of the first step is in another buffer.
-            let h = self.activations.h(plan, task.layer, task.direction, &shard);
-            let h_0 = self.activations.h_0(plan, state_row, &shard);
-            let h_0 = SequencePtr { ptr: h_0.ptr, step_stride: 0, row_stride: h_0.row_stride };
+            let h = self.activations.h(plan, task.layer, task.direction, shard);
+            let h_0 = self.activations.h_0(plan, state_row, shard);
+            let h_0 = SequencePtr { ptr: h_0.ptr, row_stride: h_0.row_stride, steps: StepOffsets::Stride(0) };
             match task.direction {
                 0 => {
                     push(d_gates, h_0, 1);

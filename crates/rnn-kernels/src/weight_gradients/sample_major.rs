@@ -3,29 +3,12 @@
 use std::ops::Range;
 
 use super::tasks::{RowBlock, Task, Weight, WeightGradients};
-use crate::activations::TimeOrder;
 use crate::buffer_pool::Buffer;
 use crate::error::Result;
 use crate::kernels::gemm::{Init, PanelProduct, Term};
-use crate::plan::Shard;
-use crate::pointers::{MatrixPtr, SequencePtr};
+use crate::pointers::{MatrixPtr, RowPair, SequencePtr};
+use crate::shard::{Shard, StepRows, TimeOrder};
 use crate::tuning::{BLOCK_ROWS, GRADIENT_DEPTH_BLOCK, TASK_ROWS};
-
-/// The operands of a part of the sum: `depth` rows of d gates and `depth` rows of the weight's input.
-#[derive(Clone, Copy)]
-struct Operands {
-    d_gates: MatrixPtr,
-    input: MatrixPtr,
-    depth: usize,
-}
-
-impl Operands {
-    /// Whether the rows of `next` follow these in memory.
-    fn continues_with(&self, next: &Operands) -> bool {
-        let follows = |a: MatrixPtr, b: MatrixPtr| a.row_stride == b.row_stride && a.skip_rows(self.depth).ptr == b.ptr;
-        follows(self.d_gates, next.d_gates) && follows(self.input, next.input)
-    }
-}
 
 /// Memory for the sums of some blocks of rows, with `width` padded columns, and of their biases.
 #[derive(Clone, Copy)]
@@ -90,7 +73,7 @@ impl WeightGradients<'_> {
         (layer, direction): (usize, usize),
         shard: &Shard,
         steps: Range<usize>,
-        d_gates: SequencePtr,
+        d_gates: SequencePtr<'_>,
         first: bool,
     ) {
         let init = if first { Init::Zero } else { Init::AccumulateAtEnd };
@@ -132,32 +115,26 @@ impl WeightGradients<'_> {
         }
     }
 
-    /// The operands of a task at the given steps. Steps that follow one another in memory are one element. `d_gates`
-    /// starts with the first of `steps`.
-    fn operands(&self, task: &Task, shard: &Shard, steps: Range<usize>, d_gates: SequencePtr) -> Vec<Operands> {
-        let mut all: Vec<Operands> = Vec::with_capacity(steps.len());
-        for (i, step) in steps.enumerate() {
-            let next =
-                Operands { d_gates: d_gates.step(i), input: self.weight_input(task, shard, step), depth: shard.count };
-            match all.last_mut() {
-                Some(last) if last.continues_with(&next) => last.depth += next.depth,
-                _ => all.push(next),
-            }
-        }
-        all
-    }
-
-    /// What the forward pass multiplied the weight by at a step.
-    fn weight_input(&self, task: &Task, shard: &Shard, step: usize) -> MatrixPtr {
-        let plan = self.plan;
+    /// The operands of a task at the given steps: rows of d gates, and of what the forward pass multiplied the weight by.
+    /// `d_gates` starts with the first of `steps`.
+    fn operands(&self, task: &Task, shard: &Shard, steps: Range<usize>, d_gates: SequencePtr<'_>) -> Vec<RowPair> {
+        let (plan, activations) = (self.plan, self.activations);
         if task.weight == Weight::Input {
-            return self.activations.input(plan, task.layer, shard).step(step);
+            let input = activations.input(plan, task.layer, shard);
+            let pair = |(i, step)| RowPair { a: d_gates.step(i), b: input.step(step), rows: shard.rows(step) };
+            return RowPair::join(steps.enumerate().map(pair));
         }
-        let order = TimeOrder { steps: plan.steps, reverse: task.direction == 1 };
-        match order.step(step) {
-            0 => self.activations.h_0(plan, plan.state_row(task.layer, task.direction), shard),
-            i => self.activations.h(plan, task.layer, task.direction, shard).step(order.step(i - 1)),
-        }
+        let order = TimeOrder { shard, reverse: task.direction == 1 };
+        let h = activations.h(plan, task.layer, task.direction, shard);
+        let h_0 = activations.h_0(plan, plan.state_row(task.layer, task.direction), shard);
+        let pairs = steps.enumerate().flat_map(|(i, step)| {
+            order.rows(step).map(move |StepRows { rows, previous }| RowPair {
+                a: d_gates.step(i).skip_rows(rows.start),
+                b: previous.map_or(h_0, |previous| h.step(previous)).skip_rows(rows.start),
+                rows: rows.len(),
+            })
+        });
+        RowPair::join(pairs)
     }
 
     /// `d weight[m][n] = sum over steps and samples of d_gates[row][m] input[row][n]`
@@ -166,21 +143,30 @@ impl WeightGradients<'_> {
     /// The backward pass of all shards has finished. Nothing else uses `workspace` and these rows of the target, which
     /// has the sizes of the parameters.
     pub(super) unsafe fn compute_sample_major(&self, task: &Task, workspace: &Buffer) {
-        let (plan, batch) = (self.plan, self.plan.whole_batch());
+        let (plan, state_row) = (self.plan, self.plan.state_row(task.layer, task.direction));
         let width = self.width(task.layer, task.weight);
         let sums = Accumulator { ptr: workspace.ptr(), width, blocks: task.blocks.len() };
-        let (buffer, buffer_steps) = self.gradients.d_gates(plan, plan.state_row(task.layer, task.direction));
-        let d_gates = plan.sequence(buffer, plan.gate_features(), buffer_steps, &batch);
+        let operands = plan.shards.iter().flat_map(|shard| {
+            let d_gates = self.gradients.d_gates(plan, state_row, 0, 0, shard);
+            self.operands(task, shard, 0..shard.steps, d_gates)
+        });
         let mut init = Init::Zero;
-        for all in self.operands(task, &batch, 0..plan.steps, d_gates) {
-            for first in (0..all.depth).step_by(GRADIENT_DEPTH_BLOCK) {
-                let depth = GRADIENT_DEPTH_BLOCK.min(all.depth - first);
-                let part = Operands { d_gates: all.d_gates.skip_rows(first), input: all.input.skip_rows(first), depth };
-                // SAFETY: the workspace holds the accumulator of any task. The rest is the caller's guarantee.
-                unsafe { self.accumulate(task, &[part], sums, init) };
-                init = Init::AccumulateAtEnd;
+        let (mut block, mut rows) = (Vec::new(), 0);
+        let mut accumulate = |block: &mut Vec<RowPair>| {
+            // SAFETY: the workspace holds the accumulator of any task. The rest is the caller's guarantee.
+            unsafe { self.accumulate(task, block, sums, init) };
+            init = Init::AccumulateAtEnd;
+            block.clear();
+        };
+        for part in operands.flat_map(|all| all.blocks(GRADIENT_DEPTH_BLOCK)) {
+            if rows + part.rows > GRADIENT_DEPTH_BLOCK {
+                accumulate(&mut block);
+                rows = 0;
             }
+            rows += part.rows;
+            block.push(part);
         }
+        accumulate(&mut block);
         // SAFETY: as above.
         unsafe { self.store(task, sums) };
     }
@@ -190,14 +176,14 @@ impl WeightGradients<'_> {
     /// # Safety
     /// The operands are rows of this plan's buffers, `sums` has the width of the weight and the blocks of the task. No
     /// other thread accesses `sums` or writes the operands.
-    unsafe fn accumulate(&self, task: &Task, operands: &[Operands], sums: Accumulator, init: Init) {
+    unsafe fn accumulate(&self, task: &Task, operands: &[RowPair], sums: Accumulator, init: Init) {
         static ONE: f32 = 1.0;
         let (plan, kernels, target) = (self.plan, self.plan.kernels, self.target(task));
         let panels = |width: usize| {
             let panel_width = kernels.panel_width;
             (0..width).step_by(panel_width).map(move |column| (column, panel_width.min(width - column)))
         };
-        let multiply = |rows, term: &dyn Fn(&Operands) -> Term, c: MatrixPtr, width| {
+        let multiply = |rows, term: &dyn Fn(&RowPair) -> Term, c: MatrixPtr, width| {
             let terms: Vec<Term> = operands.iter().map(term).collect();
             let vectors = width / kernels.lanes;
             let product = PanelProduct { rows, vectors, terms: &terms, c: c.ptr, c_row_stride: c.row_stride, init };
@@ -210,13 +196,13 @@ impl WeightGradients<'_> {
             for (column, width) in panels(sums.width) {
                 for (i, block) in task.blocks.iter().enumerate() {
                     let gate_column = gate_column(block);
-                    let term = |part: &Operands| Term {
-                        a: part.d_gates.skip_columns(gate_column).ptr, // transposed
+                    let term = |part: &RowPair| Term {
+                        a: part.a.skip_columns(gate_column).ptr, // transposed
                         a_row_stride: 1,
-                        a_column_stride: part.d_gates.row_stride,
-                        b: part.input.skip_columns(column).ptr,
-                        b_row_stride: part.input.row_stride,
-                        depth: part.depth,
+                        a_column_stride: part.a.row_stride,
+                        b: part.b.skip_columns(column).ptr,
+                        b_row_stride: part.b.row_stride,
+                        depth: part.rows,
                     };
                     multiply(block.rows.len(), &term, sums.weight(i).skip_columns(column), width);
                 }
@@ -226,13 +212,13 @@ impl WeightGradients<'_> {
             for (i, block) in task.blocks.iter().enumerate() {
                 for (column, width) in panels(plan.padded(block.rows.len())) {
                     let gate_column = gate_column(block) + column;
-                    let ones = |part: &Operands| Term {
+                    let ones = |part: &RowPair| Term {
                         a: &ONE, // a row of ones
                         a_row_stride: 0,
                         a_column_stride: 0,
-                        b: part.d_gates.skip_columns(gate_column).ptr,
-                        b_row_stride: part.d_gates.row_stride,
-                        depth: part.depth,
+                        b: part.a.skip_columns(gate_column).ptr,
+                        b_row_stride: part.a.row_stride,
+                        depth: part.rows,
                     };
                     multiply(1, &ones, sums.bias(i).skip_columns(column), width);
                 }

@@ -9,17 +9,18 @@
 //! - a second backward pass of the same tape is left out, and tests of large problems are ignored.
 
 use rnn_kernels::{
-    CellKind, Config, Input, InputGradients, InstructionSet, Network, Output, OutputGradients, Sequence, Serial,
+    Batch, CellKind, Config, Input, InputGradients, InstructionSet, Network, Output, OutputGradients, Sequence, Serial,
     ThreadPool,
 };
 
-use crate::problem::{Problem, Solution};
+use crate::packed::ragged;
+use crate::problem::{Problem, Random, Solution};
 use crate::reference::Number;
 
-const CELLS: [CellKind; 4] = [CellKind::RnnTanh, CellKind::RnnRelu, CellKind::Lstm, CellKind::Gru];
+pub const CELLS: [CellKind; 4] = [CellKind::RnnTanh, CellKind::RnnRelu, CellKind::Lstm, CellKind::Gru];
 
 /// The instruction sets to test.
-fn instruction_sets() -> Vec<InstructionSet> {
+pub fn instruction_sets() -> Vec<InstructionSet> {
     match std::env::var_os("RNN_KERNELS") {
         Some(name) if !name.is_empty() => vec![InstructionSet::chosen().unwrap()],
         _ => InstructionSet::available().collect(),
@@ -44,8 +45,13 @@ impl ThreadPool for Threads {
 }
 
 /// Solves a problem with the kernels.
-fn run(problem: &Problem, set: InstructionSet, pool: &dyn ThreadPool) -> Solution {
-    let Problem { config, steps, batch, .. } = *problem;
+pub fn run(problem: &Problem, set: InstructionSet, pool: &dyn ThreadPool) -> Solution {
+    run_batch(problem, problem.batch(&problem.batch_sizes()), set, pool)
+}
+
+/// Solves a problem with the kernels, which get this description of the batch.
+pub fn run_batch(problem: &Problem, batch: Batch<'_>, set: InstructionSet, pool: &dyn ThreadPool) -> Solution {
+    let (config, sequences) = (problem.config, problem.lengths.len());
     let network = Network::with_instruction_set(config, set).unwrap();
     let parameters: Vec<&[f32]> = problem.parameters.iter().map(Vec::as_slice).collect();
     let dropout: Vec<&[f32]> = problem.dropout.iter().map(Vec::as_slice).collect();
@@ -54,9 +60,8 @@ fn run(problem: &Problem, set: InstructionSet, pool: &dyn ThreadPool) -> Solutio
     let unset = || (vec![f32::NAN; problem.h_0.len()], vec![if lstm { f32::NAN } else { 0.0 }; problem.c_0.len()]);
     let (mut h_n, mut c_n) = unset();
     let input = Input {
-        steps,
         batch,
-        x: Sequence::contiguous(&problem.x, batch, config.input_size),
+        x: Sequence::contiguous(&problem.x, sequences, config.input_size),
         h_0: Some(&problem.h_0),
         c_0: lstm.then_some(&problem.c_0),
         dropout: &dropout,
@@ -76,7 +81,7 @@ fn run(problem: &Problem, set: InstructionSet, pool: &dyn ThreadPool) -> Solutio
     );
 
     let given = OutputGradients {
-        output: Some(Sequence::contiguous(&problem.d_output, batch, config.output_size())),
+        output: Some(Sequence::contiguous(&problem.d_output, sequences, config.output_size())),
         h_n: Some(&problem.d_h_n),
         c_n: lstm.then_some(&problem.d_c_n),
     };
@@ -142,10 +147,9 @@ fn check(problem: &Problem, got: &Solution, truth: &Solution, single: &Solution<
         assert!(
             got <= FACTOR * single + rounding,
             "{name}: the error is {got:e}; the equations in f32 have {single:e}; the largest number is {largest:e}: \
-             {set:?}, {:?}, {} steps, batch {}\n  CPU: {}",
+             {set:?}, {:?}, lengths {:?}\n  CPU: {}",
             problem.config,
-            problem.steps,
-            problem.batch,
+            problem.lengths,
             cpu()
         );
         if got > rounding {
@@ -169,8 +173,13 @@ fn cpu() -> String {
     cpus.lines().find(|line| line.starts_with("model name")).unwrap_or("unknown").to_owned()
 }
 
-/// Configurations with a number of steps and a batch size.
-fn problems() -> Vec<(Config, usize, usize)> {
+/// Everything but the gradients of the parameters, whose last bits depend on the number of threads.
+fn without_parameters(solution: &Solution) -> Solution {
+    Solution { d_parameters: vec![], ..solution.clone() }
+}
+
+/// Configurations with the lengths of the sequences, in decreasing order.
+fn problems() -> Vec<(Config, Vec<usize>)> {
     let config = |cell, [input_size, hidden_size, num_layers]: [usize; 3], bidirectional, bias| Config {
         cell,
         input_size,
@@ -181,23 +190,29 @@ fn problems() -> Vec<(Config, usize, usize)> {
     };
     if cfg!(miri) {
         return vec![
-            (config(CellKind::RnnTanh, [1, 3, 2], true, true), 3, 3), // sample-major; weight gradients in chunks
-            (config(CellKind::RnnRelu, [5, 3, 2], true, false), 2, 5), // feature-major
-            (config(CellKind::Lstm, [1, 9, 1], false, true), 2, 1),   // a team of threads
-            (config(CellKind::Lstm, [5, 3, 1], false, true), 3, 3),   // sample-major; weight gradients at the end
-            (config(CellKind::Lstm, [5, 3, 1], false, true), 2, 5),   // feature-major; products in depth blocks
-            (config(CellKind::Gru, [1, 3, 1], false, true), 3, 3),
-            (config(CellKind::Gru, [1, 3, 1], false, true), 2, 5),
+            (config(CellKind::RnnTanh, [1, 3, 2], true, true), vec![3; 3]), // sample-major; weight gradients in chunks
+            (config(CellKind::RnnRelu, [5, 3, 2], true, false), vec![2; 5]), // feature-major
+            (config(CellKind::Lstm, [1, 9, 1], false, true), vec![2]),      // a team of threads
+            (config(CellKind::Lstm, [5, 3, 1], false, true), vec![3; 3]),   // sample-major; weight gradients at the end
+            (config(CellKind::Lstm, [5, 3, 1], false, true), vec![2; 5]),   // feature-major; products in depth blocks
+            (config(CellKind::Gru, [1, 3, 1], false, true), vec![3; 3]),
+            (config(CellKind::Gru, [1, 3, 1], false, true), vec![2; 5]),
+            (config(CellKind::RnnTanh, [1, 3, 2], true, true), vec![3, 2, 2, 1]), // ragged, in chunks
+            (config(CellKind::Lstm, [5, 3, 1], true, true), vec![4, 2, 1, 1, 1]), // ragged, at the end
+            (config(CellKind::Lstm, [1, 9, 1], true, true), vec![2, 1]),          // ragged, a team of threads
+            (config(CellKind::Gru, [1, 3, 1], true, true), vec![3, 1]),
         ];
     }
     let mut problems = Vec::new();
     for cell in CELLS {
         for hidden_size in [1, 5, 16, 33, 63, 64, 65] {
-            for (batch, steps) in [(1, 1), (1, 7), (3, 4), (37, 3), (100, 2), (70, 9)] {
+            let batches = [(1, 1), (1, 7), (3, 4), (37, 3), (100, 2), (70, 9)].map(|(batch, steps)| vec![steps; batch]);
+            let random = &mut Random(hidden_size as u64 + 7);
+            for lengths in batches.into_iter().chain(ragged(random)) {
                 for (num_layers, bidirectional, bias) in [(1, false, true), (2, true, false), (3, false, true)] {
                     let input_size = [1, 5, 17, 64][problems.len() % 4];
                     let config = config(cell, [input_size, hidden_size, num_layers], bidirectional, bias);
-                    problems.push((config, steps, batch));
+                    problems.push((config, lengths.clone()));
                 }
             }
         }
@@ -208,15 +223,14 @@ fn problems() -> Vec<(Config, usize, usize)> {
 #[test]
 fn every_cell_and_size_is_as_accurate_as_the_equations_in_f32() {
     let mut worst = 0.0_f64;
-    for (i, (config, steps, batch)) in problems().into_iter().enumerate() {
-        let problem = Problem::random(config, steps, batch, config.num_layers > 1, i as u64 + 1);
+    for (i, (config, lengths)) in problems().into_iter().enumerate() {
+        let problem = Problem::random(config, &lengths, config.num_layers > 1, i as u64 + 1);
         let (truth, single) = (problem.solve::<f64>(), problem.solve::<f32>());
         for set in instruction_sets() {
             let threads = run(&problem, set, &Threads(2));
             worst = worst.max(check(&problem, &threads, &truth, &single, set));
             let alone = run(&problem, set, &Serial);
             check(&problem, &alone, &truth, &single, set);
-            let without_parameters = |s: &Solution| Solution { d_parameters: vec![], ..s.clone() };
             assert_eq!(without_parameters(&threads), without_parameters(&alone), "threads change bits: {config:?}");
         }
     }
@@ -229,12 +243,13 @@ fn every_cell_and_size_is_as_accurate_as_the_equations_in_f32() {
 fn a_team_of_threads_gives_the_same_bits_as_one_thread() {
     for (cell, batch) in CELLS.into_iter().flat_map(|cell| [(cell, 1), (cell, 5)]) {
         let config = Config { cell, input_size: 3, hidden_size: 330, num_layers: 1, bias: true, bidirectional: true };
-        let problem = Problem::random(config, 5, batch, false, 1);
+        let problem = Problem::random(config, &vec![5; batch], false, 1);
         let (truth, single) = (problem.solve::<f64>(), problem.solve::<f32>());
         for set in instruction_sets() {
-            let alone = run(&problem, set, &Serial);
+            let (alone, threads) = (run(&problem, set, &Serial), run(&problem, set, &Threads(3)));
             check(&problem, &alone, &truth, &single, set);
-            assert_eq!(alone, run(&problem, set, &Threads(3)), "{cell:?}");
+            check(&problem, &threads, &truth, &single, set);
+            assert_eq!(without_parameters(&alone), without_parameters(&threads), "{cell:?}");
         }
     }
 }
@@ -245,7 +260,7 @@ fn a_team_of_threads_gives_the_same_bits_as_one_thread() {
 fn long_sequences_are_as_accurate_as_the_equations_in_f32() {
     for cell in CELLS {
         let config = Config { cell, input_size: 17, hidden_size: 32, num_layers: 1, bias: true, bidirectional: true };
-        let problem = Problem::random(config, 50, 70, false, 2);
+        let problem = Problem::random(config, &[50; 70], false, 2);
         let (truth, single) = (problem.solve::<f64>(), problem.solve::<f32>());
         for set in instruction_sets() {
             let alone = run(&problem, set, &Serial);
@@ -267,11 +282,12 @@ fn sigmoid_and_tanh_are_accurate_for_every_argument() {
         let output = |cell: CellKind, weight_ih: &[f32]| {
             let zeros = vec![0.0; weight_ih.len()];
             let network = Network::with_instruction_set(config(cell), set).unwrap();
-            let weights = network.pack(&[weight_ih, &zeros], xs.len(), &Serial).unwrap();
+            let batch = Batch::Padded { steps: 1, sequences: xs.len() };
+            let weights = network.pack(&[weight_ih, &zeros], batch, &Serial).unwrap();
             let (mut output, mut h_n) = (vec![0.0; xs.len()], vec![0.0; xs.len()]);
             let ones = vec![1.0; xs.len()];
             let x = Sequence::contiguous(&xs, xs.len(), 1);
-            let input = Input { steps: 1, batch: xs.len(), x, h_0: Some(&ones), c_0: None, dropout: &[] };
+            let input = Input { batch, x, h_0: Some(&ones), c_0: None, dropout: &[] };
             let results = Output { output: &mut output, h_n: &mut h_n, c_n: None };
             network.forward(&weights, &input, results, &Serial).unwrap();
             output

@@ -3,6 +3,7 @@
 
 mod accuracy;
 mod arguments;
+mod packed;
 mod problem;
 mod reference;
 mod relu_kink;

@@ -48,7 +48,7 @@ impl Problem {
     /// Computes the forward and the backward pass in this number type.
     pub fn solve<N: Number>(&self) -> Solution<N> {
         let Config { num_layers, hidden_size: hidden, .. } = self.config;
-        let (steps, batch, directions) = (self.steps, self.batch, self.config.directions());
+        let (batch, directions) = (self.lengths.len(), self.config.directions());
         let width = self.config.output_size();
         let wide = |slice: &[f32]| slice.iter().map(|x| N::from(*x)).collect::<Vec<_>>();
         let mut solution = Solution {
@@ -62,19 +62,19 @@ impl Problem {
         let mut inputs = vec![wide(&self.x)];
         let mut layers = Vec::new();
         for layer in 0..num_layers {
-            let mut output = vec![N::default(); steps * batch * width];
+            let mut output = vec![N::default(); self.d_output.len()];
             let mut sequences = Vec::new();
             for direction in 0..directions {
                 for sample in 0..batch {
                     let sequence = self.forward_sequence(layer, direction, sample, &inputs[layer]);
                     let state = ((layer * directions + direction) * batch + sample) * hidden;
                     for (i, step) in sequence.iter().enumerate() {
-                        let time = if direction == 1 { steps - 1 - i } else { i };
-                        let at = (time * batch + sample) * width + direction * hidden;
+                        let time = self.time(direction, sample, i);
+                        let at = self.row(time, sample) * width + direction * hidden;
                         output[at..at + hidden].copy_from_slice(&step.h);
                     }
-                    solution.h_n[state..state + hidden].copy_from_slice(&sequence[steps - 1].h);
-                    solution.c_n[state..state + hidden].copy_from_slice(&sequence[steps - 1].c);
+                    solution.h_n[state..state + hidden].copy_from_slice(&sequence[self.lengths[sample] - 1].h);
+                    solution.c_n[state..state + hidden].copy_from_slice(&sequence[self.lengths[sample] - 1].c);
                     sequences.push(sequence);
                 }
             }
@@ -112,6 +112,11 @@ impl Problem {
         solution
     }
 
+    /// The time step that a direction processes as number `i`.
+    pub fn time(&self, direction: usize, sample: usize, i: usize) -> usize {
+        if direction == 1 { self.lengths[sample] - 1 - i } else { i }
+    }
+
     /// Runs one sample through one direction of a layer.
     pub fn forward_sequence<N: Number>(
         &self,
@@ -123,7 +128,7 @@ impl Problem {
         let Config { cell, hidden_size: hidden, .. } = self.config;
         let one = N::from(1.0);
         let features = self.config.layer_input_size(layer);
-        let state = ((layer * self.config.directions() + direction) * self.batch + sample) * hidden;
+        let state = ((layer * self.config.directions() + direction) * self.lengths.len() + sample) * hidden;
         let start = |state0: &[f32]| state0[state..state + hidden].iter().map(|x| N::from(*x)).collect::<Vec<_>>();
         let (mut h, mut c) = (start(&self.h_0), start(&self.c_0));
         let parameter = |which| &self.parameters[self.parameter(layer, direction, which)];
@@ -133,10 +138,10 @@ impl Problem {
         };
         let bias =
             |which: usize, row: usize| if self.config.bias { N::from(parameter(which)[row]) } else { N::default() };
-        (0..self.steps)
+        (0..self.lengths[sample])
             .map(|i| {
-                let time = if direction == 1 { self.steps - 1 - i } else { i };
-                let x = &input[(time * self.batch + sample) * features..][..features];
+                let time = self.time(direction, sample, i);
+                let x = &input[self.row(time, sample) * features..][..features];
                 let from_x = |row| product(parameter(0), row, x) + bias(2, row);
                 let from_h = |row| product(parameter(1), row, &h) + bias(3, row);
                 let mut step = Step { h_prev: h.clone(), c_prev: c.clone(), ..Step::<N>::default() };
@@ -190,13 +195,13 @@ impl Problem {
         let Config { cell, hidden_size: hidden, .. } = self.config;
         let one = N::from(1.0);
         let features = self.config.layer_input_size(layer);
-        let state = ((layer * self.config.directions() + direction) * self.batch + sample) * hidden;
+        let state = ((layer * self.config.directions() + direction) * self.lengths.len() + sample) * hidden;
         let end = |d: &[f32]| d[state..state + hidden].iter().map(|x| N::from(*x)).collect::<Vec<_>>();
         let (mut d_h, mut d_c) = (end(&self.d_h_n), end(&self.d_c_n));
         let ih = self.parameter(layer, direction, 0);
         for (i, step) in sequence.iter().enumerate().rev() {
-            let time = if direction == 1 { self.steps - 1 - i } else { i };
-            let at = (time * self.batch + sample) * self.config.output_size() + direction * hidden;
+            let time = self.time(direction, sample, i);
+            let at = self.row(time, sample) * self.config.output_size() + direction * hidden;
             let mut d_gates = Vec::new(); // (row, gradient, factor of the gradient of the recurrent part)
             for j in 0..hidden {
                 let d = d_h[j] + d_output[at + j];
@@ -229,7 +234,7 @@ impl Problem {
                     }
                 }
             }
-            let base = (time * self.batch + sample) * features;
+            let base = self.row(time, sample) * features;
             for (row, d, recurrent_factor) in d_gates {
                 for k in 0..features {
                     solution.d_parameters[ih][row * features + k] += d * input[base + k];

@@ -16,6 +16,8 @@ pub(super) struct BackwardPass {
     pub(super) tape: Tape,
     pub(super) parameters: Vec<Tensor>,
     pub(super) batch_first: bool,
+    /// The input's dimensions before the features, time first: (steps, batch), or (rows) for a packed batch.
+    pub(super) input_rows: Vec<usize>,
     /// The number of state tensors: 1, or 2 for LSTM.
     pub(super) states: usize,
 }
@@ -34,7 +36,7 @@ impl BackwardPass {
         let (d_h_n, d_c_n) = (grad(1)?, if self.states == 2 { grad(2)? } else { None });
         let d_output = backward.grad(0).map(contiguous_features).transpose()?;
         let gradients = OutputGradients {
-            output: d_output.as_deref().map(|d| as_sequence(d, false)).transpose()?,
+            output: d_output.as_deref().map(|d| as_sequence(d, false, self.tape.batch())).transpose()?,
             h_n: d_h_n.as_deref().map(as_slice).transpose()?,
             c_n: d_c_n.as_deref().map(as_slice).transpose()?,
         };
@@ -71,7 +73,7 @@ impl BackwardPass {
                 let size: Vec<usize> = self.parameters[parameter].size().into_iter().map(|n| n as usize).collect();
                 NewTensor::new(&size)
             }
-            None if input == 0 => NewTensor::new(&[self.tape.steps(), self.tape.batch(), config.input_size]),
+            None if input == 0 => NewTensor::new(&[&self.input_rows[..], &[config.input_size]].concat()),
             None => NewTensor::new(&[config.state_rows(), self.tape.batch(), config.hidden_size]),
         }
     }

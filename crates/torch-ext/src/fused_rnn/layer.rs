@@ -3,11 +3,11 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rnn_kernels::{CellKind, Config, Input, Network, Output, PackedWeights, Tape};
+use rnn_kernels::{Batch, CellKind, Config, Input, Network, Output, PackedWeights, Tape};
 use tch::{Device, Kind, Tensor};
 
 use super::backward::BackwardPass;
-use super::tensors::{NewTensor, as_sequence, as_slice, as_slices, contiguous, contiguous_features, steps_and_batch};
+use super::tensors::{NewTensor, as_sequence, as_slice, as_slices, contiguous, contiguous_features};
 use super::threads::TorchThreads;
 use crate::autograd;
 use crate::error::{Error, Result};
@@ -64,17 +64,65 @@ impl FusedRnn {
         batch_first: bool,
         dropout: f64,
     ) -> Result<(Tensor, Vec<Tensor>)> {
-        self.check(parameters, input, hx)?;
+        self.check(parameters, hx)?;
+        check_input(self.config(), input, 3)?;
+        let (size, time) = (input.size(), usize::from(batch_first));
+        let (steps, sequences) = (size[time] as usize, size[1 - time] as usize);
+        let call = Call {
+            batch: Batch::Padded { steps, sequences },
+            input_rows: vec![steps, sequences],
+            batch_first,
+            dropout,
+        };
+        let (output, state) = self.run(parameters, input, hx, &call)?;
+        Ok((if batch_first { output.f_transpose(0, 1)? } else { output }, state))
+    }
+
+    /// As [`forward`](Self::forward), for the data of a packed batch: (sum of the lengths, input_size), with the number of
+    /// sequences that have a step, for each step. The output has as many rows.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward), and for batch sizes that grow, are zero, or whose sum is not the number of rows.
+    pub fn forward_packed(
+        &self,
+        parameters: &[Tensor],
+        data: &Tensor,
+        batch_sizes: &[usize],
+        hx: &[&Tensor],
+        dropout: f64,
+    ) -> Result<(Tensor, Vec<Tensor>)> {
+        self.check(parameters, hx)?;
+        check_input(self.config(), data, 2)?;
+        let rows = batch_sizes.iter().fold(0_usize, |sum, size| sum.saturating_add(*size));
+        if rows as i64 != data.size()[0] {
+            return Err(Error::Fused(format!(
+                "need {rows} rows of data, the sum of batch_sizes, not {:?}",
+                data.size()
+            )));
+        }
+        let call = Call { batch: Batch::Packed(batch_sizes), input_rows: vec![rows], batch_first: false, dropout };
+        self.run(parameters, data, hx, &call)
+    }
+
+    /// Output, time first, and state. Records the call in autograd's graph.
+    fn run(
+        &self,
+        parameters: &[Tensor],
+        input: &Tensor,
+        hx: &[&Tensor],
+        call: &Call<'_>,
+    ) -> Result<(Tensor, Vec<Tensor>)> {
         let inputs: Vec<&Tensor> = std::iter::once(input).chain(hx.iter().copied()).chain(parameters).collect();
         let recording = autograd::is_recording(&inputs);
-        let (outputs, tape) = tch::no_grad(|| self.compute(parameters, input, hx, batch_first, dropout, recording))?;
+        let (outputs, tape) = tch::no_grad(|| self.compute(parameters, input, hx, call, recording))?;
         let mut outputs = match tape {
             Some(tape) => {
                 let pass = BackwardPass {
                     network: self.network,
                     tape,
                     parameters: parameters.iter().map(Tensor::shallow_clone).collect(),
-                    batch_first,
+                    batch_first: call.batch_first,
+                    input_rows: call.input_rows.clone(),
                     states: hx.len(),
                 };
                 let name = match self.config().cell {
@@ -87,22 +135,14 @@ impl FusedRnn {
             None => outputs,
         };
         let output = outputs.remove(0);
-        Ok((if batch_first { output.f_transpose(0, 1)? } else { output }, outputs))
+        Ok((output, outputs))
     }
 
     /// Checks what the kernels cannot see in slices.
-    fn check(&self, parameters: &[Tensor], input: &Tensor, hx: &[&Tensor]) -> Result<()> {
+    fn check(&self, parameters: &[Tensor], hx: &[&Tensor]) -> Result<()> {
         parameters.iter().try_for_each(|weight| check_tensor("the weights are", weight))?;
-        check_tensor("the input is", input)?;
         hx.iter().try_for_each(|state| check_tensor("the state is", state))?;
-        let config = self.config();
-        let (size, states) = (input.size(), 1 + usize::from(config.cell.has_c()));
-        if size.len() != 3 || size[2] != config.input_size as i64 {
-            return Err(Error::Fused(format!(
-                "need an input of 3 dimensions, the last {}, not {size:?}",
-                config.input_size
-            )));
-        }
+        let states = 1 + usize::from(self.config().cell.has_c());
         if hx.len() != states {
             return Err(Error::Fused(format!("need {states} state tensors, not {}", hx.len())));
         }
@@ -115,26 +155,26 @@ impl FusedRnn {
         parameters: &[Tensor],
         input: &Tensor,
         hx: &[&Tensor],
-        batch_first: bool,
-        dropout: f64,
+        call: &Call<'_>,
         recording: bool,
     ) -> Result<(Vec<Tensor>, Option<Tape>)> {
         let config = self.config();
+        let (batch, sequences) = (call.batch, call.batch.sequences());
         let input = contiguous_features(input)?;
-        let x = as_sequence(&input, batch_first)?;
-        let (steps, batch) = steps_and_batch(&input, batch_first);
+        let x = as_sequence(&input, call.batch_first, sequences)?;
         let hx = hx.iter().map(|state| contiguous(state)).collect::<Result<Vec<_>>>()?;
-        let masks = self.dropout_masks(dropout, steps, batch)?;
+        let outputs = [&call.input_rows[..], &[config.output_size()]].concat();
+        let masks = self.dropout_masks(call.dropout, &outputs)?;
         let masks = masks.iter().map(as_slice).collect::<Result<Vec<_>>>()?;
 
-        let mut output = NewTensor::new(&[steps, batch, config.output_size()])?;
-        let mut h_n = NewTensor::new(&[config.state_rows(), batch, config.hidden_size])?;
+        let mut output = NewTensor::new(&outputs)?;
+        let mut h_n = NewTensor::new(&[config.state_rows(), sequences, config.hidden_size])?;
         let mut c_n = match config.cell.has_c() {
-            true => Some(NewTensor::new(&[config.state_rows(), batch, config.hidden_size])?),
+            true => Some(NewTensor::new(&[config.state_rows(), sequences, config.hidden_size])?),
             false => None,
         };
         let slices = as_slices(&hx)?;
-        let input = Input { steps, batch, x, h_0: Some(slices[0]), c_0: slices.get(1).copied(), dropout: &masks };
+        let input = Input { batch, x, h_0: Some(slices[0]), c_0: slices.get(1).copied(), dropout: &masks };
         let threads = TorchThreads::default();
         let weights = self.weights(parameters, batch, &threads)?;
         let out = Output {
@@ -153,7 +193,7 @@ impl FusedRnn {
     }
 
     /// The packed weights: those of the last call, if the parameters have not changed since.
-    fn weights(&self, parameters: &[Tensor], batch: usize, threads: &TorchThreads) -> Result<Arc<PackedWeights>> {
+    fn weights(&self, parameters: &[Tensor], batch: Batch<'_>, threads: &TorchThreads) -> Result<Arc<PackedWeights>> {
         let identity = |weight: &Tensor| Some((weight.data_ptr() as usize, autograd::version(weight)?));
         let now: Option<Vec<_>> = parameters.iter().map(identity).collect(); // None if a tensor has no version
         let mut packed = self.packed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -170,22 +210,43 @@ impl FusedRnn {
         Ok(weights)
     }
 
-    /// The dropout masks: factors for the output of each layer except the last.
-    fn dropout_masks(&self, p: f64, steps: usize, batch: usize) -> Result<Vec<Tensor>> {
-        let config = self.config();
+    /// The dropout masks: factors for the output of each layer except the last, which has this shape.
+    fn dropout_masks(&self, p: f64, shape: &[usize]) -> Result<Vec<Tensor>> {
         if p == 0.0 {
             return Ok(Vec::new());
         }
-        let shape = [steps, batch, config.output_size()].map(|n| n as i64);
-        let mask = |_| Ok(Tensor::f_ones(shape, (Kind::Float, Device::Cpu))?.f_dropout(p, true)?);
-        (1..config.num_layers).map(mask).collect()
+        let shape: Vec<i64> = shape.iter().map(|n| *n as i64).collect();
+        let mask = |_| Ok(Tensor::f_ones(&shape, (Kind::Float, Device::Cpu))?.f_dropout(p, true)?);
+        (1..self.config().num_layers).map(mask).collect()
     }
+}
+
+/// What a call computes, in addition to its tensors.
+struct Call<'a> {
+    batch: Batch<'a>,
+    /// The input's dimensions before the features, time first: (steps, batch), or (rows) for a packed batch.
+    input_rows: Vec<usize>,
+    batch_first: bool,
+    /// The probability of dropout.
+    dropout: f64,
 }
 
 impl From<rnn_kernels::Error> for Error {
     fn from(error: rnn_kernels::Error) -> Error {
         Error::Fused(format!("failed: {error}"))
     }
+}
+
+fn check_input(config: &Config, input: &Tensor, rank: usize) -> Result<()> {
+    check_tensor("the input is", input)?;
+    let size = input.size();
+    if size.len() != rank || size[rank - 1] != config.input_size as i64 {
+        return Err(Error::Fused(format!(
+            "need an input of {rank} dimensions, the last {}, not {size:?}",
+            config.input_size
+        )));
+    }
+    Ok(())
 }
 
 /// Checks that a tensor is f32 on the CPU. `what` names it in the error message: `the weights are`.

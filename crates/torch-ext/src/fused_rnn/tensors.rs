@@ -40,9 +40,10 @@ pub(super) fn contiguous(tensor: &Tensor) -> Result<MaybeCopied<'_>> {
     copy_unless(tensor.is_contiguous(), tensor)
 }
 
-/// A tensor of rank 3 whose last dimension has stride 1.
+/// A tensor whose last dimension has stride 1.
 pub(super) fn contiguous_features(tensor: &Tensor) -> Result<MaybeCopied<'_>> {
-    copy_unless(tensor.is_contiguous() || tensor.size()[2] == 1 || tensor.stride()[2] == 1, tensor)
+    let is = |numbers: Vec<i64>| numbers.last() == Some(&1);
+    copy_unless(tensor.is_contiguous() || is(tensor.size()) || is(tensor.stride()), tensor)
 }
 
 /// A contiguous f32 tensor to be written, with exactly one handle.
@@ -70,7 +71,7 @@ impl NewTensor {
 /// The elements of a tensor. Not for callers outside this module: they could write the tensor while the slice exists.
 pub(super) fn as_slice(tensor: &Tensor) -> Result<&[f32]> {
     let data = f32_data(tensor)?;
-    // SAFETY: the slice borrows `tensor`, which keeps the memory alive. `FusedRnn::forward` and `BackwardPass::run` make and drop
+    // SAFETY: the slice borrows `tensor`, which keeps the memory alive. `FusedRnn::run` and `BackwardPass::run` make and drop
     // all slices within one call. During it no code of a caller runs, and only `NewTensor`s are written, which share no memory
     // with other tensors.
     Ok(unsafe { data.slice() })
@@ -80,16 +81,13 @@ pub(super) fn as_slices<'a>(tensors: &'a [MaybeCopied<'_>]) -> Result<Vec<&'a [f
     tensors.iter().map(|tensor| as_slice(tensor)).collect()
 }
 
-/// The number of steps and of sequences of a tensor of rank 3.
-pub(super) fn steps_and_batch(tensor: &Tensor, batch_first: bool) -> (usize, usize) {
-    let sizes = tensor.size();
-    let (steps, batch) = if batch_first { (sizes[1], sizes[0]) } else { (sizes[0], sizes[1]) };
-    (steps as usize, batch as usize)
-}
-
-/// A tensor of rank 3 as the kernels read it.
-pub(super) fn as_sequence(tensor: &Tensor, batch_first: bool) -> Result<Sequence<'_>> {
-    let strides = tensor.stride();
-    let (step, batch) = if batch_first { (strides[1], strides[0]) } else { (strides[0], strides[1]) };
-    Ok(Sequence { data: as_slice(tensor)?, step_stride: step as usize, batch_stride: batch as usize })
+/// A tensor as the kernels read it: of rank 3, or the data of a packed batch of this many sequences.
+pub(super) fn as_sequence(tensor: &Tensor, batch_first: bool, sequences: usize) -> Result<Sequence<'_>> {
+    let strides: Vec<usize> = tensor.stride().into_iter().map(|stride| stride as usize).collect();
+    let (step_stride, batch_stride) = match (strides.len(), batch_first) {
+        (2, _) => (strides[0] * sequences, strides[0]), // a step has `sequences` rows if all lengths are equal
+        (_, false) => (strides[0], strides[1]),
+        (_, true) => (strides[1], strides[0]),
+    };
+    Ok(Sequence { data: as_slice(tensor)?, step_stride, batch_stride })
 }

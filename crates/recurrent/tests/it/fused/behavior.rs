@@ -1,6 +1,6 @@
 //! The fused backend behaves like the exact one: errors, autograd graphs, changes of the weights.
 
-use recurrent::{Backend, Recurrent, pack_padded_sequence};
+use recurrent::{Backend, Recurrent};
 use tch::{Kind, Tensor};
 
 use super::Problem;
@@ -194,29 +194,23 @@ fn autograd_graphs_work_as_in_libtorch() {
     assert_eq!(fused.len(), 2);
 }
 
-/// Packed sequences and traces use libtorch's operations with both backends.
+/// Traces use libtorch's operations with both backends.
 #[test]
-fn unbatched_packed_and_traced_input() {
+fn unbatched_and_traced_input() {
     let _guard = seeded(3);
     let spec = Spec { bidirectional: true, ..Spec::new("GRU", 5, 12) };
     let (_vs, mut layer) = spec.build().unwrap();
     let x = uniform(&[4, 3, 5], Kind::Float);
-    let packed = pack_padded_sequence(&x, &[4, 2, 1], false, true).unwrap();
     let mut run = |backend| {
         layer.set_backend(backend).unwrap();
-        let (data, state) = layer.forward_packed(&packed, None).unwrap();
         let Layer::Gru(gru) = &layer else { panic!() };
-        let trace = gru.trace(&x, None).unwrap();
-        let unbatched = layer.forward(&x.select(1, 0), None).unwrap();
-        (data.data, state, trace.output, unbatched)
+        (gru.trace(&x, None).unwrap().output, layer.forward(&x.select(1, 0), None).unwrap())
     };
     let (exact, fused) = (run(Backend::Exact), run(Backend::Fused));
-    assert_same_bits(&fused.0, &exact.0, "packed");
-    assert_same_bits(&fused.1[0], &exact.1[0], "packed, state");
-    assert_same_bits(&fused.2, &exact.2, "trace");
+    assert_same_bits(&fused.0, &exact.0, "trace");
     let x = x.to_kind(Kind::Double).select(1, 0);
     let truth = in_float64(&spec, &layer).forward(&x, None).unwrap();
-    JUDGE.assert("unbatched", &truth, &exact.3, &fused.3);
+    JUDGE.assert("unbatched", &truth, &exact.1, &fused.1);
 }
 
 #[test]
@@ -234,13 +228,6 @@ fn warnings_list_what_makes_it_slow() {
     let build_warnings = torch_ext::fused_rnn::SLOW_BUILD.map(str::to_owned);
     let before: Vec<String> = options_warnings.iter().cloned().chain(build_warnings).collect();
     assert_eq!(warnings(&gru), before);
-    let packed = pack_padded_sequence(&uniform(&[4, 2, 3], Kind::Float), &[4, 2], false, true).unwrap();
-    gru.forward_packed(&packed, None).unwrap();
-    let after = warnings(&gru);
-    assert_eq!(after[..before.len()], before);
-    assert!(after.last().unwrap().starts_with("the fused backend does not compute packed sequences"), "{after:?}");
-
     gru.set_backend(Backend::Exact).unwrap();
-    gru.forward_packed(&packed, None).unwrap();
     assert_eq!(warnings(&gru), options_warnings);
 }

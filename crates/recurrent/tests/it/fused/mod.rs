@@ -2,8 +2,9 @@
 
 mod accuracy;
 mod behavior;
+mod packed;
 
-use recurrent::Backend;
+use recurrent::{Backend, PackedSequence, pack_padded_sequence};
 use tch::{Kind, Tensor};
 
 use crate::each;
@@ -31,6 +32,8 @@ struct Results {
 #[derive(Debug)]
 struct Problem {
     x: Tensor,
+    /// The lengths of the sequences, if they are packed.
+    lengths: Option<Vec<i64>>,
     hx: Option<Vec<Tensor>>,
     loss: Vec<Tensor>,
 }
@@ -44,22 +47,49 @@ impl Problem {
         let output = uniform(&shape(spec.directions() * spec.output_size()), kind);
         Problem {
             x: uniform(&shape(spec.input_size), kind),
+            lengths: None,
             hx: with_state.then(|| state.iter().map(|shape| uniform(shape, kind)).collect()),
             loss: std::iter::once(output).chain(state.iter().map(|shape| uniform(shape, kind))).collect(),
         }
     }
 
+    /// Sequences of these lengths, in any order, which are packed.
+    fn random_packed(spec: &Spec, lengths: &[i64], with_state: bool) -> Problem {
+        let steps = lengths.iter().copied().max().unwrap();
+        let mut problem = Problem::random(spec, steps, lengths.len() as i64, with_state);
+        problem.loss[0] = uniform(&[lengths.iter().sum(), spec.directions() * spec.output_size()], Kind::Float);
+        problem.lengths = Some(lengths.to_vec());
+        problem
+    }
+
+    /// The packed input.
+    fn pack(&self, x: &Tensor, layer: &Layer) -> Option<PackedSequence> {
+        let batch_first = each!(layer, layer => layer.batch_first());
+        self.lengths.as_ref().map(|lengths| pack_padded_sequence(x, lengths, batch_first, false).unwrap())
+    }
+
     /// The same numbers in float64.
     fn double(&self) -> Problem {
         let double = |tensors: &[Tensor]| tensors.iter().map(|tensor| tensor.to_kind(Kind::Double)).collect();
-        Problem { x: self.x.to_kind(Kind::Double), hx: self.hx.as_deref().map(double), loss: double(&self.loss) }
+        Problem {
+            x: self.x.to_kind(Kind::Double),
+            lengths: self.lengths.clone(),
+            hx: self.hx.as_deref().map(double),
+            loss: double(&self.loss),
+        }
     }
 
     /// Runs a forward and a backward pass. Then resets the gradients of the parameters.
     fn run(&self, layer: &Layer) -> Results {
         let x = leaf(&self.x);
         let hx: Option<Vec<Tensor>> = self.hx.as_ref().map(|hx| hx.iter().map(leaf).collect());
-        let values = layer.forward(&x, hx.as_deref()).unwrap();
+        let values = match self.pack(&x, layer) {
+            None => layer.forward(&x, hx.as_deref()).unwrap(),
+            Some(packed) => {
+                let (output, state) = layer.forward_packed(&packed, hx.as_deref()).unwrap();
+                std::iter::once(output.data).chain(state).collect()
+            }
+        };
         let terms = values.iter().zip(&self.loss).map(|(value, weight)| (value * weight).sum(self.x.kind()));
         terms.reduce(|sum, term| sum + term).unwrap().backward();
         let take = |(_, mut parameter): (String, Tensor)| {
@@ -95,11 +125,29 @@ impl Problem {
         panic!("{spec:?}: after 100 attempts there is still a sum close to zero");
     }
 
+    /// One sequence of a packed batch.
+    fn alone(&self, spec: &Spec, sequence: i64, length: i64) -> Problem {
+        let (batch_of_x, steps_of_x) = if spec.batch_first { (0, 1) } else { (1, 0) };
+        let state = |state: &Tensor| state.narrow(1, sequence, 1);
+        Problem {
+            x: self.x.narrow(batch_of_x, sequence, 1).narrow(steps_of_x, 0, length),
+            lengths: None,
+            hx: self.hx.as_ref().map(|hx| hx.iter().map(state).collect()),
+            loss: Vec::new(),
+        }
+    }
+
     /// The sequences of the batch with a sum close to zero, relative to the sum of the magnitudes of its terms.
     fn near_kinks(&self, spec: &Spec, double: &Layer) -> Vec<i64> {
         /// 25 ULP of f32; the rounding error of a sum is a few ULP.
         const NEAR: f64 = 3e-6;
         let Layer::Rnn(rnn) = double else { unreachable!("ReLU is an RNN's") };
+        if let Some(lengths) = &self.lengths {
+            let near =
+                |(i, length): (usize, &i64)| !self.alone(spec, i as i64, *length).near_kinks(spec, double).is_empty();
+            let near = lengths.iter().enumerate().map(near);
+            return near.enumerate().filter_map(|(i, near)| near.then_some(i as i64)).collect();
+        }
         let steps_dim = i64::from(spec.batch_first);
         let steps = self.x.size()[steps_dim as usize];
         let h_0 = self.hx.as_ref().map(|hx| &hx[0]);
