@@ -37,7 +37,7 @@ mod find;
 mod version;
 
 pub use find::Libtorch;
-pub use version::pairs;
+pub use version::{found, pairs};
 
 /// The whole build script of a package that links libtorch.
 ///

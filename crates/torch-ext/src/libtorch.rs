@@ -1,7 +1,7 @@
 //! The libtorch that this process has loaded.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::error::Result;
 use crate::ffi;
@@ -31,15 +31,5 @@ pub fn folder() -> Result<PathBuf> {
 /// # Ok::<(), torch_ext::Error>(())
 /// ```
 pub fn version() -> Result<Option<String>> {
-    Ok(folder()?.parent().and_then(release))
-}
-
-/// Reads `version.py` (a Python wheel) or `build-version` (a libtorch archive), without a local part such as `+cu130`.
-fn release(libtorch: &Path) -> Option<String> {
-    let text =
-        fs::read_to_string(libtorch.join("version.py")).or_else(|_| fs::read_to_string(libtorch.join("build-version")));
-    let text = text.ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("__version__")).unwrap_or(&text);
-    let version = line.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-    version.split('+').next().map(str::to_owned)
+    Ok(folder()?.parent().and_then(libtorch_build::found))
 }
