@@ -56,6 +56,15 @@ pub enum Error {
         /// The number of masks.
         got: usize,
     },
+    /// A target is not a class.
+    Target {
+        /// The example.
+        row: usize,
+        /// Its target.
+        target: i64,
+        /// The number of classes.
+        classes: usize,
+    },
     /// A buffer cannot be allocated.
     OutOfMemory {
         /// The size of the buffer.
@@ -78,6 +87,13 @@ impl fmt::Display for Error {
             Error::WeightsMismatch => f.write_str("the weights were packed for another network or another batch size"),
             Error::DropoutMaskCount { expected, got } => {
                 write!(f, "expected {expected} dropout masks, one for each layer but the last, got {got}")
+            }
+            Error::Target { row, target, classes } => {
+                write!(
+                    f,
+                    "target {target} of example {row} is not a class: expected 0 to {}",
+                    classes.saturating_sub(1)
+                )
             }
             Error::OutOfMemory { bytes } => write!(f, "out of memory: cannot allocate {bytes} bytes of workspace"),
         }

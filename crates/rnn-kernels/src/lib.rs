@@ -4,7 +4,8 @@
 //! Slices in, slices out: the crate uses no tensor library. Equations, gate order and parameter shapes are those of
 //! `torch.nn.RNN`, `LSTM` and `GRU`. Any number of layers, one or two directions, optional biases, initial states,
 //! dropout masks, and gradients with respect to every input and parameter. Sequences of different lengths are computed
-//! without padding ([`Batch::Packed`]).
+//! without padding ([`Batch::Packed`]). The loss over the words of a vocabulary, with its gradient, is computed in one
+//! pass ([`cross_entropy()`]).
 //!
 //! ```
 //! use rnn_kernels::{Batch, CellKind, Config, Input, InputGradients, Network, Output, OutputGradients, Sequence, Serial};
@@ -44,6 +45,7 @@
 //! |---|---|
 //! | `bench_gemm` | a matrix product for `cargo bench` |
 //! | `network` | the public entry points: [`Network`], [`PackedWeights`], [`Tape`] |
+//! | `cross_entropy` | the loss over a large number of classes, and its gradient: [`cross_entropy()`] |
 //! | `forward`, `backward` | the loops over layers, directions and time steps |
 //! | `weight_gradients` | the gradients of the parameters, for each memory layout |
 //! | `products` | the matrix products of a layer and its packed weights, for each memory layout |
@@ -52,7 +54,7 @@
 //! | `schedule` | the division of a batch into shards, thread teams |
 //! | `plan` | the sizes of a call, the memory layout, and the address of everything in the workspace |
 //! | `shard` | a part of the batch: its rows at each time step, the order of the steps, chunks of steps |
-//! | `kernels` | the code that is compiled once for each instruction set: `cells` (**the equations of RNN, LSTM and GRU**), `gemm` (the micro-kernel), `dot_products`, `math` (exp, sigmoid, tanh), `simd` |
+//! | `kernels` | the code that is compiled once for each instruction set: `cells` (**the equations of RNN, LSTM and GRU**), `gemm` (the micro-kernel), `dot_products`, `softmax`, `math` (exp, sigmoid, tanh), `simd` |
 //! | `io`, `parameters` | the caller's slices: checks of their lengths, conversion to pointers |
 //! | `batch` | the lengths of the sequences |
 //! | `buffer_pool`, `pointers`, `threads` | workspace memory, pointers with strides, the caller's [`ThreadPool`] |
@@ -119,6 +121,7 @@ pub mod bench_gemm;
 mod buffer_pool;
 mod config;
 mod copy;
+mod cross_entropy;
 mod error;
 mod forward;
 mod gradient_buffers;
@@ -157,6 +160,7 @@ pub const SLOW_BUILD: Option<&str> = match env!("RNN_KERNELS_OPT_LEVEL").as_byte
 
 pub use batch::Batch;
 pub use config::{CellKind, Config};
+pub use cross_entropy::{CrossEntropy, IGNORE_INDEX, cross_entropy};
 pub use error::{Error, Result};
 pub use io::{Input, InputGradients, Output, OutputGradients, Sequence};
 pub use kernels::instruction_set::InstructionSet;

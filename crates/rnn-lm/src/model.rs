@@ -8,8 +8,8 @@ use lesson_kit::{RecurrentSizes, SavedModel};
 use recurrent::{AnyRecurrent, AnyState, Backend, GruConfig, LstmConfig, RnnConfig};
 use serde::{Deserialize, Serialize};
 use tch::nn::{Path, VarStore};
-use tch::{Device, Tensor};
-use torch_ext::nn::{Embedding, Linear};
+use tch::{Device, Reduction, Tensor};
+use torch_ext::nn::{Embedding, Linear, cross_entropy, linear_cross_entropy};
 
 /// The kind of recurrent layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -96,6 +96,24 @@ impl LanguageModel {
         let (_input, output, state) = self.recurrent(words, state)?;
         let scores = self.decoder.forward(&output.f_dropout(self.dropout, self.training)?)?;
         Ok((scores.f_flatten(0, 1)?, state))
+    }
+
+    /// The mean cross-entropy of the next words, and the last state. `words` and `state` are those of
+    /// [`LanguageModel::forward`]; `targets`, (steps * columns,), are the words that follow.
+    ///
+    /// The fused backend computes the decoder and the cross-entropy in one operation.
+    ///
+    /// # Errors
+    /// If a shape does not fit.
+    pub fn loss(&self, words: &Tensor, targets: &Tensor, state: Option<&AnyState>) -> Result<(Tensor, AnyState)> {
+        if self.rnn.backend() == Backend::Exact {
+            let (scores, state) = self.forward(words, state)?;
+            return Ok((cross_entropy(&scores, targets, Reduction::Mean)?, state));
+        }
+        let (_input, output, state) = self.recurrent(words, state)?;
+        let output = output.f_dropout(self.dropout, self.training)?.f_flatten(0, 1)?;
+        let Linear { weight, bias } = &self.decoder;
+        Ok((linear_cross_entropy(&output, weight, targets, Some(bias), Reduction::Mean)?, state))
     }
 
     /// The part of [`LanguageModel::forward`] before the decoder: the embedded words and the hidden state after each, both

@@ -4,9 +4,8 @@ use anyhow::Result;
 use lesson_kit::{Run, metrics};
 use recurrent::AnyState;
 use serde::Serialize;
-use tch::{Reduction, Tensor};
+use tch::Tensor;
 use torch_ext::autograd::backward;
-use torch_ext::nn::cross_entropy;
 use torch_ext::optim::{Adam, AdamOptions, Exponential, ExponentialLr, clip_grad_norm_};
 
 use crate::commands::eval::{mean_by_step, mean_loss};
@@ -123,9 +122,8 @@ fn train_epoch(
     let mut state = carried.next().map(|h| AnyState { h, c: carried.next() });
     let mut batches = run.batches_in_order(train_pieces)?;
     for (words, targets) in batches.by_ref() {
-        let (scores, next_state) = model.forward(&words, state.as_ref())?;
+        let (loss, next_state) = model.loss(&words, &targets, state.as_ref())?;
         state = Some(next_state.detach());
-        let loss = cross_entropy(&scores, &targets, Reduction::Mean)?;
 
         optimizer.zero_grad()?;
         backward(&loss)?;

@@ -7,6 +7,7 @@ use super::cells::{self, BackwardStep, ForwardStep};
 use super::dot_products::{self, DotProducts};
 use super::gemm::{self, PanelProduct};
 use super::simd::{self, Simd};
+use super::softmax::{self, SoftmaxRows};
 use crate::error::{Error, Result};
 
 /// The kernels, compiled for one instruction set.
@@ -22,6 +23,7 @@ pub(crate) struct Kernels {
     pub panel_width: usize,
     pub panel_product: unsafe fn(&PanelProduct<'_>),
     pub dot_products: unsafe fn(&DotProducts<'_>),
+    pub cross_entropy: unsafe fn(&SoftmaxRows),
     /// One for each [`CellKind`](crate::CellKind), in its order.
     pub forward: [unsafe fn(&ForwardStep); 4],
     pub backward: [unsafe fn(&BackwardStep); 4],
@@ -50,6 +52,7 @@ macro_rules! compile_kernels {
             panel_width: <$simd>::LANES * <$simd>::TILE_VECTORS,
     panel_product: compile_kernel!($features gemm::panel_product::<$simd>, PanelProduct<'_>),
     dot_products: compile_kernel!($features dot_products::dot_products::<$simd>, DotProducts<'_>),
+    cross_entropy: compile_kernel!($features softmax::cross_entropy::<$simd>, SoftmaxRows),
             forward: [
         compile_kernel!($features cells::rnn_forward::<$simd, false>, ForwardStep),
         compile_kernel!($features cells::rnn_forward::<$simd, true>, ForwardStep),

@@ -9,3 +9,4 @@ pub(crate) mod gemm;
 pub(crate) mod instruction_set;
 pub(crate) mod math;
 pub(crate) mod simd;
+pub(crate) mod softmax;

@@ -28,7 +28,7 @@ pub fn instruction_sets() -> Vec<InstructionSet> {
 }
 
 /// A pool that starts a thread for each task.
-struct Threads(usize);
+pub struct Threads(pub usize);
 
 impl ThreadPool for Threads {
     fn threads(&self) -> usize {

@@ -5,8 +5,7 @@ use lesson_kit::metrics::{self, format_perplexity};
 use lesson_kit::{Evaluation, WorkerGroup, copy_to_host};
 use recurrent::AnyState;
 use serde::Serialize;
-use tch::{Device, Reduction, Tensor};
-use torch_ext::nn::cross_entropy;
+use tch::{Device, Tensor};
 
 use crate::data::{Corpus, Part, Vocabulary, batchify, pieces};
 use crate::model::LanguageModel;
@@ -104,9 +103,9 @@ pub fn mean_loss(model: &mut LanguageModel, columns: &Tensor, workers: &WorkerGr
     let count = columns.size()[1];
     let pieces = if count > 0 { pieces(columns, STEPS)? } else { Vec::new() };
     for (words, targets) in pieces {
-        let (scores, next_state) = model.forward(&words, state.as_ref())?;
+        let (loss, next_state) = model.loss(&words, &targets, state.as_ref())?;
         state = Some(next_state);
-        losses.push(cross_entropy(&scores, &targets, Reduction::Mean)?);
+        losses.push(loss);
         lengths.push(words.size()[0]);
     }
     let losses = copy_to_host::<f32>(&losses)?;

@@ -34,3 +34,4 @@ mod threads;
 
 pub use layer::{FusedRnn, check_tensor};
 pub use rnn_kernels::{CellKind, Config, SLOW_BUILD};
+pub(crate) use threads::TorchThreads;

@@ -9,12 +9,12 @@ use crate::parallel;
 
 /// Runs tasks on libtorch's threads. [`TorchThreads::result`] returns the first error.
 #[derive(Default)]
-pub(super) struct TorchThreads {
+pub(crate) struct TorchThreads {
     failed: Mutex<Option<Error>>,
 }
 
 impl TorchThreads {
-    pub(super) fn result(self) -> Result<()> {
+    pub(crate) fn result(self) -> Result<()> {
         self.failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
     }
 }

@@ -5,6 +5,7 @@
 //! | `linear` | [`Linear`] |
 //! | `embedding` | [`Embedding`] |
 //! | `functional` | [`cross_entropy`], [`mse_loss`] |
+//! | `linear_cross_entropy` | [`linear_cross_entropy`]: a linear layer and its cross-entropy in one operation |
 //! | `var_store` | [`named_parameters`], [`named_buffers`]: the variables of a `VarStore` in Python's order |
 //!
 //! ```
@@ -28,9 +29,11 @@
 mod embedding;
 mod functional;
 mod linear;
+mod linear_cross_entropy;
 pub(crate) mod var_store;
 
 pub use embedding::Embedding;
 pub use functional::{cross_entropy, mse_loss};
 pub use linear::Linear;
+pub use linear_cross_entropy::linear_cross_entropy;
 pub use var_store::{named_buffers, named_parameters};

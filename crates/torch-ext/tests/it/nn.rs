@@ -1,7 +1,7 @@
 //! Layers and losses beside PyTorch's, and beside recorded numbers of PyTorch 2.13.0.
 
 use tch::{Device, Kind, Reduction, Tensor, nn};
-use torch_ext::nn::{Embedding, Linear, cross_entropy, mse_loss};
+use torch_ext::nn::{Embedding, Linear, cross_entropy, linear_cross_entropy, mse_loss};
 
 use crate::support::seeded;
 
@@ -135,4 +135,84 @@ fn sizes_below_one_are_rejected() {
     assert_eq!(message, "Linear(0, 2): both sizes must be at least 1");
     let message = Embedding::new(vs.root(), 9, -1).unwrap_err().to_string();
     assert_eq!(message, "Embedding(9, -1): both sizes must be at least 1");
+}
+
+/// The loss and the gradients of input, weight and bias.
+fn loss_and_gradients(tensors: &[Tensor; 3], kind: Kind, loss: impl Fn(&[Tensor; 3]) -> Tensor) -> [Tensor; 4] {
+    let tensors = tensors.each_ref().map(|tensor| tensor.to_kind(kind).copy().set_requires_grad(true));
+    let loss = loss(&tensors);
+    torch_ext::autograd::backward(&(&loss * 3.0)).unwrap();
+    let [x, weight, bias] = tensors.map(|tensor| tensor.grad().to_kind(Kind::Double));
+    [loss.detach().to_kind(Kind::Double), x, weight, bias]
+}
+
+/// The error against float64 is that of the separate operations in f32, up to a small factor.
+#[test]
+fn linear_cross_entropy_is_as_accurate_as_the_separate_operations() {
+    let _turn = seeded(5);
+    for (examples, features, classes) in [(1, 1, 1), (7, 5, 3), (40, 16, 1001)] {
+        let of = |shape: &[i64]| Tensor::randn(shape, (Kind::Float, Device::Cpu));
+        let tensors = [of(&[examples, features]), of(&[classes, features]), of(&[classes])];
+        let target = Tensor::randint(classes, [examples], (Kind::Int64, Device::Cpu));
+        let _ = target.get(examples / 2).fill_(if examples > 1 { -100 } else { 0 });
+        for reduction in [Reduction::Mean, Reduction::Sum] {
+            let separate = |[x, weight, bias]: &[Tensor; 3]| {
+                cross_entropy(&x.linear(weight, Some(bias)), &target, reduction).unwrap()
+            };
+            let fused = |[x, weight, bias]: &[Tensor; 3]| {
+                linear_cross_entropy(x, weight, &target, Some(bias), reduction).unwrap()
+            };
+            let exact = loss_and_gradients(&tensors, Kind::Double, separate);
+            let torch = loss_and_gradients(&tensors, Kind::Float, separate);
+            let ours = loss_and_gradients(&tensors, Kind::Float, fused);
+            for (i, ((exact, torch), ours)) in exact.iter().zip(&torch).zip(&ours).enumerate() {
+                let error = |result: &Tensor| (result - exact).abs().max().double_value(&[]);
+                let allowed = 4.0 * error(torch) + 16.0 * f64::from(f32::EPSILON) * exact.abs().max().double_value(&[]);
+                let size = format!("{examples} x {features} x {classes}, {reduction:?}, result {i}");
+                assert!(error(ours) <= allowed, "{size}: error {}, torch's {}", error(ours), error(torch));
+            }
+        }
+    }
+}
+
+#[test]
+fn linear_cross_entropy_runs_the_separate_operations_where_it_must() {
+    let target = Tensor::from_slice(&[1i64, 0]);
+    let of = |shape: &[i64], kind| Tensor::ones(shape, (kind, Device::Cpu));
+    for (kind, reduction) in [(Kind::Double, Reduction::Mean), (Kind::Float, Reduction::None)] {
+        let (x, weight) = (of(&[2, 3], kind), of(&[4, 3], kind));
+        let loss = linear_cross_entropy(&x, &weight, &target, None, reduction).unwrap();
+        assert_eq!(loss, cross_entropy(&x.matmul(&weight.tr()), &target, reduction).unwrap(), "{kind:?}");
+        assert_eq!(loss.kind(), kind);
+    }
+    let empty = Tensor::zeros([0], (Kind::Int64, Device::Cpu));
+    let (x, weight) = (of(&[0, 3], Kind::Float), of(&[4, 3], Kind::Float));
+    let loss = linear_cross_entropy(&x, &weight, &empty, None, Reduction::Mean).unwrap();
+    assert!(loss.double_value(&[]).is_nan(), "as in torch: the mean of nothing");
+}
+
+#[test]
+fn linear_cross_entropy_rejects_what_torch_rejects() {
+    let of = |shape: &[i64]| Tensor::ones(shape, (Kind::Float, Device::Cpu));
+    let message = |x: &Tensor, weight: &Tensor, target: &[i64]| {
+        linear_cross_entropy(x, weight, &Tensor::from_slice(target), None, Reduction::Mean).unwrap_err().to_string()
+    };
+    assert_eq!(message(&of(&[2, 3]), &of(&[4, 3]), &[0, 4]), "Target 4 is out of bounds.");
+    assert_eq!(message(&of(&[2, 3]), &of(&[4, 3]), &[0, -1]), "Target -1 is out of bounds.");
+    assert!(
+        message(&of(&[2, 3]), &of(&[4, 5]), &[0, 1])
+            .contains("mat1 and mat2 shapes cannot be multiplied (2x3 and 5x4)")
+    );
+    assert!(message(&of(&[2, 3]), &of(&[4, 3]), &[0]).contains("batch_size"), "one target for two examples");
+}
+
+/// The weight is saved for the backward pass.
+#[test]
+fn linear_cross_entropy_detects_an_overwritten_weight() {
+    let x = Tensor::ones([2, 3], (Kind::Float, Device::Cpu)).set_requires_grad(true);
+    let mut weight = Tensor::ones([4, 3], (Kind::Float, Device::Cpu));
+    let loss = linear_cross_entropy(&x, &weight, &Tensor::from_slice(&[0i64, 1]), None, Reduction::Mean).unwrap();
+    let _ = weight.fill_(2.0);
+    let error = torch_ext::autograd::backward(&loss).unwrap_err().to_string();
+    assert!(error.contains("modified by an inplace operation"), "{error}");
 }
