@@ -56,6 +56,8 @@ pub enum Error {
         /// The number of masks.
         got: usize,
     },
+    /// A bidirectional network cannot run step by step.
+    BidirectionalStep,
     /// A buffer cannot be allocated.
     OutOfMemory {
         /// The size of the buffer.
@@ -79,6 +81,10 @@ impl fmt::Display for Error {
             Error::DropoutMaskCount { expected, got } => {
                 write!(f, "expected {expected} dropout masks, one for each layer but the last, got {got}")
             }
+            Error::BidirectionalStep => f.write_str(
+                "a bidirectional network cannot run step by step, because its reverse direction starts at the last step: run \
+                 forward over the whole sequence",
+            ),
             Error::OutOfMemory { bytes } => write!(f, "out of memory: cannot allocate {bytes} bytes of workspace"),
         }
     }

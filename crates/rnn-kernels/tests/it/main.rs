@@ -7,3 +7,4 @@ mod packed;
 mod problem;
 mod reference;
 mod relu_kink;
+mod streaming;
