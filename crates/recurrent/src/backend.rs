@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::error::{Error, Result};
 
-/// What computes a layer's `forward` and its gradients.
+/// What computes the `forward` of a layer or cell, and its gradients.
 ///
 /// Both backends use the same parameters, draw the same random numbers and return the same errors. Each loads what the
 /// other saved. A layer can change its backend between two calls.

@@ -5,7 +5,9 @@ use std::fmt;
 use tch::Tensor;
 use tch::nn::Path;
 
+use crate::backend::Backend;
 use crate::error::{Error, Result};
+use crate::fused::Fused;
 use crate::options::{Mode, Nonlinearity};
 use crate::parameters::Parameters;
 use crate::state::{State, state_from};
@@ -19,6 +21,8 @@ pub(crate) struct CellBase {
     pub(crate) hidden_size: i64,
     pub(crate) bias: bool,
     pub(crate) parameters: Parameters,
+    /// The kernels, if the backend is [`Backend::Fused`].
+    fused: Option<Fused>,
 }
 
 impl CellBase {
@@ -39,7 +43,20 @@ impl CellBase {
             shapes.push(("bias_hh".to_owned(), vec![stacked]));
         }
         let parameters = Parameters::build(path, shapes, hidden_size)?;
-        Ok(CellBase { mode, input_size, hidden_size, bias, parameters })
+        Ok(CellBase { mode, input_size, hidden_size, bias, parameters, fused: None })
+    }
+
+    pub(crate) fn backend(&self) -> Backend {
+        if self.fused.is_some() { Backend::Fused } else { Backend::Exact }
+    }
+
+    pub(crate) fn set_backend(&mut self, backend: Backend) -> Result<()> {
+        let &mut CellBase { mode, input_size, hidden_size, bias, .. } = self;
+        self.fused = match backend {
+            Backend::Exact => None,
+            Backend::Fused => Some(Fused::for_cell(mode, (input_size, hidden_size), bias, self.parameters.tensors())?),
+        };
+        Ok(())
     }
 
     /// torch's class name.
@@ -115,6 +132,10 @@ impl CellBase {
 
     fn step(&self, input: &Tensor, hx: &[Tensor]) -> Result<Vec<Tensor>> {
         let weights = self.parameters.tensors();
+        // The kernels do not support an empty input.
+        if let Some(fused) = self.fused.as_ref().filter(|_| input.numel() > 0) {
+            return fused.run_cell(weights, input, hx);
+        }
         let (w_ih, w_hh, b_ih, b_hh) = (&weights[0], &weights[1], weights.get(2), weights.get(3));
         let h = match self.mode {
             Mode::Lstm => {

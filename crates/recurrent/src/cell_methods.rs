@@ -48,6 +48,22 @@ macro_rules! cell {
                 self.base.forward(input, hx)
             }
 
+            /// Selects what computes [`forward`](Self::forward) and its gradients: libtorch's own operations
+            /// ([`Exact`](crate::Backend::Exact), the default) or this workspace's kernels
+            /// ([`Fused`](crate::Backend::Fused)).
+            ///
+            /// # Errors
+            /// [`NotFused`](crate::Error::NotFused) for a cell that the kernels do not support: not in f32, not on the
+            /// CPU, or with a size of zero. The backend is then unchanged.
+            pub fn set_backend(&mut self, backend: $crate::Backend) -> $crate::error::Result<()> {
+                self.base.set_backend(backend)
+            }
+
+            /// What computes `forward`.
+            pub fn backend(&self) -> $crate::Backend {
+                self.base.backend()
+            }
+
             /// Name and tensor of each parameter, in torch's order: `weight_ih`, `weight_hh`, `bias_ih`, `bias_hh`.
             pub fn named_parameters(&self) -> impl Iterator<Item = (&str, &tch::Tensor)> {
                 self.base.parameters.named()

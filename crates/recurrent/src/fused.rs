@@ -40,6 +40,16 @@ impl Fused {
         SLOW_BUILD.into_iter().map(str::to_owned)
     }
 
+    /// The kernels for a cell: a layer that runs one step.
+    pub(crate) fn for_cell(
+        mode: Mode,
+        (input_size, hidden_size): (i64, i64),
+        bias: bool,
+        weights: &[Tensor],
+    ) -> Result<Fused> {
+        Fused::new(&Options { bias, ..Options::new(mode, input_size, hidden_size) }, weights)
+    }
+
     /// Output and new state. Input and state have passed torch's checks and are not empty.
     pub(crate) fn run(
         &self,
@@ -51,6 +61,15 @@ impl Fused {
     ) -> Result<(Tensor, Vec<Tensor>)> {
         let hx: Vec<&Tensor> = hx.iter().collect();
         Ok(self.kernels.forward(weights, input, &hx, batch_first, dropout)?)
+    }
+
+    /// The state after one step: input (batch, input_size), state (batch, hidden_size). They have passed torch's checks and
+    /// are not empty.
+    pub(crate) fn run_cell(&self, weights: &[Tensor], input: &Tensor, hx: &[Tensor]) -> Result<Vec<Tensor>> {
+        let one_step = |tensor: &Tensor| tensor.f_unsqueeze(0);
+        let hx = hx.iter().map(one_step).collect::<std::result::Result<Vec<_>, _>>()?;
+        let (_, state) = self.run(weights, &one_step(input)?, &hx, false, 0.0)?;
+        state.into_iter().map(|state| Ok(state.f_squeeze_dim(0)?)).collect()
     }
 
     /// As [`run`](Self::run), for the data of a packed batch. The state is in the order of the packed sequences.

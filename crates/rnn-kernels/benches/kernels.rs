@@ -1,5 +1,6 @@
-//! Benchmarks on one thread: the networks of the lessons, forward and backward; and the matrix products, compared with
-//! other libraries. Run them with `cargo bench -p rnn-kernels`. `scripts/bench.sh` compares the networks with PyTorch.
+//! Benchmarks on one thread: the networks of the lessons, forward and backward; streaming steps; and the matrix
+//! products, compared with other libraries. Run them with `cargo bench -p rnn-kernels`. `scripts/bench.sh` compares the
+//! networks with PyTorch.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -128,5 +129,41 @@ fn products(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, steps, products);
+/// Streaming: one time step of one sequence.
+fn streaming(criterion: &mut Criterion) {
+    let config = |cell, input_size, hidden_size, num_layers| Config {
+        cell,
+        input_size,
+        hidden_size,
+        num_layers,
+        bias: true,
+        bidirectional: false,
+    };
+    for (name, config) in [
+        ("RNN(8, 16)", config(CellKind::RnnTanh, 8, 16, 1)),
+        ("GRU(28, 128)", config(CellKind::Gru, 28, 128, 1)),
+        ("GRU(128, 128)", config(CellKind::Gru, 128, 128, 1)),
+        ("LSTM(256, 256), 2 layers", config(CellKind::Lstm, 256, 256, 2)),
+    ] {
+        let mut group = criterion.benchmark_group(format!("step, {name}"));
+        let parameters: Vec<_> = config.parameter_shapes().iter().map(|(m, n)| numbers(m * n)).collect();
+        let bytes = parameters.iter().map(|parameter| size_of_val(parameter.as_slice()) as u64).sum();
+        group.throughput(Throughput::Bytes(bytes)); // of the weights
+        let parameters: Vec<&[f32]> = parameters.iter().map(Vec::as_slice).collect();
+        let x = numbers(config.input_size);
+        let (mut h, mut output) = (vec![0.0; config.num_layers * config.hidden_size], vec![0.0; config.hidden_size]);
+        let mut c = h.clone();
+        for set in InstructionSet::available() {
+            let network = Network::with_instruction_set(config, set).unwrap();
+            let weights = network.pack(&parameters, Batch::Padded { steps: 1, sequences: 1 }, &Serial).unwrap();
+            let mut stepper = network.stepper(1).unwrap();
+            group.bench_function(set.name(), |bencher| {
+                bencher.iter(|| stepper.step(&weights, &x, &mut h, Some(&mut c), &mut output).unwrap());
+            });
+        }
+        group.finish();
+    }
+}
+
+criterion_group!(benches, steps, streaming, products);
 criterion_main!(benches);

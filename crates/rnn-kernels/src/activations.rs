@@ -2,9 +2,8 @@
 
 use crate::buffer_pool::Buffer;
 use crate::error::Result;
-use crate::io::ForwardIo;
 use crate::plan::{Extent, Layout, Plan};
-use crate::pointers::{MatrixPtr, SequencePtr, StepOffsets};
+use crate::pointers::{MatrixPtr, SequencePtr};
 use crate::shard::Shard;
 use crate::tuning::PROJECTED_ROWS;
 
@@ -65,13 +64,9 @@ impl Storage {
         tanh_c: Extent::AllSteps,
     };
 
-    /// As little as possible.
-    pub(crate) fn for_inference(plan: &Plan, io: &ForwardIo<'_>) -> Storage {
+    /// As little as possible. `x_has_gaps`: whether the rows of a step of x do not follow those of the step before.
+    pub(crate) fn for_inference(plan: &Plan, x_has_gaps: bool) -> Storage {
         let feature_major = plan.layout == Layout::FeatureMajor;
-        let x_has_gaps = match io.x.steps {
-            StepOffsets::Stride(stride) => stride != plan.shape.batch * io.x.row_stride,
-            StepOffsets::Rows(_) => false,
-        };
         Storage {
             for_backward: false,
             x: feature_major || x_has_gaps,

@@ -113,7 +113,7 @@ impl<P: LayerProducts> BackwardPass<'_, P> {
         // they are complete.
         unsafe {
             let mut next: Option<(MatrixPtr, usize)> = None; // d gates of the step that follows in `order`, and its rows
-            for (number, chunk) in plan.chunks(gradients.extent, shard, !order.reverse).into_iter().enumerate() {
+            for (number, chunk) in plan.chunks(gradients.extent, shard, !order.reverse).enumerate() {
                 let chunk_d_gates = gradients.d_gates(plan, state_row, number, chunk.start, shard);
                 for step in order.steps(chunk.clone()).rev() {
                     let d_gates = chunk_d_gates.step(step - chunk.start);

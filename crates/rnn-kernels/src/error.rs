@@ -65,6 +65,8 @@ pub enum Error {
         /// The number of classes.
         classes: usize,
     },
+    /// A bidirectional network cannot run step by step.
+    BidirectionalStep,
     /// A buffer cannot be allocated.
     OutOfMemory {
         /// The size of the buffer.
@@ -95,6 +97,10 @@ impl fmt::Display for Error {
                     classes.saturating_sub(1)
                 )
             }
+            Error::BidirectionalStep => f.write_str(
+                "a bidirectional network cannot run step by step, because its reverse direction starts at the last step: run \
+                 forward over the whole sequence",
+            ),
             Error::OutOfMemory { bytes } => write!(f, "out of memory: cannot allocate {bytes} bytes of workspace"),
         }
     }

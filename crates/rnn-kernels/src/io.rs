@@ -95,7 +95,8 @@ pub struct InputGradients<'a> {
     pub parameters: Vec<Option<&'a mut [f32]>>,
 }
 
-/// [`Input`] and [`Output`] as pointers. A state is a sequence with a step for each state row. The input is only read.
+/// [`Input`] and [`Output`] as pointers. A state is a sequence with a step for each state row. The input is only read. The
+/// initial and the final states may be the same array: each shard reads its own ones before it writes them.
 pub(crate) struct ForwardIo<'a> {
     pub x: SequencePtr<'a>,
     pub h_0: Option<SequencePtr<'a>>,
@@ -104,6 +105,16 @@ pub(crate) struct ForwardIo<'a> {
     pub output: SequencePtr<'a>,
     pub h_n: SequencePtr<'a>,
     pub c_n: Option<SequencePtr<'a>>,
+}
+
+impl ForwardIo<'_> {
+    /// Whether the rows of a step of x do not follow those of the step before.
+    pub(crate) fn x_has_gaps(&self, shape: &BatchShape) -> bool {
+        match self.x.steps {
+            StepOffsets::Stride(stride) => stride != shape.batch * self.x.row_stride,
+            StepOffsets::Rows(_) => false,
+        }
+    }
 }
 
 /// [`OutputGradients`] and [`InputGradients`] as pointers. The output gradients are only read.
@@ -152,6 +163,33 @@ pub(crate) fn forward_io<'a>(
         x: input.x.pointer("x", shape, config.input_size)?,
         h_0: input.h_0.map(|h_0| state.readable("h_0", h_0)).transpose()?,
         c_0: input.c_0.map(|c_0| state.readable("c_0", c_0)).transpose()?,
+    })
+}
+
+/// Checks the arguments of one time step, whose states are updated in place. Allocates nothing.
+pub(crate) fn step_io<'a>(
+    config: &Config,
+    shape: &'a BatchShape,
+    x: &[f32],
+    h: &mut [f32],
+    c: Option<&mut [f32]>,
+    output: &mut [f32],
+) -> Result<ForwardIo<'a>> {
+    let state = Shape::States([config.state_rows(), shape.batch, config.hidden_size]);
+    let c = match c {
+        Some(c) if config.cell.has_c() => Some(state.writable("c", c)?),
+        None if config.cell.has_c() => return Err(Error::Length { what: "c", expected: state.numbers(), got: 0 }),
+        _ => None,
+    };
+    let h = state.writable("h", h)?;
+    Ok(ForwardIo {
+        x: Shape::Steps(shape, config.input_size).readable("x", x)?,
+        h_0: Some(h),
+        c_0: c,
+        dropout: Vec::new(),
+        output: Shape::Steps(shape, config.output_size()).writable("output", output)?,
+        h_n: h,
+        c_n: c,
     })
 }
 

@@ -4,8 +4,8 @@
 //! Slices in, slices out: the crate uses no tensor library. Equations, gate order and parameter shapes are those of
 //! `torch.nn.RNN`, `LSTM` and `GRU`. Any number of layers, one or two directions, optional biases, initial states,
 //! dropout masks, and gradients with respect to every input and parameter. Sequences of different lengths are computed
-//! without padding ([`Batch::Packed`]). The loss over the words of a vocabulary, with its gradient, is computed in one
-//! pass ([`cross_entropy()`]).
+//! without padding ([`Batch::Packed`]). Streams are computed step by step, without allocations ([`Stepper`]). The loss
+//! over the words of a vocabulary, with its gradient, is computed in one pass ([`cross_entropy()`]).
 //!
 //! ```
 //! use rnn_kernels::{Batch, CellKind, Config, Input, InputGradients, Network, Output, OutputGradients, Sequence, Serial};
@@ -44,6 +44,7 @@
 //! | module | contents |
 //! |---|---|
 //! | `bench_gemm` | a matrix product for `cargo bench` |
+//! | `stepper` | streaming inference, one time step for each call: [`Stepper`] |
 //! | `network` | the public entry points: [`Network`], [`PackedWeights`], [`Tape`] |
 //! | `cross_entropy` | the loss over a large number of classes, and its gradient: [`cross_entropy()`] |
 //! | `forward`, `backward` | the loops over layers, directions and time steps |
@@ -134,6 +135,7 @@ mod pointers;
 mod products;
 mod schedule;
 mod shard;
+mod stepper;
 mod threads;
 mod tuning;
 mod weight_gradients;
@@ -165,4 +167,5 @@ pub use error::{Error, Result};
 pub use io::{Input, InputGradients, Output, OutputGradients, Sequence};
 pub use kernels::instruction_set::InstructionSet;
 pub use network::{Network, PackedWeights, Tape};
+pub use stepper::Stepper;
 pub use threads::{Serial, ThreadPool};

@@ -7,8 +7,8 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::forward::ForwardPass;
 use crate::gradient_buffers::GradientBuffers;
-use crate::io::{BackwardIo, Input, InputGradients, Output, OutputGradients, backward_io, forward_io};
-use crate::kernels::instruction_set::InstructionSet;
+use crate::io::{BackwardIo, ForwardIo, Input, InputGradients, Output, OutputGradients, backward_io, forward_io};
+use crate::kernels::instruction_set::{InstructionSet, Kernels};
 use crate::parameters::{Parameters, by_direction};
 use crate::plan::{Layout, Plan};
 use crate::products::LayerProducts;
@@ -136,26 +136,12 @@ impl Network {
         }
         let io = forward_io(&self.config, &shape, input, output)?;
         let plan = Plan::new(self.config, self.set.0, shape.clone(), pool.threads());
-        let storage = if for_backward { Storage::FOR_BACKWARD } else { Storage::for_inference(&plan, &io) };
+        let storage =
+            if for_backward { Storage::FOR_BACKWARD } else { Storage::for_inference(&plan, io.x_has_gaps(&shape)) };
         let activations = Activations::new(&plan, storage, !input.dropout.is_empty())?;
-        let threads = plan.useful_threads(pool.threads());
-        // SAFETY, for both layouts: `forward_io` checked the lengths of the caller's slices, and `output` is borrowed
-        // exclusively. The weights fit, and the activations were made for this plan. The shards are disjoint, and each
-        // runs on one thread.
-        match &weights.matrices {
-            Matrices::SampleMajor(weights) => {
-                let pass =
-                    ForwardPass::<SampleMajor> { plan: &plan, weights, activations: &activations, storage, io: &io };
-                // SAFETY: see above.
-                run_shards(&plan, threads, pool, |task| unsafe { pass.run(task.shard, task.team) });
-            }
-            Matrices::FeatureMajor(weights) => {
-                let pass =
-                    ForwardPass::<FeatureMajor> { plan: &plan, weights, activations: &activations, storage, io: &io };
-                // SAFETY: see above.
-                run_shards(&plan, threads, pool, |task| unsafe { pass.run(task.shard, task.team) });
-            }
-        }
+        // SAFETY: `forward_io` checked the lengths of the caller's slices, and `output` is borrowed exclusively. The
+        // weights fit, and the activations were made for this plan and storage.
+        unsafe { weights.run_forward(&plan, &activations, storage, &io, pool) };
         Ok(Tape { plan, activations })
     }
 
@@ -207,9 +193,40 @@ impl PackedWeights {
 
     fn fit(&self, network: &Network, shape: &BatchShape) -> bool {
         let kernels = network.set.0;
-        self.plan.config == network.config
-            && std::ptr::eq(self.plan.kernels, kernels)
-            && self.plan.layout == Layout::choose(&network.config, shape, kernels)
+        self.fit_layout(&network.config, kernels, Layout::choose(&network.config, shape, kernels))
+    }
+
+    /// Whether the weights were packed for this network and memory layout.
+    pub(crate) fn fit_layout(&self, config: &Config, kernels: &'static Kernels, layout: Layout) -> bool {
+        self.plan.config == *config && std::ptr::eq(self.plan.kernels, kernels) && self.plan.layout == layout
+    }
+
+    /// Runs a forward pass.
+    ///
+    /// # Safety
+    /// - The weights fit the plan, and the activations were made for the plan and the storage.
+    /// - The caller's arrays in `io` have the sizes of the plan, and nothing else uses those that are written.
+    pub(crate) unsafe fn run_forward(
+        &self,
+        plan: &Plan,
+        activations: &Activations,
+        storage: Storage,
+        io: &ForwardIo<'_>,
+        pool: &dyn ThreadPool,
+    ) {
+        let threads = plan.useful_threads(pool.threads());
+        match &self.matrices {
+            Matrices::SampleMajor(weights) => {
+                let pass = ForwardPass::<SampleMajor> { plan, weights, activations, storage, io };
+                // SAFETY: the caller's guarantees. The shards are disjoint, and each runs on one thread.
+                run_shards(plan, threads, pool, |task| unsafe { pass.run(task.shard, task.team) });
+            }
+            Matrices::FeatureMajor(weights) => {
+                let pass = ForwardPass::<FeatureMajor> { plan, weights, activations, storage, io };
+                // SAFETY: as above.
+                run_shards(plan, threads, pool, |task| unsafe { pass.run(task.shard, task.team) });
+            }
+        }
     }
 }
 

@@ -191,14 +191,13 @@ impl Plan {
     }
 
     /// The chunks of time steps that a buffer of this extent holds, in the order of time or from the last to the first.
-    pub(crate) fn chunks(&self, extent: Extent, shard: &Shard, from_end: bool) -> Vec<Range<usize>> {
-        match (extent, self.layout) {
-            (Extent::Chunk(_), Layout::FeatureMajor) => {
-                shard.chunks(self.matrices(extent).saturating_mul(shard.count), from_end)
-            }
-            (Extent::Chunk(rows), Layout::SampleMajor) => shard.chunks(rows, from_end),
-            _ => shard.chunks(usize::MAX, from_end), // one
-        }
+    pub(crate) fn chunks(&self, extent: Extent, shard: &Shard, from_end: bool) -> impl Iterator<Item = Range<usize>> {
+        let rows = match (extent, self.layout) {
+            (Extent::Chunk(_), Layout::FeatureMajor) => self.matrices(extent).saturating_mul(shard.count),
+            (Extent::Chunk(rows), Layout::SampleMajor) => rows,
+            _ => usize::MAX, // one chunk
+        };
+        shard.chunks(rows, from_end)
     }
 
     /// The distance from a group of `size` features to the next group.

@@ -42,18 +42,18 @@ pub(crate) struct RowPair {
 
 impl RowPair {
     /// Joins pairs whose rows follow one another in memory.
-    pub(crate) fn join(pairs: impl Iterator<Item = RowPair>) -> Vec<RowPair> {
+    pub(crate) fn join(pairs: impl Iterator<Item = RowPair>) -> impl Iterator<Item = RowPair> {
         let follows = |a: MatrixPtr, rows, b: MatrixPtr| a.row_stride == b.row_stride && a.skip_rows(rows).ptr == b.ptr;
-        let mut joined: Vec<RowPair> = Vec::with_capacity(pairs.size_hint().0);
-        for pair in pairs {
-            match joined.last_mut() {
-                Some(last) if follows(last.a, last.rows, pair.a) && follows(last.b, last.rows, pair.b) => {
-                    last.rows += pair.rows;
-                }
-                _ => joined.push(pair),
+        let mut pairs = pairs.peekable();
+        std::iter::from_fn(move || {
+            let mut joined = pairs.next()?;
+            while let Some(pair) =
+                pairs.next_if(|pair| follows(joined.a, joined.rows, pair.a) && follows(joined.b, joined.rows, pair.b))
+            {
+                joined.rows += pair.rows;
             }
-        }
-        joined
+            Some(joined)
+        })
     }
 
     /// Cuts the rows into blocks of almost equal size, at most `max` rows.

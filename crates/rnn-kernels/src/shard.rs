@@ -69,21 +69,17 @@ impl Shard {
 
     /// Cuts the time steps into chunks. Each has as few steps as possible but at least `rows` rows, except the last
     /// one. The first chunk starts at the first step; with `from_end` it ends at the last step.
-    pub(crate) fn chunks(&self, rows: usize, from_end: bool) -> Vec<Range<usize>> {
-        let mut chunks: Vec<Range<usize>> = Vec::new();
-        let mut last_rows = rows; // of the last chunk
-        for i in 0..self.steps {
-            let step = if from_end { self.steps - 1 - i } else { i };
-            match chunks.last_mut() {
-                Some(chunk) if last_rows < rows => *chunk = chunk.start.min(step)..chunk.end.max(step + 1),
-                _ => {
-                    chunks.push(step..step + 1);
-                    last_rows = 0;
-                }
+    pub(crate) fn chunks(&self, rows: usize, from_end: bool) -> impl Iterator<Item = Range<usize>> {
+        let mut end = 0; // counted from the side at which the first chunk is
+        std::iter::from_fn(move || {
+            let (start, mut chunk_rows) = (end, 0);
+            while end < self.steps && (end == start || chunk_rows < rows) {
+                chunk_rows += self.rows(if from_end { self.steps - 1 - end } else { end });
+                end += 1;
             }
-            last_rows += self.rows(step);
-        }
-        chunks
+            let chunk = if from_end { self.steps - end..self.steps - start } else { start..end };
+            (!chunk.is_empty()).then_some(chunk)
+        })
     }
 }
 
@@ -179,8 +175,9 @@ mod tests {
     #[test]
     fn chunks_have_enough_rows() {
         let shard = &shards(&[0])[0];
-        assert_eq!(shard.chunks(4, false), [0..1, 1..3, 3..4]);
-        assert_eq!(shard.chunks(4, true), [2..4, 0..2]);
-        assert_eq!(shard.chunks(usize::MAX, true).first(), Some(&(0..4)));
+        let chunks = |rows, from_end| shard.chunks(rows, from_end).collect::<Vec<_>>();
+        assert_eq!(chunks(4, false), [0..1, 1..3, 3..4]);
+        assert_eq!(chunks(4, true), [2..4, 0..2]);
+        assert_eq!(chunks(usize::MAX, true), vec![0..4]);
     }
 }

@@ -184,8 +184,8 @@ fn row_blocks(
     steps: Range<usize>,
     shard: &Shard,
 ) -> impl Iterator<Item = RowPair> {
-    let pair = |(i, step)| RowPair { a: a.step(i), b: b.step(i), rows: shard.rows(step) };
-    RowPair::join(steps.enumerate().map(pair)).into_iter().flat_map(|pair| pair.blocks(ROW_BLOCK))
+    let pair = move |(i, step)| RowPair { a: a.step(i), b: b.step(i), rows: shard.rows(step) };
+    RowPair::join(steps.enumerate().map(pair)).flat_map(|pair| pair.blocks(ROW_BLOCK))
 }
 
 /// Computes a panel of C.

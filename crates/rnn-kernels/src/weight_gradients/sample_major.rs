@@ -122,7 +122,7 @@ impl WeightGradients<'_> {
         if task.weight == Weight::Input {
             let input = activations.input(plan, task.layer, shard);
             let pair = |(i, step)| RowPair { a: d_gates.step(i), b: input.step(step), rows: shard.rows(step) };
-            return RowPair::join(steps.enumerate().map(pair));
+            return RowPair::join(steps.enumerate().map(pair)).collect();
         }
         let order = TimeOrder { shard, reverse: task.direction == 1 };
         let h = activations.h(plan, task.layer, task.direction, shard);
@@ -134,7 +134,7 @@ impl WeightGradients<'_> {
                 rows: rows.len(),
             })
         });
-        RowPair::join(pairs)
+        RowPair::join(pairs).collect()
     }
 
     /// `d weight[m][n] = sum over steps and samples of d_gates[row][m] input[row][n]`

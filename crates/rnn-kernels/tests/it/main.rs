@@ -8,3 +8,4 @@ mod packed;
 mod problem;
 mod reference;
 mod relu_kink;
+mod streaming;
