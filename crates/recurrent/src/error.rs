@@ -171,6 +171,18 @@ pub enum Error {
     /// The fused backend does not support this layer or these tensors. The text gives the reason.
     #[error("the fused backend {0}; use Backend::Exact")]
     NotFused(String),
+    /// A single time step of a bidirectional layer.
+    #[error(
+        "a bidirectional layer cannot run step by step, because its reverse direction starts at the last step: call \
+         forward with the whole sequence"
+    )]
+    BidirectionalStep,
+    /// An input of `step` that is not (batch, input_size).
+    #[error("step: expected an input of shape {expected:?}, but got {got:?}")]
+    StepShape { expected: Vec<i64>, got: Vec<i64> },
+    /// A stream of another layer, or one that was made before `set_backend`.
+    #[error("step: the stream belongs to another layer or backend; make a new one with layer.stream(..)")]
+    StreamMismatch,
     /// libtorch failed. The message is its own, without the C++ backtrace.
     #[error("{0}")]
     Torch(String),

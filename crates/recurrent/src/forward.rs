@@ -42,7 +42,7 @@ impl LayerBase {
                 let batch_first = self.options.batch_first;
                 fused.run(self.weights(), &padded.input, &padded.hx, batch_first, self.active_dropout())?
             }
-            _ => self.run(&padded.input, &padded.hx)?,
+            _ => self.run(&padded.input, &padded.hx, self.training)?,
         };
         Ok((padded.unbatch(output)?, state_from(padded.unbatch_state(state)?)?))
     }
@@ -103,7 +103,7 @@ impl LayerBase {
     }
 
     /// The tensors of a state, if there are as many as this layer needs. Only an `AnyState` can have a wrong number.
-    fn state_tensors<'a, S: State>(&self, hx: Option<&'a S>) -> Result<Option<Vec<&'a Tensor>>> {
+    pub(crate) fn state_tensors<'a, S: State>(&self, hx: Option<&'a S>) -> Result<Option<Vec<&'a Tensor>>> {
         let Some(tensors) = hx.map(State::tensors) else { return Ok(None) };
         let (expected, got) = (self.options.mode.state_count(), tensors.len());
         if got != expected {
@@ -123,7 +123,7 @@ impl LayerBase {
         }
     }
 
-    fn zero_state(&self, batch: i64, input: &Tensor) -> Result<Vec<Tensor>> {
+    pub(crate) fn zero_state(&self, batch: i64, input: &Tensor) -> Result<Vec<Tensor>> {
         let options = (kind_of(input)?, device_of(input)?);
         let zeros = |size: [i64; 3]| Ok(Tensor::f_zeros(size, options)?);
         self.state_sizes(batch).into_iter().map(zeros).collect()
@@ -146,7 +146,7 @@ impl LayerBase {
     }
 
     /// `RNNBase.check_hidden_size`, for each tensor of the state.
-    fn check_state(&self, hx: &[impl Borrow<Tensor>], batch: i64) -> Result<()> {
+    pub(crate) fn check_state(&self, hx: &[impl Borrow<Tensor>], batch: i64) -> Result<()> {
         let expected = self.state_sizes(batch);
         for (i, (state, expected)) in hx.iter().zip(expected).enumerate() {
             let got = state.borrow().size();
@@ -158,9 +158,9 @@ impl LayerBase {
     }
 
     /// libtorch's operation. Python calls the same one, so the bits are the same.
-    fn run(&self, input: &Tensor, hx: &[Tensor]) -> Result<(Tensor, Vec<Tensor>)> {
+    pub(crate) fn run(&self, input: &Tensor, hx: &[Tensor], training: bool) -> Result<(Tensor, Vec<Tensor>)> {
         let Options { mode, bias, num_layers, dropout, bidirectional, batch_first, .. } = self.options;
-        let (weights, training) = (self.weights(), self.training);
+        let weights = self.weights();
         let (output, state) = match mode {
             Mode::Lstm => {
                 let (output, h, c) =

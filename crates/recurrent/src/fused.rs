@@ -1,7 +1,7 @@
 //! The fused backend: runs a layer with the kernels of [`torch_ext::fused_rnn`].
 
 use tch::Tensor;
-use torch_ext::fused_rnn::{CellKind, Config, FusedRnn, SLOW_BUILD, check_tensor};
+use torch_ext::fused_rnn::{CellKind, Config, FusedRnn, SLOW_BUILD, Stream, check_tensor};
 
 use crate::error::{Error, Result};
 use crate::options::{Mode, Nonlinearity, Options};
@@ -84,5 +84,25 @@ impl Fused {
         let hx: Vec<&Tensor> = hx.iter().collect();
         let batch_sizes: Vec<usize> = batch_sizes.iter().map(|size| *size as usize).collect();
         Ok(self.kernels.forward_packed(weights, data, &batch_sizes, &hx, dropout)?)
+    }
+
+    /// A stream that starts from this state.
+    pub(crate) fn stream(&self, weights: &[Tensor], hx: &[Tensor]) -> Result<FusedStream> {
+        let hx: Vec<&Tensor> = hx.iter().collect();
+        Ok(FusedStream(self.kernels.stream(weights, &hx)?))
+    }
+
+    /// The output of the time step `x_t`, (batch, input_size).
+    pub(crate) fn step<'s>(&self, weights: &[Tensor], x_t: &Tensor, stream: &'s mut FusedStream) -> Result<&'s Tensor> {
+        Ok(self.kernels.step(weights, x_t, &mut stream.0)?)
+    }
+}
+
+/// The state of a stream.
+pub(crate) struct FusedStream(Stream);
+
+impl FusedStream {
+    pub(crate) fn state(&self) -> Result<Vec<Tensor>> {
+        Ok(self.0.state()?)
     }
 }

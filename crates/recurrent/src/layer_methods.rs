@@ -71,6 +71,39 @@ macro_rules! layer {
                 self.base.trace(input, hx)
             }
 
+            /// Starts a stream of `batch` sequences, which [`step`](Self::step) computes one time step at a time. `None`
+            /// means a state of zeros.
+            ///
+            /// # Errors
+            /// [`BidirectionalStep`](crate::Error::BidirectionalStep), [`NotPositive`](crate::Error::NotPositive) for a
+            /// batch below 1, [`StateSize`](crate::Error::StateSize) for a state of another shape than (num_layers,
+            /// batch, features).
+            pub fn stream(
+                &self,
+                batch: i64,
+                hx: Option<&$State>,
+            ) -> $crate::error::Result<$crate::Stream<$State>> {
+                self.base.stream(batch, hx)
+            }
+
+            /// Computes the time step `x_t`, (batch, input_size), and updates the state in `stream`. Returns the output,
+            /// (batch, hidden_size), or (batch, proj_size) with a projection. The next step may overwrite it.
+            ///
+            /// A loop of steps gives the numbers of [`forward`](Self::forward) in evaluation mode, up to rounding. There
+            /// are no gradients and no dropout. With the fused backend a step allocates nothing, after the first one.
+            ///
+            /// # Errors
+            /// [`StepShape`](crate::Error::StepShape), [`KindMismatch`](crate::Error::KindMismatch),
+            /// [`NotFused`](crate::Error::NotFused) for tensors that the fused backend does not support, and
+            /// [`StreamMismatch`](crate::Error::StreamMismatch) for a stream of another layer or backend.
+            pub fn step<'s>(
+                &self,
+                x_t: &tch::Tensor,
+                stream: &'s mut $crate::Stream<$State>,
+            ) -> $crate::error::Result<&'s tch::Tensor> {
+                self.base.step(x_t, stream)
+            }
+
             /// Selects what computes [`forward`](Self::forward) and [`forward_packed`](Self::forward_packed): libtorch's own operations
             /// ([`Exact`](crate::Backend::Exact), the default) or this workspace's kernels
             /// ([`Fused`](crate::Backend::Fused)). Parameters, shapes, checks and random numbers are the same.

@@ -13,6 +13,7 @@
 //! | `invert_permutation` | [`invert_permutation`] |
 //! | `module.state_dict()`, `load_state_dict(..)` | [`StateDict`], and the methods of the same names |
 //! | (no equivalent) | [`Trace`]: every gate at every step, from `trace` of each layer |
+//! | (no equivalent) | [`Stream`]: one time step for each call, from `stream` and `step` of each layer |
 //! | (no equivalent) | [`AnyRecurrent`]: a layer whose kind is chosen at run time; [`Recurrent`]: a trait for generic code |
 //!
 //! ```
@@ -94,6 +95,7 @@
 //! | `options.rs` | options of a layer and torch's checks on them |
 //! | `layer_base.rs`, `cell_base.rs`, `parameters.rs` | a layer and a cell without the types; initialization of the parameters |
 //! | `forward.rs`, `trace.rs` | a forward pass by libtorch's operations; step by step, with every gate |
+//! | `stream.rs` | streaming inference, one time step for each call |
 //! | `backend.rs`, `fused.rs` | the choice of the backend; the backend that uses `rnn-kernels` |
 //! | `packed_sequence.rs`, `packing.rs`, `padding.rs`, `permutation.rs` | `torch.nn.utils.rnn` |
 //! | `error.rs`, `dtype.rs`, `tensor.rs` | errors with torch's messages; dtype names; tensor accessors without panics |
@@ -121,6 +123,7 @@ mod permutation;
 mod recurrent;
 mod rnn;
 mod state;
+mod stream;
 mod tensor;
 mod trace;
 
@@ -137,6 +140,7 @@ pub use permutation::invert_permutation;
 pub use recurrent::Recurrent;
 pub use rnn::{Rnn, RnnCell, RnnConfig};
 pub use state::{AnyState, LstmState, State};
+pub use stream::Stream;
 pub use tch;
 pub use torch_ext;
 pub use torch_ext::{IncompatibleKeys, StateDict};

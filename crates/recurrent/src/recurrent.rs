@@ -9,6 +9,7 @@ use crate::backend::Backend;
 use crate::error::Result;
 use crate::packed_sequence::PackedSequence;
 use crate::state::State;
+use crate::stream::Stream;
 use crate::trace::Trace;
 
 pub(crate) mod sealed {
@@ -72,6 +73,16 @@ pub trait Recurrent: sealed::HasBase + fmt::Display + fmt::Debug {
     /// Runs the layer step by step and returns every gate of every step.
     fn trace(&self, input: &Tensor, hx: Option<&Self::State>) -> Result<Trace<Self::State>> {
         self.base().trace(input, hx)
+    }
+
+    /// Starts a stream of `batch` sequences.
+    fn stream(&self, batch: i64, hx: Option<&Self::State>) -> Result<Stream<Self::State>> {
+        self.base().stream(batch, hx)
+    }
+
+    /// Computes one time step of a stream, (batch, input_size). Returns the output.
+    fn step<'s>(&self, x_t: &Tensor, stream: &'s mut Stream<Self::State>) -> Result<&'s Tensor> {
+        self.base().step(x_t, stream)
     }
 
     /// Selects what computes `forward`.

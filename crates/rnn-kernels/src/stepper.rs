@@ -69,6 +69,11 @@ impl Stepper {
         self.plan.shape.batch
     }
 
+    /// Number of layers.
+    pub fn layers(&self) -> usize {
+        self.plan.config.num_layers
+    }
+
     /// Runs one time step of every sequence on the calling thread, without allocations. The numbers are those of
     /// [`Network::forward`] with one step.
     ///

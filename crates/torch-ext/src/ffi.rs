@@ -54,6 +54,7 @@ unsafe extern "C" {
         release: unsafe extern "C" fn(closure: *mut c_void),
     ) -> *mut c_char;
     pub(crate) fn te_f32_data(tensor: *const C_tensor, data: *mut F32Data) -> bool;
+    pub(crate) fn te_write_f32(tensor: *const C_tensor, values: *const f32, length: usize) -> bool;
     pub(crate) fn te_num_threads() -> usize;
     pub(crate) fn te_parallel_for(
         tasks: usize,
@@ -122,6 +123,7 @@ pub(crate) struct F32Data {
     pub(crate) data: *mut f32,
     pub(crate) length: usize,
     pub(crate) contiguous: bool,
+    pub(crate) last_size: i64,
 }
 
 /// `AdamTensors` in optim.cpp: a parameter and its state. `te_adam_find_data` reads the first three fields and writes the others.

@@ -78,6 +78,17 @@ pub fn copy(to: &mut Tensor, from: &Tensor) -> Result<()> {
     Ok(())
 }
 
+/// Overwrites the elements of a contiguous f32 tensor on the CPU, as an in-place operation does. Allocates nothing.
+pub(crate) fn write(tensor: &mut Tensor, values: &[f32]) -> Result<()> {
+    // SAFETY: the pointer belongs to `tensor`, which outlives the call, and `values` has that length. It is a slice of Rust's,
+    // so it does not overlap the tensor's memory. Other handles to the tensor see the new values, as after `copy_`.
+    if unsafe { ffi::te_write_f32(tensor.as_ptr(), values.as_ptr(), values.len()) } {
+        return Ok(());
+    }
+    tensor.f_copy_(&Tensor::f_from_slice(values)?.f_view_as(&*tensor)?)?;
+    Ok(())
+}
+
 impl F32Data {
     /// # Safety
     /// As [`f32_slice`], for the tensor that `self` was read from; that tensor outlives `'a`.
@@ -103,7 +114,7 @@ impl F32Data {
 
 /// Where the elements are. One call of the shim, because a small layer needs a dozen slices for each pass.
 pub(crate) fn f32_data(tensor: &Tensor) -> Result<F32Data> {
-    let mut data = F32Data { data: ptr::null_mut(), length: 0, contiguous: false };
+    let mut data = F32Data { data: ptr::null_mut(), length: 0, contiguous: false, last_size: 0 };
     // SAFETY: the pointer belongs to `tensor`, which outlives the call, and `data` is valid for writes.
     if unsafe { ffi::te_f32_data(tensor.as_ptr(), &mut data) } {
         return Ok(data);

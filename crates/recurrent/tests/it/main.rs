@@ -23,4 +23,5 @@ mod nn_packed;
 mod packed_sequence;
 mod properties;
 mod state_dict;
+mod stream;
 mod trace;

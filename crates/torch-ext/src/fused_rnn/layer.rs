@@ -39,6 +39,10 @@ impl FusedRnn {
         Ok(FusedRnn { network: Network::new(config)?, packed: Mutex::new(None) })
     }
 
+    pub(super) fn network(&self) -> &Network {
+        &self.network
+    }
+
     /// The sizes.
     pub fn config(&self) -> &Config {
         self.network.config()
@@ -139,7 +143,7 @@ impl FusedRnn {
     }
 
     /// Checks what the kernels cannot see in slices.
-    fn check(&self, parameters: &[Tensor], hx: &[&Tensor]) -> Result<()> {
+    pub(super) fn check(&self, parameters: &[Tensor], hx: &[&Tensor]) -> Result<()> {
         parameters.iter().try_for_each(|weight| check_tensor("the weights are", weight))?;
         hx.iter().try_for_each(|state| check_tensor("the state is", state))?;
         let states = 1 + usize::from(self.config().cell.has_c());
@@ -192,21 +196,27 @@ impl FusedRnn {
         Ok(([Some(output), Some(h_n), c_n].into_iter().flatten().map(NewTensor::into_tensor).collect(), tape))
     }
 
-    /// The packed weights: those of the last call, if the parameters have not changed since.
-    fn weights(&self, parameters: &[Tensor], batch: Batch<'_>, threads: &TorchThreads) -> Result<Arc<PackedWeights>> {
+    /// The packed weights: those of the last call, if the parameters have not changed since. Then it allocates nothing.
+    pub(super) fn weights(
+        &self,
+        parameters: &[Tensor],
+        batch: Batch<'_>,
+        threads: &TorchThreads,
+    ) -> Result<Arc<PackedWeights>> {
+        // None if a tensor has no version.
         let identity = |weight: &Tensor| Some((weight.data_ptr() as usize, autograd::version(weight)?));
-        let now: Option<Vec<_>> = parameters.iter().map(identity).collect(); // None if a tensor has no version
         let mut packed = self.packed.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(packed) = &*packed
-            && Some(&packed.made_from) == now.as_ref()
+            && packed.made_from.iter().map(|made_from| Some(*made_from)).eq(parameters.iter().map(identity))
             && packed.weights.fits(&self.network, batch)
         {
             return Ok(packed.weights.clone());
         }
+        let made_from: Option<Vec<_>> = parameters.iter().map(identity).collect();
         let parameters = parameters.iter().map(contiguous).collect::<Result<Vec<_>>>()?;
         let parameters = as_slices(&parameters)?;
         let weights = Arc::new(self.network.pack(&parameters, batch, threads)?);
-        *packed = now.map(|made_from| Packed { made_from, weights: weights.clone() });
+        *packed = made_from.map(|made_from| Packed { made_from, weights: weights.clone() });
         Ok(weights)
     }
 

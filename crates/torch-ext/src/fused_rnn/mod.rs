@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `layer` | [`FusedRnn`]: checks, the forward pass, packed weights, dropout |
 //! | `backward` | the closure that autograd calls |
+//! | `stream` | streaming inference, one time step for each call |
 //! | `tensors` | tensors as slices, and why that is sound |
 //! | `threads` | libtorch's threads for the kernels |
 //!
@@ -29,9 +30,11 @@
 
 mod backward;
 mod layer;
+mod stream;
 mod tensors;
 mod threads;
 
 pub use layer::{FusedRnn, check_tensor};
 pub use rnn_kernels::{CellKind, Config, SLOW_BUILD};
+pub use stream::Stream;
 pub(crate) use threads::TorchThreads;

@@ -21,5 +21,6 @@ mod schedule_errors;
 mod schedules;
 mod slices;
 mod state_dict;
+mod stream;
 mod support;
 mod var_store;

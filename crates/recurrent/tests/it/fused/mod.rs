@@ -2,6 +2,7 @@
 
 mod accuracy;
 mod behavior;
+mod cells;
 mod packed;
 
 use recurrent::{Backend, PackedSequence, pack_padded_sequence};
