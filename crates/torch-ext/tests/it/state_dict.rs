@@ -59,7 +59,7 @@ fn an_error_lists_a_limited_number_of_names() {
     let error = saved.load_into("Model", [], true).unwrap_err().to_string();
     assert!(error.contains(r#"Unexpected key(s) in state_dict: "t00000", "t00001", "#), "{error}");
     assert!(error.ends_with(r#""t00099", and 29900 more. "#) && error.len() < 2000, "{error}");
-    assert!(started.elapsed().as_secs() < 2);
+    assert!(started.elapsed().as_secs() < 20, "quadratic time");
 
     let long: StateDict = [("é".repeat(900_000), zero())].into_iter().collect();
     let error = long.load_into("Model", [], true).unwrap_err().to_string();
