@@ -30,7 +30,7 @@ impl<S: State> Stream<S> {
     /// [`Torch`](Error::Torch) if there is not enough memory.
     pub fn state(&self) -> Result<S> {
         state_from(match &self.backend {
-            StreamBackend::Exact { hx, .. } => hx.iter().map(|state| Ok(state.f_copy()?)).collect::<Result<_>>()?,
+            StreamBackend::Exact { hx, .. } => hx.iter().map(copy).collect::<Result<_>>()?,
             StreamBackend::Fused(stream) => stream.state()?,
         })
     }
@@ -59,7 +59,7 @@ impl LayerBase {
         let hx = match self.state_tensors(hx)? {
             Some(hx) => {
                 self.check_state(&hx, batch)?;
-                hx.into_iter().map(|state| Ok(state.f_detach()?.f_copy()?)).collect::<Result<_>>()?
+                hx.into_iter().map(copy).collect::<Result<_>>()?
             }
             None => self.zero_state(batch, &self.weights()[0])?,
         };
@@ -94,4 +94,12 @@ impl LayerBase {
             _ => Err(Error::StreamMismatch),
         }
     }
+}
+
+/// A copy without a graph.
+fn copy(tensor: &Tensor) -> Result<Tensor> {
+    let _guard = tch::no_grad_guard();
+    let mut copy = tensor.f_empty_like()?;
+    copy.f_copy_(tensor)?;
+    Ok(copy)
 }
