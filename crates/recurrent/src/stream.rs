@@ -20,7 +20,7 @@ pub struct Stream<S> {
 
 enum StreamBackend {
     Exact { hx: Vec<Tensor>, output: Option<Tensor> },
-    Fused(FusedStream),
+    Fused(Box<FusedStream>),
 }
 
 impl<S: State> Stream<S> {
@@ -64,7 +64,7 @@ impl LayerBase {
             None => self.zero_state(batch, &self.weights()[0])?,
         };
         let backend = match &self.fused {
-            Some(fused) => StreamBackend::Fused(fused.stream(self.weights(), &hx)?),
+            Some(fused) => StreamBackend::Fused(Box::new(fused.stream(self.weights(), &hx)?)),
             None => StreamBackend::Exact { hx, output: None },
         };
         Ok(Stream { batch, backend, state: PhantomData })
