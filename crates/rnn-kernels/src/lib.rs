@@ -66,6 +66,8 @@
 //!   instead, and the cache of each core keeps its part of the weights.
 //! - The matrix products of a step leave the pre-activations in the cache, and the cell reads them at once, in one
 //!   pass.
+//! - A product with one row (one sequence, or one streaming step) computes several panels of the weights at a time. The
+//!   speed of the second-level cache limits it, not the latency of the multiply-adds.
 //! - Each thread adds up the weight gradients during the backward pass if they fit into its cache. Otherwise they are
 //!   computed after it, as products over all steps.
 //! - Narrow networks use a second memory layout, in which SIMD vectors run along the samples instead of the features.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::packed_matrix::{PackedMatrix, PackedPanel, Strides};
+use super::packed_matrix::{PackedMatrix, PackedPanels, Strides};
 use super::{LayerPart, LayerProducts};
 use crate::buffer_pool::Buffer;
 use crate::error::Result;
@@ -65,20 +65,29 @@ impl LayerProducts for SampleMajor {
         let LayerPart { plan, layer, shard, panels } = part;
         let (input, gate_stride) = (plan.input_features(layer), plan.padded_hidden());
         for RowPair { a: x, b: gates, rows } in row_blocks(x, gates, steps, shard) {
-            for panel in weights.input.panels(panels) {
+            for packed in weights.input.panels(panels) {
                 let term = |group: usize| Term {
                     a: x.skip_columns(group * plan.padded(input.size)).ptr,
                     a_row_stride: x.row_stride,
                     a_column_stride: 1,
-                    b: weights.input.row(&panel, group * input.size),
-                    b_row_stride: panel.columns.len(),
+                    b: weights.input.row(&packed, group * input.size),
+                    b_row_stride: packed.width,
                     depth: input.size,
                 };
                 let terms: [Term; 2] = [term(0), term(input.groups - 1)];
-                let column = panel.group * gate_stride + panel.columns.start;
+                let column = packed.group * gate_stride + packed.columns.start;
                 let init = Init::ColumnBias(weights.bias.at(column));
-                // SAFETY: the caller's guarantees. The column of a gate block is inside the padded row.
-                unsafe { multiply(plan, rows, &terms[..input.groups], gates.skip_columns(column), &panel, init) };
+                // SAFETY: the caller's guarantees. The columns of a gate block are inside the padded row.
+                unsafe {
+                    multiply(
+                        plan,
+                        rows,
+                        &terms[..input.groups],
+                        gates.skip_columns(column),
+                        (&weights.input, &packed),
+                        init,
+                    )
+                };
             }
         }
     }
@@ -92,22 +101,24 @@ impl LayerProducts for SampleMajor {
         samples: usize,
     ) {
         let LayerPart { plan, panels, .. } = part;
-        for panel in weights.recurrent.panels(panels) {
-            let block = plan.config.cell.recurrent_block(panel.group);
-            let column = block * plan.padded_hidden() + panel.columns.start;
+        for packed in weights.recurrent.panels(panels) {
+            let block = plan.config.cell.recurrent_block(packed.group);
+            let column = block * plan.padded_hidden() + packed.columns.start;
             // The input projection wrote the blocks of all gates. GRU's fourth block is not among them.
-            let projected = block == panel.group;
+            let projected = block == packed.group;
             let init = if projected { Init::Accumulate } else { Init::ColumnBias(weights.bias.at(column)) };
             let term = Term {
                 a: h_prev.ptr,
                 a_row_stride: h_prev.row_stride,
                 a_column_stride: 1,
-                b: weights.recurrent.row(&panel, 0),
-                b_row_stride: panel.columns.len(),
+                b: weights.recurrent.row(&packed, 0),
+                b_row_stride: packed.width,
                 depth: plan.config.hidden_size,
             };
-            // SAFETY: the caller's guarantees. The column of a gate block is inside the padded row.
-            unsafe { multiply(plan, samples, &[term], gates.skip_columns(column), &panel, init) };
+            // SAFETY: the caller's guarantees. The columns of a gate block are inside the padded row.
+            unsafe {
+                multiply(plan, samples, &[term], gates.skip_columns(column), (&weights.recurrent, &packed), init)
+            };
         }
     }
 
@@ -120,11 +131,13 @@ impl LayerProducts for SampleMajor {
     ) {
         let LayerPart { plan, panels, .. } = part;
         let cell = plan.config.cell;
-        for panel in weights.recurrent.panels(panels) {
-            let terms = gate_terms(plan, &weights.recurrent, &panel, d_gates, |gate| cell.recurrent_block(gate));
-            let d_h = d_h.skip_columns(panel.columns.start);
-            // SAFETY: the caller's guarantees. The panel is inside the padded row of h.
-            unsafe { multiply(plan, samples, &terms[..cell.gates()], d_h, &panel, Init::Accumulate) };
+        for packed in weights.recurrent.panels(panels) {
+            let terms = gate_terms(plan, &weights.recurrent, &packed, d_gates, |gate| cell.recurrent_block(gate));
+            let d_h = d_h.skip_columns(packed.columns.start);
+            // SAFETY: the caller's guarantees. The panels are inside the padded row of h.
+            unsafe {
+                multiply(plan, samples, &terms[..cell.gates()], d_h, (&weights.recurrent, &packed), Init::Accumulate)
+            };
         }
     }
 
@@ -143,22 +156,24 @@ impl LayerProducts for SampleMajor {
         let count = weights.input.panels_per_group();
         let panels = Panels { start: count * share / shares, end: count * (share + 1) / shares };
         for RowPair { a: d_gates, b: d_x, rows } in row_blocks(d_gates, d_x, steps, shard) {
-            for panel in weights.input.panels(panels) {
-                let terms = gate_terms(plan, &weights.input, &panel, d_gates, |gate| gate);
-                let d_x = d_x.skip_columns(panel.group * group_stride + panel.columns.start);
-                // SAFETY: the caller's guarantees. The panel is inside the padded row of x.
-                unsafe { multiply(plan, rows, &terms[..plan.config.cell.gates()], d_x, &panel, init) };
+            for packed in weights.input.panels(panels) {
+                let terms = gate_terms(plan, &weights.input, &packed, d_gates, |gate| gate);
+                let d_x = d_x.skip_columns(packed.group * group_stride + packed.columns.start);
+                // SAFETY: the caller's guarantees. The panels are inside the padded row of x.
+                unsafe {
+                    multiply(plan, rows, &terms[..plan.config.cell.gates()], d_x, (&weights.input, &packed), init)
+                };
             }
         }
     }
 }
 
-/// The product of d gates with a panel of W_ih or W_hh: one term for each gate. The elements after the last gate are
+/// The product of d gates with panels of W_ih or W_hh: one term for each gate. The elements after the last gate are
 /// not used.
 fn gate_terms(
     plan: &Plan,
     weights: &PackedMatrix,
-    panel: &PackedPanel,
+    panels: &PackedPanels,
     d_gates: MatrixPtr,
     block_of: impl Fn(usize) -> usize,
 ) -> [Term; 4] {
@@ -169,8 +184,8 @@ fn gate_terms(
             a: d_gates.skip_columns(block_of(gate) * plan.padded_hidden()).ptr,
             a_row_stride: d_gates.row_stride,
             a_column_stride: 1,
-            b: weights.row(panel, gate * hidden),
-            b_row_stride: panel.columns.len(),
+            b: weights.row(panels, gate * hidden),
+            b_row_stride: panels.width,
             depth: hidden,
         }
     })
@@ -188,14 +203,22 @@ fn row_blocks(
     RowPair::join(steps.enumerate().map(pair)).flat_map(|pair| pair.blocks(ROW_BLOCK))
 }
 
-/// Computes a panel of C.
+/// Computes some panels of C.
 ///
 /// # Safety
-/// The terms, C and the bias are valid for `rows` rows and the columns of the panel. No other thread accesses this
-/// panel of C, and none writes the rest.
-unsafe fn multiply(plan: &Plan, rows: usize, terms: &[Term], c: MatrixPtr, panel: &PackedPanel, init: Init) {
-    let vectors = panel.columns.len() / plan.kernels.lanes;
-    let product = PanelProduct { rows, vectors, terms, c: c.ptr, c_row_stride: c.row_stride, init };
+/// The terms, C and the bias are valid for `rows` rows and the columns of the panels. No other thread accesses these
+/// panels of C, and none writes the rest.
+unsafe fn multiply(
+    plan: &Plan,
+    rows: usize,
+    terms: &[Term],
+    c: MatrixPtr,
+    (weights, panels): (&PackedMatrix, &PackedPanels),
+    init: Init,
+) {
+    let vectors = panels.columns.len() / plan.kernels.lanes;
+    let b_panel_stride = weights.panel_stride();
+    let product = PanelProduct { rows, vectors, terms, b_panel_stride, c: c.ptr, c_row_stride: c.row_stride, init };
     // SAFETY: the CPU supports the instruction set, because the plan has its kernels. The rest is the caller's
     // guarantee.
     unsafe { (plan.kernels.panel_product)(&product) }

@@ -186,7 +186,8 @@ impl WeightGradients<'_> {
         let multiply = |rows, term: &dyn Fn(&RowPair) -> Term, c: MatrixPtr, width| {
             let terms: Vec<Term> = operands.iter().map(term).collect();
             let vectors = width / kernels.lanes;
-            let product = PanelProduct { rows, vectors, terms: &terms, c: c.ptr, c_row_stride: c.row_stride, init };
+            let (c, c_row_stride) = (c.ptr, c.row_stride);
+            let product = PanelProduct { rows, vectors, terms: &terms, b_panel_stride: 0, c, c_row_stride, init };
             // SAFETY: the CPU supports the instruction set, because the plan has its kernels. The panel of C is inside
             // the accumulator. The rest is the caller's guarantee.
             unsafe { (kernels.panel_product)(&product) };
