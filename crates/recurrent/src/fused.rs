@@ -31,6 +31,7 @@ impl Fused {
             num_layers: options.num_layers as usize,
             bias: options.bias,
             bidirectional: options.bidirectional,
+            proj_size: 0,
         };
         Ok(Fused { kernels: FusedRnn::new(config)? })
     }

@@ -2,16 +2,17 @@
 //! f32.
 //!
 //! Slices in, slices out: the crate uses no tensor library. Equations, gate order and parameter shapes are those of
-//! `torch.nn.RNN`, `LSTM` and `GRU`. Any number of layers, one or two directions, optional biases, initial states,
-//! dropout masks, and gradients with respect to every input and parameter. Sequences of different lengths are computed
-//! without padding ([`Batch::Packed`]). Streams are computed step by step, without allocations ([`Stepper`]).
+//! `torch.nn.RNN`, `LSTM` and `GRU`. Any number of layers, one or two directions, optional biases, LSTM with projections
+//! (`proj_size`), initial states, dropout masks, and gradients with respect to every input and parameter. Sequences of
+//! different lengths are computed without padding ([`Batch::Packed`]). Streams are computed step by step, without
+//! allocations ([`Stepper`]).
 //!
 //! ```
 //! use rnn_kernels::{Batch, CellKind, Config, Input, InputGradients, Network, Output, OutputGradients, Sequence, Serial};
 //!
 //! # fn main() -> rnn_kernels::Result<()> {
 //! let config = Config {
-//!     cell: CellKind::Gru, input_size: 3, hidden_size: 5, num_layers: 1, bias: true, bidirectional: false,
+//!     cell: CellKind::Gru, input_size: 3, hidden_size: 5, num_layers: 1, bias: true, bidirectional: false, proj_size: 0,
 //! };
 //! let network = Network::new(config)?;
 //! let parameters: Vec<Vec<f32>> = config.parameter_shapes().iter().map(|(m, n)| vec![0.1; m * n]).collect();

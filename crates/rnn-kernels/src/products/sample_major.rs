@@ -21,6 +21,8 @@ pub(crate) struct ForwardWeights {
     /// W_hh transposed, with a group of columns for each gate.
     recurrent: PackedMatrix,
     bias: Buffer,
+    /// W_hr transposed.
+    projection: Option<PackedMatrix>,
 }
 
 pub(crate) struct BackwardWeights {
@@ -28,6 +30,8 @@ pub(crate) struct BackwardWeights {
     input: PackedMatrix,
     /// W_hh.
     recurrent: PackedMatrix,
+    /// W_hr.
+    projection: Option<PackedMatrix>,
 }
 
 impl LayerProducts for SampleMajor {
@@ -35,23 +39,32 @@ impl LayerProducts for SampleMajor {
     type BackwardWeights = BackwardWeights;
 
     fn pack_forward(plan: &Plan, layer: usize, parameters: &Parameters<'_>) -> Result<ForwardWeights> {
-        let (hidden, input) = (plan.config.hidden_size, plan.config.layer_input_size(layer));
+        let (hidden, input, state) =
+            (plan.config.hidden_size, plan.config.layer_input_size(layer), plan.state_features());
         let gates = Features { groups: plan.config.cell.gates(), size: hidden };
         let transposed = |depth| Strides { group: hidden * depth, row: 1, column: depth };
         Ok(ForwardWeights {
             input: PackedMatrix::pack(plan, input, gates, parameters.weight_ih, transposed(input))?,
-            recurrent: PackedMatrix::pack(plan, hidden, gates, parameters.weight_hh, transposed(hidden))?,
+            recurrent: PackedMatrix::pack(plan, state.size, gates, parameters.weight_hh, transposed(state.size))?,
             bias: parameters.gate_biases(&plan.config, plan.padded_hidden())?,
+            projection: parameters
+                .weight_hr
+                .map(|weight_hr| PackedMatrix::pack(plan, hidden, state, weight_hr, transposed(hidden)))
+                .transpose()?,
         })
     }
 
     fn pack_backward(plan: &Plan, layer: usize, parameters: &Parameters<'_>) -> Result<BackwardWeights> {
         let stacked = plan.config.cell.gates() * plan.config.hidden_size;
-        let (input, state) = (plan.input_features(layer), plan.state_features());
+        let (input, state, cell) = (plan.input_features(layer), plan.state_features(), plan.cell_features());
         let row_major = |columns: Features| Strides { group: columns.size, row: columns.count(), column: 1 };
         Ok(BackwardWeights {
             input: PackedMatrix::pack(plan, stacked, input, parameters.weight_ih, row_major(input))?,
             recurrent: PackedMatrix::pack(plan, stacked, state, parameters.weight_hh, row_major(state))?,
+            projection: parameters
+                .weight_hr
+                .map(|weight_hr| PackedMatrix::pack(plan, state.size, cell, weight_hr, row_major(cell)))
+                .transpose()?,
         })
     }
 
@@ -113,13 +126,35 @@ impl LayerProducts for SampleMajor {
                 a_column_stride: 1,
                 b: weights.recurrent.row(&packed, 0),
                 b_row_stride: packed.width,
-                depth: plan.config.hidden_size,
+                depth: plan.config.state_size(),
             };
             // SAFETY: the caller's guarantees. The columns of a gate block are inside the padded row.
             unsafe {
                 multiply(plan, samples, &[term], gates.skip_columns(column), (&weights.recurrent, &packed), init)
             };
         }
+    }
+
+    unsafe fn project_output(
+        part: LayerPart<'_>,
+        weights: &ForwardWeights,
+        u: MatrixPtr,
+        h: MatrixPtr,
+        samples: usize,
+    ) {
+        // SAFETY: the caller's guarantees.
+        unsafe { project(part, weights.projection.as_ref(), u, part.plan.config.hidden_size, h, samples) };
+    }
+
+    unsafe fn projection_gradient(
+        part: LayerPart<'_>,
+        weights: &BackwardWeights,
+        d_h: MatrixPtr,
+        d_u: MatrixPtr,
+        samples: usize,
+    ) {
+        // SAFETY: the caller's guarantees.
+        unsafe { project(part, weights.projection.as_ref(), d_h, part.plan.config.state_size(), d_u, samples) };
     }
 
     unsafe fn hidden_gradient(
@@ -164,6 +199,35 @@ impl LayerProducts for SampleMajor {
                     multiply(plan, rows, &terms[..plan.config.cell.gates()], d_x, (&weights.input, &packed), init)
                 };
             }
+        }
+    }
+}
+
+/// `c = a weights`, where `a` has `depth` columns.
+///
+/// # Safety
+/// Those of [`LayerProducts`].
+unsafe fn project(
+    part: LayerPart<'_>,
+    weights: Option<&PackedMatrix>,
+    a: MatrixPtr,
+    depth: usize,
+    c: MatrixPtr,
+    samples: usize,
+) {
+    let LayerPart { plan, panels, .. } = part;
+    for (weights, packed) in weights.into_iter().flat_map(|weights| weights.panels(panels).map(move |p| (weights, p))) {
+        let term = Term {
+            a: a.ptr,
+            a_row_stride: a.row_stride,
+            a_column_stride: 1,
+            b: weights.row(&packed, 0),
+            b_row_stride: packed.width,
+            depth,
+        };
+        // SAFETY: the caller's guarantees. The panels are inside the padded row of C.
+        unsafe {
+            multiply(plan, samples, &[term], c.skip_columns(packed.columns.start), (weights, &packed), Init::Zero);
         }
     }
 }
