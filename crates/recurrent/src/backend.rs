@@ -21,7 +21,7 @@ pub enum Backend {
     /// second derivatives.
     ///
     /// Packed batches are computed without padding. `Exact` still computes [`trace`](crate::Lstm::trace) and empty
-    /// batches. Projections, other dtypes and CUDA are an error.
+    /// batches. Other dtypes and CUDA are an error.
     ///
     /// [`warnings`](crate::Lstm::warnings) reports a build of `rnn-kernels` without optimization. A dev build is
     /// optimized only with these lines in the program's Cargo.toml:

@@ -15,9 +15,6 @@ pub(crate) struct Fused {
 impl Fused {
     /// An error for a layer that the kernels do not support.
     pub(crate) fn new(options: &Options, weights: &[Tensor]) -> Result<Fused> {
-        if options.proj_size > 0 {
-            return Err(Error::NotFused(format!("has no projections, and proj_size is {}", options.proj_size)));
-        }
         weights.iter().try_for_each(|weight| check_tensor("the weights are", weight))?;
         let config = Config {
             cell: match options.mode {
@@ -31,6 +28,7 @@ impl Fused {
             num_layers: options.num_layers as usize,
             bias: options.bias,
             bidirectional: options.bidirectional,
+            proj_size: options.proj_size as usize,
         };
         Ok(Fused { kernels: FusedRnn::new(config)? })
     }

@@ -109,8 +109,8 @@ macro_rules! layer {
             /// ([`Fused`](crate::Backend::Fused)). Parameters, shapes, checks and random numbers are the same.
             ///
             /// # Errors
-            /// [`NotFused`](crate::Error::NotFused) for a layer that the kernels do not support: one with a projection,
-            /// not in f32, or not on the CPU. The backend is then unchanged.
+            /// [`NotFused`](crate::Error::NotFused) for a layer that the kernels do not support: not in f32, or not on the
+            /// CPU. The backend is then unchanged.
             pub fn set_backend(&mut self, backend: $crate::Backend) -> $crate::error::Result<()> {
                 self.base.set_backend(backend)
             }

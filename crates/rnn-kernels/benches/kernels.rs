@@ -18,6 +18,7 @@ fn networks() -> [(&'static str, Config, usize, usize); 4] {
         num_layers,
         bias: true,
         bidirectional: false,
+        proj_size: 0,
     };
     [
         ("text-rnn", config(CellKind::RnnTanh, 9, 5, 1), 2, 6),
@@ -138,6 +139,7 @@ fn streaming(criterion: &mut Criterion) {
         num_layers,
         bias: true,
         bidirectional: false,
+        proj_size: 0,
     };
     for (name, config) in [
         ("RNN(8, 16)", config(CellKind::RnnTanh, 8, 16, 1)),

@@ -37,6 +37,8 @@ pub(crate) struct DirectionActivations {
     pub c: Buffer,
     /// LSTM: tanh(c) of every step, or nothing.
     pub tanh_c: Buffer,
+    /// With a projection: h before it, of every step, or only the present one.
+    pub unprojected: Buffer,
 }
 
 /// Which activations a forward pass stores.
@@ -70,7 +72,7 @@ impl Storage {
         Storage {
             for_backward: false,
             x: feature_major || x_has_gaps,
-            output: feature_major || plan.config.hidden_size != plan.padded_hidden(),
+            output: feature_major || !plan.config.state_size().is_multiple_of(plan.kernels.lanes),
             gates: Extent::Chunk(PROJECTED_ROWS),
             c: Extent::States(1),
             tanh_c: Extent::Nothing,
@@ -81,15 +83,20 @@ impl Storage {
 impl Activations {
     pub(crate) fn new(plan: &Plan, storage: Storage, with_dropout: bool) -> Result<Activations> {
         let config = plan.config;
-        let state = |extent| Buffer::new(plan.buffer_len(plan.state_features(), extent));
-        let c_state = |extent| state(if config.cell.has_c() { extent } else { Extent::Nothing });
+        let buffer = |features, extent, exists| {
+            Buffer::new(plan.buffer_len(features, if exists { extent } else { Extent::Nothing }))
+        };
+        let cell = |extent, exists| buffer(plan.cell_features(), extent, exists);
+        let has_c = config.cell.has_c();
         let direction = |_| {
-            let gates = Buffer::new(plan.buffer_len(plan.gate_features(), storage.gates))?;
-            Ok(DirectionActivations { gates, c: c_state(storage.c)?, tanh_c: c_state(storage.tanh_c)? })
+            Ok(DirectionActivations {
+                gates: buffer(plan.gate_features(), storage.gates, true)?,
+                c: cell(storage.c, has_c)?,
+                tanh_c: cell(storage.tanh_c, has_c)?,
+                unprojected: cell(storage.c, plan.projected())?,
+            })
         };
-        let steps = |features, stored| {
-            Buffer::new(plan.buffer_len(features, if stored { Extent::AllSteps } else { Extent::Nothing }))
-        };
+        let steps = |features, stored| buffer(features, Extent::AllSteps, stored);
         let output = |stored| steps(plan.output_features(), stored);
         let layer = |layer| {
             let last = layer + 1 == config.num_layers;
@@ -102,8 +109,8 @@ impl Activations {
         };
         Ok(Activations {
             x: steps(plan.input_features(0), storage.x)?,
-            h_0: state(Extent::States(config.state_rows()))?,
-            c_0: c_state(Extent::States(config.state_rows()))?,
+            h_0: buffer(plan.state_features(), Extent::States(config.state_rows()), true)?,
+            c_0: cell(Extent::States(config.state_rows()), has_c)?,
             layers: (0..config.num_layers).map(layer).collect::<Result<_>>()?,
         })
     }
@@ -120,21 +127,16 @@ impl Activations {
     /// h of every step of a layer and direction.
     pub(crate) fn h<'s>(&self, plan: &Plan, layer: usize, direction: usize, shard: &'s Shard) -> SequencePtr<'s> {
         let output = plan.sequence(&self.layers[layer].output, plan.output_features(), Extent::AllSteps, shard);
-        output.offset(direction * plan.group_stride(plan.config.hidden_size, shard))
+        output.offset(direction * plan.group_stride(plan.config.state_size(), shard))
     }
 
     /// The initial hidden state of a layer and direction.
     pub(crate) fn h_0(&self, plan: &Plan, state_row: usize, shard: &Shard) -> MatrixPtr {
-        self.states(&self.h_0, plan, shard).step(state_row)
+        plan.states(&self.h_0, plan.state_features(), shard).step(state_row)
     }
 
     /// LSTM: the initial cell state of a layer and direction.
     pub(crate) fn c_0(&self, plan: &Plan, state_row: usize, shard: &Shard) -> MatrixPtr {
-        self.states(&self.c_0, plan, shard).step(state_row)
-    }
-
-    /// The initial states of all layers and directions.
-    pub(crate) fn states<'s>(&self, buffer: &Buffer, plan: &Plan, shard: &'s Shard) -> SequencePtr<'s> {
-        plan.sequence(buffer, plan.state_features(), Extent::States(plan.config.state_rows()), shard)
+        plan.states(&self.c_0, plan.cell_features(), shard).step(state_row)
     }
 }

@@ -40,8 +40,9 @@ impl<P: LayerProducts> BackwardPass<'_, P> {
     /// - At the same time, other threads may run other shards, but neither this shard nor one with the same `partial`.
     pub(crate) unsafe fn run(&self, task: &ShardTask<'_>, partial: Option<&PartialGradients>) {
         let (plan, io, gradients, shard) = (self.plan, self.io, self.gradients, task.shard);
-        let (config, states) = (plan.config, 0..plan.config.state_rows());
-        let [d_h, d_c] = [&gradients.h, &gradients.c].map(|buffer| self.activations.states(buffer, plan, shard));
+        let config = plan.config;
+        let (state, cell) = (plan.state_features(), plan.cell_features());
+        let (d_h, d_c) = (plan.states(&gradients.h, state, shard), plan.states(&gradients.c, cell, shard));
         let has_c = config.cell.has_c();
         // SAFETY: `io` has the sizes of the plan, and so have the buffers. This thread alone uses the shard.
         unsafe {
@@ -49,9 +50,9 @@ impl<P: LayerProducts> BackwardPass<'_, P> {
                 let d_output = self.d_output(config.num_layers - 1, shard);
                 plan.load_steps(given, plan.output_features(), Zero, d_output, shard);
             }
-            plan.load_states(io.d_h_n, Zero, d_h, states.clone(), shard);
+            plan.load_states(io.d_h_n, state, Zero, d_h, shard);
             if has_c {
-                plan.load_states(io.d_c_n, Zero, d_c, states.clone(), shard);
+                plan.load_states(io.d_c_n, cell, Zero, d_c, shard);
             }
             for layer in (0..config.num_layers).rev() {
                 for direction in 0..config.directions() {
@@ -63,11 +64,9 @@ impl<P: LayerProducts> BackwardPass<'_, P> {
                 let features = plan.input_features(0);
                 plan.store_steps(plan.sequence(x, features, Extent::AllSteps, shard), features, d_x, shard);
             }
-            for (from, wanted, exists) in [(d_h, io.d_h_0, true), (d_c, io.d_c_0, has_c)] {
-                if let (Some(to), true) = (wanted, exists) {
-                    for state in states.clone() {
-                        plan.store(from.step(state), plan.state_features(), to.step(state), 0..shard.count, shard);
-                    }
+            for (from, features, wanted) in [(d_h, state, io.d_h_0), (d_c, cell, io.d_c_0.filter(|_| has_c))] {
+                for (to, row) in wanted.into_iter().flat_map(|to| (0..config.state_rows()).map(move |row| (to, row))) {
+                    plan.store(from.step(row), features, to.step(row), 0..shard.count, shard);
                 }
             }
         }
@@ -94,17 +93,19 @@ impl<P: LayerProducts> BackwardPass<'_, P> {
         let part = |panels| LayerPart { plan, layer, shard, panels };
 
         let h = activations.h(plan, layer, direction, shard);
-        let state = plan.state_features();
+        let (state, cell) = (plan.state_features(), plan.cell_features());
         let gates = plan.sequence(&saved.gates, plan.gate_features(), storage.gates, shard);
-        let c = plan.sequence(&saved.c, state, storage.c, shard);
-        let tanh_c = plan.sequence(&saved.tanh_c, state, storage.tanh_c, shard);
+        let c = plan.sequence(&saved.c, cell, storage.c, shard);
+        let tanh_c = plan.sequence(&saved.tanh_c, cell, storage.tanh_c, shard);
         let (h_0, c_0) = (activations.h_0(plan, state_row, shard), activations.c_0(plan, state_row, shard));
 
         let gate_stride = plan.group_stride(config.hidden_size, shard);
         let has_d_output = gradients.outputs[layer].len() > 0;
-        let d_output = has_d_output.then(|| self.d_output(layer, shard).offset(direction * gate_stride));
-        let [d_h, d_c] =
-            [&gradients.h, &gradients.c].map(|buffer| activations.states(buffer, plan, shard).step(state_row));
+        let state_stride = plan.group_stride(config.state_size(), shard);
+        let d_output = has_d_output.then(|| self.d_output(layer, shard).offset(direction * state_stride));
+        let d_h = plan.states(&gradients.h, state, shard).step(state_row);
+        let d_c = plan.states(&gradients.c, cell, shard).step(state_row);
+        let d_unprojected = plan.sequence(&gradients.unprojected, cell, Extent::States(1), shard).step(0);
         let backward = plan.kernels.backward[config.cell as usize];
 
         // SAFETY: the sequences are this shard's parts of buffers of the plan's sizes, and every step that is used
@@ -114,16 +115,36 @@ impl<P: LayerProducts> BackwardPass<'_, P> {
         unsafe {
             let mut next: Option<(MatrixPtr, usize)> = None; // d gates of the step that follows in `order`, and its rows
             for (number, chunk) in plan.chunks(gradients.extent, shard, !order.reverse).enumerate() {
-                let chunk_d_gates = gradients.d_gates(plan, state_row, number, chunk.start, shard);
+                let chunk_gradients = gradients.steps(plan, state_row, number, chunk.start, shard);
                 for step in order.steps(chunk.clone()).rev() {
-                    let d_gates = chunk_d_gates.step(step - chunk.start);
-                    team.split_panels(plan, |panels| {
-                        if let Some((d_gates, samples)) = next {
+                    let d_gates = chunk_gradients.gates.step(step - chunk.start);
+                    let d_projected = chunk_gradients.projected.map(|d_h| d_h.step(step - chunk.start));
+                    let d_output = d_output.map(|d_output| d_output.step(step));
+                    if let Some(d_projected) = d_projected {
+                        team.split_panels(plan.state_panels(), |panels| {
+                            if let Some((d_gates, samples)) = next {
+                                P::hidden_gradient(part(panels), weights, d_gates, d_h, samples);
+                            }
+                            let (rows, columns) = plan.matrix_shape(state, shard.rows(step), shard);
+                            let (column, columns) = panels.columns(plan, columns);
+                            let at = |matrix: MatrixPtr| matrix.skip_columns(column);
+                            take_gradient(at(d_h), d_output.map(at), at(d_projected), rows, columns);
+                        });
+                    }
+                    team.split_panels(plan.cell_panels(), |panels| {
+                        if let Some(d_projected) = d_projected {
+                            let samples = shard.rows(step);
+                            P::projection_gradient(part(panels), weights, d_projected, d_unprojected, samples);
+                        } else if let Some((d_gates, samples)) = next {
                             P::hidden_gradient(part(panels), weights, d_gates, d_h, samples);
                         }
+                        let (d_h, d_output) = match d_projected {
+                            Some(_) => (d_unprojected, None),
+                            None => (d_h, d_output),
+                        };
                         for part_of_step in order.rows(step) {
                             let (first, previous) = (part_of_step.rows.start, part_of_step.previous);
-                            let (rows, columns) = plan.matrix_shape(state, part_of_step.rows.len(), shard);
+                            let (rows, columns) = plan.matrix_shape(cell, part_of_step.rows.len(), shard);
                             let (column, columns) = panels.columns(plan, columns);
                             let at = |matrix: MatrixPtr| matrix.skip_rows(first).skip_columns(column);
                             backward(&BackwardStep {
@@ -132,7 +153,7 @@ impl<P: LayerProducts> BackwardPass<'_, P> {
                                 gates: at(gates.step(step)),
                                 d_gates: at(d_gates),
                                 gate_stride,
-                                d_output: d_output.map(|d_output| at(d_output.step(step))),
+                                d_output: d_output.map(at),
                                 h_prev: at(previous.map_or(h_0, |previous| h.step(previous))),
                                 h: at(h.step(step)),
                                 c_prev: at(previous.map_or(c_0, |previous| c.step(previous))),
@@ -144,14 +165,16 @@ impl<P: LayerProducts> BackwardPass<'_, P> {
                     });
                     next = Some((d_gates, shard.rows(step)));
                 }
-                self.input_gradient((layer, direction), chunk.clone(), chunk_d_gates, shard, team);
+                self.input_gradient((layer, direction), chunk.clone(), chunk_gradients.gates, shard, team);
                 if let Some(partial) = partial {
                     let first = task.first && number == 0;
-                    self.weight_gradients.add_chunk(partial, (layer, direction), shard, chunk, chunk_d_gates, first);
+                    self.weight_gradients.add_chunk(partial, (layer, direction), shard, chunk, chunk_gradients, first);
                 }
             }
             if let (Some((d_gates, samples)), true) = (next, self.io.d_h_0.is_some()) {
-                team.split_panels(plan, |panels| P::hidden_gradient(part(panels), weights, d_gates, d_h, samples));
+                team.split_panels(plan.state_panels(), |panels| {
+                    P::hidden_gradient(part(panels), weights, d_gates, d_h, samples);
+                });
             }
         }
     }
@@ -171,7 +194,7 @@ impl<P: LayerProducts> BackwardPass<'_, P> {
             (None, Some(x)) => plan.sequence(x, plan.input_features(0), Extent::AllSteps, shard),
             (None, None) => return,
         };
-        let part = LayerPart { plan, layer, shard, panels: plan.panels() };
+        let part = LayerPart { plan, layer, shard, panels: plan.cell_panels() };
         let d_input = d_input.skip_steps(steps.start);
         // SAFETY: the sequences are this shard's parts of buffers of the plan's sizes. Members of a team compute
         // different shares.
@@ -196,5 +219,19 @@ impl<P: LayerProducts> BackwardPass<'_, P> {
         let d_output = self.d_output(below, shard);
         // SAFETY: both buffers have these features and all steps. This thread alone uses the shard.
         unsafe { multiply(plan, features, d_output, mask, d_output, shard) };
+    }
+}
+
+/// Moves d h of a step to `to`: the part from the next step, which becomes zero, plus d output.
+///
+/// # Safety
+/// The matrices have these rows and columns, and no other thread uses them.
+unsafe fn take_gradient(d_h: MatrixPtr, d_output: Option<MatrixPtr>, to: MatrixPtr, rows: usize, columns: usize) {
+    for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))) {
+        // SAFETY: the row and the column exist in all three.
+        unsafe {
+            let from_next_step = d_h.at(row, column).replace(0.0);
+            *to.at(row, column) = from_next_step + d_output.map_or(0.0, |d_output| *d_output.at(row, column));
+        }
     }
 }

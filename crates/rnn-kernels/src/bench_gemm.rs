@@ -48,28 +48,25 @@ impl PackedRight {
         let rows = a.len() / self.depth;
         check_length("a", a, rows * self.depth)?;
         check_length("c", c, rows * self.columns)?;
-        let width = self.set.0.panel_width;
-        for column in (0..self.columns).step_by(width) {
-            let b = self.panels.at(column * self.depth);
-            let product = PanelProduct {
-                rows,
-                vectors: width / self.set.0.lanes,
-                terms: &[Term {
-                    a: a.as_ptr(),
-                    a_row_stride: self.depth,
-                    a_column_stride: 1,
-                    b,
-                    b_row_stride: width,
-                    depth: self.depth,
-                }],
-                c: c[column..].as_mut_ptr(),
-                c_row_stride: self.columns,
-                init: Init::Zero,
-            };
-            // SAFETY: the lengths were checked above, `c` is borrowed exclusively, and the CPU supports the instruction
-            // set.
-            unsafe { (self.set.0.panel_product)(&product) };
-        }
+        let kernels = self.set.0;
+        let product = PanelProduct {
+            rows,
+            vectors: self.columns / kernels.lanes,
+            terms: &[Term {
+                a: a.as_ptr(),
+                a_row_stride: self.depth,
+                a_column_stride: 1,
+                b: self.panels.ptr(),
+                b_row_stride: kernels.panel_width,
+                depth: self.depth,
+            }],
+            b_panel_stride: self.depth * kernels.panel_width,
+            c: c.as_mut_ptr(),
+            c_row_stride: self.columns,
+            init: Init::Zero,
+        };
+        // SAFETY: the lengths were checked above, `c` is borrowed exclusively, and the CPU supports the instruction set.
+        unsafe { (kernels.panel_product)(&product) };
         Ok(())
     }
 }

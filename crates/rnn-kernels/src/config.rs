@@ -9,7 +9,7 @@ pub enum CellKind {
     RnnTanh,
     /// `h = relu(W_ih x + b_ih + W_hh h + b_hh)`
     RnnRelu,
-    /// Gates i, f, g, o; `c = f c + i g`, `h = o tanh(c)`
+    /// Gates i, f, g, o; `c = f c + i g`, `h = o tanh(c)`, or with a projection `h = W_hr (o tanh(c))`
     Lstm,
     /// Gates r, z, n; `h = (1 - z) n + z h`
     Gru,
@@ -52,7 +52,7 @@ pub struct Config {
     pub cell: CellKind,
     /// Features of x.
     pub input_size: usize,
-    /// Features of h.
+    /// Features of c and of each gate; without a projection also of h.
     pub hidden_size: usize,
     /// Number of layers. Each layer reads the output of the one below.
     pub num_layers: usize,
@@ -60,6 +60,8 @@ pub struct Config {
     pub bias: bool,
     /// Whether each layer also reads the sequence from its end to its start.
     pub bidirectional: bool,
+    /// LSTM: the features of h if they are projected by `weight_hr`, less than hidden_size. 0 for no projection.
+    pub proj_size: usize,
 }
 
 impl Config {
@@ -74,9 +76,14 @@ impl Config {
         self.num_layers * self.directions()
     }
 
-    /// Features of the output: hidden_size for each direction.
+    /// Features of h: proj_size with a projection, otherwise hidden_size.
+    pub fn state_size(&self) -> usize {
+        if self.proj_size > 0 { self.proj_size } else { self.hidden_size }
+    }
+
+    /// Features of the output: those of h for each direction.
     pub fn output_size(&self) -> usize {
-        self.hidden_size * self.directions()
+        self.state_size() * self.directions()
     }
 
     /// Features of the input of `layer`.
@@ -84,29 +91,37 @@ impl Config {
         if layer == 0 { self.input_size } else { self.output_size() }
     }
 
-    /// Number of parameters of each layer and direction: `weight_ih`, `weight_hh` and, with biases, `bias_ih`,
-    /// `bias_hh`.
+    /// Number of parameters of each layer and direction: `weight_ih`, `weight_hh`; with biases, `bias_ih`, `bias_hh`;
+    /// with a projection, `weight_hr`.
     pub fn parameters_per_direction(&self) -> usize {
-        if self.bias { 4 } else { 2 }
+        2 + 2 * usize::from(self.bias) + usize::from(self.proj_size > 0)
     }
 
     /// The shapes of all parameters in torch's order, as (rows, columns). A bias has one column.
     pub fn parameter_shapes(&self) -> Vec<(usize, usize)> {
         let stacked = self.cell.gates() * self.hidden_size;
         let direction = |layer| {
-            let weights = [(stacked, self.layer_input_size(layer)), (stacked, self.hidden_size)];
-            let biases = [(stacked, 1); 2];
-            weights.into_iter().chain(biases.into_iter().filter(|_| self.bias))
+            let weights = [(stacked, self.layer_input_size(layer)), (stacked, self.state_size())];
+            let biases = [(stacked, 1); 2].into_iter().filter(|_| self.bias);
+            let projection = (self.proj_size > 0).then_some((self.proj_size, self.hidden_size));
+            weights.into_iter().chain(biases).chain(projection)
         };
         (0..self.num_layers).flat_map(|layer| (0..self.directions()).flat_map(move |_| direction(layer))).collect()
     }
 
-    /// Rejects sizes of zero, and sizes so large that the number of parameters overflows.
+    /// Rejects sizes of zero, projections that torch rejects, and sizes so large that the number of parameters
+    /// overflows.
     pub(crate) fn validate(&self) -> Result<()> {
         let sizes =
             [("input_size", self.input_size), ("hidden_size", self.hidden_size), ("num_layers", self.num_layers)];
         if let Some((name, _)) = sizes.into_iter().find(|(_, size)| *size == 0) {
             return Err(Error::ZeroSize { name });
+        }
+        if self.proj_size > 0 && self.cell != CellKind::Lstm {
+            return Err(Error::ProjectionOfCell { cell: self.cell });
+        }
+        if self.proj_size > 0 && self.proj_size >= self.hidden_size {
+            return Err(Error::ProjectionSize { proj_size: self.proj_size, hidden_size: self.hidden_size });
         }
         /// More than the longest vector, to which sizes are padded.
         const PADDING: usize = 64;

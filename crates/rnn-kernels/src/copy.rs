@@ -43,15 +43,14 @@ impl Plan {
     pub(crate) unsafe fn load_states(
         &self,
         from: Option<SequencePtr<'_>>,
+        features: Features,
         padding: Padding,
         to: SequencePtr<'_>,
-        states: Range<usize>,
         shard: &Shard,
     ) {
-        let features = self.state_features();
         let (rows, columns) = self.matrix_shape(features, shard.count, shard);
-        for (i, state) in states.enumerate() {
-            let to = to.step(i);
+        for state in 0..self.config.state_rows() {
+            let to = to.step(state);
             // SAFETY: both have this state; row and columns are inside `matrix_shape`.
             unsafe {
                 match from {

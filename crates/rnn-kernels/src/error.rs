@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::config::CellKind;
+
 /// The result type of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -20,6 +22,18 @@ pub enum Error {
     ZeroSize {
         /// The name of the size.
         name: &'static str,
+    },
+    /// A cell other than LSTM has a projection.
+    ProjectionOfCell {
+        /// The cell.
+        cell: CellKind,
+    },
+    /// The projection is not smaller than the hidden size.
+    ProjectionSize {
+        /// Features of h.
+        proj_size: usize,
+        /// Features of c.
+        hidden_size: usize,
     },
     /// The batch sizes of a packed batch are not those of sequences that are sorted by decreasing length: one is zero or
     /// larger than the one before.
@@ -81,6 +95,10 @@ impl fmt::Display for Error {
                 write!(f, "RNN_KERNELS={got}: this CPU offers {}", available.join(", "))
             }
             Error::ZeroSize { name } => write!(f, "{name} must be greater than zero"),
+            Error::ProjectionOfCell { cell } => write!(f, "proj_size must be 0 for {cell:?}: only LSTM has a projection"),
+            Error::ProjectionSize { proj_size, hidden_size } => {
+                write!(f, "proj_size must be less than hidden_size, which is {hidden_size}, but is {proj_size}")
+            }
             Error::BatchSizes { step, size, previous } => {
                 write!(f, "batch_sizes[{step}] must be from 1 to {previous}, the size before it, but is {size}")
             }

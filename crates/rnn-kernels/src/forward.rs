@@ -29,15 +29,15 @@ impl<P: LayerProducts> ForwardPass<'_, P> {
     /// - At the same time, other threads may run other shards, but not this one.
     pub(crate) unsafe fn run(&self, shard: &Shard, team: Team<'_>) {
         let (plan, io, activations, config) = (self.plan, self.io, self.activations, self.plan.config);
-        let states = 0..config.state_rows();
         // SAFETY: `io` has the sizes of the plan, and so have the buffers. This thread alone uses the shard.
         unsafe {
             if self.storage.x {
                 plan.load_steps(io.x, plan.input_features(0), Repeat, self.input(0, shard), shard);
             }
-            plan.load_states(io.h_0, Repeat, activations.states(&activations.h_0, plan, shard), states.clone(), shard);
+            let (state, cell) = (plan.state_features(), plan.cell_features());
+            plan.load_states(io.h_0, state, Repeat, plan.states(&activations.h_0, state, shard), shard);
             if config.cell.has_c() {
-                plan.load_states(io.c_0, Repeat, activations.states(&activations.c_0, plan, shard), states, shard);
+                plan.load_states(io.c_0, cell, Repeat, plan.states(&activations.c_0, cell, shard), shard);
             }
             for layer in 0..config.num_layers {
                 for direction in 0..config.directions() {
@@ -67,7 +67,7 @@ impl<P: LayerProducts> ForwardPass<'_, P> {
         if layer + 1 < config.num_layers || self.storage.output {
             return self.activations.h(self.plan, layer, direction, shard);
         }
-        output.offset(shard.first * output.row_stride + direction * config.hidden_size)
+        output.offset(shard.first * output.row_stride + direction * config.state_size())
     }
 
     /// Runs one direction of a layer.
@@ -81,12 +81,13 @@ impl<P: LayerProducts> ForwardPass<'_, P> {
 
         let (x, h) = (self.input(layer, shard), self.h(layer, direction, shard));
         let gates = plan.sequence(&buffers.gates, plan.gate_features(), storage.gates, shard);
-        let state = plan.state_features();
-        let c = plan.sequence(&buffers.c, state, storage.c, shard);
-        let tanh_c = plan.sequence(&buffers.tanh_c, state, storage.tanh_c, shard);
+        let (state, cell) = (plan.state_features(), plan.cell_features());
+        let c = plan.sequence(&buffers.c, cell, storage.c, shard);
+        let tanh_c = plan.sequence(&buffers.tanh_c, cell, storage.tanh_c, shard);
+        let unprojected = plan.sequence(&buffers.unprojected, cell, storage.c, shard);
         let (h_0, c_0) = (self.activations.h_0(plan, state_row, shard), self.activations.c_0(plan, state_row, shard));
-        let c_at = |step| c.step(if storage.for_backward { step } else { 0 });
-        let tanh_c_at = |step| tanh_c.step(if storage.for_backward { step } else { 0 });
+        let saved = |sequence: SequencePtr<'_>, step| sequence.step(if storage.for_backward { step } else { 0 });
+        let c_at = |step| saved(c, step);
         let gate_stride = plan.group_stride(config.hidden_size, shard);
         let forward = plan.kernels.forward[config.cell as usize];
 
@@ -97,16 +98,17 @@ impl<P: LayerProducts> ForwardPass<'_, P> {
         unsafe {
             for chunk in plan.chunks(storage.gates, shard, order.reverse) {
                 let gates = gates.starting_with(chunk.start);
-                team.split_panels(plan, |panels| {
+                team.split_panels(plan.cell_panels(), |panels| {
                     P::project_input(part(panels), weights, x.skip_steps(chunk.start), gates, chunk.clone());
                 });
                 for step in order.steps(chunk.clone()) {
                     let (gates, x) = (gates.step(step - chunk.start), x.step(step));
-                    team.split_panels(plan, |panels| {
+                    let cell_output = if plan.projected() { saved(unprojected, step) } else { h.step(step) };
+                    team.split_panels(plan.cell_panels(), |panels| {
                         for part_of_step in order.rows(step) {
                             let (first, previous) = (part_of_step.rows.start, part_of_step.previous);
                             let samples = part_of_step.rows.len();
-                            let (rows, columns) = plan.matrix_shape(state, samples, shard);
+                            let (rows, columns) = plan.matrix_shape(cell, samples, shard);
                             let (column, columns) = panels.columns(plan, columns);
                             let (gates, x) = (gates.skip_rows(first), x.skip_rows(first));
                             let h_prev = previous.map_or(h_0, |previous| h.step(previous)).skip_rows(first);
@@ -119,17 +121,22 @@ impl<P: LayerProducts> ForwardPass<'_, P> {
                                 gates: gates.skip_columns(column),
                                 gate_stride,
                                 h_prev: h_prev.skip_columns(column),
-                                h: h.step(step).skip_rows(first).skip_columns(column),
+                                h: cell_output.skip_rows(first).skip_columns(column),
                                 c_prev: c_prev.skip_columns(column),
                                 c: c_at(step).skip_rows(first).skip_columns(column),
-                                tanh_c: tanh_c_at(step).skip_rows(first).skip_columns(column),
+                                tanh_c: saved(tanh_c, step).skip_rows(first).skip_columns(column),
                             });
                         }
                     });
+                    if plan.projected() {
+                        team.split_panels(plan.state_panels(), |panels| {
+                            P::project_output(part(panels), weights, cell_output, h.step(step), shard.rows(step));
+                        });
+                    }
                     let ending = order.ending(step);
                     plan.store(h.step(step), state, io.h_n.step(state_row), ending.clone(), shard);
                     if let (Some(c_n), true) = (io.c_n, config.cell.has_c()) {
-                        plan.store(c_at(step), state, c_n.step(state_row), ending, shard);
+                        plan.store(c_at(step), cell, c_n.step(state_row), ending, shard);
                     }
                 }
             }

@@ -50,9 +50,9 @@ pub struct Input<'a> {
     pub batch: Batch<'a>,
     /// (steps, batch, input_size)
     pub x: Sequence<'a>,
-    /// The initial hidden state, (state_rows, batch, hidden_size). `None` is zeros.
+    /// The initial hidden state, (state_rows, batch, state_size). `None` is zeros.
     pub h_0: Option<&'a [f32]>,
-    /// The initial cell state of LSTM, with the same shape. `None` is zeros. Other cells ignore it.
+    /// The initial cell state of LSTM, (state_rows, batch, hidden_size). `None` is zeros. Other cells ignore it.
     pub c_0: Option<&'a [f32]>,
     /// Dropout masks: what the output of each layer but the last is multiplied by, (steps, batch, output_size) each.
     /// Empty without dropout.
@@ -64,9 +64,9 @@ pub struct Input<'a> {
 pub struct Output<'a> {
     /// h of the last layer at each step, (steps, batch, output_size).
     pub output: &'a mut [f32],
-    /// The last hidden state, (state_rows, batch, hidden_size).
+    /// The last hidden state, (state_rows, batch, state_size).
     pub h_n: &'a mut [f32],
-    /// The last cell state of LSTM, with the same shape. Other cells ignore it.
+    /// The last cell state of LSTM, (state_rows, batch, hidden_size). Other cells ignore it.
     pub c_n: Option<&'a mut [f32]>,
 }
 
@@ -75,9 +75,9 @@ pub struct Output<'a> {
 pub struct OutputGradients<'a> {
     /// (steps, batch, output_size)
     pub output: Option<Sequence<'a>>,
-    /// (state_rows, batch, hidden_size)
+    /// (state_rows, batch, state_size)
     pub h_n: Option<&'a [f32]>,
-    /// LSTM: the same shape. Other cells ignore it.
+    /// LSTM: (state_rows, batch, hidden_size). Other cells ignore it.
     pub c_n: Option<&'a [f32]>,
 }
 
@@ -87,9 +87,9 @@ pub struct OutputGradients<'a> {
 pub struct InputGradients<'a> {
     /// (steps, batch, input_size)
     pub x: Option<&'a mut [f32]>,
-    /// (state_rows, batch, hidden_size)
+    /// (state_rows, batch, state_size)
     pub h_0: Option<&'a mut [f32]>,
-    /// LSTM: the same shape. Other cells ignore it.
+    /// LSTM: (state_rows, batch, hidden_size). Other cells ignore it.
     pub c_0: Option<&'a mut [f32]>,
     /// In torch's order. Empty if none are needed.
     pub parameters: Vec<Option<&'a mut [f32]>>,
@@ -125,8 +125,9 @@ pub(crate) struct BackwardIo<'a> {
     pub d_x: Option<SequencePtr<'a>>,
     pub d_h_0: Option<SequencePtr<'a>>,
     pub d_c_0: Option<SequencePtr<'a>>,
-    /// For each layer and direction: the gradients of (W_ih, b_ih) and of (W_hh, b_hh). Empty if none are needed.
-    pub parameters: Vec<[WeightTarget; 2]>,
+    /// For each layer and direction: the gradients of (W_ih, b_ih), of (W_hh, b_hh) and of W_hr. Empty if none are
+    /// needed.
+    pub parameters: Vec<[WeightTarget; 3]>,
 }
 
 /// Where the gradients of a weight and its bias are written.
@@ -144,14 +145,14 @@ pub(crate) fn forward_io<'a>(
     output: Output<'_>,
 ) -> Result<ForwardIo<'a>> {
     let sequence = Shape::Steps(shape, config.output_size());
-    let state = Shape::States([config.state_rows(), shape.batch, config.hidden_size]);
+    let [state, cell] = states(config, shape);
     if !input.dropout.is_empty() && input.dropout.len() + 1 != config.num_layers {
         return Err(Error::DropoutMaskCount { expected: config.num_layers - 1, got: input.dropout.len() });
     }
     let c_n = match output.c_n {
-        Some(c_n) => Some(state.writable("c_n", c_n)?),
+        Some(c_n) => Some(cell.writable("c_n", c_n)?),
         None if config.cell.has_c() => {
-            return Err(Error::Length { what: "c_n", expected: state.numbers(), got: 0 });
+            return Err(Error::Length { what: "c_n", expected: cell.numbers(), got: 0 });
         }
         None => None,
     };
@@ -162,7 +163,7 @@ pub(crate) fn forward_io<'a>(
         dropout: input.dropout.iter().map(|mask| sequence.readable("dropout", mask)).collect::<Result<_>>()?,
         x: input.x.pointer("x", shape, config.input_size)?,
         h_0: input.h_0.map(|h_0| state.readable("h_0", h_0)).transpose()?,
-        c_0: input.c_0.map(|c_0| state.readable("c_0", c_0)).transpose()?,
+        c_0: input.c_0.map(|c_0| cell.readable("c_0", c_0)).transpose()?,
     })
 }
 
@@ -175,10 +176,10 @@ pub(crate) fn step_io<'a>(
     c: Option<&mut [f32]>,
     output: &mut [f32],
 ) -> Result<ForwardIo<'a>> {
-    let state = Shape::States([config.state_rows(), shape.batch, config.hidden_size]);
+    let [state, cell] = states(config, shape);
     let c = match c {
-        Some(c) if config.cell.has_c() => Some(state.writable("c", c)?),
-        None if config.cell.has_c() => return Err(Error::Length { what: "c", expected: state.numbers(), got: 0 }),
+        Some(c) if config.cell.has_c() => Some(cell.writable("c", c)?),
+        None if config.cell.has_c() => return Err(Error::Length { what: "c", expected: cell.numbers(), got: 0 }),
         _ => None,
     };
     let h = state.writable("h", h)?;
@@ -200,20 +201,20 @@ pub(crate) fn backward_io<'a>(
     given: &OutputGradients<'_>,
     wanted: InputGradients<'_>,
 ) -> Result<BackwardIo<'a>> {
-    let state = Shape::States([config.state_rows(), shape.batch, config.hidden_size]);
+    let [state, cell] = states(config, shape);
     let d_output = given.output.map(|d| d.pointer("d output", shape, config.output_size()));
     Ok(BackwardIo {
         d_output: d_output.transpose()?,
         d_h_n: given.h_n.map(|d| state.readable("d h_n", d)).transpose()?,
-        d_c_n: given.c_n.map(|d| state.readable("d c_n", d)).transpose()?,
+        d_c_n: given.c_n.map(|d| cell.readable("d c_n", d)).transpose()?,
         d_x: wanted.x.map(|d| Shape::Steps(shape, config.input_size).writable("d x", d)).transpose()?,
         d_h_0: wanted.h_0.map(|d| state.writable("d h_0", d)).transpose()?,
-        d_c_0: wanted.c_0.map(|d| state.writable("d c_0", d)).transpose()?,
+        d_c_0: wanted.c_0.map(|d| cell.writable("d c_0", d)).transpose()?,
         parameters: weight_targets(config, wanted.parameters)?,
     })
 }
 
-fn weight_targets(config: &Config, wanted: Vec<Option<&mut [f32]>>) -> Result<Vec<[WeightTarget; 2]>> {
+fn weight_targets(config: &Config, wanted: Vec<Option<&mut [f32]>>) -> Result<Vec<[WeightTarget; 3]>> {
     let shapes = config.parameter_shapes();
     if wanted.is_empty() {
         return Ok(Vec::new());
@@ -226,9 +227,21 @@ fn weight_targets(config: &Config, wanted: Vec<Option<&mut [f32]>>) -> Result<Ve
     };
     let pointers: Vec<Option<MatrixPtr>> = wanted.into_iter().zip(shapes).map(pointer).collect::<Result<_>>()?;
     let direction = |group: &[Option<MatrixPtr>]| {
-        [0, 1].map(|kind| WeightTarget { weight: group[kind], bias: group.get(2 + kind).copied().flatten() })
+        let bias = |i: usize| if config.bias { group[i] } else { None };
+        let projection = if config.proj_size > 0 { group.last().copied().flatten() } else { None };
+        [
+            WeightTarget { weight: group[0], bias: bias(2) },
+            WeightTarget { weight: group[1], bias: bias(3) },
+            WeightTarget { weight: projection, bias: None },
+        ]
     };
     Ok(pointers.chunks(config.parameters_per_direction()).map(direction).collect())
+}
+
+/// The shapes of all h and of all c.
+fn states(config: &Config, shape: &BatchShape) -> [Shape<'static>; 2] {
+    [config.state_size(), config.hidden_size]
+        .map(|features| Shape::States([config.state_rows(), shape.batch, features]))
 }
 
 /// The shape of a contiguous tensor.

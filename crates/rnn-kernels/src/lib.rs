@@ -2,17 +2,18 @@
 //! f32.
 //!
 //! Slices in, slices out: the crate uses no tensor library. Equations, gate order and parameter shapes are those of
-//! `torch.nn.RNN`, `LSTM` and `GRU`. Any number of layers, one or two directions, optional biases, initial states,
-//! dropout masks, and gradients with respect to every input and parameter. Sequences of different lengths are computed
-//! without padding ([`Batch::Packed`]). Streams are computed step by step, without allocations ([`Stepper`]). The loss
-//! over the words of a vocabulary, with its gradient, is computed in one pass ([`cross_entropy()`]).
+//! `torch.nn.RNN`, `LSTM` and `GRU`. Any number of layers, one or two directions, optional biases, LSTM with projections
+//! (`proj_size`), initial states, dropout masks, and gradients with respect to every input and parameter. Sequences of
+//! different lengths are computed without padding ([`Batch::Packed`]). Streams are computed step by step, without
+//! allocations ([`Stepper`]). The loss over the words of a vocabulary, with its gradient, is computed in one pass
+//! ([`cross_entropy()`]).
 //!
 //! ```
 //! use rnn_kernels::{Batch, CellKind, Config, Input, InputGradients, Network, Output, OutputGradients, Sequence, Serial};
 //!
 //! # fn main() -> rnn_kernels::Result<()> {
 //! let config = Config {
-//!     cell: CellKind::Gru, input_size: 3, hidden_size: 5, num_layers: 1, bias: true, bidirectional: false,
+//!     cell: CellKind::Gru, input_size: 3, hidden_size: 5, num_layers: 1, bias: true, bidirectional: false, proj_size: 0,
 //! };
 //! let network = Network::new(config)?;
 //! let parameters: Vec<Vec<f32>> = config.parameter_shapes().iter().map(|(m, n)| vec![0.1; m * n]).collect();
@@ -68,6 +69,8 @@
 //!   instead, and the cache of each core keeps its part of the weights.
 //! - The matrix products of a step leave the pre-activations in the cache, and the cell reads them at once, in one
 //!   pass.
+//! - A product with one row (one sequence, or one streaming step) computes several panels of the weights at a time. The
+//!   speed of the second-level cache limits it, not the latency of the multiply-adds.
 //! - Each thread adds up the weight gradients during the backward pass if they fit into its cache. Otherwise they are
 //!   computed after it, as products over all steps.
 //! - Narrow networks use a second memory layout, in which SIMD vectors run along the samples instead of the features.

@@ -9,10 +9,12 @@ use crate::error::{Error, Result, check_length};
 pub(crate) struct Parameters<'a> {
     /// (gates * hidden_size, input size)
     pub weight_ih: &'a [f32],
-    /// (gates * hidden_size, hidden_size)
+    /// (gates * hidden_size, state size)
     pub weight_hh: &'a [f32],
     /// bias_ih and bias_hh
     pub biases: Option<(&'a [f32], &'a [f32])>,
+    /// (proj_size, hidden_size)
+    pub weight_hr: Option<&'a [f32]>,
 }
 
 /// Checks all parameters, which are in torch's order, and groups them by layer and direction.
@@ -21,7 +23,10 @@ pub(crate) fn by_direction<'a>(config: &Config, parameters: &[&'a [f32]]) -> Res
     if parameters.len() != shapes.len() {
         return Err(Error::ParameterCount { expected: shapes.len(), got: parameters.len() });
     }
-    let names = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"];
+    let mut names = vec!["weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"];
+    if !config.bias {
+        names.drain(2..4);
+    }
     let per_direction = config.parameters_per_direction();
     for (i, (parameter, (rows, columns))) in parameters.iter().zip(shapes).enumerate() {
         check_length(names[i % per_direction], parameter, rows * columns)?;
@@ -30,6 +35,7 @@ pub(crate) fn by_direction<'a>(config: &Config, parameters: &[&'a [f32]]) -> Res
         weight_ih: group[0],
         weight_hh: group[1],
         biases: config.bias.then(|| (group[2], group[3])),
+        weight_hr: group.last().copied().filter(|_| config.proj_size > 0),
     };
     Ok(parameters.chunks(per_direction).map(direction).collect())
 }

@@ -6,7 +6,7 @@
 //!   whole vectors. A step multiplies rows of h by packed weights.
 //! - **Feature-major**: a row holds one feature of all samples of a shard. SIMD vectors run along the samples, which
 //!   are padded to whole vectors. A step multiplies the weights, unpacked, by a matrix of samples. It is for networks
-//!   that are too narrow to fill a vector with their features, and sequences of equal length.
+//!   that are too narrow to fill a vector with their features, without projections, and sequences of equal length.
 //!
 //! In both layouts a shard of the batch is a sequence of matrices, one for each time step. In the sample-major layout
 //! the matrix of a step has a row for each sequence that has the step.
@@ -31,7 +31,7 @@ pub(crate) enum Layout {
 impl Layout {
     /// The faster layout.
     pub(crate) fn choose(config: &Config, shape: &BatchShape, kernels: &Kernels) -> Layout {
-        let narrow = config.hidden_size <= MAX_FEATURE_MAJOR_HIDDEN_SIZE;
+        let narrow = config.hidden_size <= MAX_FEATURE_MAJOR_HIDDEN_SIZE && config.proj_size == 0;
         if narrow && shape.batch >= kernels.lanes && shape.offsets().is_none() {
             Layout::FeatureMajor
         } else {
@@ -67,7 +67,7 @@ pub(crate) enum Extent {
     States(usize),
 }
 
-/// A range of the column panels of h: what one member of a team computes of a step.
+/// A range of column panels: what one member of a team computes of a step.
 #[derive(Clone, Copy)]
 pub(crate) struct Panels {
     pub start: usize,
@@ -103,12 +103,22 @@ impl Plan {
 
     /// The features of the output of a layer.
     pub(crate) fn output_features(&self) -> Features {
-        Features { groups: self.config.directions(), size: self.config.hidden_size }
+        Features { groups: self.config.directions(), size: self.config.state_size() }
     }
 
-    /// The features of a state.
+    /// The features of h.
     pub(crate) fn state_features(&self) -> Features {
+        Features { groups: 1, size: self.config.state_size() }
+    }
+
+    /// The features of c, and of h before its projection.
+    pub(crate) fn cell_features(&self) -> Features {
         Features { groups: 1, size: self.config.hidden_size }
+    }
+
+    /// Whether h is projected.
+    pub(crate) fn projected(&self) -> bool {
+        self.config.proj_size > 0
     }
 
     /// The gate blocks of a layer and direction.
@@ -190,6 +200,11 @@ impl Plan {
         SequencePtr { ptr: start.wrapping_add(first_row * row_stride), row_stride, steps }
     }
 
+    /// The part of a shard in a buffer of states: a sequence with a step for each state row.
+    pub(crate) fn states<'a>(&self, buffer: &Buffer, features: Features, shard: &'a Shard) -> SequencePtr<'a> {
+        self.sequence(buffer, features, Extent::States(self.config.state_rows()), shard)
+    }
+
     /// The chunks of time steps that a buffer of this extent holds, in the order of time or from the last to the first.
     pub(crate) fn chunks(&self, extent: Extent, shard: &Shard, from_end: bool) -> impl Iterator<Item = Range<usize>> {
         let rows = match (extent, self.layout) {
@@ -220,12 +235,17 @@ impl Plan {
     /// Numbers in the weights of one direction of the largest layer.
     pub(crate) fn layer_weights(&self) -> usize {
         let config = &self.config;
-        let inputs = (0..config.num_layers).map(|layer| config.layer_input_size(layer) + config.hidden_size).max();
-        config.cell.gates() * config.hidden_size * inputs.unwrap_or(0)
+        let inputs = (0..config.num_layers).map(|layer| config.layer_input_size(layer) + config.state_size()).max();
+        config.hidden_size * (config.cell.gates() * inputs.unwrap_or(0) + config.proj_size)
+    }
+
+    /// All column panels of c, and of h before its projection.
+    pub(crate) fn cell_panels(&self) -> Panels {
+        Panels { start: 0, end: self.padded_hidden().div_ceil(self.kernels.panel_width) }
     }
 
     /// All column panels of h.
-    pub(crate) fn panels(&self) -> Panels {
-        Panels { start: 0, end: self.padded_hidden().div_ceil(self.kernels.panel_width) }
+    pub(crate) fn state_panels(&self) -> Panels {
+        Panels { start: 0, end: self.padded(self.config.state_size()).div_ceil(self.kernels.panel_width) }
     }
 }

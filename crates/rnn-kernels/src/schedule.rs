@@ -62,7 +62,10 @@ impl Plan {
     pub(crate) fn useful_threads(&self, threads: usize) -> usize {
         let config = &self.config;
         let gates = config.cell.gate_blocks() * config.hidden_size;
-        let layer_cost = |layer| gates * (config.layer_input_size(layer) + config.hidden_size + NONLINEARITY_COST);
+        let layer_cost = |layer| {
+            let inputs = config.layer_input_size(layer) + config.state_size() + NONLINEARITY_COST;
+            gates * inputs + config.proj_size * config.hidden_size
+        };
         let step_cost: usize = (0..config.num_layers).map(layer_cost).sum();
         let work = [config.directions(), step_cost].into_iter().fold(self.shape.rows, usize::saturating_mul);
         threads.min(work / MIN_THREAD_WORK).max(1)
@@ -80,9 +83,10 @@ impl Plan {
     /// longer than the synchronisation after each of them.
     fn needs_team(&self, threads: usize) -> bool {
         let (weights, batch) =
-            (self.config.cell.gates() * self.config.hidden_size * self.config.hidden_size, self.shape.batch);
+            (self.config.cell.gates() * self.config.hidden_size * self.config.state_size(), self.shape.batch);
         let few = batch < threads && weights >= MIN_TEAM_WEIGHTS;
-        let few_per_thread = batch < MIN_SAMPLES_PER_THREAD.saturating_mul(threads) && threads <= self.panels().end;
+        let few_per_thread =
+            batch < MIN_SAMPLES_PER_THREAD.saturating_mul(threads) && threads <= self.cell_panels().end;
         self.layout == Layout::SampleMajor && threads > 1 && (few || few_per_thread && weights > CACHED_WEIGHTS)
     }
 }
@@ -92,9 +96,8 @@ impl Plan {
 pub(crate) struct Team<'a>(pub Option<&'a dyn ThreadPool>);
 
 impl Team<'_> {
-    /// Divides the column panels of h among the members and calls `work` on each member.
-    pub(crate) fn split_panels(self, plan: &Plan, work: impl Fn(Panels) + Sync) {
-        let all = plan.panels();
+    /// Divides column panels among the members and calls `work` on each member.
+    pub(crate) fn split_panels(self, all: Panels, work: impl Fn(Panels) + Sync) {
         match self.0 {
             None => work(all),
             Some(pool) => {

@@ -16,7 +16,7 @@ use crate::threads::Serial;
 ///
 /// # fn main() -> rnn_kernels::Result<()> {
 /// let config = Config {
-///     cell: CellKind::Gru, input_size: 3, hidden_size: 5, num_layers: 1, bias: true, bidirectional: false,
+///     cell: CellKind::Gru, input_size: 3, hidden_size: 5, num_layers: 1, bias: true, bidirectional: false, proj_size: 0,
 /// };
 /// let parameters: Vec<Vec<f32>> = config.parameter_shapes().iter().map(|(m, n)| vec![0.1; m * n]).collect();
 /// let parameters: Vec<&[f32]> = parameters.iter().map(Vec::as_slice).collect();
@@ -79,9 +79,9 @@ impl Stepper {
     ///
     /// - `weights`: packed for `Batch::Padded { steps: 1, sequences }`
     /// - `x`: (sequences, input_size)
-    /// - `h`: the hidden state, (num_layers, sequences, hidden_size), updated in place
-    /// - `c`: the cell state of LSTM, with the same shape. Other cells ignore it.
-    /// - `output`: h of the last layer, (sequences, hidden_size)
+    /// - `h`: the hidden state, (num_layers, sequences, state_size), updated in place
+    /// - `c`: the cell state of LSTM, (num_layers, sequences, hidden_size), updated in place. Other cells ignore it.
+    /// - `output`: h of the last layer, (sequences, state_size)
     ///
     /// # Errors
     /// - [`Error::WeightsMismatch`] if the weights do not [fit](PackedWeights::fits).

@@ -37,17 +37,22 @@ fn a_streaming_step_allocates_nothing() {
     assert!(ALLOCATIONS.get() > counted, "the allocator does not count");
 
     for cell in [CellKind::RnnTanh, CellKind::RnnRelu, CellKind::Lstm, CellKind::Gru] {
-        // Whole vectors; padded vectors; several shards; the feature-major layout.
-        for (hidden_size, sequences) in [(64, 1), (33, 3), (40, 130), (5, 70)] {
-            let config = Config { cell, input_size: 3, hidden_size, num_layers: 2, bias: true, bidirectional: false };
+        // Whole vectors; padded vectors; several shards; the feature-major layout; a projection.
+        let sizes = [(64, 1, 0), (33, 3, 0), (40, 130, 0), (5, 70, 0), (64, 1, 24)];
+        let lstm = cell == CellKind::Lstm;
+        for (hidden_size, sequences, proj_size) in sizes.into_iter().filter(|(_, _, proj_size)| lstm || *proj_size == 0)
+        {
+            let config =
+                Config { cell, input_size: 3, hidden_size, num_layers: 2, bias: true, bidirectional: false, proj_size };
             let parameters: Vec<Vec<f32>> = config.parameter_shapes().iter().map(|(m, n)| vec![0.1; m * n]).collect();
             let parameters: Vec<&[f32]> = parameters.iter().map(Vec::as_slice).collect();
             let network = Network::new(config).unwrap();
             let weights = network.pack(&parameters, Batch::Padded { steps: 1, sequences }, &Serial).unwrap();
             let mut stepper = network.stepper(sequences).unwrap();
             let x = vec![0.5; sequences * 3];
-            let (mut h, mut output) = (vec![0.0; 2 * sequences * hidden_size], vec![0.0; sequences * hidden_size]);
-            let mut c = h.clone();
+            let (mut h, mut output) =
+                (vec![0.0; 2 * sequences * config.state_size()], vec![0.0; sequences * config.state_size()]);
+            let mut c = vec![0.0; 2 * sequences * hidden_size];
             let counted = ALLOCATIONS.get();
             for _ in 0..100 {
                 stepper.step(&weights, &x, &mut h, Some(&mut c), &mut output).unwrap();

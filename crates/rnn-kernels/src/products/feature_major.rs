@@ -144,7 +144,7 @@ impl LayerProducts for FeatureMajor {
 /// rest.
 unsafe fn multiply(plan: &Plan, rows: usize, terms: &[Term], c: MatrixPtr, init: Init, shard: &Shard) {
     let vectors = shard.padded / plan.kernels.lanes;
-    let product = PanelProduct { rows, vectors, terms, c: c.ptr, c_row_stride: c.row_stride, init };
+    let product = PanelProduct { rows, vectors, terms, b_panel_stride: 0, c: c.ptr, c_row_stride: c.row_stride, init };
     // SAFETY: the CPU supports the instruction set, because the plan has its kernels. The rest is the caller's
     // guarantee.
     unsafe { (plan.kernels.panel_product)(&product) }

@@ -12,7 +12,8 @@ use crate::plan::{Panels, Plan};
 use crate::pointers::{MatrixPtr, SequencePtr};
 use crate::shard::Shard;
 
-/// The part of a layer that a thread computes: a shard of the batch and column panels of h.
+/// The part of a layer that a thread computes: a shard of the batch, and column panels of a step. Where a function names
+/// no other matrix, they are panels of c (without a projection those of c and h are the same).
 #[derive(Clone, Copy)]
 pub(crate) struct LayerPart<'a> {
     pub plan: &'a Plan,
@@ -62,7 +63,28 @@ pub(crate) trait LayerProducts {
         samples: usize,
     );
 
-    /// `d_h += W_hh^T d_gates` for some samples.
+    /// Projection: `h = W_hr u` for some samples, where u is h before its projection. The panels of the part are those
+    /// of h. (The feature-major layout has no projections.)
+    unsafe fn project_output(
+        _part: LayerPart<'_>,
+        _weights: &Self::ForwardWeights,
+        _u: MatrixPtr,
+        _h: MatrixPtr,
+        _samples: usize,
+    ) {
+    }
+
+    /// `d_u = W_hr^T d_h` for some samples.
+    unsafe fn projection_gradient(
+        _part: LayerPart<'_>,
+        _weights: &Self::BackwardWeights,
+        _d_h: MatrixPtr,
+        _d_u: MatrixPtr,
+        _samples: usize,
+    ) {
+    }
+
+    /// `d_h += W_hh^T d_gates` for some samples. The panels of the part are those of h.
     unsafe fn hidden_gradient(
         part: LayerPart<'_>,
         weights: &Self::BackwardWeights,

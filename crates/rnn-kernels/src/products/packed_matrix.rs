@@ -17,12 +17,14 @@ pub(crate) struct PackedMatrix {
     panel_width: usize,
 }
 
-/// A panel of a [`PackedMatrix`].
-pub(crate) struct PackedPanel {
+/// One panel of a [`PackedMatrix`], or adjacent panels of full width.
+pub(crate) struct PackedPanels {
     pub group: usize,
-    /// The columns of the panel within their group, with padding.
+    /// The columns of the panels within their group, with padding.
     pub columns: Range<usize>,
-    /// The offset of the panel in the buffer.
+    /// Columns of each panel.
+    pub width: usize,
+    /// The offset of the first panel in the buffer.
     offset: usize,
 }
 
@@ -47,15 +49,18 @@ impl PackedMatrix {
         let (groups, padded) = (columns.groups, plan.padded(columns.size));
         let buffer = Buffer::new(depth * groups * padded)?;
         let mut packed = PackedMatrix { buffer, depth, groups, padded, panel_width: plan.kernels.panel_width };
-        for panel in packed.panels(Panels { start: 0, end: packed.panels_per_group() }) {
-            let (start, width) = (panel.group * strides.group, panel.columns.len());
-            let rows = &mut packed.buffer.as_mut_slice()[panel.offset..][..depth * width];
-            for first in (0..width).step_by(BLOCK) {
-                let block = first..(first + BLOCK).min(width);
-                for (row, to) in rows.chunks_exact_mut(width).enumerate() {
-                    for (to, column) in to[block.clone()].iter_mut().zip(panel.columns.start + first..) {
-                        let padding = column >= columns.size;
-                        *to = if padding { 0.0 } else { matrix[start + row * strides.row + column * strides.column] };
+        for panels in packed.panels(Panels { start: 0, end: packed.panels_per_group() }) {
+            let (start, width) = (panels.group * strides.group, panels.width);
+            let all = &mut packed.buffer.as_mut_slice()[panels.offset..][..depth * panels.columns.len()];
+            for (rows, first_column) in all.chunks_exact_mut(depth * width).zip(panels.columns.step_by(width)) {
+                for first in (0..width).step_by(BLOCK) {
+                    let block = first..(first + BLOCK).min(width);
+                    for (row, to) in rows.chunks_exact_mut(width).enumerate() {
+                        for (to, column) in to[block.clone()].iter_mut().zip(first_column + first..) {
+                            let padding = column >= columns.size;
+                            let at = start + row * strides.row + column * strides.column;
+                            *to = if padding { 0.0 } else { matrix[at] };
+                        }
                     }
                 }
             }
@@ -68,19 +73,30 @@ impl PackedMatrix {
         self.padded.div_ceil(self.panel_width)
     }
 
-    /// The given panels of every group.
-    pub(crate) fn panels(&self, panels: Panels) -> impl Iterator<Item = PackedPanel> + use<> {
+    /// The given panels of every group: those of full width together, then the last one if it is narrower.
+    pub(crate) fn panels(&self, panels: Panels) -> impl Iterator<Item = PackedPanels> + use<> {
         let PackedMatrix { depth, groups, padded, panel_width, .. } = *self;
+        let start = panels.start * panel_width;
+        let full = (panels.end * panel_width).min(padded / panel_width * panel_width).max(start);
+        let end = (panels.end * panel_width).min(padded).max(full);
         (0..groups).flat_map(move |group| {
-            (panels.start..panels.end).map(move |panel| {
-                let columns = panel * panel_width..((panel + 1) * panel_width).min(padded);
-                PackedPanel { group, offset: (group * padded + columns.start) * depth, columns }
+            let parts = [(start..full, panel_width), (full..end, end - full)];
+            parts.into_iter().filter(|(columns, _)| !columns.is_empty()).map(move |(columns, width)| PackedPanels {
+                group,
+                offset: (group * padded + columns.start) * depth,
+                columns,
+                width,
             })
         })
     }
 
-    /// The address of row `row` of a panel.
-    pub(crate) fn row(&self, panel: &PackedPanel, row: usize) -> *const f32 {
-        self.buffer.at(panel.offset + row * panel.columns.len())
+    /// The address of row `row` of the first of these panels.
+    pub(crate) fn row(&self, panels: &PackedPanels, row: usize) -> *const f32 {
+        self.buffer.at(panels.offset + row * panels.width)
+    }
+
+    /// The distance from a panel to the next.
+    pub(crate) fn panel_stride(&self) -> usize {
+        self.depth * self.panel_width
     }
 }

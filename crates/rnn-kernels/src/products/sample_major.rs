@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::packed_matrix::{PackedMatrix, PackedPanel, Strides};
+use super::packed_matrix::{PackedMatrix, PackedPanels, Strides};
 use super::{LayerPart, LayerProducts};
 use crate::buffer_pool::Buffer;
 use crate::error::Result;
@@ -21,6 +21,8 @@ pub(crate) struct ForwardWeights {
     /// W_hh transposed, with a group of columns for each gate.
     recurrent: PackedMatrix,
     bias: Buffer,
+    /// W_hr transposed.
+    projection: Option<PackedMatrix>,
 }
 
 pub(crate) struct BackwardWeights {
@@ -28,6 +30,8 @@ pub(crate) struct BackwardWeights {
     input: PackedMatrix,
     /// W_hh.
     recurrent: PackedMatrix,
+    /// W_hr.
+    projection: Option<PackedMatrix>,
 }
 
 impl LayerProducts for SampleMajor {
@@ -35,23 +39,32 @@ impl LayerProducts for SampleMajor {
     type BackwardWeights = BackwardWeights;
 
     fn pack_forward(plan: &Plan, layer: usize, parameters: &Parameters<'_>) -> Result<ForwardWeights> {
-        let (hidden, input) = (plan.config.hidden_size, plan.config.layer_input_size(layer));
+        let (hidden, input, state) =
+            (plan.config.hidden_size, plan.config.layer_input_size(layer), plan.state_features());
         let gates = Features { groups: plan.config.cell.gates(), size: hidden };
         let transposed = |depth| Strides { group: hidden * depth, row: 1, column: depth };
         Ok(ForwardWeights {
             input: PackedMatrix::pack(plan, input, gates, parameters.weight_ih, transposed(input))?,
-            recurrent: PackedMatrix::pack(plan, hidden, gates, parameters.weight_hh, transposed(hidden))?,
+            recurrent: PackedMatrix::pack(plan, state.size, gates, parameters.weight_hh, transposed(state.size))?,
             bias: parameters.gate_biases(&plan.config, plan.padded_hidden())?,
+            projection: parameters
+                .weight_hr
+                .map(|weight_hr| PackedMatrix::pack(plan, hidden, state, weight_hr, transposed(hidden)))
+                .transpose()?,
         })
     }
 
     fn pack_backward(plan: &Plan, layer: usize, parameters: &Parameters<'_>) -> Result<BackwardWeights> {
         let stacked = plan.config.cell.gates() * plan.config.hidden_size;
-        let (input, state) = (plan.input_features(layer), plan.state_features());
+        let (input, state, cell) = (plan.input_features(layer), plan.state_features(), plan.cell_features());
         let row_major = |columns: Features| Strides { group: columns.size, row: columns.count(), column: 1 };
         Ok(BackwardWeights {
             input: PackedMatrix::pack(plan, stacked, input, parameters.weight_ih, row_major(input))?,
             recurrent: PackedMatrix::pack(plan, stacked, state, parameters.weight_hh, row_major(state))?,
+            projection: parameters
+                .weight_hr
+                .map(|weight_hr| PackedMatrix::pack(plan, state.size, cell, weight_hr, row_major(cell)))
+                .transpose()?,
         })
     }
 
@@ -65,20 +78,29 @@ impl LayerProducts for SampleMajor {
         let LayerPart { plan, layer, shard, panels } = part;
         let (input, gate_stride) = (plan.input_features(layer), plan.padded_hidden());
         for RowPair { a: x, b: gates, rows } in row_blocks(x, gates, steps, shard) {
-            for panel in weights.input.panels(panels) {
+            for packed in weights.input.panels(panels) {
                 let term = |group: usize| Term {
                     a: x.skip_columns(group * plan.padded(input.size)).ptr,
                     a_row_stride: x.row_stride,
                     a_column_stride: 1,
-                    b: weights.input.row(&panel, group * input.size),
-                    b_row_stride: panel.columns.len(),
+                    b: weights.input.row(&packed, group * input.size),
+                    b_row_stride: packed.width,
                     depth: input.size,
                 };
                 let terms: [Term; 2] = [term(0), term(input.groups - 1)];
-                let column = panel.group * gate_stride + panel.columns.start;
+                let column = packed.group * gate_stride + packed.columns.start;
                 let init = Init::ColumnBias(weights.bias.at(column));
-                // SAFETY: the caller's guarantees. The column of a gate block is inside the padded row.
-                unsafe { multiply(plan, rows, &terms[..input.groups], gates.skip_columns(column), &panel, init) };
+                // SAFETY: the caller's guarantees. The columns of a gate block are inside the padded row.
+                unsafe {
+                    multiply(
+                        plan,
+                        rows,
+                        &terms[..input.groups],
+                        gates.skip_columns(column),
+                        (&weights.input, &packed),
+                        init,
+                    )
+                };
             }
         }
     }
@@ -92,23 +114,47 @@ impl LayerProducts for SampleMajor {
         samples: usize,
     ) {
         let LayerPart { plan, panels, .. } = part;
-        for panel in weights.recurrent.panels(panels) {
-            let block = plan.config.cell.recurrent_block(panel.group);
-            let column = block * plan.padded_hidden() + panel.columns.start;
+        for packed in weights.recurrent.panels(panels) {
+            let block = plan.config.cell.recurrent_block(packed.group);
+            let column = block * plan.padded_hidden() + packed.columns.start;
             // The input projection wrote the blocks of all gates. GRU's fourth block is not among them.
-            let projected = block == panel.group;
+            let projected = block == packed.group;
             let init = if projected { Init::Accumulate } else { Init::ColumnBias(weights.bias.at(column)) };
             let term = Term {
                 a: h_prev.ptr,
                 a_row_stride: h_prev.row_stride,
                 a_column_stride: 1,
-                b: weights.recurrent.row(&panel, 0),
-                b_row_stride: panel.columns.len(),
-                depth: plan.config.hidden_size,
+                b: weights.recurrent.row(&packed, 0),
+                b_row_stride: packed.width,
+                depth: plan.config.state_size(),
             };
-            // SAFETY: the caller's guarantees. The column of a gate block is inside the padded row.
-            unsafe { multiply(plan, samples, &[term], gates.skip_columns(column), &panel, init) };
+            // SAFETY: the caller's guarantees. The columns of a gate block are inside the padded row.
+            unsafe {
+                multiply(plan, samples, &[term], gates.skip_columns(column), (&weights.recurrent, &packed), init)
+            };
         }
+    }
+
+    unsafe fn project_output(
+        part: LayerPart<'_>,
+        weights: &ForwardWeights,
+        u: MatrixPtr,
+        h: MatrixPtr,
+        samples: usize,
+    ) {
+        // SAFETY: the caller's guarantees.
+        unsafe { project(part, weights.projection.as_ref(), u, part.plan.config.hidden_size, h, samples) };
+    }
+
+    unsafe fn projection_gradient(
+        part: LayerPart<'_>,
+        weights: &BackwardWeights,
+        d_h: MatrixPtr,
+        d_u: MatrixPtr,
+        samples: usize,
+    ) {
+        // SAFETY: the caller's guarantees.
+        unsafe { project(part, weights.projection.as_ref(), d_h, part.plan.config.state_size(), d_u, samples) };
     }
 
     unsafe fn hidden_gradient(
@@ -120,11 +166,13 @@ impl LayerProducts for SampleMajor {
     ) {
         let LayerPart { plan, panels, .. } = part;
         let cell = plan.config.cell;
-        for panel in weights.recurrent.panels(panels) {
-            let terms = gate_terms(plan, &weights.recurrent, &panel, d_gates, |gate| cell.recurrent_block(gate));
-            let d_h = d_h.skip_columns(panel.columns.start);
-            // SAFETY: the caller's guarantees. The panel is inside the padded row of h.
-            unsafe { multiply(plan, samples, &terms[..cell.gates()], d_h, &panel, Init::Accumulate) };
+        for packed in weights.recurrent.panels(panels) {
+            let terms = gate_terms(plan, &weights.recurrent, &packed, d_gates, |gate| cell.recurrent_block(gate));
+            let d_h = d_h.skip_columns(packed.columns.start);
+            // SAFETY: the caller's guarantees. The panels are inside the padded row of h.
+            unsafe {
+                multiply(plan, samples, &terms[..cell.gates()], d_h, (&weights.recurrent, &packed), Init::Accumulate)
+            };
         }
     }
 
@@ -143,22 +191,53 @@ impl LayerProducts for SampleMajor {
         let count = weights.input.panels_per_group();
         let panels = Panels { start: count * share / shares, end: count * (share + 1) / shares };
         for RowPair { a: d_gates, b: d_x, rows } in row_blocks(d_gates, d_x, steps, shard) {
-            for panel in weights.input.panels(panels) {
-                let terms = gate_terms(plan, &weights.input, &panel, d_gates, |gate| gate);
-                let d_x = d_x.skip_columns(panel.group * group_stride + panel.columns.start);
-                // SAFETY: the caller's guarantees. The panel is inside the padded row of x.
-                unsafe { multiply(plan, rows, &terms[..plan.config.cell.gates()], d_x, &panel, init) };
+            for packed in weights.input.panels(panels) {
+                let terms = gate_terms(plan, &weights.input, &packed, d_gates, |gate| gate);
+                let d_x = d_x.skip_columns(packed.group * group_stride + packed.columns.start);
+                // SAFETY: the caller's guarantees. The panels are inside the padded row of x.
+                unsafe {
+                    multiply(plan, rows, &terms[..plan.config.cell.gates()], d_x, (&weights.input, &packed), init)
+                };
             }
         }
     }
 }
 
-/// The product of d gates with a panel of W_ih or W_hh: one term for each gate. The elements after the last gate are
+/// `c = a weights`, where `a` has `depth` columns.
+///
+/// # Safety
+/// Those of [`LayerProducts`].
+unsafe fn project(
+    part: LayerPart<'_>,
+    weights: Option<&PackedMatrix>,
+    a: MatrixPtr,
+    depth: usize,
+    c: MatrixPtr,
+    samples: usize,
+) {
+    let LayerPart { plan, panels, .. } = part;
+    for (weights, packed) in weights.into_iter().flat_map(|weights| weights.panels(panels).map(move |p| (weights, p))) {
+        let term = Term {
+            a: a.ptr,
+            a_row_stride: a.row_stride,
+            a_column_stride: 1,
+            b: weights.row(&packed, 0),
+            b_row_stride: packed.width,
+            depth,
+        };
+        // SAFETY: the caller's guarantees. The panels are inside the padded row of C.
+        unsafe {
+            multiply(plan, samples, &[term], c.skip_columns(packed.columns.start), (weights, &packed), Init::Zero);
+        }
+    }
+}
+
+/// The product of d gates with panels of W_ih or W_hh: one term for each gate. The elements after the last gate are
 /// not used.
 fn gate_terms(
     plan: &Plan,
     weights: &PackedMatrix,
-    panel: &PackedPanel,
+    panels: &PackedPanels,
     d_gates: MatrixPtr,
     block_of: impl Fn(usize) -> usize,
 ) -> [Term; 4] {
@@ -169,8 +248,8 @@ fn gate_terms(
             a: d_gates.skip_columns(block_of(gate) * plan.padded_hidden()).ptr,
             a_row_stride: d_gates.row_stride,
             a_column_stride: 1,
-            b: weights.row(panel, gate * hidden),
-            b_row_stride: panel.columns.len(),
+            b: weights.row(panels, gate * hidden),
+            b_row_stride: panels.width,
             depth: hidden,
         }
     })
@@ -188,14 +267,22 @@ fn row_blocks(
     RowPair::join(steps.enumerate().map(pair)).flat_map(|pair| pair.blocks(ROW_BLOCK))
 }
 
-/// Computes a panel of C.
+/// Computes some panels of C.
 ///
 /// # Safety
-/// The terms, C and the bias are valid for `rows` rows and the columns of the panel. No other thread accesses this
-/// panel of C, and none writes the rest.
-unsafe fn multiply(plan: &Plan, rows: usize, terms: &[Term], c: MatrixPtr, panel: &PackedPanel, init: Init) {
-    let vectors = panel.columns.len() / plan.kernels.lanes;
-    let product = PanelProduct { rows, vectors, terms, c: c.ptr, c_row_stride: c.row_stride, init };
+/// The terms, C and the bias are valid for `rows` rows and the columns of the panels. No other thread accesses these
+/// panels of C, and none writes the rest.
+unsafe fn multiply(
+    plan: &Plan,
+    rows: usize,
+    terms: &[Term],
+    c: MatrixPtr,
+    (weights, panels): (&PackedMatrix, &PackedPanels),
+    init: Init,
+) {
+    let vectors = panels.columns.len() / plan.kernels.lanes;
+    let b_panel_stride = weights.panel_stride();
+    let product = PanelProduct { rows, vectors, terms, b_panel_stride, c: c.ptr, c_row_stride: c.row_stride, init };
     // SAFETY: the CPU supports the instruction set, because the plan has its kernels. The rest is the caller's
     // guarantee.
     unsafe { (plan.kernels.panel_product)(&product) }

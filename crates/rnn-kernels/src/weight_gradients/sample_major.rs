@@ -3,8 +3,10 @@
 use std::ops::Range;
 
 use super::tasks::{RowBlock, Task, Weight, WeightGradients};
+use crate::activations::Storage;
 use crate::buffer_pool::Buffer;
 use crate::error::Result;
+use crate::gradient_buffers::StepGradients;
 use crate::kernels::gemm::{Init, PanelProduct, Term};
 use crate::pointers::{MatrixPtr, RowPair, SequencePtr};
 use crate::shard::{Shard, StepRows, TimeOrder};
@@ -35,14 +37,14 @@ impl Accumulator {
 }
 
 /// The weight gradients of one thread: for each layer and direction an accumulator for each [`Weight`].
-pub(crate) struct PartialGradients(Vec<[Buffer; 2]>);
+pub(crate) struct PartialGradients(Vec<Vec<Buffer>>);
 
 impl WeightGradients<'_> {
     /// Memory for the accumulator of any task.
     pub(super) fn task_workspace(&self) -> Result<Buffer> {
         let layers = 0..self.plan.config.num_layers;
-        let width = |layer| self.width(layer, Weight::Input).max(self.width(layer, Weight::Recurrent));
-        Buffer::new(Accumulator::len(layers.map(width).max().unwrap_or(0), TASK_ROWS / BLOCK_ROWS))
+        let widths = layers.flat_map(|layer| self.weights().iter().map(move |weight| self.width(layer, *weight)));
+        Buffer::new(Accumulator::len(widths.max().unwrap_or(0), TASK_ROWS / BLOCK_ROWS))
     }
 
     /// Columns of a weight, with padding.
@@ -53,35 +55,35 @@ impl WeightGradients<'_> {
 
     /// Memory for the weight gradients of a thread.
     pub(crate) fn partial(&self) -> Result<PartialGradients> {
-        let (config, blocks) = (self.plan.config, self.row_blocks().len());
-        let buffer = |layer, weight| Buffer::new(Accumulator::len(self.width(layer, weight), blocks));
+        let config = self.plan.config;
         let buffers = |state_row: usize| {
-            let layer = state_row / config.directions();
-            Ok([buffer(layer, Weight::Input)?, buffer(layer, Weight::Recurrent)?])
+            let width = |weight| self.width(state_row / config.directions(), weight);
+            let len = |weight| Accumulator::len(width(weight), self.row_blocks(weight).len());
+            self.weights().iter().map(|weight| Buffer::new(len(*weight))).collect()
         };
         Ok(PartialGradients((0..config.state_rows()).map(buffers).collect::<Result<_>>()?))
     }
 
     /// Adds the weight gradients of a shard at `steps` of a layer and direction to `partial`; with `first` replaces its
-    /// contents. `d_gates` starts with the first of `steps`.
+    /// contents. `gradients` starts with the first of `steps`.
     ///
     /// # Safety
-    /// The d gates of these steps are complete, and no other thread uses `partial` or writes the operands.
+    /// The gradients of these steps are complete, and no other thread uses `partial` or writes the operands.
     pub(crate) unsafe fn add_chunk(
         &self,
         partial: &PartialGradients,
         (layer, direction): (usize, usize),
         shard: &Shard,
         steps: Range<usize>,
-        d_gates: SequencePtr<'_>,
+        gradients: StepGradients<'_>,
         first: bool,
     ) {
         let init = if first { Init::Zero } else { Init::AccumulateAtEnd };
-        for weight in Weight::BOTH {
-            let task = Task { layer, direction, weight, blocks: self.row_blocks() };
+        for &weight in self.weights() {
+            let task = Task { layer, direction, weight, blocks: self.row_blocks(weight) };
             let buffer = &partial.0[self.plan.state_row(layer, direction)][weight as usize];
             let to = Accumulator { ptr: buffer.ptr(), width: self.width(layer, weight), blocks: task.blocks.len() };
-            let operands = self.operands(&task, shard, steps.clone(), d_gates);
+            let operands = self.operands(&task, shard, steps.clone(), gradients);
             // SAFETY: the buffer was made by `partial` for this weight and all of its blocks. The rest is the caller's
             // guarantee.
             unsafe { self.accumulate(&task, &operands, to, init) };
@@ -96,8 +98,8 @@ impl WeightGradients<'_> {
     pub(crate) unsafe fn finish(&self, partials: &[PartialGradients], state_row: usize) {
         let directions = self.plan.config.directions();
         let (layer, direction) = (state_row / directions, state_row % directions);
-        for weight in Weight::BOTH {
-            let task = Task { layer, direction, weight, blocks: self.row_blocks() };
+        for &weight in self.weights() {
+            let task = Task { layer, direction, weight, blocks: self.row_blocks(weight) };
             let mut buffers = partials.iter().map(|partial| &partial.0[state_row][weight as usize]);
             let Some(total) = buffers.next() else { return };
             for buffer in buffers {
@@ -115,14 +117,23 @@ impl WeightGradients<'_> {
         }
     }
 
-    /// The operands of a task at the given steps: rows of d gates, and of what the forward pass multiplied the weight by.
-    /// `d_gates` starts with the first of `steps`.
-    fn operands(&self, task: &Task, shard: &Shard, steps: Range<usize>, d_gates: SequencePtr<'_>) -> Vec<RowPair> {
+    /// The operands of a task at the given steps: rows of d gates (for W_hr, of d h), and of what the forward pass
+    /// multiplied the weight by. `gradients` starts with the first of `steps`.
+    fn operands(&self, task: &Task, shard: &Shard, steps: Range<usize>, gradients: StepGradients<'_>) -> Vec<RowPair> {
         let (plan, activations) = (self.plan, self.activations);
-        if task.weight == Weight::Input {
-            let input = activations.input(plan, task.layer, shard);
-            let pair = |(i, step)| RowPair { a: d_gates.step(i), b: input.step(step), rows: shard.rows(step) };
-            return RowPair::join(steps.enumerate().map(pair)).collect();
+        let same_step = |a: SequencePtr<'_>, b: SequencePtr<'_>| {
+            let pair = |(i, step)| RowPair { a: a.step(i), b: b.step(step), rows: shard.rows(step) };
+            RowPair::join(steps.clone().enumerate().map(pair)).collect()
+        };
+        let d_gates = gradients.gates;
+        match (task.weight, gradients.projected) {
+            (Weight::Input, _) => return same_step(d_gates, activations.input(plan, task.layer, shard)),
+            (Weight::Projection, Some(d_h)) => {
+                let saved = &activations.layers[task.layer].directions[task.direction];
+                let (features, extent) = (plan.cell_features(), Storage::FOR_BACKWARD.c);
+                return same_step(d_h, plan.sequence(&saved.unprojected, features, extent, shard));
+            }
+            _ => {}
         }
         let order = TimeOrder { shard, reverse: task.direction == 1 };
         let h = activations.h(plan, task.layer, task.direction, shard);
@@ -147,8 +158,7 @@ impl WeightGradients<'_> {
         let width = self.width(task.layer, task.weight);
         let sums = Accumulator { ptr: workspace.ptr(), width, blocks: task.blocks.len() };
         let operands = plan.shards.iter().flat_map(|shard| {
-            let d_gates = self.gradients.d_gates(plan, state_row, 0, 0, shard);
-            self.operands(task, shard, 0..shard.steps, d_gates)
+            self.operands(task, shard, 0..shard.steps, self.gradients.steps(plan, state_row, 0, 0, shard))
         });
         let mut init = Init::Zero;
         let (mut block, mut rows) = (Vec::new(), 0);
@@ -186,7 +196,8 @@ impl WeightGradients<'_> {
         let multiply = |rows, term: &dyn Fn(&RowPair) -> Term, c: MatrixPtr, width| {
             let terms: Vec<Term> = operands.iter().map(term).collect();
             let vectors = width / kernels.lanes;
-            let product = PanelProduct { rows, vectors, terms: &terms, c: c.ptr, c_row_stride: c.row_stride, init };
+            let (c, c_row_stride) = (c.ptr, c.row_stride);
+            let product = PanelProduct { rows, vectors, terms: &terms, b_panel_stride: 0, c, c_row_stride, init };
             // SAFETY: the CPU supports the instruction set, because the plan has its kernels. The panel of C is inside
             // the accumulator. The rest is the caller's guarantee.
             unsafe { (kernels.panel_product)(&product) };

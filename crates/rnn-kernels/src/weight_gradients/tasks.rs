@@ -13,21 +13,19 @@ pub(crate) struct WeightGradients<'a> {
     pub plan: &'a Plan,
     pub activations: &'a Activations,
     pub gradients: &'a GradientBuffers,
-    /// For each layer and direction: those of W_ih and of W_hh. Empty if none are needed.
-    pub targets: &'a [[WeightTarget; 2]],
+    /// For each layer and direction: one for each [`Weight`]. Empty if none are needed.
+    pub targets: &'a [[WeightTarget; 3]],
 }
 
-/// One of the two weights of a layer and direction.
+/// One of the weights of a layer and direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Weight {
     /// W_ih and b_ih.
     Input,
     /// W_hh and b_hh.
     Recurrent,
-}
-
-impl Weight {
-    pub(super) const BOTH: [Weight; 2] = [Weight::Input, Weight::Recurrent];
+    /// W_hr.
+    Projection,
 }
 
 /// Some rows of a weight and of its bias.
@@ -42,23 +40,30 @@ pub(super) struct Task {
 /// Some rows of one gate.
 #[derive(Debug, Clone)]
 pub(super) struct RowBlock {
+    /// 0 for a projection.
     pub gate: usize,
     /// Within the gate.
     pub rows: Range<usize>,
 }
 
 impl WeightGradients<'_> {
+    /// The weights of a layer and direction.
+    pub(super) fn weights(&self) -> &'static [Weight] {
+        let all = &[Weight::Input, Weight::Recurrent, Weight::Projection];
+        if self.plan.projected() { all } else { &all[..2] }
+    }
+
     /// Everything that is needed, cut into tasks.
     pub(super) fn tasks(&self) -> Vec<Task> {
         let directions = self.plan.config.directions();
         let mut tasks = Vec::new();
         for (state_row, targets) in self.targets.iter().enumerate() {
             let (layer, direction) = (state_row / directions, state_row % directions);
-            for (weight, target) in Weight::BOTH.into_iter().zip(targets) {
+            for (&weight, target) in self.weights().iter().zip(targets) {
                 if target.weight.is_none() && target.bias.is_none() {
                     continue;
                 }
-                for blocks in self.row_blocks().chunks(TASK_ROWS / BLOCK_ROWS) {
+                for blocks in self.row_blocks(weight).chunks(TASK_ROWS / BLOCK_ROWS) {
                     tasks.push(Task { layer, direction, weight, blocks: blocks.to_vec() });
                 }
             }
@@ -67,14 +72,17 @@ impl WeightGradients<'_> {
     }
 
     /// All rows of a weight.
-    pub(super) fn row_blocks(&self) -> Vec<RowBlock> {
+    pub(super) fn row_blocks(&self, weight: Weight) -> Vec<RowBlock> {
         let config = self.plan.config;
-        let gate = |gate| {
-            (0..config.hidden_size)
-                .step_by(BLOCK_ROWS)
-                .map(move |first| RowBlock { gate, rows: first..(first + BLOCK_ROWS).min(config.hidden_size) })
+        let (gates, rows) = match weight {
+            Weight::Input | Weight::Recurrent => (config.cell.gates(), config.hidden_size),
+            Weight::Projection => (1, config.proj_size),
         };
-        (0..config.cell.gates()).flat_map(gate).collect()
+        let gate = |gate| {
+            let block = move |first| RowBlock { gate, rows: first..(first + BLOCK_ROWS).min(rows) };
+            (0..rows).step_by(BLOCK_ROWS).map(block)
+        };
+        (0..gates).flat_map(gate).collect()
     }
 
     /// The features that the weight is multiplied by in the forward pass, which are the columns of its gradient.
@@ -82,6 +90,7 @@ impl WeightGradients<'_> {
         match weight {
             Weight::Input => self.plan.input_features(layer),
             Weight::Recurrent => self.plan.state_features(),
+            Weight::Projection => self.plan.cell_features(),
         }
     }
 
@@ -98,7 +107,7 @@ impl WeightGradients<'_> {
     /// The gate block of d gates that a block of rows belongs to.
     pub(super) fn gate_block(&self, task: &Task, block: &RowBlock) -> usize {
         match task.weight {
-            Weight::Input => block.gate,
+            Weight::Input | Weight::Projection => block.gate,
             Weight::Recurrent => self.plan.config.cell.recurrent_block(block.gate),
         }
     }

@@ -187,7 +187,9 @@ fn problems() -> Vec<(Config, Vec<usize>)> {
         num_layers,
         bias,
         bidirectional,
+        proj_size: 0,
     };
+    let projected = |config, proj_size| Config { proj_size, ..config };
     if cfg!(miri) {
         return vec![
             (config(CellKind::RnnTanh, [1, 3, 2], true, true), vec![3; 3]), // sample-major; weight gradients in chunks
@@ -201,6 +203,9 @@ fn problems() -> Vec<(Config, Vec<usize>)> {
             (config(CellKind::Lstm, [5, 3, 1], true, true), vec![4, 2, 1, 1, 1]), // ragged, at the end
             (config(CellKind::Lstm, [1, 9, 1], true, true), vec![2, 1]),          // ragged, a team of threads
             (config(CellKind::Gru, [1, 3, 1], true, true), vec![3, 1]),
+            (projected(config(CellKind::Lstm, [1, 3, 2], true, true), 2), vec![3, 2, 2]), // in chunks
+            (projected(config(CellKind::Lstm, [2, 9, 1], true, false), 5), vec![2; 3]),   // at the end
+            (projected(config(CellKind::Lstm, [1, 17, 1], false, true), 9), vec![2, 1]),  // a team of threads
         ];
     }
     let mut problems = Vec::new();
@@ -213,6 +218,10 @@ fn problems() -> Vec<(Config, Vec<usize>)> {
                     let input_size = [1, 5, 17, 64][problems.len() % 4];
                     let config = config(cell, [input_size, hidden_size, num_layers], bidirectional, bias);
                     problems.push((config, lengths.clone()));
+                    if cell == CellKind::Lstm && hidden_size > 1 {
+                        let proj_size = [1, hidden_size / 2, hidden_size - 1][problems.len() % 3];
+                        problems.push((projected(config, proj_size), lengths.clone()));
+                    }
                 }
             }
         }
@@ -241,8 +250,10 @@ fn every_cell_and_size_is_as_accurate_as_the_equations_in_f32() {
 #[test]
 #[cfg_attr(miri, ignore = "large problems take hours in Miri")]
 fn a_team_of_threads_gives_the_same_bits_as_one_thread() {
-    for (cell, batch) in CELLS.into_iter().flat_map(|cell| [(cell, 1), (cell, 5)]) {
-        let config = Config { cell, input_size: 3, hidden_size: 330, num_layers: 1, bias: true, bidirectional: true };
+    let projected = [(CellKind::Lstm, 150, 1), (CellKind::Lstm, 150, 5)];
+    for (cell, proj_size, batch) in CELLS.into_iter().flat_map(|cell| [(cell, 0, 1), (cell, 0, 5)]).chain(projected) {
+        let config =
+            Config { cell, input_size: 3, hidden_size: 330, num_layers: 1, bias: true, bidirectional: true, proj_size };
         let problem = Problem::random(config, &vec![5; batch], false, 1);
         let (truth, single) = (problem.solve::<f64>(), problem.solve::<f32>());
         for set in instruction_sets() {
@@ -259,7 +270,15 @@ fn a_team_of_threads_gives_the_same_bits_as_one_thread() {
 #[cfg_attr(miri, ignore = "large problems take hours in Miri")]
 fn long_sequences_are_as_accurate_as_the_equations_in_f32() {
     for cell in CELLS {
-        let config = Config { cell, input_size: 17, hidden_size: 32, num_layers: 1, bias: true, bidirectional: true };
+        let config = Config {
+            cell,
+            input_size: 17,
+            hidden_size: 32,
+            num_layers: 1,
+            bias: true,
+            bidirectional: true,
+            proj_size: 0,
+        };
         let problem = Problem::random(config, &[50; 70], false, 2);
         let (truth, single) = (problem.solve::<f64>(), problem.solve::<f32>());
         for set in instruction_sets() {
@@ -275,8 +294,15 @@ fn long_sequences_are_as_accurate_as_the_equations_in_f32() {
 #[test]
 #[cfg_attr(miri, ignore = "large problems take hours in Miri")]
 fn sigmoid_and_tanh_are_accurate_for_every_argument() {
-    let config =
-        |cell| Config { cell, input_size: 1, hidden_size: 1, num_layers: 1, bias: false, bidirectional: false };
+    let config = |cell| Config {
+        cell,
+        input_size: 1,
+        hidden_size: 1,
+        num_layers: 1,
+        bias: false,
+        bidirectional: false,
+        proj_size: 0,
+    };
     let xs: Vec<f32> = (-40_000..40_000).map(|i| i as f32 / 400.0).chain([1e-30, -1e-6, 1e4, -1e4]).collect();
     for set in instruction_sets() {
         let output = |cell: CellKind, weight_ih: &[f32]| {

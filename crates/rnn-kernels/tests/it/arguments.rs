@@ -5,8 +5,15 @@ use rnn_kernels::{
     Serial,
 };
 
-const CONFIG: Config =
-    Config { cell: CellKind::Lstm, input_size: 2, hidden_size: 3, num_layers: 2, bias: true, bidirectional: false };
+const CONFIG: Config = Config {
+    cell: CellKind::Lstm,
+    input_size: 2,
+    hidden_size: 3,
+    num_layers: 2,
+    bias: true,
+    bidirectional: false,
+    proj_size: 0,
+};
 
 /// One sequence of one step. The weights that are packed for it are valid for any number of steps.
 const ONE: Batch<'static> = Batch::Padded { steps: 1, sequences: 1 };
@@ -25,6 +32,41 @@ fn sizes_of_zero_are_rejected() {
         let error = Network::new(config).unwrap_err();
         assert_eq!(error, Error::ZeroSize { name });
         assert_eq!(error.to_string(), format!("{name} must be greater than zero"));
+    }
+}
+
+#[test]
+fn projections_that_torch_rejects_are_rejected() {
+    let error = Network::new(Config { proj_size: 3, ..CONFIG }).unwrap_err();
+    assert_eq!(error, Error::ProjectionSize { proj_size: 3, hidden_size: 3 });
+    assert_eq!(error.to_string(), "proj_size must be less than hidden_size, which is 3, but is 3");
+    let error = Network::new(Config { cell: CellKind::Gru, proj_size: 2, ..CONFIG }).unwrap_err();
+    assert_eq!(error, Error::ProjectionOfCell { cell: CellKind::Gru });
+    assert_eq!(error.to_string(), "proj_size must be 0 for Gru: only LSTM has a projection");
+}
+
+/// With a projection, h and c have different numbers of features, and weight_hr follows the biases.
+#[test]
+fn wrong_lengths_with_a_projection_are_rejected() {
+    for (bias, weight_hr) in [(true, 4), (false, 2)] {
+        let config = Config { num_layers: 1, proj_size: 2, bias, ..CONFIG };
+        let network = Network::new(config).unwrap();
+        let parameters = parameters(&config);
+        let mut slices: Vec<&[f32]> = parameters.iter().map(Vec::as_slice).collect();
+        let weights = network.pack(&slices, ONE, &Serial).unwrap();
+        let forward = |h_0: usize, c_0: usize| {
+            let (h_0, c_0) = (vec![0.0; h_0], vec![0.0; c_0]);
+            let x = Sequence::contiguous(&[0.0; 2], 1, 2);
+            let input = Input { batch: ONE, x, h_0: Some(&h_0), c_0: Some(&c_0), dropout: &[] };
+            let output = Output { output: &mut [0.0; 2], h_n: &mut [0.0; 2], c_n: Some(&mut [0.0; 3]) };
+            network.forward(&weights, &input, output, &Serial)
+        };
+        assert_eq!(forward(2, 3), Ok(()));
+        assert_eq!(forward(3, 3), Err(Error::Length { what: "h_0", expected: 2, got: 3 }));
+        assert_eq!(forward(2, 2), Err(Error::Length { what: "c_0", expected: 3, got: 2 }));
+        slices[weight_hr] = &[0.0; 7];
+        let error = network.pack(&slices, ONE, &Serial).err();
+        assert_eq!(error, Some(Error::Length { what: "weight_hr", expected: 6, got: 7 }));
     }
 }
 

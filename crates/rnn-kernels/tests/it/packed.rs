@@ -20,7 +20,15 @@ pub fn ragged(random: &mut Random) -> [Vec<usize>; 4] {
 #[test]
 fn a_packed_batch_of_equal_lengths_gives_the_bits_of_a_padded_one() {
     for cell in CELLS {
-        let config = Config { cell, input_size: 2, hidden_size: 3, num_layers: 2, bias: true, bidirectional: true };
+        let config = Config {
+            cell,
+            input_size: 2,
+            hidden_size: 3,
+            num_layers: 2,
+            bias: true,
+            bidirectional: true,
+            proj_size: 0,
+        };
         let problem = Problem::draw(config, &[3; 5], true, 3);
         for set in instruction_sets() {
             let packed = run_batch(&problem, Batch::Packed(&[5; 3]), set, &Serial);
@@ -33,7 +41,15 @@ fn a_packed_batch_of_equal_lengths_gives_the_bits_of_a_padded_one() {
 #[test]
 fn a_sequence_does_not_depend_on_the_others() {
     for cell in CELLS {
-        let config = Config { cell, input_size: 2, hidden_size: 34, num_layers: 1, bias: true, bidirectional: true };
+        let config = Config {
+            cell,
+            input_size: 2,
+            hidden_size: 34,
+            num_layers: 1,
+            bias: true,
+            bidirectional: true,
+            proj_size: 0,
+        };
         let problem = Problem::draw(config, &[4, 2, 2, 1], false, 4);
         let alone = Problem { lengths: vec![2], ..Problem::draw(config, &[2], false, 5) };
         let rows = |numbers: &[f32], size: usize, rows: &[usize]| {

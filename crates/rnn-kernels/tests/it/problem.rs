@@ -51,7 +51,7 @@ impl Problem {
         let random = &mut Random(0x9e37_79b9_7f4a_7c15 ^ (seed + 1).wrapping_mul(0xd134_2543_de82_ef95));
         let scale = 1.0 / (config.hidden_size as f32).sqrt();
         let (rows, batch) = (lengths.iter().sum::<usize>(), lengths.len());
-        let state = config.state_rows() * batch * config.hidden_size;
+        let [h, c] = [config.state_size(), config.hidden_size].map(|size| config.state_rows() * batch * size);
         let outputs = rows * config.output_size();
         let masks = if dropout { config.num_layers - 1 } else { 0 };
         let parameters = config.parameter_shapes().iter().map(|(m, n)| random.numbers(m * n, scale)).collect();
@@ -63,11 +63,11 @@ impl Problem {
             parameters,
             dropout: (0..masks).map(|_| mask()).collect(),
             x: random.numbers(rows * config.input_size, 1.0),
-            h_0: random.numbers(state, 1.0),
-            c_0: random.numbers(state, 1.0),
+            h_0: random.numbers(h, 1.0),
+            c_0: random.numbers(c, 1.0),
             d_output: random.numbers(outputs, 1.0),
-            d_h_n: random.numbers(state, 1.0),
-            d_c_n: random.numbers(state, 1.0),
+            d_h_n: random.numbers(h, 1.0),
+            d_c_n: random.numbers(c, 1.0),
         }
     }
 
@@ -90,7 +90,8 @@ impl Problem {
         self.lengths.iter().map(|length| *length.min(&step)).sum::<usize>() + sequence
     }
 
-    /// The index of parameter `which` of a layer and direction: weight_ih, weight_hh, bias_ih, bias_hh.
+    /// The index of parameter `which` of a layer and direction: weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, of
+    /// those that exist.
     pub fn parameter(&self, layer: usize, direction: usize, which: usize) -> usize {
         (layer * self.config.directions() + direction) * self.config.parameters_per_direction() + which
     }

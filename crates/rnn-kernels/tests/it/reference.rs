@@ -48,6 +48,7 @@ impl Problem {
     /// Computes the forward and the backward pass in this number type.
     pub fn solve<N: Number>(&self) -> Solution<N> {
         let Config { num_layers, hidden_size: hidden, .. } = self.config;
+        let size = self.config.state_size();
         let (batch, directions) = (self.lengths.len(), self.config.directions());
         let width = self.config.output_size();
         let wide = |slice: &[f32]| slice.iter().map(|x| N::from(*x)).collect::<Vec<_>>();
@@ -67,14 +68,15 @@ impl Problem {
             for direction in 0..directions {
                 for sample in 0..batch {
                     let sequence = self.forward_sequence(layer, direction, sample, &inputs[layer]);
-                    let state = ((layer * directions + direction) * batch + sample) * hidden;
+                    let state = (layer * directions + direction) * batch + sample;
                     for (i, step) in sequence.iter().enumerate() {
                         let time = self.time(direction, sample, i);
-                        let at = self.row(time, sample) * width + direction * hidden;
-                        output[at..at + hidden].copy_from_slice(&step.h);
+                        let at = self.row(time, sample) * width + direction * size;
+                        output[at..at + size].copy_from_slice(&step.h);
                     }
-                    solution.h_n[state..state + hidden].copy_from_slice(&sequence[self.lengths[sample] - 1].h);
-                    solution.c_n[state..state + hidden].copy_from_slice(&sequence[self.lengths[sample] - 1].c);
+                    let last = &sequence[self.lengths[sample] - 1];
+                    solution.h_n[state * size..][..size].copy_from_slice(&last.h);
+                    solution.c_n[state * hidden..][..hidden].copy_from_slice(&last.c);
                     sequences.push(sequence);
                 }
             }
@@ -128,9 +130,11 @@ impl Problem {
         let Config { cell, hidden_size: hidden, .. } = self.config;
         let one = N::from(1.0);
         let features = self.config.layer_input_size(layer);
-        let state = ((layer * self.config.directions() + direction) * self.lengths.len() + sample) * hidden;
-        let start = |state0: &[f32]| state0[state..state + hidden].iter().map(|x| N::from(*x)).collect::<Vec<_>>();
-        let (mut h, mut c) = (start(&self.h_0), start(&self.c_0));
+        let state = (layer * self.config.directions() + direction) * self.lengths.len() + sample;
+        let start = |state0: &[f32], size: usize| {
+            state0[state * size..][..size].iter().map(|x| N::from(*x)).collect::<Vec<_>>()
+        };
+        let (mut h, mut c) = (start(&self.h_0, self.config.state_size()), start(&self.c_0, hidden));
         let parameter = |which| &self.parameters[self.parameter(layer, direction, which)];
         let product = |weight: &[f32], row: usize, x: &[N]| {
             let weights = &weight[row * x.len()..][..x.len()];
@@ -172,6 +176,11 @@ impl Problem {
                 if cell != CellKind::Lstm {
                     step.c.clone_from(&c);
                 }
+                if self.config.proj_size > 0 {
+                    let weight_hr = parameter(self.config.parameters_per_direction() - 1);
+                    let projected = (0..self.config.proj_size).map(|row| product(weight_hr, row, &step.h)).collect();
+                    step.unprojected = std::mem::replace(&mut step.h, projected);
+                }
                 h.clone_from(&step.h);
                 c.clone_from(&step.c);
                 step
@@ -195,17 +204,31 @@ impl Problem {
         let Config { cell, hidden_size: hidden, .. } = self.config;
         let one = N::from(1.0);
         let features = self.config.layer_input_size(layer);
-        let state = ((layer * self.config.directions() + direction) * self.lengths.len() + sample) * hidden;
-        let end = |d: &[f32]| d[state..state + hidden].iter().map(|x| N::from(*x)).collect::<Vec<_>>();
-        let (mut d_h, mut d_c) = (end(&self.d_h_n), end(&self.d_c_n));
+        let size = self.config.state_size();
+        let state = (layer * self.config.directions() + direction) * self.lengths.len() + sample;
+        let end = |d: &[f32], size: usize| d[state * size..][..size].iter().map(|x| N::from(*x)).collect::<Vec<_>>();
+        let (mut d_h, mut d_c) = (end(&self.d_h_n, size), end(&self.d_c_n, hidden));
         let ih = self.parameter(layer, direction, 0);
         for (i, step) in sequence.iter().enumerate().rev() {
             let time = self.time(direction, sample, i);
-            let at = self.row(time, sample) * self.config.output_size() + direction * hidden;
+            let at = self.row(time, sample) * self.config.output_size() + direction * size;
+            let mut d_cell = Vec::new(); // d h before the projection
+            for (d_h, d_output) in d_h.iter_mut().zip(&d_output[at..]) {
+                d_cell.push(std::mem::take(d_h) + *d_output);
+            }
+            if self.config.proj_size > 0 {
+                let hr = self.parameter(layer, direction, self.config.parameters_per_direction() - 1);
+                let d_projected = std::mem::replace(&mut d_cell, vec![N::default(); hidden]);
+                for (row, d) in d_projected.into_iter().enumerate() {
+                    for (k, d_cell) in d_cell.iter_mut().enumerate() {
+                        solution.d_parameters[hr][row * hidden + k] += d * step.unprojected[k];
+                        *d_cell += d * N::from(self.parameters[hr][row * hidden + k]);
+                    }
+                }
+            }
             let mut d_gates = Vec::new(); // (row, gradient, factor of the gradient of the recurrent part)
             for j in 0..hidden {
-                let d = d_h[j] + d_output[at + j];
-                d_h[j] = N::default();
+                let d = d_cell[j];
                 match cell {
                     CellKind::RnnTanh => d_gates.push((j, d * (one - step.h[j] * step.h[j]), one)),
                     CellKind::RnnRelu => {
@@ -241,8 +264,8 @@ impl Problem {
                     d_input[base + k] += d * N::from(self.parameters[ih][row * features + k]);
                 }
                 for (k, d_h) in d_h.iter_mut().enumerate() {
-                    solution.d_parameters[ih + 1][row * hidden + k] += d * recurrent_factor * step.h_prev[k];
-                    *d_h += d * recurrent_factor * N::from(self.parameters[ih + 1][row * hidden + k]);
+                    solution.d_parameters[ih + 1][row * size + k] += d * recurrent_factor * step.h_prev[k];
+                    *d_h += d * recurrent_factor * N::from(self.parameters[ih + 1][row * size + k]);
                 }
                 if self.config.bias {
                     solution.d_parameters[ih + 2][row] += d;
@@ -250,8 +273,8 @@ impl Problem {
                 }
             }
         }
-        solution.d_h_0[state..state + hidden].copy_from_slice(&d_h);
-        solution.d_c_0[state..state + hidden].copy_from_slice(&d_c);
+        solution.d_h_0[state * size..][..size].copy_from_slice(&d_h);
+        solution.d_c_0[state * hidden..][..hidden].copy_from_slice(&d_c);
     }
 }
 
@@ -263,4 +286,6 @@ pub struct Step<N> {
     pub h: Vec<N>,
     c: Vec<N>,
     gates: Vec<[N; 4]>,
+    /// h before its projection.
+    unprojected: Vec<N>,
 }

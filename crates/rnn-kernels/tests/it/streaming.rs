@@ -44,7 +44,10 @@ fn steps_give_the_bits_of_the_whole_sequence() {
         CELLS.iter().flat_map(|cell| sizes.iter().flat_map(move |size| batches.iter().map(move |b| (*cell, *size, *b))))
     {
         let num_layers = 1 + usize::from(random.next() > 0.0);
-        let config = Config { cell, input_size: 6, hidden_size, num_layers, bias: true, bidirectional: false };
+        let projected = cell == CELLS[2] && hidden_size > 1 && random.next() > 0.0;
+        let proj_size = if projected { hidden_size / 2 } else { 0 };
+        let config =
+            Config { cell, input_size: 6, hidden_size, num_layers, bias: true, bidirectional: false, proj_size };
         let problem = Problem::draw(config, &vec![4; sequences], false, 7);
         let slices: Vec<&[f32]> = problem.parameters.iter().map(Vec::as_slice).collect();
         for set in instruction_sets() {
@@ -61,8 +64,15 @@ fn steps_give_the_bits_of_the_whole_sequence() {
 
 #[test]
 fn wrong_arguments_of_a_step_are_rejected() {
-    let lstm =
-        Config { cell: CELLS[2], input_size: 2, hidden_size: 3, num_layers: 2, bias: false, bidirectional: false };
+    let lstm = Config {
+        cell: CELLS[2],
+        input_size: 2,
+        hidden_size: 3,
+        num_layers: 2,
+        bias: false,
+        bidirectional: false,
+        proj_size: 0,
+    };
     let set = InstructionSet::named("portable").unwrap();
     let network = Network::with_instruction_set(lstm, set).unwrap();
     let parameters: Vec<Vec<f32>> = lstm.parameter_shapes().iter().map(|(m, n)| vec![0.1; m * n]).collect();

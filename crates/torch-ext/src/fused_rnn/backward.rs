@@ -74,7 +74,10 @@ impl BackwardPass {
                 NewTensor::new(&size)
             }
             None if input == 0 => NewTensor::new(&[&self.input_rows[..], &[config.input_size]].concat()),
-            None => NewTensor::new(&[config.state_rows(), self.tape.batch(), config.hidden_size]),
+            None => {
+                let features = if input == 1 { config.state_size() } else { config.hidden_size };
+                NewTensor::new(&[config.state_rows(), self.tape.batch(), features])
+            }
         }
     }
 }

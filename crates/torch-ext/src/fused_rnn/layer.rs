@@ -53,7 +53,8 @@ impl FusedRnn {
     /// - `parameters`: torch's, in its order: `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, then those of the
     ///   reverse direction, then those of the next layer.
     /// - `input`: (steps, batch, input_size), with `batch_first` (batch, steps, input_size). The output has the same order.
-    /// - `hx`: `h_0`, for an LSTM `h_0` and `c_0`; each (layers * directions, batch, hidden_size).
+    /// - `hx`: `h_0`, for an LSTM `h_0` and `c_0`; each (layers * directions, batch, features). h has
+    ///   proj_size features if there are projections, otherwise hidden_size.
     /// - `dropout`: the probability of dropout between layers; 0 for evaluation. It draws from torch's default generator, as
     ///   torch does.
     ///
@@ -172,7 +173,7 @@ impl FusedRnn {
         let masks = masks.iter().map(as_slice).collect::<Result<Vec<_>>>()?;
 
         let mut output = NewTensor::new(&outputs)?;
-        let mut h_n = NewTensor::new(&[config.state_rows(), sequences, config.hidden_size])?;
+        let mut h_n = NewTensor::new(&[config.state_rows(), sequences, config.state_size()])?;
         let mut c_n = match config.cell.has_c() {
             true => Some(NewTensor::new(&[config.state_rows(), sequences, config.hidden_size])?),
             false => None,

@@ -13,8 +13,15 @@
 //! use torch_ext::fused_rnn::{CellKind, Config, FusedRnn};
 //!
 //! # fn main() -> torch_ext::Result<()> {
-//! let config =
-//!     Config { cell: CellKind::Gru, input_size: 3, hidden_size: 5, num_layers: 1, bias: true, bidirectional: false };
+//! let config = Config {
+//!     cell: CellKind::Gru,
+//!     input_size: 3,
+//!     hidden_size: 5,
+//!     num_layers: 1,
+//!     bias: true,
+//!     bidirectional: false,
+//!     proj_size: 0,
+//! };
 //! let gru = FusedRnn::new(config)?;
 //! let uniform = |(rows, columns)| Tensor::rand([rows as i64, columns as i64], tch::kind::FLOAT_CPU).set_requires_grad(true);
 //! let parameters: Vec<Tensor> = config.parameter_shapes().into_iter().map(uniform).collect();

@@ -27,11 +27,6 @@ fn names_of_the_backends() {
 #[test]
 fn unsupported_layers_are_errors() {
     let _guard = seeded(0);
-    let (_vs, mut layer) = Spec { proj_size: Some(2), ..Spec::new("LSTM", 3, 4) }.build().unwrap();
-    let words = "the fused backend has no projections, and proj_size is 2; use Backend::Exact";
-    assert_error(layer.set_backend(Backend::Fused), "RuntimeError", words);
-    assert_eq!(each!(&layer, layer => Recurrent::backend(layer)), Backend::Exact);
-
     let (_vs, mut layer) = Spec { dtype: "float64", ..Spec::new("GRU", 3, 4) }.build().unwrap();
     let words = "the fused backend computes in Float, and the weights are of kind Double; use Backend::Exact";
     assert_error(layer.set_backend(Backend::Fused), "RuntimeError", words);

@@ -4,14 +4,15 @@ mod accuracy;
 mod behavior;
 mod cells;
 mod packed;
+mod projections;
 
 use recurrent::{Backend, PackedSequence, pack_padded_sequence};
 use tch::{Kind, Tensor};
 
 use crate::each;
 use crate::support::JUDGE;
-use crate::support::layer::{Layer, Spec};
-use crate::support::tensors::{leaf, uniform};
+use crate::support::layer::{Layer, Spec, in_float64};
+use crate::support::tensors::{leaf, same_bits, uniform};
 
 impl Layer {
     fn set_backend(&mut self, backend: Backend) -> recurrent::Result<()> {
@@ -103,6 +104,27 @@ impl Problem {
             inputs: std::iter::once(&x).chain(hx.iter().flatten()).map(Tensor::grad).collect(),
             parameters: layer.named_parameters().into_iter().map(take).collect(),
         }
+    }
+
+    /// Compares the fused backend, with one and two threads, with float64 and with the exact backend. With two threads the bits
+    /// are the same, except in the gradients of the parameters, which have the same accuracy. `layer` is exact before, and fused
+    /// afterwards.
+    ///
+    /// Returns the largest error in units of libtorch's, beyond the accepted ULP.
+    fn assert_fused_is_accurate(&mut self, spec: &Spec, layer: &mut Layer, case: &str) -> f64 {
+        let double = in_float64(spec, layer);
+        self.move_away_from_kinks(spec, &double);
+        let (truth, exact) = (self.double().run(&double), self.run(layer));
+        layer.set_backend(Backend::Fused).unwrap();
+        let fused = self.run(layer);
+        tch::set_num_threads(2);
+        let threaded = self.run(layer);
+        tch::set_num_threads(1);
+        let all = |a: &[Tensor], b: &[Tensor]| a.iter().zip(b).all(|(a, b)| same_bits(a, b));
+        let same = all(&fused.values, &threaded.values) && all(&fused.inputs, &threaded.inputs);
+        assert!(same, "the bits differ with two threads: {case}");
+        threaded.assert_accurate(&exact, &truth, case);
+        fused.assert_accurate(&exact, &truth, case)
     }
 
     /// Redraws sequences of an RNN with ReLU until no sum before a ReLU is close to zero. There rounding could change the sign, and
