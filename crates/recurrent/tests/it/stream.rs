@@ -59,7 +59,7 @@ fn steps_are_as_accurate_as_a_forward_pass() {
 
 fn gru(bidirectional: bool) -> (VarStore, recurrent::Gru) {
     let vs = VarStore::new(Device::Cpu);
-    let gru = GruConfig::new(3, 40).num_layers(2).bidirectional(bidirectional).build(&vs.root()).unwrap();
+    let gru = GruConfig::new(3, 40).num_layers(2).bidirectional(bidirectional).build(vs.root()).unwrap();
     (vs, gru)
 }
 
@@ -69,7 +69,7 @@ fn an_output_can_be_fed_back() {
     let _guard = seeded(1);
     for backend in [Backend::Exact, Backend::Fused] {
         let vs = VarStore::new(Device::Cpu);
-        let mut rnn = RnnConfig::new(4, 4).build(&vs.root()).unwrap();
+        let mut rnn = RnnConfig::new(4, 4).build(vs.root()).unwrap();
         rnn.set_backend(backend).unwrap();
         let mut stream = rnn.stream(2, None).unwrap();
         let first = rnn.step(&Tensor::ones([2, 4], FLOAT_CPU), &mut stream).unwrap().shallow_clone();
@@ -126,7 +126,7 @@ fn invalid_calls_are_errors_and_change_nothing() {
         assert_ne!(gru.step(&x, &mut stream).unwrap(), &expected);
 
         let vs = VarStore::new(Device::Cpu);
-        let mut larger = GruConfig::new(3, 41).num_layers(2).build(&vs.root()).unwrap();
+        let mut larger = GruConfig::new(3, 41).num_layers(2).build(vs.root()).unwrap();
         larger.set_backend(backend).unwrap();
         let mut of_larger: Stream<Tensor> = larger.stream(5, None).unwrap();
         assert!(gru.step(&x, &mut of_larger).is_err(), "{backend}: a stream of another layer");

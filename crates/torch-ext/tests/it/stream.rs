@@ -35,7 +35,15 @@ unsafe impl GlobalAlloc for CountingAllocator {
 #[test]
 fn a_step_allocates_nothing() {
     for cell in [CellKind::RnnTanh, CellKind::Lstm, CellKind::Gru] {
-        let config = Config { cell, input_size: 3, hidden_size: 33, num_layers: 2, bias: true, bidirectional: false };
+        let config = Config {
+            cell,
+            input_size: 3,
+            hidden_size: 33,
+            num_layers: 2,
+            bias: true,
+            bidirectional: false,
+            proj_size: 0,
+        };
         let layer = FusedRnn::new(config).unwrap();
         let weight = |(rows, columns)| Tensor::rand([rows as i64, columns as i64], FLOAT_CPU).set_requires_grad(true);
         let parameters: Vec<Tensor> = config.parameter_shapes().into_iter().map(weight).collect();
