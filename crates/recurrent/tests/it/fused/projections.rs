@@ -4,7 +4,7 @@ use recurrent::Backend;
 use tch::Kind;
 
 use super::Problem;
-use crate::support::layer::{Spec, in_float64};
+use crate::support::layer::{Layer, Spec, in_float64};
 use crate::support::seeded;
 use crate::support::tensors::{same_bits, uniform};
 
@@ -53,7 +53,7 @@ fn dropout_draws_the_same_numbers() {
     let double = in_float64(&spec, &layer);
     for lengths in [&[5; 33][..], &[4, 9, 2, 2, 9, 1]] {
         let problem = Problem::random_packed(&spec, lengths, true);
-        let run = |problem: &Problem, layer| {
+        let run = |problem: &Problem, layer: &Layer| {
             tch::manual_seed(8);
             (problem.run(layer), uniform(&[4], Kind::Float))
         };
