@@ -3,7 +3,7 @@
 use tch::Tensor;
 use torch_ext::fused_rnn::{CellKind, Config, FusedRnn, SLOW_BUILD, Stream, check_tensor};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::options::{Mode, Nonlinearity, Options};
 
 /// The kernels for one layer.
