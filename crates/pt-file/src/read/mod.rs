@@ -63,9 +63,10 @@ impl<R: Read + Seek> Reader<R> {
             Content::Pickle(pickle) => pickle,
             Content::Value(value) => return Ok(Reader { container, value, storages: HashMap::new() }),
         };
-        let unpickled = pickle::unpickle(&pickle, container.budget(pickle.len()))
+        let unpickled = pickle::unpickle_with_problems(&pickle, container.budget(pickle.len()))
             .map_err(|(at, problem)| Error::Pickle { at, problem })?;
-        container.locate_storages(&unpickled)?;
+        let located = container.locate_storages(&unpickled);
+        located.map_err(|error| build::first_problem(&unpickled).unwrap_or(error))?;
         let context = Context {
             record: &|key| container.record(key),
             size: &|record| container.size(record),

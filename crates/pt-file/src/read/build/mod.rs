@@ -45,7 +45,14 @@ pub(super) fn build(unpickled: &Unpickled<'_>, context: Context<'_>) -> Result<V
         open: Vec::new(),
     };
     builder.reserve(size_of::<Value<StoredTensor>>())?;
-    builder.value(unpickled.root)
+    let value = builder.value(unpickled.root)?;
+    first_problem(unpickled).map_or(Ok(value), Err)
+}
+
+/// The error for the first invalid operation that is no part of the value.
+pub(super) fn first_problem(unpickled: &Unpickled<'_>) -> Option<Error> {
+    let (at, problem) = unpickled.arena.problems().first()?;
+    Some(Error::Pickle { at: *at, problem: problem.clone() })
 }
 
 struct ValueBuilder<'p, 'a> {
@@ -85,6 +92,7 @@ impl<'p, 'a> ValueBuilder<'p, 'a> {
             Object::BigInt(index) => self.big_int(index)?,
             Object::Str(index) => Value::Str(self.string(index)?),
             Object::InvalidStr => return Err(self.error(Problem::NotUtf8)),
+            Object::Invalid(index) => return Err(self.error(self.arena.problem(index).clone())),
             Object::Bytes(index) => Value::Bytes(self.copied(index)?),
             Object::ByteArray(index) => Value::ByteArray(self.copied(index)?),
             Object::Tuple(span) => Value::Tuple(self.items(self.arena.tuple(span))?),

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::io::{Read, Seek};
 
 use super::super::build::storage_id;
-use super::super::pickle::{ContainerKind, MemoryBudget, Object, Unpickled, unpickle};
+use super::super::pickle::{ContainerKind, MemoryBudget, Object, Unpickled, unpickle, unpickle_with_problems};
 use super::source::{i64_at, pickle_at};
 use super::{Container, Extent};
 use crate::{Error, PickleProblem, Result};
@@ -35,7 +35,8 @@ pub(super) fn open<R: Read + Seek>(mut source: R, len: u64) -> Result<(Container
 }
 
 fn is_magic(pickle: &[u8]) -> Result<bool> {
-    let unpickled = unpickled(pickle)?;
+    let unpickled = unpickle_with_problems(pickle, MemoryBudget::new(pickle.len(), 0));
+    let unpickled = unpickled.map_err(|(at, problem)| Error::Pickle { at, problem })?;
     Ok(matches!(unpickled.root, Object::BigInt(index) if unpickled.arena.bytes(index) == MAGIC))
 }
 
