@@ -4,6 +4,7 @@
 mod build;
 mod container;
 mod pickle;
+mod script;
 mod stored_tensor;
 
 use std::collections::HashMap;
@@ -67,7 +68,11 @@ impl<R: Read + Seek> Reader<R> {
             .map_err(|(at, problem)| Error::Pickle { at, problem })?;
         let located = container.locate_storages(&unpickled);
         located.map_err(|error| build::first_problem(&unpickled).unwrap_or(error))?;
+        let mut budget = unpickled.arena.budget.clone();
+        let classes = script::classes(&mut container, &unpickled.arena, &mut budget)?;
         let context = Context {
+            classes: &classes,
+            budget,
             record: &|key| container.record(key),
             size: &|record| container.size(record),
             externals: &container.externals,

@@ -2,6 +2,7 @@ mod big_int;
 mod conversions;
 mod dict;
 mod object;
+mod script_class;
 mod state_dict;
 
 use indexmap::IndexMap;
@@ -11,6 +12,7 @@ use crate::{Key, Result, Tensor, ValuePath};
 
 pub use big_int::BigInt;
 pub use object::{Global, Object};
+pub(crate) use script_class::ScriptClass;
 
 /// A Python value of a checkpoint.
 ///

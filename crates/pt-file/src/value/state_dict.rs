@@ -1,6 +1,6 @@
 //! The state dict of a module that was saved whole.
 
-use super::{Dict, Object, Value};
+use super::{Dict, Object, ScriptClass, Value};
 use crate::{Error, Key, Result};
 
 /// The separator of names in a file of tch's `VarStore::save`, because TorchScript does not allow a dot.
@@ -10,8 +10,9 @@ impl<T: Clone> Value<T> {
     /// The state dict at `path`: the keys from the top level down, separated by dots, or `""` for the value itself.
     ///
     /// If there is a whole module (`torch.save(model, ..)`), the result has the names and tensors of
-    /// `model.state_dict()`. For a TorchScript archive and a file of tch's `VarStore::save` it has every tensor, under the
-    /// name of its attribute. A dict is returned as it is.
+    /// `model.state_dict()`. For a TorchScript archive it has those of `torch.jit.load(path).state_dict()`: the parameters
+    /// and buffers that the archive's code declares, or every tensor attribute if the declaration is missing. For a file of
+    /// tch's `VarStore::save` it has the names in the store. A dict is returned as it is.
     ///
     /// ```
     /// use pt_file::{Tensor, Value};
@@ -77,7 +78,7 @@ fn is_module<T>(object: &Object<T>) -> bool {
 }
 
 fn is_script<T>(object: &Object<T>) -> bool {
-    object.module == "__torch__" || object.module.starts_with("__torch__.")
+    ScriptClass::is_module_name(&object.module)
 }
 
 /// Adds the tensors of a module and its children. The depth is at most [`MAX_DEPTH`](crate::MAX_DEPTH).
@@ -108,16 +109,30 @@ fn collect<T: Clone>(module: &Object<T>, prefix: &str, state: &mut Dict<T>) {
     }
 }
 
-/// The attributes of a scripted module are its tensors and children.
+/// The attributes of a scripted module are its tensors and children. Its class declares which tensors are parameters and
+/// buffers. Without the declaration, each tensor counts.
 fn collect_script<T: Clone>(module: &Object<T>, prefix: &str, state: &mut Dict<T>) {
+    let class = module.script_class.as_deref();
+    if class.is_some_and(|class| !class.is_module) {
+        return;
+    }
     let attributes = || {
         let dict = module.state.as_ref().and_then(Value::as_dict).into_iter().flat_map(Dict::iter);
         dict.filter_map(|(key, value)| Some((key.as_str()?, value)))
     };
-    for (name, value) in attributes() {
-        if let Value::Tensor(_) = value {
-            state.insert(format!("{prefix}{}", name.replace(TCH_SEPARATOR, ".")), value.clone());
+    let mut add = |is_wanted: &dyn Fn(&str) -> bool| {
+        for (name, value) in attributes() {
+            if matches!(value, Value::Tensor(_)) && is_wanted(name) {
+                state.insert(format!("{prefix}{}", name.replace(TCH_SEPARATOR, ".")), value.clone());
+            }
         }
+    };
+    match class {
+        Some(class) => {
+            add(&|name| class.parameters.contains(name));
+            add(&|name| class.buffers.contains(name));
+        }
+        None => add(&|_| true),
     }
     for (name, value) in attributes() {
         if let Value::Object(child) = value {

@@ -16,6 +16,7 @@ use std::collections::HashMap;
 
 use super::container::{External, expansion_limit};
 use super::pickle::{ALLOCATION, Arena, Container, ContainerKind, MemoryBudget, Object, Unpickled};
+use super::script::ScriptClasses;
 use super::stored_tensor::StoredTensor;
 use crate::value_path::Step;
 use crate::{BigInt, DType, Dict, Error, Key, MAX_DEPTH, PickleProblem as Problem, Result, Value, ValuePath};
@@ -28,6 +29,9 @@ pub(super) struct Context<'c> {
     /// The length of a record in bytes.
     pub(super) size: &'c dyn Fn(&str) -> Option<u64>,
     pub(super) externals: &'c HashMap<String, External>,
+    pub(super) classes: &'c ScriptClasses,
+    /// The memory that the value may take.
+    pub(super) budget: MemoryBudget,
     /// The length of the file, which limits the total size of the tensors.
     pub(super) file_len: u64,
 }
@@ -36,7 +40,7 @@ pub(super) struct Context<'c> {
 pub(super) fn build(unpickled: &Unpickled<'_>, context: Context<'_>) -> Result<Value<StoredTensor>> {
     let mut builder = ValueBuilder {
         arena: &unpickled.arena,
-        budget: unpickled.arena.budget.clone(),
+        budget: context.budget.clone(),
         tensor_limit: expansion_limit(context.file_len),
         context,
         tensor_bytes: 0,

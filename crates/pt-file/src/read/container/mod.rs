@@ -157,6 +157,11 @@ impl<R: Read + Seek> Container<R> {
         }
     }
 
+    /// Whether a file can have records besides the storages.
+    pub(super) fn is_archive(&self) -> bool {
+        matches!(self.kind, Kind::Zip { .. })
+    }
+
     /// The bytes of a record.
     pub(super) fn read(&mut self, record: &str) -> Result<Vec<u8>> {
         match &mut self.kind {

@@ -208,6 +208,11 @@ impl<'p> Arena<'p> {
         (module, name)
     }
 
+    /// The module of each class and function that the pickle names.
+    pub(in crate::read) fn global_modules(&self) -> impl Iterator<Item = &str> {
+        self.globals.iter().map(|(module, _)| &**module)
+    }
+
     pub(in crate::read) fn call(&self, index: u32) -> &Call {
         &self.calls[index as usize]
     }
