@@ -54,9 +54,10 @@ fn seeds() -> Vec<Vec<u8>> {
     [values(), dtypes(), shared(), checkpoint(), Value::list([1, 2])].iter().map(saved).collect()
 }
 
-/// Files of every container and kind of object, and a safetensors file.
+/// Files of every container and kind of object, malicious ones, and a safetensors file.
 fn seeds_of_every_format() -> Vec<Vec<u8>> {
-    let files = fs::read_dir("tests/samples").unwrap().map(|entry| entry.unwrap().path());
+    let folders = ["tests/samples", "tests/malicious"].into_iter();
+    let files = folders.flat_map(|folder| fs::read_dir(folder).unwrap()).map(|entry| entry.unwrap().path());
     let mut paths: Vec<_> = files.filter(|path| path.extension().is_some_and(|extension| extension == "pt")).collect();
     paths.sort();
     let mut seeds: Vec<_> = paths.iter().map(|path| fs::read(path).unwrap()).collect();

@@ -1,5 +1,6 @@
 //! Broken and malicious files: each is rejected within 100 ms and 50 MB, with a unique message.
 
+mod advisories;
 mod bombs;
 mod cases;
 #[cfg(target_os = "linux")]
