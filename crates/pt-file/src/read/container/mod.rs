@@ -15,6 +15,7 @@ mod safetensors;
 mod source;
 mod tar;
 mod zip;
+mod zip_headers;
 
 use std::collections::HashMap;
 use std::io::{Read, Seek, SeekFrom};
