@@ -124,7 +124,7 @@ impl<T> Value<T> {
     pub fn leaves(&self) -> Vec<(ValuePath, &Value<T>)> {
         let (mut leaves, mut open) = (Vec::new(), vec![(ValuePath::default(), self)]);
         while let Some((path, value)) = open.pop() {
-            let child = |step: Step| ValuePath(path.0.iter().cloned().chain([step]).collect());
+            let child = |step: Step| path.child(step);
             let children: Vec<_> = match value {
                 Value::List(items) | Value::Tuple(items) | Value::Set(items) | Value::FrozenSet(items) => {
                     items.iter().enumerate().map(|(index, item)| (child(Step::Index(index)), item)).collect()

@@ -257,6 +257,6 @@ impl<'p, 'a> ValueBuilder<'p, 'a> {
             PathStep::State => Step::State,
             PathStep::Entry(index) => Step::Entry(index),
         };
-        ValuePath(self.path.iter().map(step).collect())
+        self.path.iter().map(step).collect()
     }
 }

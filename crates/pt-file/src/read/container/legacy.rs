@@ -34,6 +34,13 @@ pub(super) fn open<R: Read + Seek>(mut source: R, len: u64) -> Result<(Container
     Ok((Container::flat(source, len, storages_at), pickle))
 }
 
+/// The same for a file whose pickle has no invalid operation.
+pub(super) fn open_valid<R: Read + Seek>(source: R, len: u64) -> Result<(Container<R>, Vec<u8>)> {
+    let (container, pickle) = open(source, len)?;
+    unpickled(&pickle)?;
+    Ok((container, pickle))
+}
+
 fn is_magic(pickle: &[u8]) -> Result<bool> {
     let unpickled = unpickle_with_problems(pickle, MemoryBudget::new(pickle.len(), 0));
     let unpickled = unpickled.map_err(|(at, problem)| Error::Pickle { at, problem })?;

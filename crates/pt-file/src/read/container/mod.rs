@@ -103,7 +103,7 @@ impl<R: Read + Seek> Container<R> {
                 return safetensors::open(source, len).map(|(container, value)| (container, Content::Value(value)));
             }
             // A text file can start like a pickle of protocol 0.
-            Format::TextPickle(what) => legacy::open(source, len).map_err(|error| match error {
+            Format::TextPickle(what) => legacy::open_valid(source, len).map_err(|error| match error {
                 Error::Pickle { .. } | Error::Archive { .. } => Error::NotACheckpoint(what),
                 other => other,
             }),

@@ -17,8 +17,13 @@ pub(super) struct Pickled<'a> {
 }
 
 pub(super) fn pickle(value: &Value) -> Result<Pickled<'_>> {
-    let mut pickler =
-        Pickler { out: vec![op::PROTO, 2], storages: Vec::new(), numbers: HashMap::new(), path: Vec::new() };
+    let mut pickler = Pickler {
+        out: vec![op::PROTO, 2],
+        storages: Vec::new(),
+        numbers: HashMap::new(),
+        path: ValuePath::default(),
+        depth: 0,
+    };
     pickler.value(value)?;
     pickler.out.push(op::STOP);
     Ok(Pickled { pickle: pickler.out, storages: pickler.storages })
@@ -28,7 +33,8 @@ struct Pickler<'a> {
     out: Vec<u8>,
     storages: Vec<&'a Storage>,
     numbers: HashMap<usize, PickledStorage>, // by the address of the storage
-    path: Vec<Step>,
+    path: ValuePath,
+    depth: usize,
 }
 
 impl<'a> Pickler<'a> {
@@ -124,17 +130,20 @@ impl<'a> Pickler<'a> {
     }
 
     fn here(&self) -> ValuePath {
-        ValuePath(self.path.clone())
+        self.path.clone()
     }
 
     /// Writes a child of the current value.
     fn child(&mut self, step: Step, write: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
-        self.path.push(step);
-        if self.path.len() > MAX_DEPTH {
+        let parent = self.path.clone();
+        self.path = parent.child(step);
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
             return Err(Error::TooDeep { at: self.here(), limit: MAX_DEPTH });
         }
         write(self)?;
-        self.path.pop();
+        self.path = parent;
+        self.depth -= 1;
         Ok(())
     }
 
