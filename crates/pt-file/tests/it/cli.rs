@@ -162,6 +162,10 @@ fn it_converts_to_safetensors_and_back() {
         text(&output.stderr).contains(r#"found nothing; the keys are ["model", "optimizer", "epoch"]"#),
         "{output:?}"
     );
+    for new in ["none/b.pt", "none/b.safetensors"] {
+        let output = run_in(folder.path(), &["convert", "a.pt", new]);
+        assert!(text(&output.stderr).contains(&format!("pt-file: {new}: No such file")), "{output:?}");
+    }
     let output = run_in(folder.path(), &["convert", "a.pt", "b.txt"]);
     assert!(text(&output.stderr).contains("must end in .pt or .safetensors"), "{output:?}");
     assert_eq!(output.status.code(), Some(1));
