@@ -82,11 +82,16 @@ fn is_accepted(file: &[u8]) -> bool {
 #[ignore = "writes the valid files to fuzz/corpus, as seeds for the fuzz targets"]
 fn write_fuzz_seeds() {
     let folder = Path::new("fuzz/corpus");
-    for target in ["file", "pickle"] {
+    for target in ["file", "pickle", "code"] {
         fs::create_dir_all(folder.join(target)).unwrap();
     }
     for (index, file) in seeds().iter().enumerate() {
         fs::write(folder.join(format!("pickle/seed{index}")), &records(file)[0].1).unwrap();
+    }
+    let script = fs::read("tests/samples/script_attributes.pt").unwrap();
+    let code = records(&script).into_iter().filter(|(name, _)| name.ends_with(".py"));
+    for (index, (_, code)) in code.enumerate() {
+        fs::write(folder.join(format!("code/seed{index}")), code).unwrap();
     }
     for (index, file) in seeds().iter().chain(&seeds_of_every_format()).enumerate() {
         fs::write(folder.join(format!("file/seed{index}")), file).unwrap();
