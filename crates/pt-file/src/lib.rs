@@ -9,8 +9,8 @@
 //! | `tensor`, `storage` | [`Tensor`]: a view of a [`Storage`], which several tensors can share |
 //! | `strided_view`, `dtype` | [`StridedView`]: dtype, shape, strides and offset; [`DType`] and [`Element`] |
 //! | `read` | [`load`], [`load_file`], [`Reader`]: container, then pickle machine, then value |
-//! | `write` | [`save`], [`save_file`]: pickler, then zip archive |
-//! | `pickle_format`, `zip_format` | constants that reader and writer share |
+//! | `write` | [`save`], [`save_file`]: pickler, then zip archive; [`save_safetensors_file`] |
+//! | `pickle_format`, `zip_format`, `safetensors_format` | constants that reader and writer share |
 //! | `error` | [`Error`], [`ArchiveProblem`], [`PickleProblem`] |
 //! | [`escape`] | text from a file, safe to print on a terminal |
 //! | [`atomic`] | atomic file writes, for any file |
@@ -42,7 +42,8 @@
 //!
 //! # Security: files from untrusted sources
 //! The reader never looks up or calls a name from a file. It knows the meaning of a few names, and the others are data: a
-//! pickle that calls `os.system` becomes an [`Object`] with this name. It rejects records that overlap or have a wrong
+//! pickle that calls `os.system` becomes an [`Object`] with this name. From the code of a TorchScript archive it reads
+//! only the names of parameters and buffers. It rejects records that overlap or have a wrong
 //! checksum, tensors larger than their storage, and small files that would expand to huge values or tensors.
 //!
 //! The values of a pickle may take 12 MiB, plus ten bytes for each byte of the pickle, plus one KiB for each record of
@@ -63,6 +64,7 @@ mod numbers;
 mod pickle_format;
 mod read;
 pub mod regular_file;
+mod safetensors_format;
 mod storage;
 mod strided_view;
 mod tensor;
@@ -82,4 +84,4 @@ pub use strided_view::StridedView;
 pub use tensor::Tensor;
 pub use value::{BigInt, Dict, Global, Object, Value};
 pub use value_path::ValuePath;
-pub use write::{save, save_file};
+pub use write::{save, save_file, save_safetensors_file};

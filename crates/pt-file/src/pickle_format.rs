@@ -62,6 +62,11 @@ pub(crate) mod op {
     pub(crate) const BUILD: u8 = b'b';
     pub(crate) const PERSID: u8 = b'P';
     pub(crate) const BINPERSID: u8 = b'Q';
+    pub(crate) const EXT1: u8 = 0x82;
+    pub(crate) const EXT2: u8 = 0x83;
+    pub(crate) const EXT4: u8 = 0x84;
+    pub(crate) const NEXT_BUFFER: u8 = 0x97;
+    pub(crate) const READONLY_BUFFER: u8 = 0x98;
 
     pub(crate) const PUT: u8 = b'p';
     pub(crate) const BINPUT: u8 = b'q';

@@ -1,12 +1,41 @@
 use std::fmt;
+use std::sync::Arc;
 
 use crate::Key;
 
 /// A position in a value: the keys and indices from the top level down, as one would type them in Python.
 ///
 /// Displayed as `["optimizer"]["state"][0]["exp_avg"]`, and as `the top level` if it is empty.
+/// A clone is cheap, and the paths of two children of a value share the path of the value.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ValuePath(pub(crate) Vec<Step>);
+pub struct ValuePath(Option<Arc<LastStep>>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct LastStep {
+    parent: ValuePath,
+    step: Step,
+}
+
+impl ValuePath {
+    /// The path of a child of the value at this path.
+    pub(crate) fn child(&self, step: Step) -> ValuePath {
+        ValuePath(Some(Arc::new(LastStep { parent: self.clone(), step })))
+    }
+
+    /// The steps from the top level down.
+    fn steps(&self) -> Vec<&Step> {
+        let last_to_first = std::iter::successors(self.0.as_deref(), |last| last.parent.0.as_deref());
+        let mut steps: Vec<_> = last_to_first.map(|last| &last.step).collect();
+        steps.reverse();
+        steps
+    }
+}
+
+impl FromIterator<Step> for ValuePath {
+    fn from_iter<I: IntoIterator<Item = Step>>(steps: I) -> ValuePath {
+        steps.into_iter().fold(ValuePath::default(), |path, step| path.child(step))
+    }
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step {
@@ -32,10 +61,10 @@ const LONG_KEY: usize = 100;
 
 impl fmt::Display for ValuePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
+        if self.0.is_none() {
             return f.write_str("the top level");
         }
-        self.0.iter().try_for_each(|step| match step {
+        self.steps().into_iter().try_for_each(|step| match step {
             Step::Key(Key::Str(key)) if key.len() > LONG_KEY => {
                 let start: String = key.chars().take(LONG_KEY).collect();
                 write!(f, "[{start:?}...]")
@@ -64,8 +93,8 @@ mod tests {
             Step::Index(2),
             Step::Key("a\"b\n".into()),
         ];
-        assert_eq!(ValuePath(steps).to_string(), r#"["model"]._metadata[""][0][2]["a\"b\n"]"#);
-        let long = ValuePath(vec![Step::Key("k".repeat(1000).into())]).to_string();
+        assert_eq!(ValuePath::from_iter(steps).to_string(), r#"["model"]._metadata[""][0][2]["a\"b\n"]"#);
+        let long = ValuePath::default().child(Step::Key("k".repeat(1000).into())).to_string();
         assert_eq!(long, format!("[\"{}\"...]", "k".repeat(100)));
         assert_eq!(ValuePath::default().to_string(), "the top level");
     }

@@ -6,6 +6,7 @@
 //! export CXX=c++                                      # not the workspace's wrapper, which needs libtorch
 //! cargo +nightly fuzz run file -- -max_total_time=600 -timeout=5 -malloc_limit_mb=64
 //! cargo +nightly fuzz run pickle -- -max_total_time=600 -timeout=5 -malloc_limit_mb=64
+//! cargo +nightly fuzz run code -- -max_total_time=600 -timeout=5 -malloc_limit_mb=64
 //! ```
 
 use std::io::{Cursor, Write};
@@ -38,11 +39,26 @@ fn saved(value: &Value) -> Option<Vec<u8>> {
 
 /// A valid archive with this pickle.
 pub fn archive(pickle: &[u8]) -> Vec<u8> {
-    let records: [(&str, &[u8]); 5] = [
+    archive_with_code(pickle, b"class A(Module):\n  __parameters__ = [\"a\", ]\n  __buffers__ = [\"b\", ]\n")
+}
+
+/// A valid TorchScript archive with this code, and with a module that has each tensor attribute from `a` to `d`.
+pub fn script(code: &[u8]) -> Vec<u8> {
+    let tensor = "ctorch._utils\n_rebuild_tensor\n((X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\00X\x03\0\0\0cpuK\x06tQK\0))tR";
+    let attribute = |name: char| format!("X\x01\0\0\0{name}{tensor}");
+    let attributes: String = ('a'..='d').map(attribute).collect();
+    let module = format!("c__torch__\nA\n)\u{81}}}({attributes}ub.");
+    let pickle: Vec<u8> = module.chars().map(|byte| byte as u8).collect();
+    archive_with_code(&pickle, code)
+}
+
+fn archive_with_code(pickle: &[u8], code: &[u8]) -> Vec<u8> {
+    let records: [(&str, &[u8]); 6] = [
         ("a/data.pkl", pickle),
         ("a/data/0", &[1; 24]),
         ("a/data/1", &[1; 8]),
         ("a/data/2", &[]),
+        ("a/code/__torch__.py", code),
         ("a/version", b"3\n"),
     ];
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));

@@ -25,6 +25,9 @@ pub enum ArchiveProblem {
     Checksum,
     /// The record has unexpected content.
     Content(String),
+    /// A tensor of a safetensors file has too many dimensions.
+    #[allow(missing_docs)]
+    Dimensions { found: usize, limit: usize },
 }
 
 impl fmt::Display for ArchiveProblem {
@@ -38,7 +41,8 @@ impl fmt::Display for ArchiveProblem {
             ArchiveProblem::Duplicate => f.write_str("there are two records of this name"),
             ArchiveProblem::Overlap => f.write_str("the record overlaps another"),
             ArchiveProblem::Compressed(method) => {
-                write!(f, "compressed with zip method {method}; pack the archive again with `zip -0`")
+                let remedy = "`unzip FILE -d NEW && cd NEW && zip -0 -r ../NEW.pt .`";
+                write!(f, "compressed with zip method {method}; pack the archive again with {remedy}")
             }
             ArchiveProblem::Flags(flags) => {
                 write!(f, "encrypted, or uses another unsupported zip feature (zip flags {flags:#06x})")
@@ -48,6 +52,9 @@ impl fmt::Display for ArchiveProblem {
                 f.write_str("the checksum is wrong: the data is damaged; copy or download the file again")
             }
             ArchiveProblem::Content(found) => write!(f, "unexpected content {found:?}"),
+            ArchiveProblem::Dimensions { found, limit } => {
+                write!(f, "a tensor of {found} dimensions; at most {limit} are supported")
+            }
         }
     }
 }

@@ -57,6 +57,8 @@ pub enum Error {
     Cycle { at: ValuePath },
     /// This crate writes only what `torch.load(weights_only=True)` reads. `what` is the class or type.
     Unwritable { at: ValuePath, what: String },
+    /// A safetensors file has only tensors, each with a string as its name, and not of every dtype.
+    NotSafetensors { at: ValuePath, what: String },
     /// [`Value::state_dict_at`](crate::Value::state_dict_at) finds no state dict.
     NoStateDict { at: String, what: String },
     /// A small pickle expands to values of more than `limit` bytes. `at` is the first value beyond the limit.
@@ -113,6 +115,9 @@ impl fmt::Display for Error {
             Error::Unwritable { at, what } => {
                 write!(f, "at {at}: {}, which torch.load(weights_only=True) does not read; ", escape(what))?;
                 f.write_str("remove it, or replace it by a dict")
+            }
+            Error::NotSafetensors { at, what } => {
+                write!(f, "at {at}: {what}, which a safetensors file cannot hold; save it as .pt")
             }
             Error::NoStateDict { at, what } if at.is_empty() => {
                 write!(f, "expected a state dict or a module, found {}", escape(what))

@@ -4,6 +4,7 @@
 mod build;
 mod container;
 mod pickle;
+mod script;
 mod stored_tensor;
 
 use std::collections::HashMap;
@@ -63,10 +64,15 @@ impl<R: Read + Seek> Reader<R> {
             Content::Pickle(pickle) => pickle,
             Content::Value(value) => return Ok(Reader { container, value, storages: HashMap::new() }),
         };
-        let unpickled = pickle::unpickle(&pickle, container.budget(pickle.len()))
+        let unpickled = pickle::unpickle_with_problems(&pickle, container.budget(pickle.len()))
             .map_err(|(at, problem)| Error::Pickle { at, problem })?;
-        container.locate_storages(&unpickled)?;
+        let located = container.locate_storages(&unpickled);
+        located.map_err(|error| build::first_problem(&unpickled).unwrap_or(error))?;
+        let mut budget = unpickled.arena.budget.clone();
+        let classes = script::classes(&mut container, &unpickled.arena, &mut budget)?;
         let context = Context {
+            classes: &classes,
+            budget,
             record: &|key| container.record(key),
             size: &|record| container.size(record),
             externals: &container.externals,

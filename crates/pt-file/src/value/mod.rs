@@ -2,6 +2,7 @@ mod big_int;
 mod conversions;
 mod dict;
 mod object;
+mod script_class;
 mod state_dict;
 
 use indexmap::IndexMap;
@@ -11,6 +12,7 @@ use crate::{Key, Result, Tensor, ValuePath};
 
 pub use big_int::BigInt;
 pub use object::{Global, Object};
+pub(crate) use script_class::ScriptClass;
 
 /// A Python value of a checkpoint.
 ///
@@ -122,7 +124,7 @@ impl<T> Value<T> {
     pub fn leaves(&self) -> Vec<(ValuePath, &Value<T>)> {
         let (mut leaves, mut open) = (Vec::new(), vec![(ValuePath::default(), self)]);
         while let Some((path, value)) = open.pop() {
-            let child = |step: Step| ValuePath(path.0.iter().cloned().chain([step]).collect());
+            let child = |step: Step| path.child(step);
             let children: Vec<_> = match value {
                 Value::List(items) | Value::Tuple(items) | Value::Set(items) | Value::FrozenSet(items) => {
                     items.iter().enumerate().map(|(index, item)| (child(Step::Index(index)), item)).collect()

@@ -1,4 +1,6 @@
-use super::Value;
+use std::sync::Arc;
+
+use super::{ScriptClass, Value};
 use crate::value_path::Step;
 use crate::{Result, Tensor};
 
@@ -20,13 +22,16 @@ pub struct Object<T = Tensor> {
     pub items: Vec<Value<T>>,
     /// The keys and values, if the class is a kind of dict.
     pub entries: Vec<(Value<T>, Value<T>)>,
+    /// The class's declaration in a TorchScript archive.
+    pub(crate) script_class: Option<Arc<ScriptClass>>,
 }
 
 impl<T> Object<T> {
     /// An object without arguments, state and items.
     pub fn new(module: impl Into<String>, name: impl Into<String>) -> Object<T> {
         let (module, name) = (module.into(), name.into());
-        Object { module, name, args: Vec::new(), state: None, items: Vec::new(), entries: Vec::new() }
+        let (args, items, entries) = (Vec::new(), Vec::new(), Vec::new());
+        Object { module, name, args, state: None, items, entries, script_class: None }
     }
 
     /// Whether the class or function has this name.
@@ -66,6 +71,7 @@ impl<T> Object<T> {
             state,
             items,
             entries: entries.collect::<Result<_>>()?,
+            script_class: self.script_class,
         })
     }
 

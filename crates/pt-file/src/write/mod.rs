@@ -1,13 +1,15 @@
-//! Writes a value in two steps: pickler, then zip archive.
+//! Writes a value in two steps: pickler, then zip archive. [`safetensors`] writes the other format.
 
 mod archive_writer;
 mod pickler;
+mod safetensors;
 
 use std::io::Write;
 use std::path::Path;
 
 use crate::{Error, Result, Value, atomic};
 use archive_writer::{ALIGNMENT, ArchiveWriter};
+pub use safetensors::save_safetensors_file;
 
 /// The folder inside the archive. PyTorch accepts any name.
 const FOLDER: &str = "archive";

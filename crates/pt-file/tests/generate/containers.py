@@ -2,9 +2,11 @@
 
 import collections
 import io
+import os
 import pickle
 import struct
 import tarfile
+import tempfile
 import warnings
 import zipfile
 
@@ -107,7 +109,7 @@ def legacy_with_views():
 
 
 def tar():
-    """The format of 0.1.10, made after torch's reader."""
+    """The format of 0.1.10, made after torch's reader, which reads it with weights_only=False."""
     class Key:
         def __init__(self, key):
             self.key = key
@@ -138,7 +140,19 @@ def tar():
             archive.addfile(member, io.BytesIO(data))
     flat = torch.arange(6.0)
     expected = collections.OrderedDict(weight=flat.view(2, 3), steps=torch.tensor([7, -8]), view=flat[3:5], epoch=3)
+    check_with_torch(file.getvalue(), expected)
     return file.getvalue(), expected
+
+
+def check_with_torch(file, expected):
+    """Checks that torch's own reader of tar archives reads these values, with the view sharing memory."""
+    path = os.path.join(tempfile.mkdtemp(), "a.tar")
+    with open(path, "wb") as out:
+        out.write(file)
+    value = torch.load(path, weights_only=False)
+    assert list(value) == list(expected) and value["epoch"] == expected["epoch"]
+    assert all(torch.equal(value[key], expected[key]) for key in ("weight", "steps", "view"))
+    assert value["view"].data_ptr() == value["weight"][1].data_ptr()
 
 
 def python_2():

@@ -33,40 +33,75 @@ def modules():
     yield "on_meta", torch.nn.Sequential(torch.nn.Linear(2, 2)).eval()
 
 
+class Attributes(torch.nn.Module):
+    """Tensors that are no part of a state dict: plain attributes, a buffer with persistent=False, and an object."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = torch.full((2,), 0.5)
+        self.register_buffer("cache", torch.zeros(3), persistent=False)
+        self.register_buffer("steps", torch.tensor(7))
+        self.fc = torch.nn.Linear(3, 2)
+        self.history = [torch.ones(1)]
+        self.named = {"mask": torch.ones(2)}
+        self.register_parameter("absent", None)
+        self.norm = torch.nn.BatchNorm1d(2)
+        self.weight = torch.nn.Parameter(torch.ones(2))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.norm(self.fc(x)) * self.scale * self.weight + self.history[0] + self.named["mask"] + self.cache[0]
+
+
 def scripts():
-    """Name, TorchScript archive, and its state dict."""
+    """Name, TorchScript archive, and the state dict of the module that torch.jit.load makes of it."""
     torch.manual_seed(0)
     for name, module in [
         ("linear", torch.nn.Linear(3, 2)),
         ("sequential", torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))),
         ("lstm", torch.nn.LSTM(3, 4, num_layers=2)),
         ("gru", torch.nn.GRU(3, 4)),
+        ("batch_norm", torch.nn.Sequential(torch.nn.BatchNorm1d(2), torch.nn.BatchNorm1d(3))),
+        ("attributes", Attributes()),
     ]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # TorchScript is deprecated
-            scripted, file = torch.jit.script(module), io.BytesIO()
-            torch.jit.save(scripted, file)
-        yield name, file.getvalue(), dict(scripted.state_dict())
+            file = io.BytesIO()
+            torch.jit.save(torch.jit.script(module), file)
+        yield name, file.getvalue(), loaded(file)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        traced, file = torch.jit.trace(torch.nn.Linear(3, 2), torch.ones(1, 3)), io.BytesIO()
-        torch.jit.save(traced, file)
-    yield "traced", file.getvalue(), dict(traced.state_dict())
-    yield "tch_var_store", *var_store({"fc.weight": torch.ones(2, 3), "fc.bias": torch.zeros(2), "emb": torch.arange(4.0)})
+        for name, module in [("traced", torch.nn.Linear(3, 2)), ("traced_attributes", Attributes().eval())]:
+            file = io.BytesIO()
+            torch.jit.save(torch.jit.trace(module, torch.ones(1, 3)), file)
+            yield name, file.getvalue(), loaded(file)
+            file = io.BytesIO()
+            torch.jit.save(torch.jit.freeze(torch.jit.script(module.eval())), file)
+            yield name.replace("traced", "frozen"), file.getvalue(), loaded(file)
+    file = var_store({"fc.weight": torch.ones(2, 3), "fc.bias": torch.zeros(2), "emb": torch.arange(4.0)})
+    # torch has the names of the file, tch replaces the separator.
+    yield "tch_var_store", file, {name.replace("|", "."): tensor for name, tensor in loaded(io.BytesIO(file)).items()}
+
+
+def loaded(file):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return dict(torch.jit.load(io.BytesIO(file.getvalue())).state_dict())
 
 
 def var_store(tensors):
-    """The file of tch's VarStore::save: a module without code, whose attributes have | in place of the dots."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        # TorchScript for Python rejects the name, so it is replaced in the file. Both names have the same length.
-        module = torch.nn.Module()
-        for name, tensor in tensors.items():
-            module.register_buffer(name.replace(".", "_Z_"), tensor)
-        file = io.BytesIO()
-        torch.jit.save(torch.jit.script(module), file)
-    rename = lambda name, data: data.replace(b"_Z_", b"|||") if name.endswith("/data.pkl") else data
-    return containers.repacked(file.getvalue(), change=rename), {name.replace(".", "..."): tensor for name, tensor in tensors.items()}
+    """The file of tch's VarStore::save: the parameters of an empty module, with | in place of the dots of the names.
+
+    tch uses torch::serialize::OutputArchive of libtorch, whose module has this class. Except requires_grad and the id,
+    the records are the same to the byte.
+    """
+    module_class = type("Module", (torch.nn.Module,), {"__module__": "__main__"})
+    builder = torch._C.ConcreteModuleTypeBuilder(module_class)
+    for name in tensors:
+        builder.add_attribute(name.replace(".", "|"), torch._C.TensorType.get(), True, False)
+    module = torch._C._create_module_with_type(builder.build().jit_type)
+    for name, tensor in tensors.items():
+        module.setattr(name.replace(".", "|"), tensor)
+    return module.save_to_buffer({})
 
 
 def checkpoints():

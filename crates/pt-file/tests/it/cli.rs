@@ -15,7 +15,7 @@ fn run(arguments: &[&str], files: &[(&str, &Value)]) -> Output {
     for (name, value) in files {
         save_file(folder.path().join(name), value).unwrap();
     }
-    fs::write(folder.path().join("evil.pt"), made_by(b"cposix\nsystem\nX\x02\x00\x00\x00ls\x85R\x97")).unwrap();
+    fs::write(folder.path().join("evil.pt"), made_by(b"cposix\nsystem\nX\x02\x00\x00\x00ls\x85R\xff")).unwrap();
     Command::new(program(env!("CARGO_BIN_EXE_pt-file"))).args(arguments).current_dir(folder.path()).output().unwrap()
 }
 
@@ -68,7 +68,7 @@ fn the_json_output_has_the_values_and_tensors() {
 fn it_reports_bad_files_and_continues() {
     let output = run(&["evil.pt", "none.pt", "a.pt"], &[("a.pt", &Value::from(1))]);
     let errors = text(&output.stderr);
-    assert!(errors.contains("evil.pt: pickle, byte 25: operation 0x97, which no file uses\n"), "{errors}");
+    assert!(errors.contains("evil.pt: pickle, byte 25: operation 0xff, which no file uses\n"), "{errors}");
     assert!(errors.contains("pt-file: none.pt: No such file"), "{errors}");
     assert!(text(&output.stdout).contains("the top level"));
     assert_eq!(output.status.code(), Some(1));
@@ -162,6 +162,10 @@ fn it_converts_to_safetensors_and_back() {
         text(&output.stderr).contains(r#"found nothing; the keys are ["model", "optimizer", "epoch"]"#),
         "{output:?}"
     );
+    for new in ["none/b.pt", "none/b.safetensors"] {
+        let output = run_in(folder.path(), &["convert", "a.pt", new]);
+        assert!(text(&output.stderr).contains(&format!("pt-file: {new}: No such file")), "{output:?}");
+    }
     let output = run_in(folder.path(), &["convert", "a.pt", "b.txt"]);
     assert!(text(&output.stderr).contains("must end in .pt or .safetensors"), "{output:?}");
     assert_eq!(output.status.code(), Some(1));

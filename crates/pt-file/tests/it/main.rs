@@ -10,6 +10,7 @@ mod hostile;
 mod mutations;
 mod python;
 mod regular_file;
+mod remedies;
 mod round_trip;
 mod samples;
 mod save_file;

@@ -54,9 +54,10 @@ fn seeds() -> Vec<Vec<u8>> {
     [values(), dtypes(), shared(), checkpoint(), Value::list([1, 2])].iter().map(saved).collect()
 }
 
-/// Files of every container and kind of object, and a safetensors file.
+/// Files of every container and kind of object, malicious ones, and a safetensors file.
 fn seeds_of_every_format() -> Vec<Vec<u8>> {
-    let files = fs::read_dir("tests/samples").unwrap().map(|entry| entry.unwrap().path());
+    let folders = ["tests/samples", "tests/malicious"].into_iter();
+    let files = folders.flat_map(|folder| fs::read_dir(folder).unwrap()).map(|entry| entry.unwrap().path());
     let mut paths: Vec<_> = files.filter(|path| path.extension().is_some_and(|extension| extension == "pt")).collect();
     paths.sort();
     let mut seeds: Vec<_> = paths.iter().map(|path| fs::read(path).unwrap()).collect();
@@ -81,11 +82,16 @@ fn is_accepted(file: &[u8]) -> bool {
 #[ignore = "writes the valid files to fuzz/corpus, as seeds for the fuzz targets"]
 fn write_fuzz_seeds() {
     let folder = Path::new("fuzz/corpus");
-    for target in ["file", "pickle"] {
+    for target in ["file", "pickle", "code"] {
         fs::create_dir_all(folder.join(target)).unwrap();
     }
     for (index, file) in seeds().iter().enumerate() {
         fs::write(folder.join(format!("pickle/seed{index}")), &records(file)[0].1).unwrap();
+    }
+    let script = fs::read("tests/samples/script_attributes.pt").unwrap();
+    let code = records(&script).into_iter().filter(|(name, _)| name.ends_with(".py"));
+    for (index, (_, code)) in code.enumerate() {
+        fs::write(folder.join(format!("code/seed{index}")), code).unwrap();
     }
     for (index, file) in seeds().iter().chain(&seeds_of_every_format()).enumerate() {
         fs::write(folder.join(format!("file/seed{index}")), file).unwrap();

@@ -1,11 +1,11 @@
-//! `save_file` writes atomically.
+//! `save_file` and `save_safetensors_file` write atomically.
 
 use std::fs;
 use std::path::Path;
 
-use pt_file::{Error, MAX_DEPTH, Value, save_file};
+use pt_file::{DType, Error, MAX_DEPTH, Tensor, Value, save_file, save_safetensors_file};
 
-use crate::samples::{saved, values};
+use crate::samples::{saved, shared, values};
 
 fn file_names(folder: &Path) -> Vec<String> {
     fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
@@ -20,6 +20,38 @@ fn it_writes_the_bytes_of_save_and_no_other_file() {
         assert_eq!(fs::read(&path).unwrap(), saved(&value));
         assert_eq!(file_names(folder.path()), ["model.pt"]);
     }
+}
+
+#[test]
+fn a_safetensors_file_has_the_tensors_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    save_safetensors_file(&path, shared().as_dict().unwrap()).unwrap();
+    let loaded = pt_file::load_file(&path).unwrap();
+    let (saved, loaded) = (shared(), loaded.as_dict().unwrap().clone());
+    assert_eq!(loaded.len(), saved.as_dict().unwrap().len());
+    for (name, tensor) in saved.as_dict().unwrap().iter() {
+        let (ours, theirs) = (tensor.as_tensor().unwrap(), loaded.get(name.clone()).unwrap().as_tensor().unwrap());
+        assert_eq!(ours.to_bytes().unwrap(), theirs.to_bytes().unwrap(), "{name}");
+        assert!(ours.shape() == theirs.shape() && theirs.view().is_contiguous());
+    }
+    assert_eq!(file_names(folder.path()), ["model.safetensors"]);
+}
+
+#[test]
+fn a_safetensors_file_holds_only_named_tensors_of_its_dtypes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let message = |value: Value| save_safetensors_file(&path, value.as_dict().unwrap()).unwrap_err().to_string();
+    let complex = Tensor::from_bytes(DType::C128, &[1], vec![0; 16]).unwrap();
+    for (value, what) in [
+        (Value::dict([("a", 1)]), r#"at ["a"]: a value of type int"#),
+        (Value::dict([(1, Tensor::scalar(0f32))]), "at [1]: a key that is no string"),
+        (Value::dict([("a", complex)]), r#"at ["a"]: a tensor of dtype complex128"#),
+    ] {
+        assert_eq!(message(value), format!("{what}, which a safetensors file cannot hold; save it as .pt"));
+    }
+    assert!(file_names(folder.path()).is_empty());
 }
 
 #[test]

@@ -10,7 +10,6 @@ use pt_file::{Value, regular_file};
 use tch::Tensor;
 
 use super::dict::{StateDict, shown};
-use super::safetensors;
 use crate::convert;
 use crate::error::{Error, Result};
 
@@ -94,14 +93,11 @@ impl StateDict {
     pub fn save_as(&self, path: impl AsRef<Path>, format: Format) -> Result<()> {
         let path = path.as_ref();
         let value = self.to_value()?;
-        match format {
-            Format::Pt => pt_file::save_file(path, &value).map_err(|error| Error::File(error.to_string())),
-            Format::Safetensors => {
-                let bytes = safetensors::serialize(&value)?;
-                pt_file::atomic::write(path, &bytes)
-                    .map_err(|error| Error::File(format!("{}: {error}", path.display())))
-            }
-        }
+        let saved = match format {
+            Format::Pt => pt_file::save_file(path, &value),
+            Format::Safetensors => value.state_dict_at("").and_then(|dict| pt_file::save_safetensors_file(path, &dict)),
+        };
+        saved.map_err(|error| Error::File(error.to_string()))
     }
 
     /// Reads a file of `torch.save(model.state_dict(), path)`, `safetensors.torch.save_file(model.state_dict(), path)` or
@@ -112,19 +108,13 @@ impl StateDict {
     pub fn load(path: impl AsRef<Path>) -> Result<StateDict> {
         let path = path.as_ref();
         let at = |error: &dyn fmt::Display| Error::File(format!("{}: {error}", path.display()));
-        match Format::of(path)? {
-            Format::Safetensors => {
-                let bytes = regular_file::read(path, u64::MAX).map_err(|error| at(&error))?;
-                safetensors::deserialize(&bytes).map_err(|error| at(&error))
-            }
-            Format::Pt => {
-                let value = pt_file::load_file(path).map_err(|error| match error {
-                    pt_file::Error::File { .. } => Error::File(error.to_string()), // its message has the path already
-                    other => at(&other),
-                })?;
-                StateDict::from_value(&value).map_err(|error| at(&error))
-            }
-        }
+        let format = Format::of(path)?;
+        let value = pt_file::load_file(path).map_err(|error| match error {
+            pt_file::Error::File { .. } => Error::File(error.to_string()), // its message has the path already
+            other if format == Format::Safetensors => at(&format_args!("broken safetensors: {other}")),
+            other => at(&other),
+        })?;
+        StateDict::from_value(&value).map_err(|error| at(&error))
     }
 
     /// The value that a checkpoint holds: an OrderedDict with `_metadata`, as `module.state_dict()`. Copies the elements.

@@ -4,7 +4,6 @@
 //! |---|---|
 //! | `dict` | [`StateDict`], [`StateDict::load_into`] |
 //! | `file` | [`StateDict::load`], [`StateDict::save`], [`Format`] |
-//! | `safetensors` | the safetensors format |
 //! | `var_store` | [`StateDict::of`], [`StateDict::load_into_var_store`] |
 //!
 //! ```
@@ -26,7 +25,6 @@
 
 mod dict;
 mod file;
-mod safetensors;
 mod var_store;
 
 pub(crate) use dict::quoted;

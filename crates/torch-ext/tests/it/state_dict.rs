@@ -154,7 +154,7 @@ fn a_file_without_a_state_dict_is_an_error_that_names_it() {
     safetensors(r#"{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#, &[0; 4]);
     assert!(error().starts_with("FILE: broken safetensors: "), "{}", error());
     safetensors(r#"{"w":{"dtype":"U64","shape":[1],"data_offsets":[0,8]}}"#, &[0; 8]);
-    assert_eq!(error(), "FILE: w is of dtype U64, which is not supported here");
+    assert_eq!(error(), "FILE: w: tch has no kind for the dtype uint64");
 }
 
 #[test]

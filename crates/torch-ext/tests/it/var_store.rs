@@ -124,6 +124,20 @@ fn parameters_stay_the_stores_own_and_frozen_ones_are_listed() {
 }
 
 #[test]
+fn pt_file_reads_the_file_of_a_var_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.pt");
+    let vs = model();
+    vs.save(&path).unwrap();
+    let state = pt_file::load_file(&path).unwrap().state_dict_at("").unwrap();
+    assert_eq!(state.len(), vs.len());
+    for (name, tensor) in vs.variables() {
+        let saved = state.get(name.as_str()).and_then(Value::as_tensor).unwrap();
+        assert_eq!(torch_ext::convert::from_pt_file(saved).unwrap(), tensor.detach(), "{name}");
+    }
+}
+
+#[test]
 fn tied_and_empty_parameters() {
     let vs = nn::VarStore::new(Device::Cpu);
     let weight = (vs.root() / "embedding").ones("weight", &[3, 2]);

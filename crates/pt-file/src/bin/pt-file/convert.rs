@@ -1,16 +1,16 @@
 //! The command that converts a file to a modern `.pt` or to `.safetensors`.
 
-use std::borrow::Cow;
-use std::collections::HashSet;
 use std::error::Error;
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::ExitCode;
 
-use pt_file::{DType, Dict, Key, Object, Tensor, Value, atomic};
-use safetensors::Dtype;
+use pt_file::{Dict, Key, Object, Value};
 
 use crate::{message, print_error};
+
+/// The limit on the length of a name. Without it, a small file with nested dicts can have gigabytes of names.
+const MAX_NAME: usize = 4096;
 
 pub fn run(from: &OsStr, to: &OsStr, at: &str) -> ExitCode {
     let value = match pt_file::load_file(from) {
@@ -23,7 +23,10 @@ pub fn run(from: &OsStr, to: &OsStr, at: &str) -> ExitCode {
     match convert(&value, Path::new(to), at) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            print_error(format_args!("{}: {error}", to.display()));
+            match error.downcast_ref() {
+                Some(error) => print_error(message(to, error)),
+                None => print_error(format_args!("{}: {error}", to.display())),
+            }
             ExitCode::FAILURE
         }
     }
@@ -102,62 +105,35 @@ fn as_dict(object: &Object, objects: &mut usize) -> Dict {
     dict
 }
 
-/// A tensor for the crate safetensors.
-struct View {
-    dtype: Dtype,
-    tensor: Tensor,
-}
-
-impl safetensors::View for &View {
-    fn dtype(&self) -> Dtype {
-        self.dtype
-    }
-
-    fn shape(&self) -> &[usize] {
-        self.tensor.shape()
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        self.tensor.to_bytes().unwrap_or_default() // `named_tensors` has made a row-major copy
-    }
-
-    fn data_len(&self) -> usize {
-        self.tensor.numel() * self.tensor.dtype().size()
-    }
-}
-
 fn write_safetensors(value: &Value, to: &Path, at: &str) -> Result<(), Box<dyn Error>> {
-    let tensors = named_tensors(value, at)?;
-    let metadata = [("format".to_owned(), "pt".to_owned())].into();
-    let views = tensors.iter().map(|(name, view)| (name.as_str(), view));
-    atomic::write_at_path(to, |path| safetensors::serialize_to_file(views, Some(metadata), path).map_err(other_io))?;
+    pt_file::save_safetensors_file(to, &named_tensors(value, at)?)?;
     Ok(())
 }
 
-fn other_io(error: safetensors::SafeTensorError) -> std::io::Error {
-    std::io::Error::other(error)
-}
-
 /// The tensors of a state dict by name. The names of nested dicts are joined by dots.
-fn named_tensors(value: &Value, at: &str) -> Result<Vec<(String, View)>, Box<dyn Error>> {
+fn named_tensors(value: &Value, at: &str) -> Result<Dict, Box<dyn Error>> {
     let dict = value.state_dict_at(at)?;
-    let (mut open, mut tensors, mut left_out) = (vec![(String::new(), &dict)], Vec::new(), 0);
+    let (mut open, mut tensors, mut left_out) = (vec![(String::new(), &dict)], Dict::ordered(), 0);
     while let Some((prefix, dict)) = open.pop() {
         for (key, value) in dict.iter() {
             let name = match key {
                 Key::Str(key) => format!("{prefix}{key}"),
                 other => format!("{prefix}{other}"),
             };
+            if name.len() > MAX_NAME {
+                return Err(
+                    format!("a name has more than {MAX_NAME} bytes; convert a part of the file with --at").into()
+                );
+            }
             match value {
-                Value::Tensor(tensor) => tensors.push((name.clone(), view(&name, tensor)?)),
+                Value::Tensor(_) if tensors.get(name.as_str()).is_some() => {
+                    return Err(format!("two tensors have the name {name:?}; convert one of them with --at").into());
+                }
+                Value::Tensor(_) => drop(tensors.insert(name, value.clone())),
                 Value::Dict(dict) => open.push((format!("{name}."), dict)),
                 _ => left_out += 1,
             }
         }
-    }
-    let mut names = HashSet::new();
-    if let Some((name, _)) = tensors.iter().find(|(name, _)| !names.insert(name.as_str())) {
-        return Err(format!("two tensors have the name {name:?}; convert one of them with --at").into());
     }
     if tensors.is_empty() {
         return Err("the file has no tensors by name; list it with `pt-file FILE`".into());
@@ -166,32 +142,4 @@ fn named_tensors(value: &Value, at: &str) -> Result<Vec<(String, View)>, Box<dyn
         print_error(format_args!("{left_out} values that are no tensors are left out"));
     }
     Ok(tensors)
-}
-
-fn view(name: &str, tensor: &Tensor) -> Result<View, Box<dyn Error>> {
-    let dtype = match tensor.dtype() {
-        DType::F32 => Dtype::F32,
-        DType::F64 => Dtype::F64,
-        DType::F16 => Dtype::F16,
-        DType::BF16 => Dtype::BF16,
-        DType::I64 => Dtype::I64,
-        DType::I32 => Dtype::I32,
-        DType::I16 => Dtype::I16,
-        DType::I8 => Dtype::I8,
-        DType::U8 => Dtype::U8,
-        DType::U16 => Dtype::U16,
-        DType::U32 => Dtype::U32,
-        DType::U64 => Dtype::U64,
-        DType::Bool => Dtype::BOOL,
-        DType::C64 => Dtype::C64,
-        DType::F8E4M3Fn => Dtype::F8_E4M3,
-        DType::F8E5M2 => Dtype::F8_E5M2,
-        DType::F8E4M3FnUz => Dtype::F8_E4M3FNUZ,
-        DType::F8E5M2FnUz => Dtype::F8_E5M2FNUZ,
-        other => {
-            return Err(format!("{name:?} is of dtype {other}, which safetensors does not have; convert to .pt").into());
-        }
-    };
-    let tensor = Tensor::from_bytes(tensor.dtype(), tensor.shape(), tensor.to_bytes()?.into_owned())?;
-    Ok(View { dtype, tensor })
 }

@@ -16,6 +16,7 @@ use std::collections::HashMap;
 
 use super::container::{External, expansion_limit};
 use super::pickle::{ALLOCATION, Arena, Container, ContainerKind, MemoryBudget, Object, Unpickled};
+use super::script::ScriptClasses;
 use super::stored_tensor::StoredTensor;
 use crate::value_path::Step;
 use crate::{BigInt, DType, Dict, Error, Key, MAX_DEPTH, PickleProblem as Problem, Result, Value, ValuePath};
@@ -28,6 +29,9 @@ pub(super) struct Context<'c> {
     /// The length of a record in bytes.
     pub(super) size: &'c dyn Fn(&str) -> Option<u64>,
     pub(super) externals: &'c HashMap<String, External>,
+    pub(super) classes: &'c ScriptClasses,
+    /// The memory that the value may take.
+    pub(super) budget: MemoryBudget,
     /// The length of the file, which limits the total size of the tensors.
     pub(super) file_len: u64,
 }
@@ -36,7 +40,7 @@ pub(super) struct Context<'c> {
 pub(super) fn build(unpickled: &Unpickled<'_>, context: Context<'_>) -> Result<Value<StoredTensor>> {
     let mut builder = ValueBuilder {
         arena: &unpickled.arena,
-        budget: unpickled.arena.budget.clone(),
+        budget: context.budget.clone(),
         tensor_limit: expansion_limit(context.file_len),
         context,
         tensor_bytes: 0,
@@ -45,7 +49,14 @@ pub(super) fn build(unpickled: &Unpickled<'_>, context: Context<'_>) -> Result<V
         open: Vec::new(),
     };
     builder.reserve(size_of::<Value<StoredTensor>>())?;
-    builder.value(unpickled.root)
+    let value = builder.value(unpickled.root)?;
+    first_problem(unpickled).map_or(Ok(value), Err)
+}
+
+/// The error for the first invalid operation that is no part of the value.
+pub(super) fn first_problem(unpickled: &Unpickled<'_>) -> Option<Error> {
+    let (at, problem) = unpickled.arena.problems().first()?;
+    Some(Error::Pickle { at: *at, problem: problem.clone() })
 }
 
 struct ValueBuilder<'p, 'a> {
@@ -85,6 +96,7 @@ impl<'p, 'a> ValueBuilder<'p, 'a> {
             Object::BigInt(index) => self.big_int(index)?,
             Object::Str(index) => Value::Str(self.string(index)?),
             Object::InvalidStr => return Err(self.error(Problem::NotUtf8)),
+            Object::Invalid(index) => return Err(self.error(self.arena.problem(index).clone())),
             Object::Bytes(index) => Value::Bytes(self.copied(index)?),
             Object::ByteArray(index) => Value::ByteArray(self.copied(index)?),
             Object::Tuple(span) => Value::Tuple(self.items(self.arena.tuple(span))?),
@@ -245,6 +257,6 @@ impl<'p, 'a> ValueBuilder<'p, 'a> {
             PathStep::State => Step::State,
             PathStep::Entry(index) => Step::Entry(index),
         };
-        ValuePath(self.path.iter().map(step).collect())
+        self.path.iter().map(step).collect()
     }
 }

@@ -99,6 +99,7 @@ impl<'a> ValueBuilder<'_, 'a> {
         }
         object.items = self.items(&call.items)?;
         object.entries = self.entries(&call.entries)?;
+        object.script_class = self.context.classes.get(&object.module, &object.name);
         Ok(Value::Object(Box::new(object)))
     }
 

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::io::{Read, Seek};
 
 use super::super::build::storage_id;
-use super::super::pickle::{ContainerKind, MemoryBudget, Object, Unpickled, unpickle};
+use super::super::pickle::{ContainerKind, MemoryBudget, Object, Unpickled, unpickle, unpickle_with_problems};
 use super::source::{i64_at, pickle_at};
 use super::{Container, Extent};
 use crate::{Error, PickleProblem, Result};
@@ -34,8 +34,16 @@ pub(super) fn open<R: Read + Seek>(mut source: R, len: u64) -> Result<(Container
     Ok((Container::flat(source, len, storages_at), pickle))
 }
 
+/// The same for a file whose pickle has no invalid operation.
+pub(super) fn open_valid<R: Read + Seek>(source: R, len: u64) -> Result<(Container<R>, Vec<u8>)> {
+    let (container, pickle) = open(source, len)?;
+    unpickled(&pickle)?;
+    Ok((container, pickle))
+}
+
 fn is_magic(pickle: &[u8]) -> Result<bool> {
-    let unpickled = unpickled(pickle)?;
+    let unpickled = unpickle_with_problems(pickle, MemoryBudget::new(pickle.len(), 0));
+    let unpickled = unpickled.map_err(|(at, problem)| Error::Pickle { at, problem })?;
     Ok(matches!(unpickled.root, Object::BigInt(index) if unpickled.arena.bytes(index) == MAGIC))
 }
 

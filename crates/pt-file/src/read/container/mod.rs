@@ -15,6 +15,7 @@ mod safetensors;
 mod source;
 mod tar;
 mod zip;
+mod zip_headers;
 
 use std::collections::HashMap;
 use std::io::{Read, Seek, SeekFrom};
@@ -102,7 +103,7 @@ impl<R: Read + Seek> Container<R> {
                 return safetensors::open(source, len).map(|(container, value)| (container, Content::Value(value)));
             }
             // A text file can start like a pickle of protocol 0.
-            Format::TextPickle(what) => legacy::open(source, len).map_err(|error| match error {
+            Format::TextPickle(what) => legacy::open_valid(source, len).map_err(|error| match error {
                 Error::Pickle { .. } | Error::Archive { .. } => Error::NotACheckpoint(what),
                 other => other,
             }),
@@ -155,6 +156,11 @@ impl<R: Read + Seek> Container<R> {
             Kind::Zip { archive, folder } => archive.size(&format!("{folder}{record}")),
             Kind::Flat { extents, .. } => extents.get(record).map(|extent| extent.len),
         }
+    }
+
+    /// Whether a file can have records besides the storages.
+    pub(super) fn is_archive(&self) -> bool {
+        matches!(self.kind, Kind::Zip { .. })
     }
 
     /// The bytes of a record.

@@ -25,7 +25,7 @@ pub(super) fn identify(header: &[u8]) -> Format {
         _ if header.starts_with(b"version https://git-lfs") => {
             Format::Other("a Git LFS pointer; download the file with `git lfs pull`")
         }
-        [0x1f, 0x8b, ..] => Format::Other("a gzip file; unpack it first with `gzip -d`"),
+        [0x1f, 0x8b, ..] => Format::Other("a gzip file; unpack it with `gzip -dc < FILE > NEW.pt`"),
         [0x89, b'H', b'D', b'F', ..] => Format::Other("an HDF5 file, for example of Keras"),
         [b'G', b'G', b'U', b'F', ..] => Format::Other("a GGUF file of llama.cpp"),
         [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => {

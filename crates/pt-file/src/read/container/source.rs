@@ -2,7 +2,7 @@
 
 use std::io::{Read, Seek, SeekFrom};
 
-use super::super::pickle::{MemoryBudget, unpickle};
+use super::super::pickle::{MemoryBudget, unpickle_with_problems};
 use crate::{ArchiveProblem, Error, PickleProblem, Result};
 
 /// The number of bytes that are read and checksummed at a time: few enough for the processor's cache.
@@ -66,7 +66,7 @@ pub(super) fn pickle_at<R: Read + Seek>(source: &mut R, at: u64, end: u64) -> Re
     let mut window = FIRST_WINDOW.min(longest);
     loop {
         let mut pickle = read_at(source, at, window)?;
-        match unpickle(&pickle, MemoryBudget::new(pickle.len(), 0)).map(|unpickled| unpickled.end) {
+        match unpickle_with_problems(&pickle, MemoryBudget::new(pickle.len(), 0)).map(|unpickled| unpickled.end) {
             Ok(len) => {
                 pickle.truncate(len);
                 return Ok(pickle);

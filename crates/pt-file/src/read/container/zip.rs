@@ -50,7 +50,11 @@ fn other_archive<R: Read + Seek>(archive: &ArchiveReader<R>) -> Option<&'static 
             "/extern_modules",
             "a torch.package archive, which is a program; save the state_dict() of its module with torch.save",
         ),
-        ("/model.json", "a TorchScript archive of PyTorch 1.0; save it again with torch.jit.load and torch.jit.save"),
+        (
+            "/model.json",
+            "a TorchScript archive of PyTorch 1.0; load it with torch.jit.load of PyTorch 1.0, because newer versions \
+             reject it, and save its state_dict() with torch.save",
+        ),
     ];
     let is_in = |end: &str| archive.names().any(|name| name.ends_with(end));
     kinds.into_iter().find(|(end, _)| is_in(end)).map(|(_, what)| what)

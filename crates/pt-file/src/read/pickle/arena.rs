@@ -32,6 +32,8 @@ pub(in crate::read) enum Object {
     Call(u32),
     /// A reference to something outside the pickle, such as a storage. The index of its id.
     Persistent(u32),
+    /// The result of an invalid operation. The index of the problem. The builder rejects it, because it has the path.
+    Invalid(u32),
 }
 
 /// The position of a tuple's items in the arena.
@@ -82,6 +84,7 @@ pub(in crate::read) struct Arena<'p> {
     globals: Vec<(Cow<'p, str>, Cow<'p, str>)>,
     calls: Vec<Call>,
     persistent_ids: Vec<Object>,
+    problems: Vec<(usize, PickleProblem)>,
 }
 
 impl<'p> Arena<'p> {
@@ -95,6 +98,7 @@ impl<'p> Arena<'p> {
             globals: Vec::new(),
             calls: Vec::new(),
             persistent_ids: Vec::new(),
+            problems: Vec::new(),
         }
     }
 
@@ -140,6 +144,12 @@ impl<'p> Arena<'p> {
     pub(super) fn add_persistent(&mut self, id: Object) -> Result<Object> {
         self.budget.reserve(size_of::<Object>())?;
         Ok(Object::Persistent(push(&mut self.persistent_ids, id)))
+    }
+
+    /// The object in place of the result of an invalid operation at this position.
+    pub(super) fn add_invalid(&mut self, at: usize, problem: PickleProblem) -> Result<Object> {
+        self.budget.reserve(size_of::<(usize, PickleProblem)>() + ALLOCATION)?;
+        Ok(Object::Invalid(push(&mut self.problems, (at, problem))))
     }
 
     /// Appends items to a list or set, or keys and values to a dict. False if `target` is none of these.
@@ -198,6 +208,11 @@ impl<'p> Arena<'p> {
         (module, name)
     }
 
+    /// The module of each class and function that the pickle names.
+    pub(in crate::read) fn global_modules(&self) -> impl Iterator<Item = &str> {
+        self.globals.iter().map(|(module, _)| &**module)
+    }
+
     pub(in crate::read) fn call(&self, index: u32) -> &Call {
         &self.calls[index as usize]
     }
@@ -208,6 +223,15 @@ impl<'p> Arena<'p> {
 
     pub(in crate::read) fn persistent_ids(&self) -> &[Object] {
         &self.persistent_ids
+    }
+
+    pub(in crate::read) fn problem(&self, index: u32) -> &PickleProblem {
+        &self.problems[index as usize].1
+    }
+
+    /// The positions of the invalid operations, in order, and their problems.
+    pub(in crate::read) fn problems(&self) -> &[(usize, PickleProblem)] {
+        &self.problems
     }
 
     /// The items of a tuple; `None` for another object.
@@ -240,6 +264,7 @@ impl<'p> Arena<'p> {
             Object::Global(_) => "a class or function",
             Object::Call(_) => "an object",
             Object::Persistent(_) => "a storage",
+            Object::Invalid(_) => "an invalid object",
         }
     }
 }

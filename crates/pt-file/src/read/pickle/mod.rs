@@ -7,9 +7,10 @@ mod arena;
 mod decimal;
 mod input;
 mod memory_budget;
+mod stack;
 mod text;
 mod unpickler;
 
 pub(super) use arena::{Arena, Call, Container, ContainerKind, Object};
 pub(super) use memory_budget::{ALLOCATION, MemoryBudget};
-pub(super) use unpickler::{Unpickled, unpickle};
+pub(super) use unpickler::{Unpickled, unpickle, unpickle_with_problems};

@@ -9,7 +9,7 @@ use super::{decimal, text};
 use crate::pickle_format::op;
 use crate::{BigInt, PickleProblem as Problem};
 
-type Result<T> = std::result::Result<T, Problem>;
+pub(super) type Result<T> = std::result::Result<T, Problem>;
 
 /// The result of a pickle: its top-level object, the arena with the others, and the position after the pickle.
 #[derive(Debug)]
@@ -24,8 +24,20 @@ pub(in crate::read) fn unpickle(
     pickle: &[u8],
     budget: MemoryBudget,
 ) -> std::result::Result<Unpickled<'_>, (usize, Problem)> {
+    let unpickled = unpickle_with_problems(pickle, budget)?;
+    unpickled.arena.problems().first().map_or(Ok(()), |problem| Err(problem.clone()))?;
+    Ok(unpickled)
+}
+
+/// The same, but an invalid operation makes an [`Object::Invalid`] if the operations after it can still be executed. The
+/// caller must reject the pickle if its arena has problems.
+pub(in crate::read) fn unpickle_with_problems(
+    pickle: &[u8],
+    budget: MemoryBudget,
+) -> std::result::Result<Unpickled<'_>, (usize, Problem)> {
     let mut unpickler = Unpickler {
         input: PickleInput { pickle, position: 0 },
+        at: 0,
         stack: Vec::new(),
         marks: Vec::new(),
         memo: Vec::new(),
@@ -34,8 +46,9 @@ pub(in crate::read) fn unpickle(
         arena: Arena::new(budget),
     };
     loop {
-        let at = unpickler.input.position;
-        let done = unpickler.input.byte().and_then(|code| unpickler.step(code)).map_err(|problem| (at, problem))?;
+        unpickler.at = unpickler.input.position;
+        let done = unpickler.input.byte().and_then(|code| unpickler.step(code));
+        let done = done.map_err(|problem| (unpickler.at, problem))?;
         if let Some(root) = done {
             unpickler.arena.budget.release(unpickler.working_memory); // the stack and the memo are dropped
             return Ok(Unpickled { root, arena: unpickler.arena, end: unpickler.input.position });
@@ -43,16 +56,18 @@ pub(in crate::read) fn unpickle(
     }
 }
 
-struct Unpickler<'p> {
-    input: PickleInput<'p>,
-    stack: Vec<Object>,
-    marks: Vec<u32>, // heights of the stack
-    memo: Vec<Option<Object>>,
+pub(super) struct Unpickler<'p> {
+    pub(super) input: PickleInput<'p>,
+    /// The position of the operation.
+    pub(super) at: usize,
+    pub(super) stack: Vec<Object>,
+    pub(super) marks: Vec<u32>, // heights of the stack
+    pub(super) memo: Vec<Option<Object>>,
     /// The number of entries of the memo, which `MEMOIZE` uses as the next index.
-    memoized: usize,
+    pub(super) memoized: usize,
     /// The bytes reserved for the stack, the marks and the memo.
-    working_memory: usize,
-    arena: Arena<'p>,
+    pub(super) working_memory: usize,
+    pub(super) arena: Arena<'p>,
 }
 
 impl<'p> Unpickler<'p> {
@@ -78,8 +93,13 @@ impl<'p> Unpickler<'p> {
             op::BUILD => {
                 let (state, target) = (self.pop("BUILD")?, self.top("BUILD")?);
                 if !self.arena.set_state(target, state) {
-                    return Err(Problem::Attribute(self.arena.type_name(target).to_owned()));
+                    let problem = Problem::Attribute(self.arena.type_name(target).to_owned());
+                    self.invalidate_top(problem)?;
                 }
+            }
+            op::READONLY_BUFFER => {
+                self.top("READONLY_BUFFER")?;
+                self.invalidate_top(Problem::Opcode(code))?;
             }
             op::PUT | op::BINPUT | op::LONG_BINPUT => {
                 let index = self.memo_index(code)?;
@@ -123,10 +143,10 @@ impl<'p> Unpickler<'p> {
                 self.input.counted::<1>().and_then(|bytes| self.python_2_string(Cow::Borrowed(bytes)))?
             }
             op::BINSTRING => self.input.counted::<4>().and_then(|bytes| self.python_2_string(Cow::Borrowed(bytes)))?,
-            op::STRING => {
-                let bytes = text::string_literal(self.input.line(usize::MAX)?).ok_or(Problem::Operand("STRING"))?;
-                self.python_2_string(Cow::Owned(bytes))?
-            }
+            op::STRING => match text::string_literal(self.input.line(usize::MAX)?) {
+                Some(bytes) => self.python_2_string(Cow::Owned(bytes))?,
+                None => self.invalid(Problem::Operand("STRING"))?,
+            },
             op::SHORT_BINBYTES => Object::Bytes(self.arena.add_bytes(self.input.counted::<1>()?)?),
             op::BINBYTES => Object::Bytes(self.arena.add_bytes(self.input.counted::<4>()?)?),
             op::BINBYTES8 => Object::Bytes(self.arena.add_bytes(self.input.counted::<8>()?)?),
@@ -147,7 +167,8 @@ impl<'p> Unpickler<'p> {
             op::DUP => self.top("DUP")?,
             op::GET | op::BINGET | op::LONG_BINGET => {
                 let index = self.memo_index(code)?;
-                self.memo.get(index as usize).copied().flatten().ok_or(Problem::UnsetMemo(index))?
+                let object = self.memo.get(index as usize).copied().flatten();
+                object.map_or_else(|| self.invalid(Problem::UnsetMemo(index)), Ok)?
             }
             _ => self.reference(code)?,
         })
@@ -164,7 +185,7 @@ impl<'p> Unpickler<'p> {
                 let (name, module) = (self.pop("STACK_GLOBAL")?, self.pop("STACK_GLOBAL")?);
                 let text = |object| self.arena.as_str(object).filter(|text| text.len() <= MAX_NAME).map(str::to_owned);
                 let (Some(module), Some(name)) = (text(module), text(name)) else {
-                    return Err(Problem::Operand("STACK_GLOBAL"));
+                    return self.invalid(Problem::Operand("STACK_GLOBAL"));
                 };
                 self.arena.add_global(module.into(), name.into())
             }
@@ -175,7 +196,9 @@ impl<'p> Unpickler<'p> {
             op::NEWOBJ_EX => {
                 let (keywords, args) = (self.pop("NEWOBJ_EX")?, self.pop("NEWOBJ_EX")?);
                 let callee = self.pop("NEWOBJ_EX")?;
-                let args = self.arena.as_tuple(args).ok_or(Problem::Operand("NEWOBJ_EX"))?;
+                let Some(args) = self.arena.as_tuple(args) else {
+                    return self.invalid(Problem::Operand("NEWOBJ_EX"));
+                };
                 let args = [args, &[keywords]].concat();
                 let args = self.arena.add_tuple(&args)?;
                 self.arena.add_call(callee, args)
@@ -188,7 +211,9 @@ impl<'p> Unpickler<'p> {
             }
             op::OBJ => {
                 let start = self.pop_mark("OBJ")?;
-                let &[callee, ref args @ ..] = &self.stack[start..] else { return Err(Problem::Operand("OBJ")) };
+                let &[callee, ref args @ ..] = &self.stack[start..] else {
+                    return self.invalid(Problem::Operand("OBJ"));
+                };
                 let args = self.arena.add_tuple(args)?;
                 self.stack.truncate(start);
                 self.arena.add_call(callee, args)
@@ -201,6 +226,12 @@ impl<'p> Unpickler<'p> {
                 let id = self.arena.add_string(self.input.name()?)?;
                 self.arena.add_persistent(id)
             }
+            // These need data from outside the pickle.
+            op::EXT1 | op::EXT2 | op::EXT4 => {
+                self.input.take(1 << (code - op::EXT1))?;
+                self.invalid(Problem::Opcode(code))
+            }
+            op::NEXT_BUFFER => self.invalid(Problem::Opcode(code)),
             _ => Err(Problem::Opcode(code)),
         }
     }
@@ -218,7 +249,7 @@ impl<'p> Unpickler<'p> {
         let line = self.input.line(usize::MAX)?;
         let line = std::str::from_utf8(line).map_err(|_| Problem::NotUtf8)?.trim();
         if code == op::FLOAT {
-            return line.parse().map(Object::Float).map_err(|_| Problem::Operand("FLOAT"));
+            return line.parse().map(Object::Float).or_else(|_| self.invalid(Problem::Operand("FLOAT")));
         }
         match (line, line.parse::<i64>()) {
             ("00", _) if code == op::INT => Ok(Object::Bool(false)),
@@ -226,7 +257,7 @@ impl<'p> Unpickler<'p> {
             (_, Ok(small)) => Ok(Object::Int(small)),
             _ => {
                 let digits = line.strip_suffix('L').unwrap_or(line);
-                let bytes = decimal::parse(digits).ok_or(Problem::Operand("LONG"))?;
+                let Some(bytes) = decimal::parse(digits) else { return self.invalid(Problem::Operand("LONG")) };
                 self.int(BigInt::from_le_bytes(&bytes).as_le_bytes().to_vec().into())
             }
         }
@@ -249,118 +280,5 @@ impl<'p> Unpickler<'p> {
                 Err(error) => self.arena.add_bytes(error.into_bytes()).map(Object::Bytes),
             },
         }
-    }
-
-    fn tuple(&mut self, len: usize) -> Result<Object> {
-        let start = self.start_of(len, "TUPLE")?;
-        self.tuple_from(start)
-    }
-
-    fn tuple_from_mark(&mut self) -> Result<Object> {
-        let start = self.pop_mark("TUPLE")?;
-        self.tuple_from(start)
-    }
-
-    /// A tuple of the objects of the stack from `start` on.
-    fn tuple_from(&mut self, start: usize) -> Result<Object> {
-        let tuple = self.arena.add_tuple(&self.stack[start..])?;
-        self.stack.truncate(start);
-        Ok(tuple)
-    }
-
-    fn container_from_mark(&mut self, kind: ContainerKind) -> Result<Object> {
-        let start = self.pop_mark("LIST")?;
-        let container = self.arena.add_container(kind)?;
-        if kind == ContainerKind::Dict && !(self.stack.len() - start).is_multiple_of(2) {
-            return Err(Problem::Operand("DICT"));
-        }
-        if self.stack.len() > start {
-            self.arena.extend(container, &self.stack[start..], kind == ContainerKind::Dict)?;
-        }
-        self.stack.truncate(start);
-        Ok(container)
-    }
-
-    /// The height of the stack at the last mark. Operations that do not remove the mark cannot go below it.
-    fn floor(&self) -> usize {
-        self.marks.last().map_or(0, |&mark| mark as usize)
-    }
-
-    /// The position of the last `len` objects of the stack.
-    fn start_of(&self, len: usize, operation: &'static str) -> Result<usize> {
-        let start = self.stack.len().checked_sub(len).filter(|&start| start >= self.floor());
-        start.ok_or(Problem::Operand(operation))
-    }
-
-    /// Removes the last mark and returns the position of the objects above it.
-    fn pop_mark(&mut self, operation: &'static str) -> Result<usize> {
-        self.marks.pop().map(|mark| mark as usize).ok_or(Problem::Operand(operation))
-    }
-
-    fn top(&self, operation: &'static str) -> Result<Object> {
-        let above_mark = self.stack.len() > self.floor();
-        self.stack.last().copied().filter(|_| above_mark).ok_or(Problem::Operand(operation))
-    }
-
-    fn pop(&mut self, operation: &'static str) -> Result<Object> {
-        let top = self.top(operation)?;
-        self.stack.pop();
-        Ok(top)
-    }
-
-    fn push(&mut self, object: Object) -> Result<()> {
-        self.reserve_growth(self.stack.len() == self.stack.capacity(), size_of_val(&*self.stack))?;
-        self.stack.push(object);
-        Ok(())
-    }
-
-    /// Reserves memory before a push to a vector of this many bytes. If it is full, the push doubles it.
-    fn reserve_growth(&mut self, full: bool, bytes: usize) -> Result<()> {
-        if full {
-            self.arena.budget.reserve(bytes)?;
-            self.working_memory += bytes;
-        }
-        Ok(())
-    }
-
-    fn memo_index(&mut self, code: u8) -> Result<u32> {
-        match code {
-            op::BINPUT | op::BINGET => self.input.byte().map(u32::from),
-            op::LONG_BINPUT | op::LONG_BINGET => self.input.array().map(u32::from_le_bytes),
-            _ => self.input.name()?.trim().parse().map_err(|_| Problem::Operand("PUT")),
-        }
-    }
-
-    /// Sets a memo entry. Picklers number them almost consecutively, so an index beyond the position is damage.
-    fn set_memo(&mut self, index: u32) -> Result<()> {
-        let (top, at) = (self.top("BINPUT")?, index as usize);
-        if at > self.input.position {
-            return Err(Problem::MemoOrder { index, limit: self.input.position });
-        }
-        if at >= self.memo.len() {
-            let more = (at + 1 - self.memo.capacity().min(at + 1)).max(self.memo.len()) * size_of::<Option<Object>>();
-            self.reserve_growth(at >= self.memo.capacity(), more)?;
-            self.memo.resize(at + 1, None);
-        }
-        self.memoized += usize::from(self.memo[at].is_none());
-        self.memo[at] = Some(top);
-        Ok(())
-    }
-
-    fn extend_from_mark(&mut self, operation: &'static str, keyed: bool) -> Result<()> {
-        let start = self.pop_mark(operation)?;
-        self.extend(self.stack.len() - start, operation, keyed)
-    }
-
-    /// Adds the last `len` objects to the list, set or dict below them.
-    fn extend(&mut self, len: usize, operation: &'static str, keyed: bool) -> Result<()> {
-        let start = self.start_of(len, operation)?;
-        let below = start.checked_sub(1).filter(|&below| below >= self.floor()).ok_or(Problem::Operand(operation))?;
-        let is_paired = !keyed || len.is_multiple_of(2);
-        if !is_paired || !self.arena.extend(self.stack[below], &self.stack[start..], keyed)? {
-            return Err(Problem::Operand(operation));
-        }
-        self.stack.truncate(start);
-        Ok(())
     }
 }

@@ -1,10 +1,14 @@
 //! Writes a value as pickle protocol 2, with only the operations that `torch.load(weights_only=True)` supports.
 
+mod atoms;
+mod tensors;
+
 use std::collections::HashMap;
 
-use crate::pickle_format::{ENCODE, GET_LAYOUT, ORDERED_DICT, REBUILD_TENSOR, REBUILD_TENSOR_V3, UNTYPED_STORAGE, op};
+use crate::pickle_format::{GET_LAYOUT, ORDERED_DICT, op};
 use crate::value_path::Step;
-use crate::{BigInt, DType, Dict, Error, Key, MAX_DEPTH, Object, Result, Storage, Tensor, Value, ValuePath};
+use crate::{DType, Dict, Error, Key, MAX_DEPTH, Object, Result, Storage, Value, ValuePath};
+use tensors::PickledStorage;
 
 /// The record `data.pkl`, and the storages for the records `data/0`, `data/1` and so on.
 pub(super) struct Pickled<'a> {
@@ -13,8 +17,13 @@ pub(super) struct Pickled<'a> {
 }
 
 pub(super) fn pickle(value: &Value) -> Result<Pickled<'_>> {
-    let mut pickler =
-        Pickler { out: vec![op::PROTO, 2], storages: Vec::new(), numbers: HashMap::new(), path: Vec::new() };
+    let mut pickler = Pickler {
+        out: vec![op::PROTO, 2],
+        storages: Vec::new(),
+        numbers: HashMap::new(),
+        path: ValuePath::default(),
+        depth: 0,
+    };
     pickler.value(value)?;
     pickler.out.push(op::STOP);
     Ok(Pickled { pickle: pickler.out, storages: pickler.storages })
@@ -24,14 +33,8 @@ struct Pickler<'a> {
     out: Vec<u8>,
     storages: Vec<&'a Storage>,
     numbers: HashMap<usize, PickledStorage>, // by the address of the storage
-    path: Vec<Step>,
-}
-
-/// A storage that has a record. `dtype` and `path` are those of the first tensor that views it.
-struct PickledStorage {
-    number: usize,
-    dtype: DType,
     path: ValuePath,
+    depth: usize,
 }
 
 impl<'a> Pickler<'a> {
@@ -126,33 +129,21 @@ impl<'a> Pickler<'a> {
         Ok(())
     }
 
-    fn float(&mut self, value: f64) {
-        self.out.push(op::BINFLOAT);
-        self.out.extend_from_slice(&value.to_be_bytes()); // the only big-endian number in a pickle
-    }
-
-    /// `_codecs.encode(text, "latin1")`
-    fn bytes(&mut self, bytes: &[u8]) -> Result<()> {
-        self.global(ENCODE);
-        let text: String = bytes.iter().copied().map(char::from).collect();
-        self.call(2, |pickler| {
-            pickler.str(&text)?;
-            pickler.str("latin1")
-        })
-    }
-
     fn here(&self) -> ValuePath {
-        ValuePath(self.path.clone())
+        self.path.clone()
     }
 
     /// Writes a child of the current value.
     fn child(&mut self, step: Step, write: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
-        self.path.push(step);
-        if self.path.len() > MAX_DEPTH {
+        let parent = self.path.clone();
+        self.path = parent.child(step);
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
             return Err(Error::TooDeep { at: self.here(), limit: MAX_DEPTH });
         }
         write(self)?;
-        self.path.pop();
+        self.path = parent;
+        self.depth -= 1;
         Ok(())
     }
 
@@ -234,124 +225,9 @@ impl<'a> Pickler<'a> {
         Ok(())
     }
 
-    /// `_rebuild_tensor_v2(storage, offset, size, stride, requires_grad, backward_hooks)`, or `_rebuild_tensor_v3` with the
-    /// dtype at the end
-    fn tensor(&mut self, tensor: &'a Tensor) -> Result<()> {
-        let (view, class) = (tensor.view(), tensor.dtype().storage_class());
-        let number = self.storage_number(tensor)?;
-        self.global(if class.is_some() { REBUILD_TENSOR } else { REBUILD_TENSOR_V3 });
-        self.call(if class.is_some() { 6 } else { 7 }, |pickler| {
-            pickler.persistent_id(number, tensor)?;
-            pickler.size(view.offset());
-            pickler.sizes(view.shape())?;
-            pickler.sizes(view.strides())?;
-            pickler.bool(false);
-            pickler.empty_ordered_dict();
-            if class.is_none() {
-                pickler.global(("torch", tensor.dtype().name()));
-            }
-            Ok(())
-        })
-    }
-
-    /// The reference to the record `data/0`: `("storage", torch.FloatStorage, "0", "cpu", number of elements)`.
-    fn persistent_id(&mut self, number: usize, tensor: &Tensor) -> Result<()> {
-        self.tuple(5, |pickler| {
-            let (class, size) = match tensor.dtype().storage_class() {
-                Some(class) => (("torch", class), tensor.dtype().size()),
-                None => (("torch.storage", UNTYPED_STORAGE), 1),
-            };
-            pickler.str("storage")?;
-            pickler.global(class);
-            pickler.str(&number.to_string())?;
-            pickler.str("cpu")?;
-            pickler.size(tensor.storage().bytes().len() / size);
-            Ok(())
-        })?;
-        self.out.push(op::BINPERSID);
-        Ok(())
-    }
-
-    /// The number of the tensor's storage, a new one for a new storage.
-    fn storage_number(&mut self, tensor: &'a Tensor) -> Result<usize> {
-        let address = tensor.storage().address();
-        if let Some(known) = self.numbers.get(&address) {
-            if known.dtype.storage_class() != tensor.dtype().storage_class() {
-                let dtypes = (tensor.dtype(), known.dtype);
-                return Err(Error::TwoDTypes { dtypes, at: self.here(), before: known.path.clone() });
-            }
-            return Ok(known.number);
-        }
-        let number = self.storages.len();
-        self.storages.push(tensor.storage());
-        self.numbers.insert(address, PickledStorage { number, dtype: tensor.dtype(), path: self.here() });
-        Ok(number)
-    }
-
     fn empty_ordered_dict(&mut self) {
         self.global(ORDERED_DICT);
         self.out.extend_from_slice(&[op::EMPTY_TUPLE, op::REDUCE]);
-    }
-
-    fn global(&mut self, (module, name): (&str, &str)) {
-        self.out.push(op::GLOBAL);
-        for part in [module, name] {
-            self.out.extend_from_slice(part.as_bytes());
-            self.out.push(b'\n');
-        }
-    }
-
-    fn bool(&mut self, value: bool) {
-        self.out.push(if value { op::NEWTRUE } else { op::NEWFALSE });
-    }
-
-    fn str(&mut self, value: &str) -> Result<()> {
-        let Ok(len) = u32::try_from(value.len()) else {
-            return Err(Error::StringTooLong { at: self.here(), bytes: value.len() });
-        };
-        self.out.push(op::BINUNICODE);
-        self.out.extend_from_slice(&len.to_le_bytes());
-        self.out.extend_from_slice(value.as_bytes());
-        Ok(())
-    }
-
-    /// The shortest form, as in Python.
-    fn int(&mut self, value: i64) {
-        if let Ok(value) = u8::try_from(value) {
-            self.out.extend_from_slice(&[op::BININT1, value]);
-        } else if let Ok(value) = u16::try_from(value) {
-            self.out.push(op::BININT2);
-            self.out.extend_from_slice(&value.to_le_bytes());
-        } else if let Ok(value) = i32::try_from(value) {
-            self.out.push(op::BININT);
-            self.out.extend_from_slice(&value.to_le_bytes());
-        } else {
-            let long = BigInt::from_le_bytes(&value.to_le_bytes());
-            self.out.extend_from_slice(&[op::LONG1, long.as_le_bytes().len() as u8]);
-            self.out.extend_from_slice(long.as_le_bytes());
-        }
-    }
-
-    /// An int of at most 255 bytes, the limit of the only operation that torch.load(weights_only=True) reads.
-    fn long(&mut self, bytes: &[u8]) -> Result<()> {
-        let Ok(len) = u8::try_from(bytes.len()) else {
-            return Err(self.unwritable(format!("an int of {} bits", 8 * bytes.len())));
-        };
-        self.out.extend_from_slice(&[op::LONG1, len]);
-        self.out.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    /// A size, stride or offset. The constructors of `StridedView` have checked that it fits.
-    fn size(&mut self, size: usize) {
-        self.int(i64::try_from(size).unwrap_or(i64::MAX));
-    }
-
-    fn sizes(&mut self, sizes: &[usize]) -> Result<()> {
-        self.tuple(sizes.len(), |pickler| {
-            sizes.iter().for_each(|&size| pickler.size(size));
-            Ok(())
-        })
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::Tensor;
 
 fn bytes(value: impl Into<Value>) -> Vec<u8> {
     pickle(&value.into()).unwrap().pickle

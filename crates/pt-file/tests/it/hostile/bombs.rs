@@ -27,6 +27,17 @@ fn repeated_directory_entries() -> Vec<u8> {
     [&one[..at], &entries.collect::<Vec<u8>>(), &end[..8], &count, &count, &size, &end[16..]].concat()
 }
 
+/// A TorchScript archive whose code declares many parameters of a class.
+fn many_parameters() -> Vec<u8> {
+    let names: String = (0..300_000).map(|name| format!("\"{name}\", ")).collect();
+    let code = format!("class A(Module):\n  __parameters__ = [{names}]\n  __buffers__ = []\n");
+    archive(&[
+        ("a/data.pkl", b"\x80\x02c__torch__\nA\n)\x81}b."),
+        ("a/code/__torch__.py", code.as_bytes()),
+        ("a/version", b"3\n"),
+    ])
+}
+
 /// Very many values of one or a few bytes.
 pub fn many_values() -> Vec<Case> {
     let ordered = b"ccollections\nOrderedDict\nq\x00";
@@ -55,6 +66,11 @@ pub fn many_values() -> Vec<Case> {
             "2,000,000 nested tuples",
             made_by(&[b"N", &b"\x85".repeat(2_000_000)[..]].concat()),
             "nested deeper than 128",
+        ),
+        (
+            "a class with 300,000 parameters",
+            many_parameters(),
+            r#""code/__torch__.py": unexpected content "more names"#,
         ),
         ("40,000 records at one position", repeated_directory_entries(), "overlaps another"),
     ]

@@ -34,8 +34,10 @@ pub fn programs() -> Vec<Case> {
             below("e", &tensor(&storage("FloatStorage", "0", 3), b"K\x00))", b"}X\x04\0\0\0conj\x88s")),
             "offset, shape or strides",
         ),
-        ("a buffer outside the pickle", made_by(b"N\x97"), "operation 0x97"),
-        ("a registered extension", made_by(b"\x82\x01"), "operation 0x82"),
+        ("a buffer outside the pickle", made_by(b"N\x97"), "at the top level: operation 0x97"),
+        ("a read-only buffer", below("x", b"]\x98"), r#"at ["x"]: operation 0x98"#),
+        ("a registered extension", made_by(b"\x82\x01"), "at the top level: operation 0x82"),
+        ("an extension below a key", below("y", b"\x84\x01\0\0\0"), r#"at ["y"]: operation 0x84"#),
     ]
 }
 
@@ -50,7 +52,12 @@ pub fn pickles() -> Vec<Case> {
         ("a name without an end", made_by(&[b"NNNc", &[b'a'; 300][..]].concat()), "byte 5: it ends"),
         ("protocol 6", checkpoint(b"\x80\x06."), "pickle protocol 6"),
         ("a frame without its length", checkpoint(b"\x80\x04NNNN\x95\x01\x00"), "byte 6: it ends in the middle"),
-        ("a memo that was not set", made_by(b"h\x07"), "memo 7 is used"),
+        ("a memo that was not set", made_by(b"h\x07"), "at the top level: memo 7 is used"),
+        ("the same below keys", below("a", b"](K\x01}X\x01\0\0\0bh\x07se"), r#"at ["a"][1]["b"]: memo 7 is used"#),
+        ("the same in a key", below("a", b"}h\x07Ns"), r#"at ["a"].entries[0]: memo 7 is used"#),
+        ("the same as a function", below("a", b"h\x07)R"), r#"at ["a"].args[0]: memo 7 is used"#),
+        ("the same outside the value", made_by(b"h\x070N"), "pickle, byte 2: memo 7 is used"),
+        ("attributes of a dict below keys", below("a", b"](}}be"), r#"at ["a"][0]: attributes of dict"#),
         (
             "a memo out of order",
             made_by(b"Nr\xff\xff\xff\xff"),
@@ -58,9 +65,9 @@ pub fn pickles() -> Vec<Case> {
         ),
         ("TUPLE2 of one", made_by(b"N\x86"), "operand of TUPLE is"),
         ("APPENDS without MARK", made_by(b"]e"), "operand of APPENDS is missing or wrong"),
-        ("APPEND to a dict", made_by(b"}Na"), "byte 4: an operand of APPEND is missing or wrong"),
+        ("APPEND to a dict", made_by(b"}Na"), "at the top level: an operand of APPEND is missing or wrong"),
         ("SETITEM to a list", made_by(b"]K\x00Ns"), "operand of SETITEM is"),
-        ("an odd number of items", made_by(b"N}(K\x01u"), "byte 7: an operand of SETITEMS is"),
+        ("an odd number of items", made_by(b"N}(K\x01u"), "at the top level: an operand of SETITEMS is"),
         ("an operand below a mark", made_by(b"N(\x85"), "byte 4: an operand of TUPLE is"),
         ("not UTF-8", made_by(b"X\x02\x00\x00\x00\xc3\x28"), "at the top level: a string is not valid Unicode"),
         (
@@ -73,7 +80,7 @@ pub fn pickles() -> Vec<Case> {
             below("a", b"}X\x03\x00\x00\x00\xed\xa0\x80Ns"),
             r#"at ["a"].entries[0]: a string is not valid Unicode; save it as bytes"#,
         ),
-        ("an int without digits", made_by(b"NIx\n"), "byte 3: an operand of LONG is"),
+        ("an int without digits", made_by(b"NIx\n"), "at the top level: an operand of LONG is"),
         ("a float without digits", made_by(b"NFx\n"), "operand of FLOAT is"),
         ("a string without quotes", made_by(b"Sx\n"), "operand of STRING is"),
         ("a name that is no string", made_by(b"NN\x93"), "operand of STACK_GLOBAL is"),

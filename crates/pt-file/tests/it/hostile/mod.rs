@@ -1,5 +1,6 @@
 //! Broken and malicious files: each is rejected within 100 ms and 50 MB, with a unique message.
 
+mod advisories;
 mod bombs;
 mod cases;
 #[cfg(target_os = "linux")]
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use pt_file::Value;
 
-use crate::craft::{floats, made_by};
+use crate::craft::{floats, made_by, string};
 use cases::Case;
 
 /// On the machine of TESTING.md the slowest file takes 80 ms. The limit allows for slower and busy machines.
@@ -71,6 +72,45 @@ fn programs_are_inert_data() {
     assert!(with_items.is("torch._utils", "_rebuild_tensor_v2") && with_items.entries == [(0.into(), 7.into())]);
     let with_state = object(&[&tensor[..], b"}b"].concat());
     assert!(with_state.is("torch._utils", "_rebuild_tensor_v2") && with_state.state.is_some());
+}
+
+#[test]
+fn a_text_that_also_ends_like_a_pickle_is_no_checkpoint() {
+    let message = pt_file::load(Cursor::new(b"I am a text\n.")).unwrap_err().to_string();
+    assert_eq!(message, "not a PyTorch checkpoint but a file of another format; it starts like a pickle of protocol 0");
+}
+
+/// Each of 5,000 values is below 100 keys of 100 kB. A copy of the keys for each value would take 50 GB.
+#[test]
+fn paths_below_long_keys_share_their_memory() {
+    let key = [string(&"k".repeat(100_000)), b"q\x000".to_vec()].concat();
+    let operations = [key, b"}h\x00".repeat(100), b"](".to_vec(), b"N".repeat(5_000), b"e".to_vec(), b"s".repeat(100)];
+    let value = pt_file::load(Cursor::new(made_by(&operations.concat()))).unwrap();
+    let leaves = value.leaves();
+    assert_eq!(leaves.len(), 5_000);
+    assert!(leaves[4_999].0.to_string().ends_with("kkk\"...][4999]"));
+    let tensors = Value::list((0..5_000).map(pt_file::Tensor::scalar::<i32>));
+    let value = (0..100).fold(tensors, |inner, _| Value::dict([("k".repeat(100_000), inner)]));
+    pt_file::save(std::io::sink(), &value).unwrap();
+}
+
+/// A module in a module, and so on, with long names: each tensor would have the names of all modules.
+#[test]
+fn the_names_of_a_module_are_limited() {
+    let module = |field: &str, name: &str, value: Value| {
+        let mut module = pt_file::Object::new("model", "Module");
+        let fields = ["_parameters", "_buffers", "_modules"];
+        let entry = |is_field: bool| {
+            if is_field { Value::dict([(name, value.clone())]) } else { Value::dict::<&str, Value>([]) }
+        };
+        module.state = Some(Value::dict(fields.map(|known| (known, entry(known == field)))));
+        Value::Object(module.into())
+    };
+    let weight = || module("_parameters", "weight", pt_file::Tensor::scalar(0f32).into());
+    let nested = |length: usize| module("_modules", &"m".repeat(length), weight()).state_dict_at("");
+    assert_eq!(nested(4096 - ".weight".len()).unwrap().len(), 1);
+    let message = nested(4097 - ".weight".len()).unwrap_err().to_string();
+    assert_eq!(message, "expected a state dict or a module, found a module with a name of more than 4096 bytes");
 }
 
 #[test]
