@@ -45,7 +45,7 @@ def main():
         elif section == "packed":
             cases.measure_packed(options, options.out)
         else:
-            cases.measure_peers(options, options.out, find_peers.find(options.peer_python))
+            cases.measure_peers(options, options.out, find_peers.training(options.peer_python))
         loads[section] = say_load(section, load.cores())
     about["Others on the machine"] = report.loads(loads, os.getloadavg())
     (options.out / "machine.json").write_text(json.dumps(about, indent=1) + "\n")
