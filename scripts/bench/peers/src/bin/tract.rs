@@ -5,8 +5,10 @@ use peers::network::{Network, Task, Work, serve};
 use tract_linalg::multithread::{Executor, set_default_executor};
 use tract_onnx::prelude::*;
 
+type Run = Box<dyn FnMut(TVec<TValue>) -> TractResult<TVec<TValue>>>;
+
 struct Tract {
-    run: Box<dyn FnMut(TVec<TValue>) -> TractResult<TVec<TValue>>>,
+    run: Run,
     /// The input, or one for each time step.
     inputs: Vec<TValue>,
     /// The state of a stream, which is also its output.
@@ -24,17 +26,20 @@ fn main() -> Result<()> {
 
 fn load(work: &Work) -> Result<Tract> {
     let model = tract_onnx::onnx().model_for_path(work.files.join("model.onnx"))?;
-    let mut session = model.into_optimized()?.into_runnable()?.spawn()?;
+    let plan = model.into_optimized()?.into_runnable()?;
     let input = Tensor::from_shape(&work.input_shape(), &work.input()?)?;
-    let (inputs, state) = match work.task {
-        Task::Forward => (vec![input], None),
+    let (inputs, state, run): (_, _, Run) = match work.task {
+        // A new session for each call: a session keeps the state of an RNN.
+        Task::Forward => (vec![input], None, Box::new(move |inputs| plan.run(inputs))),
         Task::Stream => {
             let steps: TractResult<_> = (0..work.length).map(|step| input.slice(0, step, step + 1)).collect();
-            (steps?, Some(Tensor::zero::<f32>(session.model().input_fact(1)?.shape.as_concrete().ok_or("no shape")?)?))
+            let h = Tensor::zero::<f32>(&[1, work.batch, work.hidden_size])?;
+            let mut session = plan.spawn()?;
+            (steps?, Some(h), Box::new(move |inputs| session.run(inputs)))
         }
     };
     Ok(Tract {
-        run: Box::new(move |inputs| session.run(inputs)),
+        run,
         inputs: inputs.into_iter().map(Tensor::into_tvalue).collect(),
         state: state.map(Tensor::into_tvalue),
         output: TVec::new(),
