@@ -115,7 +115,7 @@ def engine_tables(out):
     rows, ratios, differences = [], {}, {}
     for (network, task, batch, threads), figures in networks.items():
         times = {name: figures[name]["seconds"] for name in names}
-        where = f"{network}, batch {batch}, {threads} threads"
+        where = f"{network}, batch {batch}, threads {threads}"
         fastest = min(times[name][0] for name in peers)
         faster = {name: fastest / times[name][0] for name in ours}
         for name, ratio in faster.items():
@@ -136,7 +136,7 @@ def engine_tables(out):
         lowest, where = min(cells)
         verdict = "ok" if median >= median_goal and lowest >= lowest_goal else "below"
         rows.append([name, than, len(cells), f"{median:.2f}x", f"{lowest:.2f}x", where, f"{median_goal}x, {lowest_goal}x", verdict])
-    yield "How many times faster"
+    yield "How many times faster, over all networks, batches and thread counts"
     yield table(["", "than", "cases", "median", "lowest", "where", "goals: median, lowest", ""], rows)
     yield "Largest difference of an output from the float64 result: " + ", ".join(
         f"{label(name)} {max(values):.1e}" for name, values in differences.items())
