@@ -6,13 +6,13 @@ set -euo pipefail
 usage="Usage: scripts/test-package.sh [--quick | --msrv]
 
 Packages every library crate as for crates.io, and builds each package against the others (cargo package). Also runs 'cargo publish
---dry-run', builds the documentation without libtorch, and checks that pt-file and rnn-kernels need no libtorch. Everything must be
-committed.
+--dry-run', builds the documentation without libtorch, and checks that pt-file, rnn-kernels and rnn-runtime need no libtorch.
+Everything must be committed.
 
   --quick   does not build the packages
   --msrv    checks each crate with the Rust version of its Cargo.toml instead; rustup installs these versions"
 
-crates=(libtorch-build pt-file rnn-kernels torch-ext recurrent)
+crates=(libtorch-build pt-file rnn-kernels rnn-runtime torch-ext recurrent)
 
 main() {
     local mode=${1-}
@@ -43,7 +43,7 @@ step() { printf '\n== %s\n' "$*" && "$@"; }
 
 check_without_libtorch() {
     local crate tree
-    for crate in pt-file rnn-kernels; do
+    for crate in pt-file rnn-kernels rnn-runtime; do
         tree=$(cargo tree --edges normal,build --package "$crate" --all-features --prefix none)
         case $tree in *torch-sys*) die "$crate depends on torch-sys" ;; esac
     done

@@ -1,5 +1,9 @@
 """Compares the speed of this workspace with PyTorch eager on this machine: whole lessons, their dev builds, single calls, a sweep
-over sizes, and packed sequences.
+over sizes, and packed sequences; with --peers also with other libraries.
+
+The section `engines` times inference in PyTorch, exact, fused, rnn-runtime, ONNX Runtime, OpenVINO and tract, with the same weights
+and inputs, in float32, and compares the outputs. The section `peers` times a training step in JAX, TensorFlow, candle and burn.
+Python packages that are not installed are skipped: onnx, onnxruntime, openvino; jax, tensorflow.
 
 All configurations take turns, round after round, so that all run under the same conditions. One computes at a time, in processes
 that live for one round. A figure is the median over the rounds, followed by the lowest and the highest. The tables are printed and,
@@ -17,12 +21,14 @@ from pathlib import Path
 
 import cases
 import common
+import engines
 import find_peers
 import lessons
 import machine
 import report
 
-SECTIONS = ("lessons", "profiles", "inference", "sweep", "packed", "peers")
+SECTIONS = ("lessons", "profiles", "inference", "sweep", "packed", "engines", "peers")
+OTHERS = ("engines", "peers")  # with --peers
 
 
 def main():
@@ -44,8 +50,10 @@ def main():
             cases.measure_sweep(options, options.out)
         elif section == "packed":
             cases.measure_packed(options, options.out)
+        elif section == "engines":
+            engines.measure(options, options.out)
         else:
-            cases.measure_peers(options, options.out, find_peers.find(options.peer_python))
+            cases.measure_peers(options, options.out, find_peers.training(options.peer_python))
         loads[section] = say_load(section, load.cores())
     about["Others on the machine"] = report.loads(loads, os.getloadavg())
     (options.out / "machine.json").write_text(json.dumps(about, indent=1) + "\n")
@@ -66,9 +74,9 @@ def parse_options():
         "--threads", type=counts, metavar='"N .."', default=[1, 2], help='thread counts, one after the other ["1 2"]'
     )
     parser.add_argument("--only", choices=SECTIONS, help="run only this section")
-    parser.add_argument("--peers", action="store_true", help="also time lesson 3's training step in JAX, TensorFlow, candle and burn")
+    parser.add_argument("--peers", action="store_true", help="also run the sections engines and peers")
     parser.add_argument(
-        "--peer-python", metavar="FILE", default=common.PYTHON, help=f"the Python that has JAX and TensorFlow [{common.PYTHON}]"
+        "--peer-python", metavar="FILE", default=common.PYTHON, help=f"the Python that has the other libraries [{common.PYTHON}]"
     )
     parser.add_argument("--quick", action="store_true", help="two rounds of a few small cases, to check that everything runs")
     options = parser.parse_args()
@@ -77,7 +85,7 @@ def parse_options():
     if options.only:
         options.sections = [options.only]
     else:
-        options.sections = [section for section in SECTIONS if section != "peers" or options.peers]
+        options.sections = [section for section in SECTIONS if section not in OTHERS or options.peers]
     return options
 
 
@@ -107,7 +115,9 @@ def find_torch():
 
 def build(sections):
     packages = [argument for program in lessons.LESSONS for argument in ("-p", program.split()[0])]
-    builds = [["--release", *packages]]
+    builds = []
+    if {"lessons", "profiles"} & set(sections):
+        builds.append(["--release", *packages])
     if set(sections) - {"lessons", "profiles"}:
         builds.append(["--release", "-p", "recurrent", "--example", "bench"])
     if "profiles" in sections:

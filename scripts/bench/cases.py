@@ -16,7 +16,7 @@ QUICK = {"hidden": (16, 128), "batch": (1, 64), "length": (7, 28)}
 
 WORK = ["cell", "task", "hidden", "batch", "length", "bidirectional", "packed"]
 SIZES = ["hidden", "batch", "length", "threads"]
-TIMES = ["threads", "config", "round", "seconds"]
+TIMES = ["threads", "config", "round", "seconds", "value"]
 
 LONG = 0.5  # seconds: two rounds are enough for such calls
 
@@ -51,11 +51,11 @@ def measure_peers(options, out, peers):
     measure([work], options, out / "peers.csv", budget=0.5, peers=peers)
 
 
-def measure(works, options, path, budget, peers=()):
+def measure(works, options, path, budget, peers=(), columns=WORK):
     """Appends a row for each turn. Every round starts new processes, because the speed of a process depends a little on the
     addresses of its memory.
     """
-    with common.table(path, WORK + TIMES) as table:
+    with common.table(path, columns + TIMES) as table:
         for threads in options.threads:
             longest = [0.0] * len(works)
             for round_ in range(1, options.rounds + 1):
@@ -64,17 +64,15 @@ def measure(works, options, path, budget, peers=()):
                 for number, work in enumerate(works):
                     if round_ > 2 and longest[number] > LONG:
                         continue
-                    times = turns.alternate(workers, work, threads, budget, short=longest[number] <= LONG)
+                    times, values = turns.alternate(workers, work, threads, budget, short=longest[number] <= LONG)
                     longest[number] = max(times.values())
-                    row = {"hidden": work["hidden_size"], **{name: work[name] for name in WORK if name != "hidden"}}
+                    row = {name: work["hidden_size" if name == "hidden" else name] for name in columns}
                     for config, seconds in times.items():
-                        table.write(**row, threads=threads, config=config, round=round_, seconds=f"{seconds:.4g}")
+                        value = f"{values[config]:.8g}"
+                        table.write(**row, threads=threads, config=config, round=round_, seconds=f"{seconds:.4g}", value=value)
                     ratios = " ".join(f"{name} {times[common.PYTORCH] / times[name]:.2f}x" for name in list(times)[1:])
-                    sizes = " ".join(f"{name} {row[name]}" for name in WORK[2:])
-                    common.progress(
-                        f"{path.stem}, {threads} threads, round {round_}, {number + 1}/{len(works)}: "
-                        f"{row['cell']} {row['task']} {sizes}: {ratios}"
-                    )
+                    what = " ".join(f"{name} {value}" for name, value in row.items())
+                    common.progress(f"{path.stem}, {threads} threads, round {round_}, {number + 1}/{len(works)}: {what}: {ratios}")
                 for worker in workers:
                     worker.close()
 

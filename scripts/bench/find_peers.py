@@ -1,4 +1,4 @@
-"""Finds other libraries that can run lesson 3's training step."""
+"""Finds other libraries: those that can run lesson 3's training step, and engines for inference."""
 
 import os
 import subprocess
@@ -7,21 +7,51 @@ import sys
 import common
 
 FOLDER = "scripts/bench/peers"
-PYTHON_PEERS = ("jax", "tensorflow")
-RUST_PEERS = ("candle", "burn")
+TRAINING_PYTHON = ("jax", "tensorflow")
+TRAINING_RUST = ("candle", "burn")
+ONNX_ENGINES = ("onnxruntime", "openvino", "tract")
+NATIVE = {"RUSTFLAGS": "-C target-cpu=native"}  # for libraries that choose their kernels at compile time
 
 
-def find(python):
+def training(python):
     """(name, command) of each library that is installed. Prints which ones are not."""
-    found = []
-    for name in PYTHON_PEERS:
-        if subprocess.run([python, "-c", f"import {name}"], stderr=subprocess.DEVNULL).returncode == 0:
-            found.append((name, [python, f"{FOLDER}/{name}_step.py"]))
-        else:
-            common.progress(f"peers: {name} is skipped: {python} does not have it; --peer-python names another")
-    # These libraries choose their kernels at compile time.
-    environment = {**os.environ, "RUSTFLAGS": "-C target-cpu=native"}
-    command = ["cargo", "build", "--release", "--quiet", "--manifest-path", f"{FOLDER}/Cargo.toml", "--target-dir", "target/peers"]
+    found = [(name, [python, f"{FOLDER}/{name}_step.py"]) for name in TRAINING_PYTHON if has(python, name)]
+    return found + build(TRAINING_RUST, **NATIVE)
+
+
+def engines(python):
+    """(name, command) of `rnn-runtime` and of each engine that is installed. Prints which ones are not."""
+    found = build(["rnn-runtime"])  # compiled as its users compile it
+    if not has(python, "onnx"):
+        common.progress(f"peers: {', '.join(ONNX_ENGINES)} are skipped: they read networks that onnx writes")
+        return found
+    if has(python, "onnxruntime"):
+        [(_, command)] = build(["onnxruntime"])
+        found.append(("onnxruntime", [*command, onnxruntime_library(python)]))
+    if has(python, "openvino"):
+        found.append(("openvino", [python, f"{FOLDER}/openvino_engine.py"]))
+    return found + build(["tract"], **NATIVE)
+
+
+def onnxruntime_library(python):
+    """The shared library in the Python package."""
+    code = "import glob, onnxruntime; print(glob.glob(onnxruntime.__path__[0] + '/capi/libonnxruntime.*')[0])"
+    return subprocess.run([python, "-c", code], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+def has(python, name):
+    found = subprocess.run([python, "-c", f"import {name}"], stderr=subprocess.DEVNULL).returncode == 0
+    if not found:
+        common.progress(f"peers: {name} is skipped: {python} does not have it; --peer-python names another")
+    return found
+
+
+def build(names, **variables):
+    """Builds the programs `names` of the package `peers`, each with the feature of its name."""
+    environment = {**os.environ, **variables}
+    programs = [argument for name in names for argument in ("--bin", name)]
+    command = ["cargo", "build", "--release", "--quiet", "--manifest-path", f"{FOLDER}/Cargo.toml", "--target-dir", "target/peers",
+               "--features", ",".join(names), *programs]
     if subprocess.run(command, env=environment).returncode != 0:
         sys.exit(f"bench.py: cargo build of {FOLDER} failed (see above)")
-    return found + [(name, [f"target/peers/release/{name}"]) for name in RUST_PEERS]
+    return [(name, [f"target/peers/release/{name}"]) for name in names]

@@ -1,20 +1,31 @@
 """The results of bench.py as Markdown."""
 
+import statistics
+
 import cases
 import common
+import engines
 import lessons
 
 DEV_LIMIT = 1.1
 REAL_STEPS = sum(100 - int(i * 99 / 63) for i in range(64)) / 6400  # the share of the padded batch that is not padding
 
-NAMES = {"pytorch": "PyTorch", "exact": "exact", "fused": "fused"}
+NAMES = {"pytorch": "PyTorch", "onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
+
+# How many times faster these engines should be, and than what: the median and the lowest ratio. (`exact` has PyTorch's speed.)
+FAST = ("fused", "rnn-runtime")
+GOALS = {
+    "forward": ("the fastest peer, inference", 1.2, 1.0),
+    "stream": ("the fastest peer, stream", 1.2, 1.2),
+    "batch 1": ("fused, batch 1", 1.0, 1.0),
+}
 
 
 def markdown(about, out, sections):
     parts = ["\n".join(f"- {name}: {sentence}" for name, sentence in about.items())]
     for section in sections:
         parts += {"lessons": lesson_tables, "profiles": profile_table, "inference": inference_table, "sweep": sweep_table,
-                  "packed": packed_table, "peers": peer_table}[section](out)
+                  "packed": packed_table, "engines": engine_tables, "peers": peer_table}[section](out)
     return "\n\n".join(parts) + "\n"
 
 
@@ -95,19 +106,55 @@ def packed_table(out):
     yield table(["cell", "directions", "threads", *heads(common.CONFIGS), "fused, against padded"], rows)
 
 
+def engine_tables(out):
+    """The time of each engine, how many times faster ours are than the fastest peer, and the differences of the outputs."""
+    networks = engines.read(out)
+    names = list(next(iter(networks.values())))
+    peers = [name for name in names if name not in engines.OURS]
+    ours = [name for name in names if name in FAST]
+    rows, ratios, differences = [], {}, {}
+    for (network, task, batch, threads), figures in networks.items():
+        times = {name: figures[name]["seconds"] for name in names}
+        where = f"{network}, batch {batch}, threads {threads}"
+        fastest = min(times[name][0] for name in peers)
+        faster = {name: fastest / times[name][0] for name in ours}
+        for name, ratio in faster.items():
+            ratios.setdefault((name, task), []).append((ratio, where))
+        if batch == "1" and "rnn-runtime" in ours:
+            ratio = times["fused"][0] / times["rnn-runtime"][0]
+            ratios.setdefault(("rnn-runtime", "batch 1"), []).append((ratio, where))
+        for name in names:
+            differences.setdefault(name, []).append(figures[name]["value"][2])
+        rows.append([network, batch, threads, *(figure(times[name], 1e6) for name in names), *(f"{ratio:.2f}x" for ratio in faster.values())])
+    yield "Inference of networks, and a stream (GRU(128), one time step per call), in µs per call; and how many times faster than the " \
+        f"fastest of {', '.join(map(label, peers))}"
+    yield table(["network", "batch", "threads", *map(label, names), *(f"{name}, times faster" for name in ours)], rows)
+    rows = []
+    for (name, task), cells in sorted(ratios.items()):
+        than, median_goal, lowest_goal = GOALS[task]
+        median = statistics.median(ratio for ratio, _ in cells)
+        lowest, where = min(cells)
+        verdict = "ok" if median >= median_goal and lowest >= lowest_goal else "below"
+        rows.append([name, than, len(cells), f"{median:.2f}x", f"{lowest:.2f}x", where, f"{median_goal}x, {lowest_goal}x", verdict])
+    yield "How many times faster, over all networks, batches and thread counts"
+    yield table(["", "than", "cases", "median", "lowest", "where", "goals: median, lowest", ""], rows)
+    yield "Largest difference of an output from the float64 result: " + ", ".join(
+        f"{label(name)} {max(values):.1e}" for name, values in differences.items())
+
+
 def peer_table(out):
     rows = []
     for (*_, batch, _length, threads), times in cases.read(out / "peers.csv").items():
         pytorch = times[common.PYTORCH][0]
         for config, (median, lowest, highest) in sorted(times.items(), key=lambda item: item[1]):
-            rows.append([NAMES.get(config, config), threads, figure((median, lowest, highest), 1e3),
+            rows.append([label(config), threads, figure((median, lowest, highest), 1e3),
                          f"{batch / median:,.0f}", f"{pytorch / median:.2f}x"])
     yield "Lesson 3's training step (batch 100, 28 steps, GRU(28, 128), 2 layers, cross-entropy, Adam), in ms"
     yield table(["library", "threads", "ms per step", "samples per second", "PyTorch's time / this time"], rows)
 
 
 def heads(configs, ratios=True):
-    names = [NAMES[config] for config in configs]
+    names = [label(config) for config in configs]
     return names + [f"{name}, times faster" for name in names[1:]] if ratios else names
 
 
@@ -116,6 +163,10 @@ def compared(times, unit, ratios=True):
     figures = [figure(times[config], unit) for config in common.CONFIGS]
     pytorch = times[common.PYTORCH][0]
     return figures + [f"{pytorch / times[backend][0]:.2f}x" for backend in common.BACKENDS] if ratios else figures
+
+
+def label(config):
+    return NAMES.get(config, config)
 
 
 def figure(times, unit):

@@ -13,6 +13,8 @@ import torch
 import torch.nn as nn
 import torch.optim as optim
 
+INFERENCE = ("forward", "stream")  # tasks that train nothing
+
 
 def main():
     torch.set_num_threads(int(sys.argv[1]))
@@ -36,7 +38,7 @@ class Bench:
         self.rnn = layer(
             work["input_size"], work["hidden_size"], work["num_layers"], batch_first=classes is not None,
             bidirectional=work["bidirectional"],
-        ).train(self.task != "forward")
+        ).train(self.task not in INFERENCE)
         parameters = list(self.rnn.parameters())
         self.head = None
         if classes is not None:
@@ -53,14 +55,27 @@ class Bench:
             steps = (work["length"] - 1) / max(work["batch"] - 1, 1)
             lengths = [work["length"] - int(i * steps) for i in range(work["batch"])]
             self.input = nn.utils.rnn.pack_padded_sequence(self.input, lengths, classes is not None)
+        if self.task == "stream":
+            self.steps = self.input.split(1)
+            self.position, self.state = 0, None
         self.targets = torch.randint(classes or 1, [work["batch"]])
         self.criterion = nn.CrossEntropyLoss()
         self.optimizer = optim.Adam(parameters, lr=0.01)
-        with self.mode():
-            self.value = self.call().double().mean().item()
+        if "files" in work:
+            output = self.outputs()
+            expected = torch.from_file(f"{work['files']}/expected.f32", size=output.numel()).reshape(output.shape)
+            self.value = (output - expected).abs().max().item()
+        else:
+            with self.mode():
+                self.value = self.call().double().mean().item()
 
     def mode(self):
-        return torch.inference_mode() if self.task == "forward" else contextlib.nullcontext()
+        return torch.inference_mode() if self.task in INFERENCE else contextlib.nullcontext()
+
+    def outputs(self):
+        """The output for the whole input: of one call, or of a call for each time step of a stream."""
+        with self.mode():
+            return torch.cat([self.call() for _ in range(self.work["length"] if self.task == "stream" else 1)])
 
     def time(self, untimed, budget):
         with self.mode():
@@ -80,6 +95,10 @@ class Bench:
         return time.perf_counter() - begun
 
     def call(self):
+        if self.task == "stream":
+            output, self.state = self.rnn(self.steps[self.position], self.state)
+            self.position = (self.position + 1) % len(self.steps)
+            return output
         output, _ = self.rnn(self.input)
         if self.work["packed"]:
             output = output.data

@@ -1,6 +1,7 @@
 """Worker processes that take turns: one times the work while the others wait."""
 
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -12,13 +13,16 @@ import common
 # The threads of libgomp spin-wait for about 10 ms after their work. During that time they would use a core of the next program.
 PAUSE = 0.05
 
+# The largest difference from the float64 result that a network's output may have.
+TOLERANCE = 1e-4
+
 
 class Worker:
     """A process that reads requests and writes answers, line by line."""
 
     def __init__(self, name, command, threads):
         self.name = name
-        environment = {**os.environ, "RAYON_NUM_THREADS": str(threads)}  # candle and burn read it
+        environment = {**os.environ, "RAYON_NUM_THREADS": str(threads)}  # the Rust peers read it
         self.process = subprocess.Popen(
             [*command, str(threads)], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -47,20 +51,27 @@ def start(threads, peers=()):
 
 
 def alternate(workers, work, threads, budget, short):
-    """Times `work` with each worker in turn: {worker: median of its calls}. For `short` calls, one untimed call is made first."""
+    """Times `work` with each worker in turn: {worker: median of its calls} and {worker: the value of its result}. For `short` calls,
+    one untimed call is made first.
+    """
     medians, values = {}, {}
     for worker in workers:
         answer = worker.ask(work, untimed=int(short), budget=budget)
         medians[worker.name] = statistics.median(answer["seconds"])
-        values[worker.name] = answer["value"]
+        values[worker.name] = math.nan if answer["value"] is None else answer["value"]  # serde_json writes NaN as null
         if threads > 1:
             time.sleep(PAUSE)
     check(work, values)
-    return medians
+    return medians, values
 
 
 def check(work, values):
-    """Checks the results: all workers draw the same numbers, so their results are equal except for the last bits."""
+    """Checks the results: all workers compute with the same numbers, so their results are equal except for the last bits."""
+    if "files" in work:  # the values are differences
+        for name, difference in values.items():
+            if not difference <= TOLERANCE:
+                sys.exit(f"bench.py: the output of {name} differs by {difference} from the float64 result, for {work}")
+        return
     reference = values[common.PYTORCH]
     for name in common.BACKENDS:
         if not abs(values[name] - reference) <= 1e-5 * max(1, abs(reference)):

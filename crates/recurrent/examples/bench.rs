@@ -8,10 +8,14 @@
 //! for a line, so several workers can take turns on one machine.
 
 use std::error::Error;
+use std::fs;
 use std::io::{self, BufRead, Write};
+use std::path::{Path as FilePath, PathBuf};
 use std::time::Instant;
 
-use recurrent::{AnyRecurrent, Backend, GruConfig, LstmConfig, PackedSequence, RnnConfig, pack_padded_sequence};
+use recurrent::{
+    AnyRecurrent, AnyState, Backend, GruConfig, LstmConfig, PackedSequence, RnnConfig, pack_padded_sequence,
+};
 use serde::{Deserialize, Serialize};
 use tch::nn::{Path, VarStore};
 use tch::{Device, Kind, Reduction, Tensor};
@@ -34,6 +38,7 @@ struct Answer {
     /// The duration of each timed call.
     seconds: Vec<f64>,
     /// The mean of the first call's result. All workers draw the same numbers, so equal means show equal computations.
+    /// If the work has files, the largest difference from the expected output.
     value: f64,
 }
 
@@ -52,6 +57,14 @@ struct Work {
     /// For the network of mnist-gru: batch first, and a linear layer to this many classes after the last step.
     classes: Option<i64>,
     task: Task,
+    /// The folder with the expected output.
+    files: Option<PathBuf>,
+}
+
+impl Work {
+    fn trains(&self) -> bool {
+        matches!(self.task, Task::Backward | Task::Step)
+    }
 }
 
 #[derive(Deserialize, PartialEq)]
@@ -67,6 +80,8 @@ enum LayerKind {
 enum Task {
     /// The forward pass, without a graph.
     Forward,
+    /// The forward pass of one time step, with the state of the call before, without a graph.
+    Stream,
     /// The forward pass, the sum of the output, and the gradients of the parameters.
     Backward,
     /// A training step on the classes: forward, cross-entropy, `zero_grad`, backward, Adam.
@@ -109,9 +124,18 @@ struct Bench {
     head: Option<(Tensor, Tensor)>,
     input: Tensor,
     packed: Option<PackedSequence>,
+    stream: Stream,
     targets: Tensor,
     optimizer: Adam,
     value: f64,
+}
+
+/// Input and state of [`Task::Stream`]. After the last time step the next call reads the first one.
+#[derive(Default)]
+struct Stream {
+    steps: Vec<Tensor>,
+    position: usize,
+    state: Option<AnyState>,
 }
 
 impl Bench {
@@ -121,7 +145,7 @@ impl Bench {
         let vs = VarStore::new(Device::Cpu);
         let mut rnn = layer(&work, &vs.root())?;
         rnn.set_backend(backend)?;
-        if work.task == Task::Forward {
+        if !work.trains() {
             rnn.eval();
         }
         let head = work.classes.map(|classes| {
@@ -141,12 +165,28 @@ impl Bench {
             pack_padded_sequence(&input, &lengths, work.classes.is_some(), true)
         });
         let packed = packed.transpose()?;
+        let steps = if work.task == Task::Stream { input.f_split(1, 0)? } else { Vec::new() };
+        let stream = Stream { steps, ..Stream::default() };
         let targets = Tensor::f_randint(work.classes.unwrap_or(1), [work.batch], (Kind::Int64, Device::Cpu))?;
         let options = AdamOptions { lr: 0.01, ..AdamOptions::default() };
         let optimizer = Adam::new(vs.trainable_variables(), options)?;
-        let mut bench = Bench { work, rnn, head, input, packed, targets, optimizer, value: 0.0 };
-        bench.value = bench.guarded(|bench| Ok(f64::try_from(bench.call()?.f_mean(Kind::Double)?)?))?;
+        let mut bench = Bench { work, rnn, head, input, packed, stream, targets, optimizer, value: 0.0 };
+        bench.value = bench.guarded(|bench| match &bench.work.files {
+            Some(folder) => {
+                let expected = expected_output(folder)?;
+                bench.difference(&expected)
+            }
+            None => Ok(f64::try_from(bench.call()?.f_mean(Kind::Double)?)?),
+        })?;
         Ok(bench)
+    }
+
+    /// The largest difference between the output for the whole input and `expected`.
+    fn difference(&mut self, expected: &Tensor) -> Result<f64> {
+        let calls = self.stream.steps.len().max(1);
+        let outputs = (0..calls).map(|_| self.call()).collect::<Result<Vec<_>>>()?;
+        let difference = Tensor::f_cat(&outputs, 0)?.f_flatten(0, -1)?.f_sub(expected)?;
+        Ok(f64::try_from(difference.f_abs()?.f_max()?)?)
     }
 
     /// The seconds of each call until `budget` is spent.
@@ -175,10 +215,17 @@ impl Bench {
 
     /// Runs `calls` in inference mode if nothing is trained.
     fn guarded<T>(&mut self, calls: impl FnOnce(&mut Bench) -> Result<T>) -> Result<T> {
-        if self.work.task == Task::Forward { inference_mode(|| calls(self)) } else { calls(self) }
+        if self.work.trains() { calls(self) } else { inference_mode(|| calls(self)) }
     }
 
     fn call(&mut self) -> Result<Tensor> {
+        if self.work.task == Task::Stream {
+            let Stream { steps, position, state } = &mut self.stream;
+            let (output, next) = self.rnn.forward(&steps[*position], state.as_ref())?;
+            *state = Some(next);
+            *position = (*position + 1) % steps.len();
+            return Ok(output);
+        }
         let mut output = match &self.packed {
             Some(packed) => self.rnn.forward_packed(packed, None)?.0.data,
             None => self.rnn.forward(&self.input, None)?.0,
@@ -187,7 +234,7 @@ impl Bench {
             output = output.f_select(1, -1)?.f_linear(weight, Some(bias))?;
         }
         match self.work.task {
-            Task::Forward => Ok(output),
+            Task::Forward | Task::Stream => Ok(output),
             Task::Backward => {
                 backward(&output.f_sum(Kind::Float)?)?;
                 Ok(output.f_detach()?)
@@ -201,6 +248,12 @@ impl Bench {
             }
         }
     }
+}
+
+/// The numbers in `folder/expected.f32`: little-endian float32.
+fn expected_output(folder: &FilePath) -> Result<Tensor> {
+    let bytes = fs::read(folder.join("expected.f32"))?;
+    Ok(Tensor::f_from_data_size(&bytes, &[bytes.len() as i64 / 4], Kind::Float)?)
 }
 
 /// Builds the layer at `path / "rnn"`.

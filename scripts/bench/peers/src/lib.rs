@@ -1,4 +1,4 @@
-//! The line protocol of `scripts/bench`, and the sizes of the one training step that it asks for here.
+//! The line protocol of `scripts/bench`: one request per line on stdin, one answer per line on stdout.
 
 use std::error::Error;
 use std::io::{self, Write};
@@ -6,43 +6,51 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-pub const BATCH: usize = 100;
-pub const LENGTH: usize = 28;
-pub const PIXELS: usize = 28;
-pub const HIDDEN: usize = 128;
-pub const CLASSES: usize = 10;
-pub const LR: f64 = 0.01;
+pub mod network;
+pub mod step;
+
+pub type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 #[derive(Deserialize)]
-struct Request {
+struct Request<W> {
+    work: W,
+    /// The number of calls before the timed ones.
     untimed: usize,
+    /// Calls are timed until this many seconds have passed, but at least one call.
     budget: f64,
 }
 
 #[derive(Serialize)]
 struct Answer {
+    /// The duration of each timed call.
     seconds: Vec<f64>,
     value: f32,
 }
 
-/// Answers requests with the times of `step`, which returns its loss.
-pub fn serve(mut step: impl FnMut() -> Result<f32, Box<dyn Error>>) -> Result<(), Box<dyn Error>> {
-    for line in io::stdin().lines() {
-        let Request { untimed, budget } = serde_json::from_str(&line?)?;
-        for _ in 0..untimed {
-            step()?;
-        }
-        let (mut seconds, mut value) = (Vec::new(), 0.0);
-        let begun = Instant::now();
-        while seconds.is_empty() || begun.elapsed().as_secs_f64() < budget {
-            let call = Instant::now();
-            value = step()?;
-            seconds.push(call.elapsed().as_secs_f64());
-        }
-        let mut stdout = io::stdout().lock();
-        serde_json::to_writer(&mut stdout, &Answer { seconds, value })?;
-        writeln!(stdout)?;
-        stdout.flush()?;
+fn requests<W: for<'a> Deserialize<'a>>() -> impl Iterator<Item = Result<Request<W>>> {
+    io::stdin().lines().map(|line| Ok(serde_json::from_str(&line?)?))
+}
+
+/// Times the calls. Returns also the last result.
+fn time<T>(untimed: usize, budget: f64, mut call: impl FnMut() -> Result<T>) -> Result<(Vec<f64>, T)> {
+    for _ in 0..untimed {
+        call()?;
     }
-    Ok(())
+    let mut seconds = Vec::new();
+    let begun = Instant::now();
+    loop {
+        let started = Instant::now();
+        let value = call()?;
+        seconds.push(started.elapsed().as_secs_f64());
+        if begun.elapsed().as_secs_f64() >= budget {
+            return Ok((seconds, value));
+        }
+    }
+}
+
+fn answer(seconds: Vec<f64>, value: f32) -> Result<()> {
+    let mut stdout = io::stdout().lock();
+    serde_json::to_writer(&mut stdout, &Answer { seconds, value })?;
+    writeln!(stdout)?;
+    Ok(stdout.flush()?)
 }

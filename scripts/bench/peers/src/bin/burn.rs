@@ -8,7 +8,7 @@ use burn::nn::loss::CrossEntropyLoss;
 use burn::nn::{Linear, LinearConfig};
 use burn::optim::{AdamConfig, GradientsParams};
 use burn::tensor::{Device, Distribution, Int, Tensor};
-use peers::{BATCH, CLASSES, HIDDEN, LENGTH, LR, PIXELS, serve};
+use peers::step::{BATCH, CLASSES, HIDDEN, LENGTH, LR, PIXELS, serve};
 
 #[derive(Module, Debug)]
 struct Model {

@@ -5,7 +5,7 @@ use std::error::Error;
 use candle_core::{DType, Device, IndexOp, Tensor};
 use candle_nn::rnn::{GRUConfig, RNN, gru};
 use candle_nn::{AdamW, Module, Optimizer, ParamsAdamW, VarBuilder, VarMap, linear, loss};
-use peers::{BATCH, CLASSES, HIDDEN, LENGTH, LR, PIXELS, serve};
+use peers::step::{BATCH, CLASSES, HIDDEN, LENGTH, LR, PIXELS, serve};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let device = Device::Cpu;
