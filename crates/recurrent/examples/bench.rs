@@ -14,7 +14,8 @@ use std::path::{Path as FilePath, PathBuf};
 use std::time::Instant;
 
 use recurrent::{
-    AnyRecurrent, AnyState, Backend, GruConfig, LstmConfig, PackedSequence, RnnConfig, pack_padded_sequence,
+    AnyRecurrent, AnyState, Backend, GruConfig, LstmConfig, PackedSequence, Recurrent, RnnConfig, Stream,
+    pack_padded_sequence,
 };
 use serde::{Deserialize, Serialize};
 use tch::nn::{Path, VarStore};
@@ -124,18 +125,17 @@ struct Bench {
     head: Option<(Tensor, Tensor)>,
     input: Tensor,
     packed: Option<PackedSequence>,
-    stream: Stream,
+    streamed: Option<Streamed>,
     targets: Tensor,
     optimizer: Adam,
     value: f64,
 }
 
 /// Input and state of [`Task::Stream`]. After the last time step the next call reads the first one.
-#[derive(Default)]
-struct Stream {
+struct Streamed {
     steps: Vec<Tensor>,
     position: usize,
-    state: Option<AnyState>,
+    stream: Stream<AnyState>,
 }
 
 impl Bench {
@@ -165,12 +165,16 @@ impl Bench {
             pack_padded_sequence(&input, &lengths, work.classes.is_some(), true)
         });
         let packed = packed.transpose()?;
-        let steps = if work.task == Task::Stream { input.f_split(1, 0)? } else { Vec::new() };
-        let stream = Stream { steps, ..Stream::default() };
+        let streamed = match work.task {
+            Task::Stream => {
+                Some(Streamed { steps: input.f_unbind(0)?, position: 0, stream: rnn.stream(work.batch, None)? })
+            }
+            _ => None,
+        };
         let targets = Tensor::f_randint(work.classes.unwrap_or(1), [work.batch], (Kind::Int64, Device::Cpu))?;
         let options = AdamOptions { lr: 0.01, ..AdamOptions::default() };
         let optimizer = Adam::new(vs.trainable_variables(), options)?;
-        let mut bench = Bench { work, rnn, head, input, packed, stream, targets, optimizer, value: 0.0 };
+        let mut bench = Bench { work, rnn, head, input, packed, streamed, targets, optimizer, value: 0.0 };
         bench.value = bench.guarded(|bench| match &bench.work.files {
             Some(folder) => {
                 let expected = expected_output(folder)?;
@@ -183,8 +187,8 @@ impl Bench {
 
     /// The largest difference between the output for the whole input and `expected`.
     fn difference(&mut self, expected: &Tensor) -> Result<f64> {
-        let calls = self.stream.steps.len().max(1);
-        let outputs = (0..calls).map(|_| self.call()).collect::<Result<Vec<_>>>()?;
+        let calls = self.streamed.as_ref().map_or(1, |streamed| streamed.steps.len());
+        let outputs = (0..calls).map(|_| Ok(self.call()?.copy())).collect::<Result<Vec<_>>>()?;
         let difference = Tensor::f_cat(&outputs, 0)?.f_flatten(0, -1)?.f_sub(expected)?;
         Ok(f64::try_from(difference.f_abs()?.f_max()?)?)
     }
@@ -219,10 +223,8 @@ impl Bench {
     }
 
     fn call(&mut self) -> Result<Tensor> {
-        if self.work.task == Task::Stream {
-            let Stream { steps, position, state } = &mut self.stream;
-            let (output, next) = self.rnn.forward(&steps[*position], state.as_ref())?;
-            *state = Some(next);
+        if let Some(Streamed { steps, position, stream }) = &mut self.streamed {
+            let output = self.rnn.step(&steps[*position], stream)?.shallow_clone();
             *position = (*position + 1) % steps.len();
             return Ok(output);
         }

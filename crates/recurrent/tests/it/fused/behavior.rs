@@ -1,6 +1,6 @@
 //! The fused backend behaves like the exact one: errors, autograd graphs, changes of the weights.
 
-use recurrent::{Backend, Recurrent};
+use recurrent::Backend;
 use tch::{Kind, Tensor};
 
 use super::Problem;
