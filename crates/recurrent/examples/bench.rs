@@ -14,8 +14,7 @@ use std::path::{Path as FilePath, PathBuf};
 use std::time::Instant;
 
 use recurrent::{
-    AnyRecurrent, AnyState, Backend, GruConfig, LstmConfig, PackedSequence, Recurrent, RnnConfig, Stream,
-    pack_padded_sequence,
+    AnyRecurrent, AnyState, Backend, GruConfig, LstmConfig, PackedSequence, RnnConfig, Stream, pack_padded_sequence,
 };
 use serde::{Deserialize, Serialize};
 use tch::nn::{Path, VarStore};
