@@ -116,6 +116,9 @@ fn a_huge_input_is_an_error() {
         let x = huge(shape);
         assert!(matches!(gru.forward(x, None), Err(Error::OutOfMemory { .. })), "{shape:?}");
         assert!(matches!(gru.trace(x, None), Err(Error::OutOfMemory { .. })), "{shape:?}");
+        let lengths = vec![shape[0]; shape[1].min(2)];
+        let result = gru.forward_lengths(x, &lengths, None);
+        assert!(matches!(result, Err(Error::OutOfMemory { .. } | Error::LengthsCount { .. })), "{shape:?}");
         assert!(matches!(relu(x), Err(Error::OutOfMemory { .. })), "{shape:?}");
     }
     assert!(matches!(gru.zero_state(1 << 60), Err(Error::OutOfMemory { .. })));
