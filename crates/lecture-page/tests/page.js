@@ -170,7 +170,7 @@ test('times: interactive in 300 ms, a stroke answered in 16 ms', async (context)
   assert.ok(median(strokes) < 16, 'a stroke');
 });
 
-test('screenshots', { skip: SCREENSHOTS ? false : 'SCREENSHOTS names no folder' }, async () => {
+test('screenshots', { skip: SCREENSHOTS ? false : '--screenshots was not given' }, async () => {
   for (const [name, width, dark, language] of [['desktop', 1280, false, 'en'], ['desktop-dark', 1280, true, 'ko'], ['phone', 390, false, 'ko'], ['phone-dark', 390, true, 'en']]) {
     const shown = await browser.open(url, { width, dark });
     await shown.click(`[data-language=${language}]`);
@@ -180,6 +180,10 @@ test('screenshots', { skip: SCREENSHOTS ? false : 'SCREENSHOTS names no folder' 
     await new Promise((resolve) => { setTimeout(resolve, 700); });
     for (const id of ['rnn', 'lstm', 'gru', 'language', 'gradients']) await shown.screenshot(path.join(SCREENSHOTS, `${name}-${id}.png`), `#${id}`);
     await shown.screenshot(path.join(SCREENSHOTS, `${name}-page.png`), 'body');
+    if (name === 'desktop') { // the pictures of the docs
+      await shown.screenshot(path.join(SCREENSHOTS, 'lecture-page-digit.png'), '#gru .card');
+      await shown.screenshot(path.join(SCREENSHOTS, 'lecture-page-cell.png'), '#lstm .cell-columns');
+    }
     await shown.close();
   }
 });

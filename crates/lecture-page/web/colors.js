@@ -46,9 +46,10 @@ export function textOn([r, g, b]) {
   return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] > 0.25 ? '#111418' : '#ffffff';
 }
 
-/** Gradient of a scale as CSS, for legends. */
-export function gradient(scale) {
-  return `linear-gradient(to right, ${(isDark() ? dark : light)[scale].join(', ')})`;
+/** The legend of a scale: its colours between its ends. */
+export function scaleLegend(scale, low, high) {
+  const colors = (isDark() ? dark : light)[scale].join(', ');
+  return `<span class="scale">${low}<i style="background:linear-gradient(to right, ${colors})"></i>${high}</span>`;
 }
 
 /** A matrix as an image: one pixel for each value, scaled by CSS. `value(row, column)` returns a colour. */

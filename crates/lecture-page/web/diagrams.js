@@ -10,7 +10,7 @@ const text = (x, y, content, options = {}) => {
   const attributes = `${id ? ` data-value="${id}"` : ''}${className ? ` class="${className}"` : ''}`;
   return `<text x="${x}" y="${y}" text-anchor="${anchor}" font-size="${size}"${attributes}>${content}</text>`;
 };
-const formula = (x, y, content, options = {}) => text(x, y, mathSvg(content, options.size ?? 15), options);
+const formula = (x, y, content, options = {}) => text(x, y, mathSvg(content), options);
 
 /** A line through points. `arrow`: with an arrowhead. */
 const wire = (points, className, { arrow = true, flow = '' } = {}) => {

@@ -47,15 +47,16 @@ export function mathHtml(formula) {
   return `<span class="math">${html.join('')}</span>`;
 }
 
-/** A formula as the content of an SVG text. */
-export function mathSvg(formula, size = 15) {
+/** A formula as the content of an SVG text. Sizes are relative, so that CSS can set the size of the text. */
+export function mathSvg(formula) {
+  const small = 0.72;
   let level = 0;
   return parse(formula).map((piece) => {
-    const shift = (level - piece.level) * size * 0.3;
+    const shift = 0.3 * (level - piece.level) / (piece.level ? small : 1);
     level = piece.level;
     const attributes = [
-      shift ? `dy="${shift.toFixed(1)}"` : '',
-      piece.level ? `font-size="${(size * 0.72).toFixed(1)}"` : '',
+      shift ? `dy="${shift.toFixed(3)}em"` : '',
+      piece.level ? `font-size="${100 * small}%"` : '',
       piece.italic ? 'font-style="italic"' : '',
     ].filter(Boolean).join(' ');
     return attributes ? `<tspan ${attributes}>${escape(piece.text)}</tspan>` : escape(piece.text);
@@ -71,5 +72,5 @@ export function number(value, digits = 2) {
 /** A share as a percentage. */
 export function percent(share, digits = share > 0 && (share < 0.0995 || share > 0.9) ? 1 : 0) {
   if (share > 0.9995 && share < 1) digits = Math.max(digits, 2);
-  return `${(100 * share).toFixed(digits)} %`;
+  return `${(100 * share).toFixed(digits)}\u00a0%`;
 }

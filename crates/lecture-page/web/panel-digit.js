@@ -1,7 +1,7 @@
 // Part 3: a GRU reads a digit row by row.
 
 import { bars, Player } from './charts.js';
-import { paint, palette } from './colors.js';
+import { paint, palette, scaleLegend } from './colors.js';
 import { gruCell, updateDiagram } from './diagrams.js';
 import { Drawing, EXAMPLES, SIDE } from './drawing.js';
 import { onLanguage, rich, t } from './i18n.js';
@@ -86,16 +86,17 @@ export function answer() {
     digit = network.normalise(drawing.pixels);
   }
   result = network.read(digit.pixels);
-  unit = mostActive();
+  unit = mostMixed();
   drawAll();
   performance.measure('answer', { start });
 }
 
-/** The unit whose state changes most from row to row. */
-function mostActive() {
-  const { h } = result.layers[layer];
-  const changes = Array.from(h[0], (_, i) => h.reduce((sum, row, t) => sum + (t ? Math.abs(row[i] - h[t - 1][i]) : 0), 0));
-  return changes.reduce((most, change, i) => (change > changes[most] ? i : most), 0);
+/** The unit whose last state mixes the state before and the candidate most. */
+function mostMixed() {
+  const { z, n, h } = result.layers[layer];
+  const last = ROWS - 1;
+  const mixed = Array.from(z[last], (share, i) => share * (1 - share) * Math.abs(n[last][i] - h[last - 1][i]));
+  return mixed.reduce((most, value, i) => (value > mixed[most] ? i : most), 0);
 }
 
 /** Draws everything again, for example in other colours. */
@@ -175,7 +176,7 @@ function buildGates() {
   $('digit-layers').onclick = (event) => {
     if (event.target.dataset.layer === undefined) return;
     layer = Number(event.target.dataset.layer);
-    unit = mostActive();
+    unit = mostMixed();
     drawAll();
   };
   $('digit-gates').innerHTML = GATES.map((name) => `<figure><figcaption data-gate="${name}"></figcaption>
@@ -200,7 +201,10 @@ function drawGates() {
     paint(canvas, ROWS, network.hidden, (row, column) => shown(values[row][column]));
     canvas.setAttribute('aria-label', t(`gru.gate.${name}`).replace(/[$*]/g, ''));
   }
-  for (const caption of $('digit-gates').querySelectorAll('[data-gate]')) caption.innerHTML = rich(`gru.gate.${caption.dataset.gate}`);
+  for (const caption of $('digit-gates').querySelectorAll('[data-gate]')) {
+    const name = caption.dataset.gate;
+    caption.innerHTML = `<span>${rich(`gru.gate.${name}`)}</span>${scaleLegend(scales[name], scales[name] === 'gate' ? 0 : '−1', 1)}`;
+  }
   for (const button of $('digit-layers').children) {
     button.textContent = t('gru.layer.n', { n: Number(button.dataset.layer) + 1 });
     button.setAttribute('aria-pressed', String(Number(button.dataset.layer) === layer));

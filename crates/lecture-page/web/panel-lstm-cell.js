@@ -1,7 +1,7 @@
 // Part 2, the cell: one unit of the LSTM, day by day.
 
 import { bars, Player } from './charts.js';
-import { colorOf, css, paint, palette, textOn } from './colors.js';
+import { colorOf, css, paint, palette, scaleLegend, textOn } from './colors.js';
 import { lstmCell, updateDiagram } from './diagrams.js';
 import { rich, t } from './i18n.js';
 import { mathHtml, number, percent } from './math.js';
@@ -63,10 +63,11 @@ export function drawCell() {
   for (const name of GATES) {
     const scale = name === 'c' ? 'state' : name === 'g' || name === 'h' ? 'signed' : 'gate';
     const color = palette(scale, largest);
+    const ends = scale === 'gate' ? [0, 1] : scale === 'signed' ? ['−1', 1] : [`−${number(largest, 1)}`, number(largest, 1)];
     const canvas = $(`stock-gate-${name}`);
     paint(canvas, network.hidden, WEEK, (j, day) => color(week[name][day][j]));
-    canvas.setAttribute('aria-label', t(`lstm.gate.${name}`, { largest: number(largest, 1) }).replace(/[$*]/g, ''));
-    $('stock-gates').querySelector(`[data-gate="${name}"]`).innerHTML = rich(`lstm.gate.${name}`, { largest: number(largest, 1) });
+    canvas.setAttribute('aria-label', t(`lstm.gate.${name}`).replace(/[$*]/g, ''));
+    $('stock-gates').querySelector(`[data-gate="${name}"]`).innerHTML = `<span>${rich(`lstm.gate.${name}`)}</span>${scaleLegend(scale, ...ends)}`;
   }
   drawInputs();
   drawForget();
