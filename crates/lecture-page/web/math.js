@@ -51,7 +51,7 @@ export function mathHtml(formula) {
 export function mathSvg(formula) {
   const small = 0.72;
   let level = 0;
-  return parse(formula).map((piece) => {
+  const parts = parse(formula).map((piece) => {
     const shift = 0.3 * (level - piece.level) / (piece.level ? small : 1);
     level = piece.level;
     const attributes = [
@@ -60,7 +60,9 @@ export function mathSvg(formula) {
       piece.italic ? 'font-style="italic"' : '',
     ].filter(Boolean).join(' ');
     return attributes ? `<tspan ${attributes}>${escape(piece.text)}</tspan>` : escape(piece.text);
-  }).join('');
+  });
+  if (level) parts.push(`<tspan dy="${(0.3 * level).toFixed(3)}em">\u200b</tspan>`); // back to the line, for the text that follows
+  return parts.join('');
 }
 
 /** A number with a minus sign instead of a hyphen. */

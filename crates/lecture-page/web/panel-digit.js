@@ -6,6 +6,7 @@ import { gruCell, updateDiagram } from './diagrams.js';
 import { Drawing, EXAMPLES, SIDE } from './drawing.js';
 import { onLanguage, rich, t } from './i18n.js';
 import { mathHtml, number, percent } from './math.js';
+import { addNotationSwitch, drawNotationSwitches, isTorch, onNotation } from './notation.js';
 
 const ROWS = 28;
 const $ = (id) => document.getElementById(id);
@@ -28,8 +29,15 @@ export function startDigit(mnistNn) {
   };
   $('digit-clear').onclick = () => { drawing.clear(); answer(); };
   $('digit-save').onclick = () => { $('digit-save').href = savedPicture(); };
+  addNotationSwitch($('gru-notation'));
+  onNotation(() => { drawNotationSwitches(); showUnit(); });
+  $('digit-unit').max = network.hidden;
+  $('digit-unit').oninput = (event) => {
+    const chosen = Math.round(Number(event.target.value));
+    if (chosen >= 1 && chosen <= network.hidden) { unit = chosen - 1; showUnit(); }
+  };
   listenToPointer($('drawing'));
-  onLanguage(() => { player.translate(); buildDiagram(); drawAll(); });
+  onLanguage(() => { player.translate(); drawNotationSwitches(); buildDiagram(); drawAll(); });
   drawing.strokes(EXAMPLES[3]);
   $('drawing').dataset.example = '3';
 }
@@ -230,13 +238,19 @@ function showUnit() {
   updateDiagram($('gru-diagram'), values);
   const v = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, number(value)]));
   const line = (name, formula, value) => `<div class="formula ${name}">${mathHtml(formula)} <b>${value}</b></div>`;
-  $('gru-formulas').innerHTML = `<p class="where">${rich('gru.unit', { unit: unit + 1, row, layer: layer + 1 })}</p>`
-    + line('r', 'r^{(t)} = σ(W_r h^{(t-1)} + U_r x^{(t)}) =', v.r)
-    + line('z', 'u^{(t)} = σ(W_u h^{(t-1)} + U_u x^{(t)}) =', v.u)
-    + line('n', '~h^{(t)} = \\tanh(W h^{(t-1)} * r^{(t)} + U x^{(t)}) =', v.n)
-    + line('h', 'h^{(t)} = (1 - u^{(t)}) * h^{(t-1)} + u^{(t)} * ~h^{(t)}', '')
-    + line('h sum', '', `= ${v.z} · ${bracket(v.h0)} + ${v.u} · ${bracket(v.n)} = ${v.h}`)
-    + `<p class="torch">${rich('gru.torch', { z: v.z, n: v.n })}</p>`;
+  const equations = isTorch()
+    ? line('r', 'r_t = σ(W_{ir} x_t + b_{ir} + W_{hr} h_{t-1} + b_{hr}) =', v.r)
+      + line('z', 'z_t = σ(W_{iz} x_t + b_{iz} + W_{hz} h_{t-1} + b_{hz}) =', v.z)
+      + line('n', 'n_t = \\tanh(W_{in} x_t + b_{in} + r_t ⊙ (W_{hn} h_{t-1} + b_{hn})) =', v.n)
+      + line('h', 'h_t = (1 - z_t) ⊙ n_t + z_t ⊙ h_{t-1}', '')
+      + line('h sum', '', `= ${v.u} · ${bracket(v.n)} + ${v.z} · ${bracket(v.h0)} = ${v.h}`)
+    : line('r', 'r^{(t)} = σ(W_r h^{(t-1)} + U_r x^{(t)}) =', v.r)
+      + line('z', 'u^{(t)} = σ(W_u h^{(t-1)} + U_u x^{(t)}) =', v.u)
+      + line('n', '~h^{(t)} = \\tanh(W h^{(t-1)} * r^{(t)} + U x^{(t)}) =', v.n)
+      + line('h', 'h^{(t)} = (1 - u^{(t)}) * h^{(t-1)} + u^{(t)} * ~h^{(t)}', '')
+      + line('h sum', '', `= ${v.z} · ${bracket(v.h0)} + ${v.u} · ${bracket(v.n)} = ${v.h}`);
+  $('gru-formulas').innerHTML = `<p class="where">${rich('gru.unit', { unit: unit + 1, row, layer: layer + 1 })}</p>${equations}<p class="torch">${rich('gru.torch')}</p>`;
+  $('digit-unit').value = unit + 1;
   for (const cursor of $('digit-gates').querySelectorAll('.cursor')) cursor.style.top = `${100 * (row - 1) / ROWS}%`;
   for (const cursor of $('digit-gates').querySelectorAll('.column-cursor')) {
     cursor.style.left = `${100 * unit / network.hidden}%`;

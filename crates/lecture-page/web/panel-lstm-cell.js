@@ -5,12 +5,30 @@ import { colorOf, css, paint, palette, scaleLegend, textOn } from './colors.js';
 import { lstmCell, updateDiagram } from './diagrams.js';
 import { rich, t } from './i18n.js';
 import { mathHtml, number, percent } from './math.js';
+import { addNotationSwitch, drawNotationSwitches, isTorch, onNotation } from './notation.js';
 import { bracket } from './panel-digit.js';
 
 const $ = (id) => document.getElementById(id);
 const WEEK = 7;
 const GATES = ['f', 'i', 'g', 'c', 'o', 'h'];
 const COLUMNS = ['Open', 'High', 'Low', 'Volume', 'Close'];
+/** The equations, in the order of the slides and of torch's documentation. */
+const SLIDES = [
+  ['f', 'f_t = σ(W_f · [h_{t-1}, x_t] + b_f)'],
+  ['i', 'i_t = σ(W_i · [h_{t-1}, x_t] + b_i)'],
+  ['g', '~C_t = \\tanh(W_C · [h_{t-1}, x_t] + b_C)'],
+  ['c', 'C_t = f_t * C_{t-1} + i_t * ~C_t'],
+  ['o', 'o_t = σ(W_o · [h_{t-1}, x_t] + b_o)'],
+  ['h', 'h_t = o_t * \\tanh(C_t)'],
+];
+const TORCH = [
+  ['i', 'i_t = σ(W_{ii} x_t + b_{ii} + W_{hi} h_{t-1} + b_{hi})'],
+  ['f', 'f_t = σ(W_{if} x_t + b_{if} + W_{hf} h_{t-1} + b_{hf})'],
+  ['g', 'g_t = \\tanh(W_{ig} x_t + b_{ig} + W_{hg} h_{t-1} + b_{hg})'],
+  ['o', 'o_t = σ(W_{io} x_t + b_{io} + W_{ho} h_{t-1} + b_{ho})'],
+  ['c', 'c_t = f_t ⊙ c_{t-1} + i_t ⊙ g_t'],
+  ['h', 'h_t = o_t ⊙ \\tanh(c_t)'],
+];
 let network, dates, first, week, player, unit = 0;
 
 export function buildCell(stockRnn, allDates) {
@@ -23,6 +41,8 @@ export function buildCell(stockRnn, allDates) {
     label: (day) => t('lstm.day.of', { day, date: week ? dates[first + day - 1] : '' }),
   });
   $('stock-unit').onchange = (event) => { unit = Number(event.target.value); showDay(player.step); };
+  addNotationSwitch($('lstm-notation'));
+  onNotation(() => { drawNotationSwitches(); showDay(player.step); });
   $('stock-gates').innerHTML = GATES.map((name) => `<figure><figcaption data-gate="${name}"></figcaption>
 <div class="map small"><canvas id="stock-gate-${name}" role="img"></canvas><div class="cell-cursor"></div></div><div class="days" aria-hidden="true">${Array.from({ length: WEEK }, (_, i) => `<span>${i + 1}</span>`).join('')}</div></figure>`).join('');
   for (const map of $('stock-gates').querySelectorAll('.map')) {
@@ -37,6 +57,7 @@ export function buildCell(stockRnn, allDates) {
 
 export function translateCell() {
   player.translate();
+  drawNotationSwitches();
 }
 
 /** Shows the window that starts with this day. */
@@ -102,16 +123,19 @@ function showDay(day) {
   const values = unitValues(day);
   updateDiagram($('lstm-diagram'), values);
   const v = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, number(value)]));
-  const line = (name, formula, result) => `<div class="formula ${name}">${mathHtml(formula)}${result}</div>`;
+  const line = ([name, formula, result]) => `<div class="formula ${name}">${mathHtml(formula)}${result}</div>`;
   const logit = (share) => number(Math.log(share / (1 - share)));
+  const results = {
+    f: ` = σ(${logit(values.f)}) = <b>${v.f}</b>`,
+    i: ` = σ(${logit(values.i)}) = <b>${v.i}</b>`,
+    g: ` = tanh(${number(Math.atanh(values.g))}) = <b>${v.g}</b>`,
+    o: ` = σ(${logit(values.o)}) = <b>${v.o}</b>`,
+    c: ` = ${v.f} · ${bracket(v.c0)} + ${v.i} · ${bracket(v.g)} = <b>${v.c}</b>`,
+    h: ` = ${v.o} · ${bracket(v.tanh)} = <b>${v.h}</b>`,
+  };
+  const equations = isTorch() ? TORCH : SLIDES;
   $('lstm-formulas').innerHTML = `<p class="where">${rich('lstm.where', { unit: unit + 1, day, date: dates[first + day - 1] })}</p>`
-    + line('f', 'f_t = σ(W_f · [h_{t-1}, x_t] + b_f)', ` = σ(${logit(values.f)}) = <b>${v.f}</b>`)
-    + line('i', 'i_t = σ(W_i · [h_{t-1}, x_t] + b_i)', ` = σ(${logit(values.i)}) = <b>${v.i}</b>`)
-    + line('g', '~C_t = \\tanh(W_C · [h_{t-1}, x_t] + b_C)', ` = tanh(${number(Math.atanh(values.g))}) = <b>${v.g}</b>`)
-    + line('c', 'C_t = f_t * C_{t-1} + i_t * ~C_t', ` = ${v.f} · ${bracket(v.c0)} + ${v.i} · ${bracket(v.g)} = <b>${v.c}</b>`)
-    + line('o', 'o_t = σ(W_o · [h_{t-1}, x_t] + b_o)', ` = σ(${logit(values.o)}) = <b>${v.o}</b>`)
-    + line('h', 'h_t = o_t * \\tanh(C_t)', ` = ${v.o} · ${bracket(v.tanh)} = <b>${v.h}</b>`)
-    + `<p class="torch">${rich('lstm.torch')}</p>`;
+    + equations.map(([name, formula]) => line([name, formula, results[name]])).join('') + `<p class="torch">${rich('lstm.torch')}</p>`;
   $('stock-unit').value = unit;
   for (const cursor of $('stock-gates').querySelectorAll('.cell-cursor')) {
     cursor.style.cssText = `left:${100 * (day - 1) / WEEK}%;top:${100 * unit / network.hidden}%;width:${100 / WEEK}%;height:${100 / network.hidden}%`;

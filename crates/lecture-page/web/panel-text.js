@@ -25,6 +25,9 @@ export function startText(textRnn, data) {
   buildSentences();
   for (const sentence of sentences) read(sentence);
   chosen = { step: 1, unit: mostDifferent() };
+  for (const name of ['unit', 'step']) {
+    $(`rnn-${name}`).onchange = (event) => { chosen[name] = Number(event.target.value); drawText(); };
+  }
   onLanguage(drawText);
 }
 
@@ -134,6 +137,9 @@ function terms(sentence) {
 
 function drawEquations() {
   const { unit, step } = chosen;
+  const options = (count, selected) => Array.from({ length: count }, (_, i) => `<option value="${i}"${i === selected ? ' selected' : ''}>${i + 1}</option>`).join('');
+  $('rnn-unit').innerHTML = options(network.hidden, unit);
+  $('rnn-step').innerHTML = options(Math.max(...sentences.map(({ steps }) => steps.length), step + 1), step);
   $('rnn-formulas').innerHTML = [
     'h_t = \\tanh(W_{ih} x_t + b_{ih} + W_{hh} h_{t-1} + b_{hh})',
     '^^y_t = \\softmax(h_t W + b)',
@@ -143,7 +149,7 @@ function drawEquations() {
   const cell = (value) => `<td>${value === null ? '–' : number(value, 3)}</td>`;
   const row = (label, pick, className = '') => `<tr class="${className}"><th scope="row">${label}</th>${both.map((it) => cell(it ? pick(it) : null)).join('')}</tr>`;
   const at = step + 1;
-  $('rnn-terms').innerHTML = `<table class="numbers"><caption>${rich('rnn.terms', { unit: unit + 1, step: at })}</caption>
+  $('rnn-terms').innerHTML = `<table class="numbers" aria-label="${t('rnn.terms', { unit: unit + 1, step: at })}">
 <thead><tr><td></td>${sentences.map(({ name, known }) => `<th scope="col"><b class="badge ${name}">${name}</b> ${escape(known[step] ?? '–')}</th>`).join('')}</tr></thead><tbody>
 ${row(`${mathHtml(`W_{ih} x_${at}`)}`, (it) => it.fromX)}
 ${row(`${mathHtml('b_{ih} + b_{hh}')}`, (it) => it.bias)}
