@@ -23,19 +23,23 @@ lessons=(text-rnn stock-lstm mnist-gru)
 die() { printf 'lecture-page.sh: error: %s\n' "$1" >&2 && exit 1; }
 usage_error() { printf 'lecture-page.sh: %s\n\n%s\n' "$1" "$usage" >&2 && exit 2; }
 
+# A path as seen from where the script was called.
+absolute() { case $1 in /*) printf '%s' "$1" ;; *) printf '%s/%s' "$called_from" "$1" ;; esac; }
+
 main() {
+    called_from=$PWD
+    cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.."
     while [ $# -gt 0 ]; do
         case $1 in
             -h | --help) printf '%s\n' "$usage" && exit ;;
             --train-all) lessons+=(rnn-lm) ;;
             --models | --out) [ $# -ge 2 ] || usage_error "$1 needs a value" ;;&
-            --models) models=$(readlink -m -- "$2") && shift ;;
-            --out) out=$(readlink -m -- "$2") && shift ;;
+            --models) models=$(absolute "$2") && shift ;;
+            --out) out=$(absolute "$2") && shift ;;
             *) usage_error "unknown argument: $1" ;;
         esac
         shift
     done
-    cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.."
     build_module
     for lesson in "${lessons[@]}"; do train "$lesson"; done
     [ -f "$models/rnn-lm/model.pt" ] \

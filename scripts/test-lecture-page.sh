@@ -21,22 +21,26 @@ export SCREENSHOTS='' LECTURE_TIMES='check'
 usage_error() { printf 'test-lecture-page.sh: %s\n\n%s\n' "$1" "$usage" >&2 && exit 2; }
 skip() { printf 'test-lecture-page.sh: skipped: %s\n' "$1" && exit; }
 
+# A path as seen from where the script was called.
+absolute() { case $1 in /*) printf '%s' "$1" ;; *) printf '%s/%s' "$called_from" "$1" ;; esac; }
+
 main() {
-    models=$(readlink -m -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/../models")
+    called_from=$PWD
+    cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.."
+    models=$PWD/models
     while [ $# -gt 0 ]; do
         case $1 in
             -h | --help) printf '%s\n' "$usage" && exit ;;
             --report-times) LECTURE_TIMES=report ;;
             --models | --page | --lessons | --screenshots) [ $# -ge 2 ] || usage_error "$1 needs a value" ;;&
-            --models) models=$(readlink -m -- "$2") && shift ;;
-            --page) page=$(readlink -f -- "$2") && shift ;;
-            --lessons) lessons=$(readlink -f -- "$2") && shift ;;
-            --screenshots) SCREENSHOTS=$(readlink -m -- "$2") && mkdir -p "$SCREENSHOTS" && shift ;;
+            --models) models=$(absolute "$2") && shift ;;
+            --page) page=$(absolute "$2") && shift ;;
+            --lessons) lessons=$(absolute "$2") && shift ;;
+            --screenshots) SCREENSHOTS=$(absolute "$2") && mkdir -p "$SCREENSHOTS" && shift ;;
             *) usage_error "unknown argument: $1" ;;
         esac
         shift
     done
-    cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.."
     command -v node > /dev/null || skip 'node is not installed'
     node --input-type=module -e "
         import { findChromium } from './crates/lecture-page/tests/browser.js';

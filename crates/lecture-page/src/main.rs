@@ -1,9 +1,15 @@
 //! `scripts/lecture-page.sh` runs this program.
 
 #[cfg(not(target_family = "wasm"))]
-fn main() -> anyhow::Result<()> {
+fn main() -> std::process::ExitCode {
     use clap::Parser;
-    lecture_page::page::Options::parse().run()
+    match lecture_page::page::Options::parse().run() {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            std::process::ExitCode::FAILURE
+        }
+    }
 }
 
 #[cfg(target_family = "wasm")]

@@ -155,15 +155,18 @@ test('nothing was fetched, and there was no error', async () => {
 });
 
 test('times: interactive in 300 ms, a stroke answered in 16 ms', async (context) => {
-  const [starts, strokes] = [[], []];
+  const [starts, ends, strokes] = [[], [], []];
   for (let i = 0; i < 5; i++) {
     const fresh = await browser.open(url);
-    starts.push(await fresh.value('Math.max(...performance.getEntriesByType("mark").map((mark) => mark.startTime))'));
+    // The first panel, which is on the screen, can be used; then all panels.
+    starts.push(await fresh.value('performance.getEntriesByName("panel-rnn")[0].startTime'));
+    ends.push(await fresh.value('performance.getEntriesByName("panel-language")[0].startTime'));
     await drawThree(fresh);
     strokes.push(...(await fresh.value('performance.getEntriesByName("answer").slice(1).map((entry) => entry.duration)')));
     await fresh.close();
   }
-  context.diagnostic(`interactive after ${starts.map((time) => time.toFixed(0)).join(', ')} ms`);
+  const list = (times) => times.map((time) => time.toFixed(0)).join(', ');
+  context.diagnostic(`interactive after ${list(starts)} ms, with all panels after ${list(ends)} ms`);
   context.diagnostic(`answers of ${strokes.length} strokes: median ${median(strokes).toFixed(1)} ms, 90 % below ${strokes.toSorted((a, b) => a - b)[Math.floor(0.9 * strokes.length)].toFixed(1)} ms`);
   if (process.env.LECTURE_TIMES === 'report') return;
   assert.ok(Math.min(...starts) < 300, 'interactive');

@@ -19,17 +19,19 @@ export function startLanguage(languageData) {
   numbers = new Map(data.vocabulary.words.map((word, number) => [word, number]));
   build();
   onLanguage(() => { translate($('language-panel')); if (network) draw(); });
-  // The weights are decoded when the panel is near, so that the page starts without them.
-  new IntersectionObserver((entries, observer) => {
+  // The weights are decoded when the panel is near, so that the page starts without them. They are at the end of the file.
+  const watch = () => new IntersectionObserver((entries, observer) => {
     if (!entries.some((entry) => entry.isIntersecting)) return;
     observer.disconnect();
     load();
   }, { rootMargin: '600px' }).observe($('language-panel'));
+  if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', watch);
+  else watch();
 }
 
 /** Decodes the weights, once. */
 function load() {
-  if (network) return;
+  if (network || document.readyState === 'loading') return;
   network = new LanguageModel(embedded('model-language'));
   setText(START);
 }
@@ -90,7 +92,7 @@ function append(number, share = null) {
 /** Draws words from the choices and appends them. */
 function extend(count) {
   load();
-  for (let i = 0; i < count && tokens.length; i++) {
+  for (let i = 0; network && i < count && tokens.length; i++) {
     const choices = network.choices(tokens.map(({ number }) => number), temperature, topK);
     let rest = Math.random();
     const drawn = choices.find(({ probability }) => (rest -= probability) < 0) ?? choices.at(-1);
@@ -102,6 +104,7 @@ function extend(count) {
 
 function draw() {
   load();
+  if (!network) return;
   $('lm-temperature-value').textContent = number(temperature, 1);
   $('lm-tokens').innerHTML = tokens.map(({ word, number: index, drawn }) => {
     const kind = index === 0 ? 'unknown' : drawn === null ? 'typed' : 'drawn';

@@ -1,4 +1,4 @@
-// The English texts. $..$ is a formula (math.js), **..** is bold, {..} a value.
+// The English texts. $..$ is a formula (math.js), **..** is bold, `..` is code, {..} a value.
 
 export const english = {
   title: 'RNN, LSTM and GRU: the lecture’s networks in your browser',

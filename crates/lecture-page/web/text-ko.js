@@ -1,4 +1,4 @@
-// 한국어 문장. 열쇠는 text-en.js와 같습니다. $..$는 수식, **..**는 굵은 글씨, {..}는 값입니다.
+// The Korean texts, with the keys of text-en.js. $..$ is a formula (math.js), **..** is bold, `..` is code, {..} a value.
 
 export const korean = {
   title: 'RNN, LSTM, GRU: 강의의 신경망을 브라우저에서',

@@ -11,20 +11,17 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
-/// The page: `page.html` with the styles, scripts, data and binary files in it.
+/// The page: `page.html` with the styles, scripts, data and binary files in it. The files of `late` come after the script,
+/// so that the page starts before the browser has read them.
 ///
 /// # Errors
 /// If a file cannot be read, or has an import or export of another form.
-pub fn page(web: &Path, data: &Value, blobs: &[(&str, Vec<u8>)]) -> Result<String> {
+pub fn page(web: &Path, data: &Value, blobs: &[(&str, Vec<u8>)], late: &[(&str, Vec<u8>)]) -> Result<String> {
     let read = |name: &str| {
         let path = web.join(name);
         std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
     };
-    let mut data_elements = String::new();
-    for (id, bytes) in blobs {
-        let text = BASE64_STANDARD.encode(bytes);
-        data_elements += &format!("<script type=\"text/plain\" id=\"{id}\">{text}</script>\n");
-    }
+    let mut data_elements = elements(blobs);
     // In a script element `</` could end the element.
     let json = data.to_string().replace("</", "<\\/");
     data_elements += &format!("<script type=\"application/json\" id=\"data\">{json}</script>\n");
@@ -32,17 +29,27 @@ pub fn page(web: &Path, data: &Value, blobs: &[(&str, Vec<u8>)]) -> Result<Strin
     add_module("main.js", &read, &mut Vec::new(), &mut scripts)?;
     ensure!(!scripts.contains("</script"), "a script contains </script");
     let mut page = read("page.html")?;
-    for (mark, content) in [("style", read("style.css")?), ("data", data_elements), ("script", scripts)] {
+    for (mark, content) in
+        [("style", read("style.css")?), ("data", data_elements), ("script", scripts), ("late", elements(late))]
+    {
         let mark = format!("<!-- {mark} -->");
         ensure!(page.matches(&mark).count() == 1, "page.html has not exactly one {mark}");
         let element = match mark.as_str() {
             "<!-- style -->" => format!("<style>\n{content}</style>"),
-            "<!-- script -->" => format!("<script type=\"module\">\n{content}</script>"),
+            "<!-- script -->" => format!("<script>\n'use strict';\n{content}</script>"),
             _ => content,
         };
         page = page.replace(&mark, &element);
     }
     Ok(page)
+}
+
+/// Binary files as elements.
+fn elements(blobs: &[(&str, Vec<u8>)]) -> String {
+    let element = |(id, bytes): &(&str, Vec<u8>)| {
+        format!("<script type=\"text/plain\" id=\"{id}\">{}</script>\n", BASE64_STANDARD.encode(bytes))
+    };
+    blobs.iter().map(element).collect()
 }
 
 /// Adds a module after the modules that it imports.

@@ -65,8 +65,8 @@ impl Options {
         });
         let mut blobs = vec![("wasm", wasm), ("model-text", text.model), ("model-stock", stock.model)];
         blobs.push(("model-digit", digit.model));
-        blobs.extend(language.map(|language| ("model-language", language.model)));
-        let page = assemble::page(&self.web, &data, &blobs)?;
+        let late: Vec<_> = language.into_iter().map(|language| ("model-language", language.model)).collect();
+        let page = assemble::page(&self.web, &data, &blobs, &late)?;
         atomic::write(&self.out, page.as_bytes()).with_context(|| format!("cannot write {}", self.out.display()))?;
         println!("{}: {:.2} MB", self.out.display(), page.len() as f64 / 1e6);
         Ok(())
