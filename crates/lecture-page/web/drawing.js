@@ -69,6 +69,13 @@ const arc = (cx, cy, rx, ry, from, to) => Array.from({ length: 25 }, (_, i) => {
   return [cx + rx * Math.cos(angle), cy + ry * Math.sin(angle)];
 });
 
+/** An 8 in one line that crosses itself in the middle. */
+const eight = Array.from({ length: 61 }, (_, i) => {
+  const angle = 2 * Math.PI * i / 60 + 0.3;
+  const y = 71 - 43 * Math.cos(angle);
+  return [70 + (y < 70 ? 20 : 24) * Math.sin(2 * angle) - 0.15 * (y - 70), y];
+});
+
 /** A digit of each kind, as strokes. */
 export const EXAMPLES = [
   [arc(70, 70, 27, 42, -80, 280)],
@@ -79,6 +86,6 @@ export const EXAMPLES = [
   [[[94, 30], [58, 32], [54, 64], ...arc(66, 84, 28, 25, 235, 500)]],
   [[[82, 26], ...arc(68, 82, 26, 28, 215, -145)]],
   [[[44, 34], [96, 33], [64, 114]]],
-  [[...arc(70, 50, 21, 20, -60, -400), ...arc(70, 90, 25, 22, -90, 270)]],
+  [eight],
   [[...arc(68, 52, 22, 22, -20, -380), [90, 50], [82, 114]]],
 ];

@@ -54,7 +54,7 @@ function scientific(value) {
   if (value === 0) return '0';
   const exponent = Math.floor(Math.log10(value));
   if (exponent >= -2 && exponent <= 2) return value.toPrecision(2);
-  return `${(value / 10 ** exponent).toFixed(1)} · 10${superscript(exponent)}`;
+  return `${(value / 10 ** exponent).toFixed(1)}\u00a0·\u00a010${superscript(exponent)}`;
 }
 
 function drawChart() {

@@ -110,6 +110,8 @@ function drawSentence(card, sentence) {
       output: `${words[best(step.next)]} ${percent(step.next[best(step.next)])}`,
     })),
   });
+  const diagram = card.querySelector('svg');
+  if (diagram) diagram.style.maxWidth = `${1.1 * diagram.viewBox.baseVal.width}px`; // text of one size for any number of words
   const target = targets[known.join(' ')];
   card.querySelector('.next-title').innerHTML = steps.length ? rich('rnn.next', { words: known.join(' ') }) : '';
   card.querySelector('.next').innerHTML = last ? bars(words.map((word, i) => ({
