@@ -88,10 +88,16 @@
 //!
 //! [`SLOW_BUILD`] is a warning that a program can print if this is missing.
 //!
+//! # WebAssembly
+//! Compile with `-C target-feature=+simd128` in `RUSTFLAGS`, as all browsers since 2023 support it. One sequence through a
+//! GRU is then 5 to 7 times as fast as without. A module cannot find out what its host supports, so the set is chosen
+//! when the module is compiled. There are no threads.
+//!
 //! # Numerical results
-//! - The same source is compiled for AVX-512, AVX2 with FMA, NEON and plain Rust. The program chooses the best set of
-//!   the CPU when it runs, or the one that the environment variable `RNN_KERNELS` names ([`InstructionSet`]). The last
-//!   bits differ between sets.
+//! - The same source is compiled for AVX-512, AVX2 with FMA, NEON, WebAssembly SIMD and plain Rust. The program chooses
+//!   the best set of the CPU when it runs, or the one that the environment variable `RNN_KERNELS` names
+//!   ([`InstructionSet`]). The last bits differ between sets. WebAssembly SIMD has the bits of plain Rust: neither has
+//!   fused multiply-adds.
 //! - The error against a float64 computation is about that of the same equations in f32: 1.0 times at the median. The
 //!   tests accept 4 times plus 16 ULP of the largest number.
 //! - The number of threads changes no bits, except the last bits of the parameters' gradients: each thread adds up its

@@ -31,6 +31,7 @@ unsafe impl GlobalAlloc for CountingAllocator {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "large problems take hours in Miri")]
 fn a_streaming_step_allocates_nothing() {
     let counted = ALLOCATIONS.get();
     drop(std::hint::black_box(vec![0.0_f32; 100]));

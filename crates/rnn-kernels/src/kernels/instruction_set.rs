@@ -1,4 +1,7 @@
 //! The instruction sets. Each has its own compiled copy of the kernels; the program chooses one when it runs.
+//!
+//! A WebAssembly module cannot find out what its host supports, and a host without SIMD rejects the whole module. So there
+//! the set is chosen when the module is compiled: `-C target-feature=+simd128`.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -82,6 +85,8 @@ compile_kernels!(AVX512, "avx512", simd::avx512::Avx512, has_avx512, ["avx512f,f
 compile_kernels!(AVX2, "avx2", simd::avx2::Avx2, has_avx2, ["avx2,fma"]);
 #[cfg(target_arch = "aarch64")]
 compile_kernels!(NEON, "neon", simd::neon::Neon, || true, ["neon"]);
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+compile_kernels!(SIMD128, "simd128", simd::simd128::Simd128, || true, ["simd128"]);
 compile_kernels!(PORTABLE, "portable", simd::portable::Portable, || true, []);
 
 /// All compiled sets, the fastest first.
@@ -92,6 +97,8 @@ static COMPILED: &[&Kernels] = &[
     &AVX2,
     #[cfg(target_arch = "aarch64")]
     &NEON,
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    &SIMD128,
     &PORTABLE,
 ];
 
@@ -105,7 +112,8 @@ impl InstructionSet {
         COMPILED.iter().copied().filter(|kernels| (kernels.is_available)()).map(InstructionSet)
     }
 
-    /// The instruction set with this name: `avx512` (AVX-512F), `avx2` (AVX2 and FMA), `neon` or `portable`.
+    /// The instruction set with this name: `avx512` (AVX-512F), `avx2` (AVX2 and FMA), `neon`, `simd128`
+    /// (WebAssembly compiled with that target feature) or `portable`.
     ///
     /// # Errors
     /// [`Error::InstructionSet`] if the name is unknown or the CPU does not support the set.

@@ -27,7 +27,7 @@ pub fn instruction_sets() -> Vec<InstructionSet> {
     }
 }
 
-/// A pool that starts a thread for each task.
+/// A pool that starts a thread for each task. Without threads (WebAssembly) it runs the same tasks one after the other.
 struct Threads(usize);
 
 impl ThreadPool for Threads {
@@ -36,6 +36,9 @@ impl ThreadPool for Threads {
     }
 
     fn for_each(&self, tasks: usize, task: &(dyn Fn(usize) + Sync)) {
+        if cfg!(target_family = "wasm") {
+            return (0..tasks).for_each(task);
+        }
         std::thread::scope(|scope| {
             for i in 0..tasks {
                 scope.spawn(move || task(i));
@@ -244,6 +247,20 @@ fn every_cell_and_size_is_as_accurate_as_the_equations_in_f32() {
         }
     }
     println!("errors up to {worst:.2} times those of the equations in f32");
+}
+
+/// Both round after the product and after the sum of a multiply-add.
+#[test]
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+fn simd128_gives_the_bits_of_the_portable_set() {
+    for (cell, hidden_size) in CELLS.into_iter().flat_map(|cell| [(cell, 5), (cell, 65)]) {
+        let config =
+            Config { cell, input_size: 3, hidden_size, num_layers: 2, bias: true, bidirectional: true, proj_size: 0 };
+        let problem = Problem::draw(config, &[4; 6], false, 1);
+        let [simd, portable] =
+            ["simd128", "portable"].map(|name| run(&problem, InstructionSet::named(name).unwrap(), &Serial));
+        assert!(simd == portable, "{cell:?}, {hidden_size}");
+    }
 }
 
 /// A few sequences on a wide network: the threads share the columns of each step.
