@@ -1,4 +1,21 @@
 #![doc = include_str!("../README.md")]
+//!
+//! # Map of the modules
+//! | module | contents |
+//! |---|---|
+//! | `state_dict` | [`StateDict`]: reads a file, names its tensors, converts their elements to f32 |
+//! | `weights` | reads the weights of one layer, and collects what does not fit: [`WeightsError`] |
+//! | `recurrent` | [`Rnn`], [`Lstm`], [`Gru`] with their equations; [`Options`], [`Trace`] |
+//! | `layers` | [`Linear`], [`Embedding`], [`Conv1d`], [`LayerNorm`], [`BatchNorm1d`] |
+//! | `functions` | [`softmax`], [`argmax`] and activations |
+//! | `product` | the matrix product of `Linear`, `Conv1d` and the trace |
+//! | `arrays`, `error`, `threads` | allocation without aborts; [`Error`]; rayon |
+//!
+//! # Design
+//! - The kernels of `rnn-kernels` compute a whole sequence in one call. They read the input and write the output in
+//!   place, whatever the strides of the first two dimensions are.
+//! - The trace is a second implementation, in plain Rust, of the same equations. The tests compare the two.
+//! - A size is checked before memory is allocated, and a failed allocation is [`Error::OutOfMemory`].
 #![forbid(unsafe_code)]
 
 mod arrays;

@@ -16,6 +16,7 @@ mod processes;
 #[cfg(unix)]
 mod resume;
 mod run_folder;
+mod runtime;
 mod support;
 
 use std::sync::LazyLock;

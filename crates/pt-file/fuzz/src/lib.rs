@@ -6,7 +6,10 @@
 //! export CXX=c++                                      # not the workspace's wrapper, which needs libtorch
 //! cargo +nightly fuzz run file -- -max_total_time=600 -timeout=5 -malloc_limit_mb=64
 //! cargo +nightly fuzz run pickle -- -max_total_time=600 -timeout=5 -malloc_limit_mb=64
+//! cargo +nightly fuzz run layers -- -max_total_time=600 -timeout=5 -malloc_limit_mb=1024
 //! ```
+
+pub mod layers;
 
 use std::io::{Cursor, Write};
 

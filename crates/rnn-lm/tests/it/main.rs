@@ -13,6 +13,7 @@ mod predict;
 mod processes;
 mod resume;
 mod run_folder;
+mod runtime;
 mod shapes;
 mod support;
 mod unknown;

@@ -23,6 +23,9 @@ impl Stack {
         let (steps, sequences, features) = x.dim();
         check_lengths(lengths, steps, sequences)?;
 
+        let row_count = lengths.iter().fold(0, |sum: usize, length| sum.saturating_add(*length));
+        let mut packed = with_capacity(product(&[row_count, features]))?; // fails before long lists are made
+
         let mut order: Vec<usize> = (0..sequences).collect();
         order.sort_by_key(|sequence| std::cmp::Reverse(lengths[*sequence])); // a stable sort
         let longest = order.first().map_or(0, |first| lengths[*first]);
@@ -34,10 +37,9 @@ impl Stack {
             }
             batch_sizes.push(size);
         }
+        // The step and the sequence of each row.
         let rows =
             || batch_sizes.iter().enumerate().flat_map(|(step, size)| order[..*size].iter().map(move |n| (step, *n)));
-
-        let mut packed = with_capacity(product(&[rows().count(), features]))?;
         rows().for_each(|(step, sequence)| packed.extend(x.index_axis(Axis(0), step).row(sequence)));
         let mut sorted = [None, None];
         for (sorted, view) in sorted.iter_mut().zip(&views) {
@@ -49,7 +51,7 @@ impl Stack {
         let (output, h, c) = self.run_kernels(
             Batch::Packed(&batch_sizes),
             Sequence::contiguous(&packed, sequences, features),
-            product(&[rows().count(), outputs]),
+            product(&[row_count, outputs]),
             &sorted_views,
         )?;
         let shape = [longest, sequences, outputs];

@@ -13,6 +13,7 @@ mod parity;
 mod predict;
 mod prices;
 mod run_folder;
+mod runtime;
 mod scale;
 mod support;
 

@@ -14,6 +14,7 @@ mod gates;
 mod predict;
 mod resume;
 mod run_folder;
+mod runtime;
 mod support;
 
 use std::sync::LazyLock;
