@@ -14,7 +14,7 @@ const css = fs.readFileSync(path.join(here, 'style.css'), 'utf8');
 function style() {
   const colors = css.slice(0, css.indexOf('/* The same, chosen by the switch. */'));
   const rules = css.slice(css.indexOf('/* Diagrams */'), css.indexOf('/* End of the diagrams */'));
-  return `${colors}${rules}svg { font-family: -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'DejaVu Sans', sans-serif; }`.replace(/\/\*[\s\S]*?\*\//g, '').replace(/\s+/g, ' ');
+  return `${colors}${rules}svg.diagram { font-family: -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'DejaVu Sans', sans-serif; }`.replace(/\/\*[\s\S]*?\*\//g, '').replace(/\s+/g, ' ');
 }
 
 /** A diagram that stands alone: with its style, its size and a background. */
