@@ -252,7 +252,7 @@ two_bundles() {
 through_link() {
     local arguments=()
     case $1 in
-        bench.sh) arguments=(--help) ;;
+        bench.sh | lecture-page.sh | test-lecture-page.sh) arguments=(--help) ;;
         build-with.sh) arguments=("$PWD/torch") ;;
         bundle.sh) arguments=(--torch-folder "$PWD/torch" "$work/bundle") ;;
         gpu-checks.sh) arguments=("$work/gpu-checks") ;;

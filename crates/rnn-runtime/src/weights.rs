@@ -14,6 +14,10 @@ const LISTED: usize = 20;
 const LONG_NAME: usize = 100;
 const LONG_SHAPE: usize = 8;
 
+/// The most elements that a tensor may have in addition to those of its storage. The view of an expanded tensor repeats
+/// elements, and can be so large that its copy fills the memory.
+const MAX_REPEATED: usize = 1 << 24;
+
 /// A size that is not known, in an expected shape. (A size of zero is always a fault.)
 pub(crate) const ANY: usize = 0;
 
@@ -142,6 +146,12 @@ impl<'a> Weights<'a> {
             self.fault(name, format!("the shape {} has a size of 0", shape_text(tensor.shape())));
             return Vec::new();
         }
+        let stored = tensor.storage().bytes().len() / tensor.dtype().size();
+        if tensor.numel() > stored.saturating_add(MAX_REPEATED) {
+            let (shape, stored) = (shape_text(tensor.shape()), count_text(stored, "element"));
+            self.fault(name, format!("a view of the shape {shape} of a storage with {stored} is too large to copy"));
+            return Vec::new();
+        }
         let numbers = match to_f32(tensor) {
             Ok(Some(numbers)) => numbers,
             Ok(None) => {
@@ -214,6 +224,11 @@ fn sizes_text(shape: &[usize], size: impl Fn(&usize) -> String) -> String {
         sizes.push("...".to_owned());
     }
     format!("[{}]", sizes.join(", "))
+}
+
+/// `1 element`, `2 elements`
+fn count_text(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn shorten(name: &str) -> String {

@@ -7,7 +7,10 @@
 //! cargo +nightly fuzz run file -- -max_total_time=600 -timeout=5 -malloc_limit_mb=64
 //! cargo +nightly fuzz run pickle -- -max_total_time=600 -timeout=5 -malloc_limit_mb=64
 //! cargo +nightly fuzz run code -- -max_total_time=600 -timeout=5 -malloc_limit_mb=64
+//! cargo +nightly fuzz run layers -- -max_total_time=600 -timeout=5 -malloc_limit_mb=1024
 //! ```
+
+pub mod layers;
 
 use std::io::{Cursor, Write};
 

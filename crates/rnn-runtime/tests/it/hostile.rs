@@ -69,7 +69,7 @@ fn complex_weights_are_errors() {
 
 #[test]
 fn a_huge_view_of_a_small_storage_is_an_error() {
-    for shape in [[1 << 30, 1 << 30], [3 << 29, 1 << 29], [1 << 60, 1]] {
+    for shape in [[1 << 30, 1 << 30], [3 << 29, 1 << 29], [1 << 60, 1], [1 << 31, 2], [1 << 13, 1 << 13]] {
         let huge = || {
             let view = StridedView::new(DType::F32, &shape, &[0, 0], 0).unwrap();
             Tensor::new(Arc::new(view), vec![0; 4].into()).unwrap()
@@ -77,6 +77,8 @@ fn a_huge_view_of_a_small_storage_is_an_error() {
         let names = ["weight_ih_l0", "weight_hh_l0", "weight"];
         let messages = build_all(&of_value(names.map(|name| (name, huge()))));
         assert_eq!(messages.len(), 8, "{messages:?}");
+        let problem = format!("weight: a view of the shape {shape:?} of a storage with 1 element is too large to copy");
+        assert!(messages.iter().any(|message| message.contains(&problem)), "{messages:?}");
     }
 }
 
