@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Builds rnn-kernels and pt-file for WebAssembly and runs the tests of rnn-kernels. See --help.
+# Builds pt-file, rnn-kernels and rnn-runtime for WebAssembly and runs the tests of the last two. See --help.
 [ -n "${BASH_VERSION-}" ] || exec bash "$0" "$@" # if started with sh
 set -euo pipefail
 
 usage="Usage: scripts/test-wasm.sh [TEST FILTER]
 
-Builds rnn-kernels and pt-file for wasm32-unknown-unknown, the target of browsers, with and without SIMD. Then builds the tests of
-rnn-kernels for wasm32-wasip1, whose programs have an environment and an output, and runs them under Node.js: with SIMD
-(instruction sets simd128 and portable), and without. Takes about 5 minutes on two cores. Needs, on Debian:
+Builds pt-file, rnn-kernels and rnn-runtime for wasm32-unknown-unknown, the target of browsers, with and without SIMD. Then builds
+the tests of rnn-kernels and rnn-runtime for wasm32-wasip1, whose programs have an environment and an output, and runs them under
+Node.js: with SIMD (instruction sets simd128 and portable), and without. Takes about 5 minutes on two cores. Needs, on Debian:
 
   apt-get install nodejs
   rustup target add wasm32-unknown-unknown wasm32-wasip1"
@@ -26,9 +26,9 @@ main() {
         export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="-C target-feature=$simd" \
             CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS="-C target-feature=$simd"
         printf '%s\n' "test-wasm.sh: with -C target-feature=$simd"
-        cargo build --target wasm32-unknown-unknown -p pt-file -p rnn-kernels --lib
+        cargo build --target wasm32-unknown-unknown -p pt-file -p rnn-kernels -p rnn-runtime --lib
         # --nocapture: a panic aborts the program, and captured output would be lost.
-        cargo test --target wasm32-wasip1 -p rnn-kernels --lib --tests -- --nocapture "$@"
+        cargo test --target wasm32-wasip1 -p rnn-kernels -p rnn-runtime --lib --tests -- --nocapture "$@"
     done
 }
 

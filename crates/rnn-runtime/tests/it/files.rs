@@ -22,6 +22,7 @@ fn names(weights: &StateDict) -> Vec<&str> {
 }
 
 #[test]
+#[cfg_attr(target_family = "wasm", ignore = "no files")]
 fn whole_modules_and_legacy_files_build_layers() {
     let gru = sample("module_gru_zip.pt");
     let name = gru.names().find_map(|name| name.strip_suffix("weight_ih_l0")).unwrap().to_owned();
@@ -34,6 +35,7 @@ fn whole_modules_and_legacy_files_build_layers() {
 }
 
 #[test]
+#[cfg_attr(target_family = "wasm", ignore = "no files")]
 fn a_file_is_read_from_its_path_and_from_its_bytes() {
     let network = Network::draw("gru", [3, 4, 0], 1, 1, true);
     let folder = tempfile::tempdir().unwrap();

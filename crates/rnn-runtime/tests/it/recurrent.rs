@@ -231,6 +231,7 @@ fn a_stream_continues_from_the_state_of_forward_with_any_strides() {
 }
 
 #[test]
+#[cfg_attr(target_family = "wasm", ignore = "no threads")]
 fn several_threads_share_a_layer() {
     fn assert_shared<T: Clone + Send + Sync + 'static>(_: &T) {}
     let network = Network::draw("gru", [3, 40, 0], 2, 1, true);
