@@ -1,6 +1,6 @@
 use ndarray::{Array, Array3, ArrayView, ArrayView1, ArrayView2, ArrayView3, Axis, Dimension, Ix2, Ix3, RemoveAxis};
 
-/// The rank of the arrays of a recurrent layer: [`Ix3`] for a batch of sequences, [`Ix2`] for one sequence.
+/// The rank of the arrays of a recurrent layer: [`Ix3`](type@Ix3) for a batch of sequences, [`Ix2`](type@Ix2) for one sequence.
 ///
 /// | rank | input, output | state | input and output of a step |
 /// |---|---|---|---|
