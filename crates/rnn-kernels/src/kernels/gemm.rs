@@ -60,6 +60,7 @@ pub(crate) struct PanelProduct<'a> {
 /// - No other thread writes these numbers, and none accesses the panels of C.
 #[inline(always)]
 pub(crate) unsafe fn panel_product<S: Simd>(product: &PanelProduct<'_>) {
+    const { assert!(matches!(S::TILE_VECTORS, 2 | 4), "row_kernel exists for these widths") };
     let mut panel = 0;
     // SAFETY: the caller's guarantees, passed on. The panels exist.
     unsafe {
