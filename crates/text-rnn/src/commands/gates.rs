@@ -46,7 +46,7 @@ impl GatesArgs {
         let title = format!("text-rnn: {} → {predicted}", words.join(" "));
         let names = words.iter().map(ToString::to_string).collect();
         let picture = gates.columns(GateMaps::new(title, "word", names), &[("", "h")]);
-        gates.show(picture, &self.draw, args, session)
+        gates.show(&picture, &self.draw, args, session)
     }
 }
 
