@@ -80,7 +80,7 @@ fn batches() -> LineChart {
     };
     LineChart::new("mnist-gru: training loss", "epoch", "loss")
         .line(Line::new("batch", (1..=1200).map(batch).collect()).pale())
-        .line(Line::new("epoch mean", vec![(1.0, 0.41), (2.0, 0.09)]))
+        .line(Line::steps("epoch mean", [(0.0..1.0, 0.41), (1.0..2.0, 0.09)]))
 }
 
 fn closes() -> LineChart {

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 use tch::Tensor;
 
 use crate::exit::UsageError;
-use crate::plot::{self, GateMap, GateMaps, Scale};
+use crate::plot::{self, GateLines, GateMap, GateMaps, LinePanel, Plot, Scale};
 use crate::{DrawArgs, RunArgs, Session};
 
 /// The name of the picture.
@@ -44,12 +44,22 @@ impl LayerGates {
     /// A map for each gate whose name is one of the letters `names`, below its equation. `input` is the layer's input in the
     /// equation.
     pub fn maps(&self, names: &str, input: &str) -> Vec<GateMap> {
-        let chosen = self.0.iter().filter(|(name, _)| names.contains(name));
-        let map = |(name, values): &(&'static str, Vec<Vec<f32>>)| {
+        let map = |(equation, scale, values)| GateMap::new(equation, scale, values);
+        self.chosen(names, input).map(map).collect()
+    }
+
+    /// A panel of lines for each gate whose name is one of the letters `names`; see [`LayerGates::maps`].
+    pub fn lines(&self, names: &str, input: &str) -> Vec<LinePanel> {
+        self.chosen(names, input).map(|(equation, _, values)| LinePanel::new(equation, values)).collect()
+    }
+
+    /// The gates whose names are the letters `names`, in this order: equation, range, and values.
+    fn chosen(&self, names: &str, input: &str) -> impl Iterator<Item = (String, Scale, Vec<Vec<f32>>)> {
+        let gate = |wanted: char| self.0.iter().find(|(name, _)| name.chars().eq([wanted]));
+        names.chars().filter_map(gate).map(move |(name, values)| {
             let (equation, scale) = self.equation(name, input);
-            GateMap::new(equation, scale, values.clone())
-        };
-        chosen.map(map).collect()
+            (equation, scale, values.clone())
+        })
     }
 
     /// The equation of a gate in torch's notation, and the range of its values.
@@ -75,31 +85,73 @@ fn layer_input(layer: usize) -> String {
     if layer == 0 { "x_t".to_owned() } else { format!("h_t of layer {}", layer - 1) }
 }
 
-impl<I: Serialize> Gates<I> {
+impl<I> Gates<I> {
     /// Adds a column of maps to `picture` for each layer and each of `columns`: a heading and the letters of its gates. With
     /// several layers the heading begins with the layer.
     pub fn columns(&self, picture: GateMaps, columns: &[(&str, &str)]) -> GateMaps {
-        let several = self.layers.len() > 1;
-        self.layers.iter().enumerate().fold(picture, |picture, (layer, gates)| {
-            columns.iter().fold(picture, |picture, (heading, names)| {
-                let heading = match (several, heading.is_empty()) {
-                    (false, _) => (*heading).to_owned(),
-                    (true, true) => format!("layer {layer}"),
-                    (true, false) => format!("layer {layer}: {heading}"),
-                };
-                picture.column(heading, gates.maps(names, &layer_input(layer)))
-            })
+        self.layer_columns(columns).fold(picture, |picture, column| {
+            picture.column(column.heading, column.gates.maps(column.names, &layer_input(column.layer)))
         })
     }
 
+    /// Adds a column of lines to `picture` for each layer and each of `columns`, as [`Gates::columns`] does. `inputs` are
+    /// above the gates, one in each of the first columns.
+    pub fn line_columns(&self, picture: GateLines, inputs: &[LinePanel], columns: &[(&str, &str)]) -> GateLines {
+        let mut inputs = inputs.iter().cloned();
+        self.layer_columns(columns).fold(picture, |picture, column| {
+            let mut panels: Vec<_> = inputs.next().into_iter().collect();
+            panels.extend(column.gates.lines(column.names, &layer_input(column.layer)));
+            picture.column(column.heading, panels)
+        })
+    }
+
+    /// The columns of every layer.
+    fn layer_columns<'a>(&'a self, columns: &'a [(&str, &'a str)]) -> impl Iterator<Item = LayerColumn<'a>> {
+        let several = self.layers.len() > 1;
+        self.layers.iter().enumerate().flat_map(move |(layer, gates)| {
+            columns.iter().map(move |&(heading, names)| {
+                let heading = match (several, heading.is_empty()) {
+                    (false, _) => heading.to_owned(),
+                    (true, true) => format!("layer {layer}"),
+                    (true, false) => format!("layer {layer}: {heading}"),
+                };
+                LayerColumn { heading, layer, gates, names }
+            })
+        })
+    }
+}
+
+/// A column of a picture of gates: some of the gates of a layer.
+struct LayerColumn<'a> {
+    heading: String,
+    layer: usize,
+    gates: &'a LayerGates,
+    names: &'a str,
+}
+
+impl<I: Serialize> Gates<I> {
     /// Saves the picture, unless `--no-plots`, and prints its path; with `--json` prints the numbers.
-    pub fn show(&self, picture: GateMaps, draw: &DrawArgs, args: &RunArgs, session: &Session) -> Result<()> {
+    pub fn show(&self, picture: &impl Plot, draw: &DrawArgs, args: &RunArgs, session: &Session) -> Result<()> {
+        Gates::show_all(std::slice::from_ref(self), picture, draw, args, session)
+    }
+
+    /// [`Gates::show`] for several examples in one picture. With `--json` prints one object, or an array if there are several.
+    pub fn show_all(
+        examples: &[Gates<I>],
+        picture: &impl Plot,
+        draw: &DrawArgs,
+        args: &RunArgs,
+        session: &Session,
+    ) -> Result<()> {
         if !args.no_plots {
             let stem = draw.folder(session.lesson())?.join(PICTURE);
-            plot::save(&picture, &stem)?;
+            plot::save(picture, &stem)?;
             session.print(format_args!("{0}.png and {0}.svg", stem.display()))?;
         }
-        session.print_json(self)
+        match examples {
+            [only] => session.print_json(only),
+            _ => session.print_json(&examples),
+        }
     }
 }
 

@@ -12,7 +12,7 @@
 //! | [`data`] | the vocabulary, and the text as columns of word numbers |
 //! | [`model`] | the network |
 //! | [`mod@train`] | the training loop, with truncated back-propagation through time |
-//! | [`commands`] | the command line: `eval`, `predict`, `compare`, `--explain` |
+//! | [`commands`] | the command line: `eval`, `predict`, `gates`, `compare`, `--explain` |
 //! | [`vocabulary_file`] | `vocabulary.json` in the folder of a model |
 #![forbid(unsafe_code)]
 
@@ -30,6 +30,6 @@ pub const LESSON: Lesson = Lesson {
     name: "rnn-lm",
     version: env!("CARGO_PKG_VERSION"),
     defaults: Defaults { epochs: 5, lr: 0.006, hidden_size: 128, num_layers: 1, batch_size: Some(20) },
-    pictures: &[],
+    pictures: &["gates"],
     texts: &[vocabulary_file::NAME],
 };

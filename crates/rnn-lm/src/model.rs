@@ -5,7 +5,7 @@ use std::fmt;
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 use lesson_kit::{RecurrentSizes, SavedModel};
-use recurrent::{AnyRecurrent, AnyState, Backend, GruConfig, LstmConfig, RnnConfig};
+use recurrent::{AnyRecurrent, AnyState, Backend, GruConfig, LstmConfig, RnnConfig, Trace};
 use serde::{Deserialize, Serialize};
 use tch::nn::{Path, VarStore};
 use tch::{Device, Reduction, Tensor};
@@ -37,6 +37,7 @@ pub struct Sizes {
 /// The notebook's `LanguageModel`.
 #[derive(Debug)]
 pub struct LanguageModel {
+    kind: LayerKind,
     embedding: Embedding,
     rnn: AnyRecurrent,
     dropout: f64,
@@ -59,7 +60,7 @@ impl LanguageModel {
             LayerKind::Gru => GruConfig::new(hidden, hidden).num_layers(layers).build(at)?.into(),
         };
         let decoder = Linear::new(path / "decoder", hidden, words)?;
-        Ok(LanguageModel { embedding, rnn, dropout, decoder, training: true })
+        Ok(LanguageModel { kind, embedding, rnn, dropout, decoder, training: true })
     }
 
     /// The network with trained weights. The kind of layer and the sizes come from the shapes of the weights.
@@ -127,6 +128,14 @@ impl LanguageModel {
         Ok((input, output, state))
     }
 
+    /// The gates of each layer for `words`, (steps, columns), and the number of layers.
+    ///
+    /// # Errors
+    /// If a shape does not fit.
+    pub fn trace(&self, words: &Tensor) -> Result<(Trace<AnyState>, i64)> {
+        Ok((self.rnn.trace(&self.embedding.forward(words)?, None)?, self.rnn.num_layers()))
+    }
+
     /// Sets the implementation of the recurrent layer.
     ///
     /// # Errors
@@ -143,6 +152,11 @@ impl LanguageModel {
     /// Evaluation mode: dropout is off.
     pub fn eval(&mut self) {
         self.training = false;
+    }
+
+    /// The kind of the recurrent layer.
+    pub fn kind(&self) -> LayerKind {
+        self.kind
     }
 
     /// The device of the parameters.

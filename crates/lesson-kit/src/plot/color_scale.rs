@@ -21,15 +21,18 @@ pub enum Scale {
     Tanh,
     /// Any value, such as the cell state of an LSTM: orange, white at 0, violet. The largest absolute value sets the range.
     Unbounded,
+    /// A probability: white to black. The largest one sets the range, because those of many words are all small.
+    Probability,
 }
 
 impl Scale {
-    /// The shade of a value, `0..SHADES`; `None` for NaN and infinities. `largest` is the end of the unbounded scale.
+    /// The shade of a value, `0..SHADES`; `None` for NaN and infinities. `largest` is the end of a scale without a fixed range.
     pub fn shade(self, value: f32, largest: f64) -> Option<usize> {
         let share = match self {
             Scale::Sigmoid => f64::from(value),
             Scale::Tanh => (f64::from(value) + 1.0) / 2.0,
             Scale::Unbounded => (f64::from(value) / largest + 1.0) / 2.0,
+            Scale::Probability => f64::from(value) / largest,
         };
         value.is_finite().then(|| (share.clamp(0.0, 1.0) * (SHADES - 1) as f64).round() as usize)
     }
@@ -41,6 +44,7 @@ impl Scale {
             Scale::Sigmoid => gradient(&[PAPER, RGBColor(102, 194, 164), RGBColor(0, 68, 27)], share),
             Scale::Tanh => gradient(&[BROWN, ORANGE, PAPER, RGBColor(50, 120, 190), RGBColor(0, 40, 100)], share),
             Scale::Unbounded => gradient(&[BROWN, ORANGE, PAPER, RGBColor(128, 115, 172), RGBColor(45, 0, 75)], share),
+            Scale::Probability => gradient(&[PAPER, RGBColor(150, 150, 150), RGBColor(20, 20, 20)], share),
         }
     }
 
@@ -50,7 +54,17 @@ impl Scale {
             Scale::Sigmoid => ["0 closed".to_owned(), "1 open".to_owned()],
             Scale::Tanh => ["\u{2212}1".to_owned(), "1".to_owned()],
             Scale::Unbounded => [format!("\u{2212}{largest}"), largest.to_string()],
+            Scale::Probability => ["0 %".to_owned(), format!("{} %", (1e6 * largest).round() / 1e4)],
         }
+    }
+
+    /// The value as text: two decimals, or a percentage with one decimal.
+    pub fn label(self, value: f32) -> String {
+        let text = match self {
+            Scale::Probability => format!("{:.1}", 100.0 * value),
+            _ => format!("{value:.2}"),
+        };
+        text.replace('-', "\u{2212}")
     }
 }
 
@@ -78,6 +92,9 @@ mod tests {
         assert_eq!(Scale::Sigmoid.shade(0.0, 1.0).map(|shade| Scale::Sigmoid.color(shade)), Some(PAPER));
         assert_eq!(Scale::Sigmoid.shade(1.5, 1.0), Some(SHADES - 1));
         assert_eq!(Scale::Tanh.shade(f32::NAN, 1.0), None);
+        assert_eq!(Scale::Probability.shade(0.02, 0.02), Some(SHADES - 1));
+        assert_eq!(Scale::Probability.ends(0.02), ["0 %", "2 %"]);
+        assert_eq!((Scale::Probability.label(0.9962), Scale::Tanh.label(-0.5)), ("99.6".into(), "\u{2212}0.50".into()));
     }
 
     #[test]

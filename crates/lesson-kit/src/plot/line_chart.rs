@@ -35,6 +35,8 @@ pub struct LineChart {
     y_label: String,
     height: i32,
     log_y: bool,
+    /// Positions and labels; `None` for round numbers.
+    x_ticks: Option<Vec<(f64, String)>>,
     lines: Vec<Line>,
 }
 
@@ -45,12 +47,20 @@ pub struct Line {
     points: Vec<(f64, f64)>,
     pale: bool,
     width: i32,
+    /// A dot at each point, if there are few points.
+    dots: bool,
 }
 
 impl Line {
     /// A line through `points`.
     pub fn new(label: impl Into<String>, points: Vec<(f64, f64)>) -> Line {
-        Line { label: label.into(), points, pale: false, width: 2 * PX }
+        Line { label: label.into(), points, pale: false, width: 2 * PX, dots: true }
+    }
+
+    /// A line of horizontal steps: each of `values` over its range of x.
+    pub fn steps(label: impl Into<String>, values: impl IntoIterator<Item = (Range<f64>, f64)>) -> Line {
+        let points = values.into_iter().flat_map(|(x, y)| [(x.start, y), (x.end, y)]);
+        Line { dots: false, ..Line::new(label, points.collect()) }
     }
 
     /// Makes the line thin and pale, as a background of the other lines.
@@ -68,7 +78,7 @@ impl LineChart {
     /// A chart without lines yet.
     pub fn new(title: impl Into<String>, x_label: impl Into<String>, y_label: impl Into<String>) -> LineChart {
         let (title, x_label, y_label) = (title.into(), x_label.into(), y_label.into());
-        LineChart { title, x_label, y_label, height: 500 * PX, log_y: false, lines: Vec::new() }
+        LineChart { title, x_label, y_label, height: 500 * PX, log_y: false, x_ticks: None, lines: Vec::new() }
     }
 
     /// Adds a line on top of the others. Two or more lines have a legend.
@@ -87,6 +97,11 @@ impl LineChart {
         LineChart { log_y: true, ..self }
     }
 
+    /// Sets the ticks of the x axis, such as the dates of days with these numbers.
+    pub fn x_ticks(self, ticks: Vec<(f64, String)>) -> LineChart {
+        LineChart { x_ticks: Some(ticks), ..self }
+    }
+
     fn is_drawable(&self, &(x, y): &(f64, f64)) -> bool {
         // The difference of two such numbers is finite.
         let finite = |number: f64| number.abs() <= 1e300;
@@ -102,7 +117,10 @@ impl LineChart {
         let whole = self.points().all(|point| point.0.fract() == 0.0);
         let margin = if high > low { 0.02 * (high - low) } else { 0.5 };
         let mut axis = Axis::linear(low - margin, high + margin, 8, whole);
-        axis.ticks.retain(|(tick, _)| *tick >= low - margin / 2.0);
+        if let Some(ticks) = &self.x_ticks {
+            axis.ticks.clone_from(ticks);
+        }
+        axis.ticks.retain(|(tick, _)| (low - margin / 2.0..=high + margin).contains(tick));
         axis.named(&self.x_label, 48 * PX)
     }
 
@@ -126,7 +144,7 @@ impl LineChart {
             let style = if line.pale { PALE } else { *color }.filled().stroke_width(line.width as u32);
             let runs = line.points.split(|point| !self.is_drawable(point));
             let series = runs.flat_map(|run| {
-                let dots = line.points.len() < FEW_POINTS || run.len() == 1;
+                let dots = line.dots && (line.points.len() < FEW_POINTS || run.len() == 1);
                 LineSeries::new(run.iter().copied(), style).point_size(if dots { 2 * line.width as u32 } else { 0 })
             });
             let swatch = move |(x, y)| PathElement::new([(x, y), (x + 26 * PX, y)], style);

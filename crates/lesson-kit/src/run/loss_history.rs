@@ -5,6 +5,9 @@ use serde_json::Value as Json;
 
 use crate::plot::{Line, LineChart};
 
+/// A loss that falls by more than this factor is drawn on a logarithmic axis.
+const LARGE_FACTOR: f64 = 30.0;
+
 /// Losses by epoch and by batch.
 #[derive(Debug, Default)]
 pub(crate) struct LossHistory {
@@ -70,17 +73,21 @@ impl LossHistory {
         series
     }
 
-    /// Chart of the loss over the epochs, on top of the batch losses.
+    /// Chart of the loss over the epochs. A loss that falls by a large factor has a logarithmic axis.
+    ///
+    /// With batch losses the mean of an epoch is a horizontal line over the batches of the epoch.
     pub fn chart(&self, lesson: &str) -> LineChart {
-        let points = |&(x, loss): &(f64, f32)| (x, f64::from(loss));
-        let by_epoch = self.epochs.iter().map(|&(epoch, loss)| (f64::from(epoch), f64::from(loss))).collect();
+        let losses = || self.epochs.iter().map(|&(epoch, loss)| (f64::from(epoch), f64::from(loss)));
         let chart = LineChart::new(format!("{lesson}: training loss"), "epoch", "loss");
-        if self.batches.is_empty() {
-            chart.line(Line::new("loss", by_epoch))
+        let chart = if self.batches.is_empty() {
+            chart.line(Line::new("loss", losses().collect()))
         } else {
-            chart
-                .line(Line::new("batch", self.batches.iter().map(points).collect()).pale())
-                .line(Line::new("epoch mean", by_epoch))
-        }
+            let batches = self.batches.iter().map(|&(x, loss)| (x, f64::from(loss)));
+            let means = losses().map(|(epoch, mean)| (epoch - 1.0..epoch, mean));
+            chart.line(Line::new("batch", batches.collect()).pale()).line(Line::steps("epoch mean", means))
+        };
+        let (low, high) =
+            losses().fold((f64::INFINITY, 0.0_f64), |(low, high), (_, loss)| (low.min(loss), high.max(loss)));
+        if low > 0.0 && high > LARGE_FACTOR * low { chart.log_y() } else { chart }
     }
 }

@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use lesson_kit::plot::{self, GateMap, GateMaps, HeatMap, ImageGrid, Line, LineChart, Plot, Scale, Stack, Tile};
+use lesson_kit::plot::{
+    self, GateLines, GateMap, GateMaps, HeatMap, ImageGrid, Line, LineChart, LinePanel, Plot, Scale, Stack, Tile,
+};
 
 /// The width and height in the header of a PNG file.
 fn png_size(png: &[u8]) -> (u32, u32) {
@@ -48,6 +50,17 @@ fn a_chart_of_two_lines_has_a_legend() {
     let chart =
         LineChart::new("closes", "day", "US dollars").line(line("true", 0.0)).line(line("predicted < now", 9.0));
     check(&chart, (800, 500), &["true", "predicted &lt; now", "1,000", "US dollars"]);
+}
+
+#[test]
+fn a_line_chart_has_named_ticks_and_steps_without_dots() {
+    let ticks = vec![(0.0, "2012-05".to_owned()), (2.0, "2012-07".to_owned()), (9.0, "outside".to_owned())];
+    let steps = Line::steps("epoch mean", [(0.0..1.0, 0.4), (1.0..2.0, 0.1)]);
+    let chart = LineChart::new("loss", "date", "loss").line(steps).x_ticks(ticks);
+    check(&chart, (800, 500), &["2012-05", "2012-07"]);
+    let dir = tempfile::tempdir().unwrap();
+    let svg = save(&chart, dir.path(), "steps").1;
+    assert!(!svg.contains("outside") && !svg.contains("<circle"), "{svg}");
 }
 
 #[test]
@@ -142,6 +155,38 @@ fn gate_maps_have_columns_an_image_and_color_bars() {
         (800, 542),
         &["layer 0", "layer 1", "0 closed", "1 open", "test digit 3", "predicted 4", "24", "\u{2212}1"],
     );
+}
+
+#[test]
+fn gate_lines_have_equations_names_and_a_legend_of_the_units() {
+    let days = |count: usize| (0..count).map(|day| format!("03-0{day}")).collect();
+    let values = |units: usize| (0..7).map(|day| (0..units).map(|unit| (day * unit) as f32 / 50.0).collect()).collect();
+    let prices = LinePanel::new("x_t", values(2)).named(vec!["Open".into(), "Close".into()]);
+    let lines = GateLines::new("a week", "trading day", days(7))
+        .column("the gates", vec![prices, LinePanel::new("i_t = σ(x_t)", values(3)), LinePanel::new("f_t", values(3))])
+        .column("layer 1", vec![LinePanel::new("i_t", values(12)), LinePanel::new("f_t", values(12))]);
+    let labels = ["a week", "the gates", "layer 1", "Open", "Close", "= σ(x", "trading day", "03-06", "0, 10, .."];
+    check(&lines, (816, 0), &labels);
+    for values in [vec![], vec![vec![]], vec![vec![f32::NAN, f32::INFINITY]], vec![vec![0.0; 3], vec![], vec![1e30]]] {
+        check(&GateLines::new("odd", "step", vec![]).column("", vec![LinePanel::new("", values)]), (816, 0), &["odd"]);
+    }
+    check(&GateLines::new("none", "step", vec![]), (816, 0), &["none"]);
+}
+
+#[test]
+fn gate_maps_have_steps_of_their_own_and_rows_with_names() {
+    let names = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let share = GateMap::new("p = softmax(y)", Scale::Probability, vec![vec![f32::NAN; 2], vec![0.962, 0.038]]);
+    let maps = GateMaps::new("two sentences", "word", names(&["i", "like"]))
+        .column("i like", vec![gate("h_t", Scale::Tanh, 2, 5)])
+        .below(share.rows(names(&["dog", "hippopotamus"])))
+        .step_names(names(&["you", "hate"]))
+        .column("you hate", vec![gate("h_t", Scale::Tanh, 2, 5)]);
+    check(&maps, (800, 0), &["like", "you", "hate", "dog", "hippopotamus", "96.2", "3.8", "0 %", "100 %"]);
+    let words: Vec<_> = (0..12).map(|word| format!("a-long-word-{word}")).collect();
+    let wide =
+        GateMaps::new("a text", "word", words).every_step_named().column("", vec![gate("h_t", Scale::Tanh, 12, 64)]);
+    check(&wide, (800, 0), &["a-long-word-0"]);
 }
 
 #[test]

@@ -34,7 +34,7 @@ impl GatesArgs {
         let model = MnistNn::load(&self.draw.read(session.lesson(), session)?, session.device())?;
         session.note(&input.description);
         let gates = gates(&model, &input, session)?;
-        gates.show(picture(&input, &gates), &self.draw, args, session)
+        gates.show(&picture(&input, &gates), &self.draw, args, session)
     }
 }
 

@@ -4,10 +4,12 @@
 //! |---|---|
 //! | [`eval`] | `eval`, and the evaluation after training |
 //! | [`predict`] | `predict` |
+//! | [`gates`] | `gates` |
 //! | [`explain`] | `--explain` |
 
 pub mod eval;
 pub mod explain;
+pub mod gates;
 pub mod predict;
 
 use std::path::{Path, PathBuf};
@@ -109,6 +111,8 @@ enum Command {
     /// `<unk>` is the token for every word outside the vocabulary. It is left out of the list, unless --unk is given, and
     /// is never generated.
     Predict(predict::PredictArgs),
+    /// Draw the gates while the network reads a text, and the most likely next words
+    Gates(gates::GatesArgs),
 }
 
 impl CommandLine for Cli {
@@ -123,6 +127,9 @@ impl CommandLine for Cli {
             None if self.run.explain => self.explain(program),
             None => self.train(program),
             Some(Command::Predict(args)) => args.run(&Session::start(program, &self.run, self.options.hyper.backend)?),
+            Some(Command::Gates(args)) => {
+                args.run(|| Session::start(program, &self.run, self.options.hyper.backend), &self.run)
+            }
             Some(Command::Shared(command)) => {
                 if matches!(command, SharedCommand::Compare(_)) && self.options.corpus.is_some() {
                     return Err(UsageError("--corpus: the notebook reads Moby Dick".to_owned()).into());

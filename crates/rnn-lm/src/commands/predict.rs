@@ -84,19 +84,8 @@ impl PredictArgs {
         let mut model = LanguageModel::load(&saved, vocabulary.len(), session.device())?;
         model.set_backend(session.backend())?;
 
-        let prompt = vocabulary.unit().split(&self.prompt);
-        if prompt.is_empty() {
-            return Err(UsageError("the text to continue is empty".to_owned()).into());
-        }
-        let mut unknown: Vec<&str> = Vec::new();
-        for word in prompt.iter().filter(|word| vocabulary.number(word) == 0) {
-            if !unknown.contains(&word.as_str()) {
-                unknown.push(word);
-            }
-        }
-        if !unknown.is_empty() {
-            session.note(format_args!("not in the vocabulary, read as {UNKNOWN}: {}", unknown.join(", ")));
-        }
+        let prompt = split(&self.prompt, &vocabulary)?;
+        let unknown = note_unknown(&prompt, &vocabulary, session);
         let (mut words, mut left_out, mut text) = (None, None, None);
         match self.length {
             None => {
@@ -155,6 +144,32 @@ impl PredictArgs {
         let weights = scores.f_to_kind(Kind::Double)?.f_div_scalar(self.temperature)?.f_softmax(0, None)?;
         Ok((Vec::try_from(&weights)?, Vec::try_from(&numbers)?))
     }
+}
+
+/// The words of `text`.
+///
+/// # Errors
+/// [`UsageError`] for a text without words.
+pub fn split(text: &str, vocabulary: &Vocabulary) -> Result<Vec<String>> {
+    let words = vocabulary.unit().split(text);
+    if words.is_empty() {
+        return Err(UsageError("the text to continue is empty".to_owned()).into());
+    }
+    Ok(words)
+}
+
+/// The words that are not in the vocabulary, each once. A note names them.
+pub fn note_unknown<'a>(words: &'a [String], vocabulary: &Vocabulary, session: &Session) -> Vec<&'a str> {
+    let mut unknown: Vec<&str> = Vec::new();
+    for word in words.iter().filter(|word| vocabulary.number(word) == 0) {
+        if !unknown.contains(&word.as_str()) {
+            unknown.push(word);
+        }
+    }
+    if !unknown.is_empty() {
+        session.note(format_args!("not in the vocabulary, read as {UNKNOWN}: {}", unknown.join(", ")));
+    }
+    unknown
 }
 
 /// Draws an index with a probability proportional to its weight; `None` if no weight is above 0.

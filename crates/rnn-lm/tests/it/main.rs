@@ -7,6 +7,7 @@ mod corpus;
 mod cuda;
 mod entropy;
 mod float64;
+mod gates;
 mod markov;
 mod parity;
 mod predict;

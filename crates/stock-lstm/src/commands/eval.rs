@@ -2,12 +2,13 @@
 
 use anyhow::Result;
 use lesson_kit::Evaluation;
-use lesson_kit::plot::{Line, LineChart};
+use lesson_kit::plot::{Line, LineChart, Stack};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use tch::{Device, Tensor};
 
 use super::score::{Score, share_of_rises};
-use crate::data::{CLOSE, Dataset, MinMaxScaler};
+use crate::data::dates::date_ticks;
+use crate::data::{CLOSE, Dataset, MinMaxScaler, Prices};
 use crate::model::StockRnn;
 
 /// The scores on the test windows; `summary.json` has all of [`Score::figures`] under `test_`, `persistence_` and `trend_`.
@@ -130,22 +131,48 @@ fn row(name: &str, score: &Score) -> String {
     )
 }
 
-/// The picture of true and predicted closes over the test period, in dollars.
-pub fn chart(predicted: &Tensor, data: &Dataset, scaler: &MinMaxScaler) -> Result<LineChart> {
-    let line = |label: &str, closes: &Tensor| -> Result<Line> {
-        let closes = Vec::<f32>::try_from(&closes.f_to_device(Device::Cpu)?.f_view([-1])?)?;
-        let dollars = closes.iter().map(|&close| scaler.inverse(CLOSE, f64::from(close)));
-        Ok(Line::new(label, (1..).map(f64::from).zip(dollars).collect()))
+/// The number of days in the chart of the last days.
+const LAST_DAYS: usize = 40;
+
+/// The picture of true and predicted closes in dollars, and of yesterday's close: over the test period, and over its last
+/// days, where the lines are far enough apart to be compared.
+pub fn charts(predicted: &Tensor, data: &Dataset, prices: &Prices, scaler: &MinMaxScaler) -> Result<Stack> {
+    let dollars = |closes: &Tensor| -> Result<Vec<f64>> {
+        let closes = Vec::<f32>::try_from(&closes.f_to_device(Device::Cpu)?.f_reshape([-1])?)?;
+        Ok(closes.iter().map(|&close| scaler.inverse(CLOSE, f64::from(close))).collect())
     };
-    Ok(LineChart::new("stock-lstm: closes of the test period", "trading day", "dollars")
-        .line(line("true", &data.test.y)?)
-        .line(line("predicted", predicted)?))
+    let yesterday = data.test.x.f_select(1, -1)?.f_select(1, CLOSE as i64)?;
+    let lines = [
+        ("true", dollars(&data.test.y)?),
+        ("predicted", dollars(predicted)?),
+        ("yesterday's close", dollars(&yesterday)?),
+    ];
+    let count = data.test.count() as usize;
+    let chart = |title: &str, height: u32, shown: usize| {
+        let first = count.saturating_sub(shown);
+        let dates = prices.dates().get(prices.rows().len() - count + first..).unwrap_or_default();
+        let x_label = if dates.is_empty() { "test day" } else { "date" };
+        let mut chart = LineChart::new(title, x_label, "dollars").height(height);
+        if !dates.is_empty() {
+            let place = |(index, label)| ((first + index + 1) as f64, label);
+            chart = chart.x_ticks(date_ticks(dates).into_iter().map(place).collect());
+        }
+        lines.iter().fold(chart, |chart, (label, closes)| {
+            let points = closes.iter().enumerate().skip(first).map(|(day, &close)| ((day + 1) as f64, close));
+            chart.line(Line::new(*label, points.collect()))
+        })
+    };
+    let whole = chart("stock-lstm: closes of the test period", 420, count);
+    if count <= LAST_DAYS {
+        return Ok(Stack(vec![whole]));
+    }
+    Ok(Stack(vec![whole, chart(&format!("the last {LAST_DAYS} days"), 360, LAST_DAYS)]))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Order, Prices, ScaleOn};
+    use crate::data::{Order, ScaleOn};
 
     // .venv/bin/python -c "import numpy as np; lines = [l for l in open('data/goog.csv') if l[0].isdigit()][::-1]
     //   x = np.array([[float(v) for v in l.split(',')[1:]] for l in lines]); span = np.ptp(x, 0) + 1e-7

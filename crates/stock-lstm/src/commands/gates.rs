@@ -3,12 +3,12 @@
 use anyhow::Result;
 use clap::Args;
 use lesson_kit::exit::UsageError;
-use lesson_kit::plot::GateMaps;
+use lesson_kit::plot::{GateLines, LinePanel};
 use lesson_kit::{DrawArgs, Gates, LayerGates, RunArgs, Session};
 use serde::Serialize;
 
 use super::scale;
-use crate::data::{CLOSE, MinMaxScaler, Prices, SEQ_LENGTH, ScaleOn, one_window};
+use crate::data::{CLOSE, COLUMNS, MinMaxScaler, Prices, SEQ_LENGTH, ScaleOn, one_window};
 use crate::model::StockRnn;
 
 /// Options of `gates`.
@@ -29,6 +29,8 @@ pub struct Window {
     window: usize,
     /// Its days: dates, or numbers from the first day of the series.
     days: Vec<String>,
+    /// The inputs: the scaled prices of each day, in the order of [`COLUMNS`].
+    x: Vec<[f32; COLUMNS.len()]>,
     /// The predicted close, in dollars.
     predicted_close: f64,
 }
@@ -53,7 +55,7 @@ impl GatesArgs {
         let model = StockRnn::load(&saved, session.device())?;
         let scaler = scale::of_model(&saved, typed, prices)?;
         let gates = gates(&model, &scaler, prices, window)?;
-        gates.show(picture(&gates), &self.draw, args, session)
+        gates.show(&picture(&gates), &self.draw, args, session)
     }
 
     fn chosen_window(&self, prices: &Prices) -> Result<usize> {
@@ -76,16 +78,23 @@ fn gates(model: &StockRnn, scaler: &MinMaxScaler, prices: &Prices, window: usize
     let close = model.forward(&state, &x)?.f_view([-1])?.f_get(0)?;
     let name = |day: usize| prices.dates().get(day).map_or_else(|| format!("day {}", day + 1), ToString::to_string);
     let predicted_close = scaler.inverse(CLOSE, f64::try_from(close)?);
-    Ok(Gates { input: Window { window, days: days.map(name).collect(), predicted_close }, layers })
+    Ok(Gates { input: Window { window, days: days.map(name).collect(), x: scaled, predicted_close }, layers })
 }
 
-/// For each layer two columns of maps: the gates, and the values that they act on.
-fn picture(gates: &Gates<Window>) -> GateMaps {
-    let Window { days, predicted_close, .. } = &gates.input;
+/// The inputs, and below them for each layer two columns of lines: the gates, and the values that they act on.
+fn picture(gates: &Gates<Window>) -> GateLines {
+    let Window { days, x, predicted_close, .. } = &gates.input;
     let (first, last) = (&days[0], &days[SEQ_LENGTH - 1]);
     let title = format!("stock-lstm: {first} to {last} → next close ${predicted_close:.2}");
     let short = |day: &String| day.split_once('-').map_or(day.as_str(), |(_, month_and_day)| month_and_day).to_owned();
     let names = days.iter().map(short).collect();
-    let picture = GateMaps::new(title, "trading day", names);
-    gates.columns(picture, &[("the gates", "ifo"), ("what they act on", "gch")])
+    // The volume is far from the prices, so it has a scale of its own.
+    let input = |heading: &str, is_shown: fn(&str) -> bool| {
+        let shown = || (0..COLUMNS.len()).filter(|&column| is_shown(COLUMNS[column]));
+        let values = x.iter().map(|day| shown().map(|column| day[column]).collect()).collect();
+        LinePanel::new(heading, values).named(shown().map(|column| COLUMNS[column].to_owned()).collect())
+    };
+    let inputs = [input("x_t, scaled:", |name| name != "Volume"), input("x_t, scaled:", |name| name == "Volume")];
+    let picture = GateLines::new(title, "trading day", names);
+    gates.line_columns(picture, &inputs, &[("the gates", "ifo"), ("what they act on", "gch")])
 }

@@ -87,7 +87,7 @@ enum Command {
     Shared(SharedCommand),
     /// Predict the closes of the days after a series
     Predict(predict::PredictArgs),
-    /// Draw the gates over the days of a window
+    /// Draw the inputs and the gates over the days of a window
     Gates(gates::GatesArgs),
 }
 
@@ -154,10 +154,10 @@ impl CommandLine for Cli {
 
         let predicted = eval::predict(&model, &data)?;
         print_shape(&run, "test_predict", &predicted)?;
-        let chart = eval::chart(&predicted, &data, &scaler)?;
+        let charts = eval::charts(&predicted, &data, &prices, &scaler)?;
         let scores = eval::evaluate(predicted, &data, &scaler)?;
         run.report(&scores)?;
-        run.save_plot(PREDICTIONS, &chart)?;
+        run.save_plot(PREDICTIONS, &charts)?;
         run.finish(&scores)
     }
 

@@ -34,6 +34,21 @@ pub fn next_weekday(date: Date) -> Option<Date> {
     date.series(1.day()).skip(1).find(|day| !matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday))
 }
 
+/// The largest number of labels on an axis of dates.
+const MAX_LABELS: usize = 7;
+
+/// Labels for an axis of `dates`, each with the index of its date: the first date of each month, or single days if there are
+/// fewer than three months.
+pub fn date_ticks(dates: &[Date]) -> Vec<(usize, String)> {
+    let month = |date: Date| (date.year(), date.month());
+    let starts = dates.windows(2).enumerate().filter(|(_, pair)| month(pair[0]) != month(pair[1]));
+    let months: Vec<_> = starts.map(|(index, pair)| (index + 1, pair[1].strftime("%Y-%m").to_string())).collect();
+    let days = || dates.iter().map(ToString::to_string).enumerate().collect();
+    let all: Vec<_> = if months.len() >= 3 { months } else { days() };
+    let every = all.len().div_ceil(MAX_LABELS).max(1);
+    all.into_iter().step_by(every).collect()
+}
+
 /// The dates of a file, line by line; all lines must have one order.
 #[derive(Debug, Default)]
 pub struct Dates(Vec<Date>);

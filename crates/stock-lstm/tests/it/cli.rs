@@ -41,6 +41,10 @@ fn a_run_writes_its_folder_and_prints_the_slides_lines() {
         file_names(dir.path()),
         [&["best.pt", "checkpoint.pt", "config.json"], &pictures[..], &["summary.json"]].concat()
     );
+    let svg = fs::read_to_string(dir.path().join("predictions.svg")).unwrap();
+    for part in ["yesterday", "predicted", "2012-05", "2013-01-03", "the last 40 days"] {
+        assert!(svg.contains(part), "{part:?} is not in predictions.svg");
+    }
     assert_eq!(fs::read_to_string(dir.path().join("metrics.jsonl")).unwrap().lines().count(), 200);
     let config = json_file(&dir.path().join("config.json"));
     assert_eq!((&config["csv"], &config["order"]), (&"data/goog.csv".into(), &"newest-first".into()));
@@ -87,6 +91,8 @@ fn the_csv_option_trains_on_another_file_in_the_given_order() {
         assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
         let summary: Value = serde_json::from_slice(&run.stdout).unwrap();
         assert_eq!((summary["train_windows"].as_i64(), summary["test_windows"].as_i64()), (Some(37), Some(16)));
+        let svg = fs::read_to_string(dir.path().join("run/predictions.svg")).unwrap();
+        assert!(svg.contains("test day"), "the days of a file without dates have numbers");
         summary["persistence_mse"].as_f64().unwrap()
     };
     // The test part is the end of the series. The closes are n^2, so their steps are large there, and small if time is

@@ -1,6 +1,6 @@
 //! Dates and weekdays, compared with NumPy.
 
-use stock_lstm::data::dates::{next_weekday, parse_date};
+use stock_lstm::data::dates::{date_ticks, next_weekday, parse_date};
 
 #[test]
 fn dates_are_iso_8601_and_exist() {
@@ -53,4 +53,19 @@ fn the_next_weekday_equals_numpys() {
 #[test]
 fn no_weekday_follows_the_last_day_of_the_calendar() {
     assert_eq!(next_weekday(parse_date("9999-12-31").unwrap()), None);
+}
+
+#[test]
+fn labels_of_an_axis_are_months_or_days() {
+    let weekdays = |first: &str, count: usize| {
+        let first = parse_date(first).unwrap();
+        std::iter::successors(Some(first), |&date| next_weekday(date)).take(count).collect::<Vec<_>>()
+    };
+    let labels = |first, count| date_ticks(&weekdays(first, count));
+    let of = |index: usize, label: &str| (index, label.to_owned());
+    let days = [(0, "01-30"), (3, "02-04"), (6, "02-07"), (9, "02-12"), (12, "02-15"), (15, "02-20"), (18, "02-25")];
+    assert_eq!(labels("2013-01-30", 20), days.map(|(index, day)| of(index, &format!("2013-{day}"))));
+    assert_eq!(labels("2013-01-30", 60), [of(2, "2013-02"), of(22, "2013-03"), of(43, "2013-04")]);
+    assert!(labels("2000-01-03", 5000).len() <= 7);
+    assert_eq!((labels("2013-01-30", 1), date_ticks(&[])), (vec![of(0, "2013-01-30")], vec![]));
 }

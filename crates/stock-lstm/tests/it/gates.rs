@@ -14,7 +14,17 @@ fn all_gates_of_the_last_window_are_drawn_and_printed_as_numbers() {
     let output = stock_lstm(&["gates", "--model", &model, "--out", out.to_str().unwrap()]);
     assert_eq!(text(&output.stdout), format!("{0}.png and {0}.svg\n", out.join("gates").display()));
     let svg = fs::read_to_string(out.join("gates.svg")).unwrap();
-    for part in ["2013-02-21 to 2013-03-01", "tanh(W", "σ(W", "tanh(c", "03-01", "hidden unit"] {
+    for part in [
+        "2013-02-21 to 2013-03-01",
+        "tanh(W",
+        "σ(W",
+        "tanh(c",
+        "03-01",
+        "hidden unit",
+        "scaled:",
+        "Volume",
+        "the gates",
+    ] {
         assert!(svg.contains(part), "{part}");
     }
     assert!(fs::read(out.join("gates.png")).unwrap().starts_with(b"\x89PNG"));
@@ -25,6 +35,10 @@ fn all_gates_of_the_last_window_are_drawn_and_printed_as_numbers() {
     let next: Value = serde_json::from_slice(&stock_lstm(&["predict", "--json", "--model", &model]).stdout).unwrap();
     assert_eq!(gates["predicted_close"], next["predicted"][0]["close"]);
     assert_eq!((&gates["window"], &gates["days"][6]), (&726.into(), &"2013-03-01".into()));
+    // The inputs are the scaled prices.
+    let x = gates["x"].as_array().unwrap();
+    assert_eq!((x.len(), x[6].as_array().unwrap().len()), (7, 5), "seven days, five columns");
+    assert!(x.iter().all(|day| day.as_array().unwrap().iter().all(|it| (0.0..=1.0).contains(&it.as_f64().unwrap()))));
     let layer = gates["layers"][0].as_object().unwrap();
     assert_eq!(layer.keys().collect::<Vec<_>>(), ["i", "f", "g", "o", "c", "h"]);
     let value = |gate: &str, day: usize, unit: usize| layer[gate][day][unit].as_f64().unwrap();
@@ -34,6 +48,22 @@ fn all_gates_of_the_last_window_are_drawn_and_printed_as_numbers() {
         let rounding = 8.0 * f64::from(f32::EPSILON) * c.abs().max(1.0);
         assert!((c - (f * value("c", day - 1, unit) + i * g)).abs() < rounding, "c, day {day}, unit {unit}");
         assert!((h - o * c.tanh()).abs() < rounding, "h, day {day}, unit {unit}");
+    }
+}
+
+#[test]
+fn each_layer_has_its_own_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().to_str().unwrap();
+    assert!(
+        stock_lstm(&["-q", "--epochs", "2", "--num-layers", "2", "--hidden-size", "12", "--out", out]).status.success()
+    );
+    let output = stock_lstm(&["gates", "--out", out]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let svg = fs::read_to_string(folder.path().join("gates.svg")).unwrap();
+    // Twelve units have ten colours.
+    for part in ["layer 0: the gates", "layer 1: what they act on", "0, 10, ..", "of layer 0"] {
+        assert!(svg.contains(part), "{part}");
     }
 }
 

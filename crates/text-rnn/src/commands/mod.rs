@@ -43,7 +43,7 @@ enum Command {
     Shared(SharedCommand),
     /// Predict the word that follows two others, with the probability of each word
     Predict(predict::PredictArgs),
-    /// Draw the hidden units while the network reads two words
+    /// Draw the hidden units while the network reads two words, and the probability of each next word
     Gates(gates::GatesArgs),
 }
 

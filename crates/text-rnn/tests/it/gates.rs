@@ -14,7 +14,7 @@ fn the_hidden_state_is_drawn_and_printed_as_numbers() {
     let output = text_rnn(&["gates", "i like", "--model", &model, "--out", out.to_str().unwrap()]);
     assert_eq!(text(&output.stdout), format!("{0}.png and {0}.svg\n", out.join("gates").display()));
     let svg = fs::read_to_string(out.join("gates.svg")).unwrap();
-    for part in ["text-rnn: i like → dog", "tanh(W", "hidden unit", "like"] {
+    for part in ["text-rnn: i like → dog", "tanh(W", "hidden unit", "like", "softmax(h", "coffe", "100 %"] {
         assert!(svg.contains(part), "{part}");
     }
     assert!(fs::read(out.join("gates.png")).unwrap().starts_with(b"\x89PNG"));
@@ -33,6 +33,36 @@ fn the_hidden_state_is_drawn_and_printed_as_numbers() {
         serde_json::from_slice(&text_rnn(&["predict", "you hate", "--json", "--model", &model]).stdout).unwrap();
     let predicted = next["probabilities"][0]["probability"].as_f64().unwrap();
     assert!((shares[4] - predicted).abs() < PROBABILITY, "coffe: {} and {predicted}", shares[4]);
+}
+
+#[test]
+fn sentences_are_drawn_side_by_side() {
+    let folder = tempfile::tempdir().unwrap();
+    let (model, out) = (trained(folder.path()), folder.path().to_str().unwrap());
+    let output = text_rnn(&["gates", "i like", "you like", "--json", "--model", &model, "--out", out]);
+    let gates: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&gates[0]["predicted"], &gates[1]["predicted"]), (&"dog".into(), &"cat".into()));
+    // The first word differs, so the state after the same second word differs.
+    assert_ne!(gates[0]["layers"][0]["h"][1], gates[1]["layers"][0]["h"][1]);
+    let next: Value =
+        serde_json::from_slice(&text_rnn(&["predict", "you like", "--json", "--model", &model]).stdout).unwrap();
+    assert_eq!(gates[1]["probabilities"], next["probabilities"]);
+    let svg = fs::read_to_string(folder.path().join("gates.svg")).unwrap();
+    for part in ["i like → dog", "you like → cat", "the hidden state and the next word", "word"] {
+        assert!(svg.contains(part), "{part}");
+    }
+
+    let wrong = |arguments: &[&str]| {
+        let output = text_rnn(&[&["gates"], arguments].concat());
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        text(&output.stderr).to_owned()
+    };
+    assert_eq!(
+        wrong(&["i like", "you"]),
+        "error: \"you\" has 1 word: the network was trained on 2 words, for example \"i like\"\n"
+    );
+    assert_eq!(wrong(&["i like"; 9]), "error: 9 sentences: a picture has space for 8; pass fewer sentences\n");
+    assert!(wrong(&["i", "like", "you", "like"]).contains("has 4 words"));
 }
 
 #[test]
