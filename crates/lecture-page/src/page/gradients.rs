@@ -85,15 +85,7 @@ pub fn all() -> Result<Gradients> {
 /// The mean of |d loss / d x_t| for each step, where loss = w . h_T with a random unit vector w, and x is drawn from the
 /// standard normal distribution.
 fn norms(cell: CellKind, scale: f32, keep_bias: f32) -> Result<Vec<f32>> {
-    let config = Config {
-        cell,
-        input_size: INPUT,
-        hidden_size: HIDDEN,
-        num_layers: 1,
-        bias: true,
-        bidirectional: false,
-        proj_size: 0,
-    };
+    let config = config(cell, INPUT, HIDDEN, 1);
     let network = Network::new(config)?;
     let mut random = Rng::with_seed(0);
     let mut sums = vec![0.0; STEPS];
@@ -126,15 +118,21 @@ fn gradient(network: &Network, parameters: &[&[f32]], x: &[f32], w: &[f32]) -> R
     Ok(d_x)
 }
 
-/// torch's first weights times `scale`, in torch's order.
-fn parameters(config: &Config, scale: f32, keep_bias: f32, random: &mut Rng) -> Vec<Vec<f32>> {
-    let bound = 1.0 / (HIDDEN as f32).sqrt();
+/// A network with one direction.
+pub(super) fn config(cell: CellKind, input_size: usize, hidden_size: usize, num_layers: usize) -> Config {
+    Config { cell, input_size, hidden_size, num_layers, bias: true, bidirectional: false, proj_size: 0 }
+}
+
+/// torch's first weights times `scale`, in torch's order. `keep_bias` is added to the bias of the gate that keeps the state.
+pub(super) fn parameters(config: &Config, scale: f32, keep_bias: f32, random: &mut Rng) -> Vec<Vec<f32>> {
+    let hidden = config.hidden_size;
+    let bound = 1.0 / (hidden as f32).sqrt();
     let draw = |(rows, columns): (usize, usize)| -> Vec<f32> {
         (0..rows * columns).map(|_| scale * bound * (2.0 * random.f32() - 1.0)).collect()
     };
     let mut parameters: Vec<Vec<f32>> = config.parameter_shapes().into_iter().map(draw).collect();
     if config.cell.gates() > 1 {
-        let keep = &mut parameters[2][HIDDEN..2 * HIDDEN]; // bias_ih: the second gate is f, or z
+        let keep = &mut parameters[2][hidden..2 * hidden]; // bias_ih: the second gate is f, or z
         keep.iter_mut().for_each(|bias| *bias += keep_bias);
     }
     parameters
@@ -174,16 +172,7 @@ pub fn weight_counts() -> Vec<WeightCounts> {
     let lessons = [("TextRNN", 9, 5, 1), ("StockRNN", 5, 10, 1), ("MNISTNN", 28, 128, 2)];
     let counts = |(lesson, input, hidden, layers)| {
         let [rnn, lstm, gru] = CELLS.map(|(_, cell)| {
-            let config = Config {
-                cell,
-                input_size: input,
-                hidden_size: hidden,
-                num_layers: layers,
-                bias: true,
-                bidirectional: false,
-                proj_size: 0,
-            };
-            config.parameter_shapes().iter().map(|(rows, columns)| rows * columns).sum()
+            config(cell, input, hidden, layers).parameter_shapes().iter().map(|(rows, columns)| rows * columns).sum()
         });
         WeightCounts { lesson, input, hidden, layers, rnn, lstm, gru }
     };

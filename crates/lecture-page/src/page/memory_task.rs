@@ -5,10 +5,10 @@
 
 use anyhow::Result;
 use fastrand::Rng;
-use rnn_kernels::{Batch, CellKind, Config, Input, InputGradients, Network, Output, OutputGradients, Sequence, Serial};
+use rnn_kernels::{Batch, CellKind, Input, InputGradients, Network, Output, OutputGradients, Sequence, Serial};
 use serde::Serialize;
 
-use super::gradients::{CELLS, KEEP_BIASES, normal};
+use super::gradients::{CELLS, KEEP_BIASES, config, normal, parameters};
 
 /// Steps of a sequence.
 const STEPS: usize = 40;
@@ -65,24 +65,13 @@ pub fn all() -> Result<MemoryTask> {
 }
 
 fn learn(cell: &'static str, kind: CellKind, keep_bias: f32) -> Result<Learning> {
-    let config = Config {
-        cell: kind,
-        input_size: INPUT,
-        hidden_size: HIDDEN,
-        num_layers: 1,
-        bias: true,
-        bidirectional: false,
-        proj_size: 0,
-    };
+    let config = config(kind, INPUT, HIDDEN, 1);
     let network = Network::new(config)?;
     let mut random = Rng::with_seed(0);
+    let mut parameters = parameters(&config, 1.0, keep_bias, &mut random);
+    // The answer: a linear layer with one output, and its bias.
     let bound = 1.0 / (HIDDEN as f32).sqrt();
-    let mut draw = |size: usize| -> Vec<f32> { (0..size).map(|_| bound * (2.0 * random.f32() - 1.0)).collect() };
-    let mut parameters: Vec<Vec<f32>> = config.parameter_shapes().iter().map(|(m, n)| draw(m * n)).collect();
-    if kind.gates() > 1 {
-        parameters[2][HIDDEN..2 * HIDDEN].iter_mut().for_each(|bias| *bias += keep_bias);
-    }
-    parameters.push(draw(HIDDEN + 1)); // the answer: a linear layer with one output, and its bias
+    parameters.push((0..=HIDDEN).map(|_| bound * (2.0 * random.f32() - 1.0)).collect());
     let mut adam = Adam::new(&parameters);
     let (mut losses, mut right) = (Vec::new(), Vec::new());
     for _ in 0..BATCHES {
