@@ -33,6 +33,7 @@ main() {
     if [ "$mode" = --quick ]; then
         step cargo package --no-verify --quiet "${packages[@]}"
     else
+        remove_earlier_packages
         step cargo package --target-dir target/package-test "${packages[@]}"
     fi
     step cargo publish --dry-run --no-verify --quiet "${packages[@]}"
@@ -57,6 +58,16 @@ check_licences() {
             grep -qx "$file" <<< "$list" || die "the package of $crate has no $file"
         done
     done
+}
+
+# Cargo takes a package of the same version from an earlier run for this one: the unpacked source in its home folder, and what was
+# built from it.
+remove_earlier_packages() {
+    local crate
+    for crate in "${crates[@]}"; do
+        rm -rf "${CARGO_HOME:-$HOME/.cargo}"/registry/src/-*/"$crate"-[0-9]*
+    done
+    cargo clean --quiet --target-dir target/package-test "${packages[@]}"
 }
 
 # As docs.rs: no libtorch, and no C++ compiler.
