@@ -5,8 +5,8 @@
 //! `torch.nn.RNN`, `LSTM` and `GRU`. Any number of layers, one or two directions, optional biases, LSTM with projections
 //! (`proj_size`), initial states, dropout masks, and gradients with respect to every input and parameter. Sequences of
 //! different lengths are computed without padding ([`Batch::Packed`]). Streams are computed step by step, without
-//! allocations ([`Stepper`]). The loss over the words of a vocabulary, with its gradient, is computed in one pass
-//! ([`cross_entropy()`]).
+//! allocations ([`Stepper`]). A linear layer into a large vocabulary is computed together with its loss and their
+//! gradients ([`LinearCrossEntropy`]).
 //!
 //! ```
 //! use rnn_kernels::{Batch, CellKind, Config, Input, InputGradients, Network, Output, OutputGradients, Sequence, Serial};
@@ -47,7 +47,7 @@
 //! | `bench_gemm` | a matrix product for `cargo bench` |
 //! | `stepper` | streaming inference, one time step for each call: [`Stepper`] |
 //! | `network` | the public entry points: [`Network`], [`PackedWeights`], [`Tape`] |
-//! | `cross_entropy` | the loss over a large number of classes, and its gradient: [`cross_entropy()`] |
+//! | `linear_cross_entropy` | a linear layer into many classes, its loss, and the gradients: [`LinearCrossEntropy`] |
 //! | `forward`, `backward` | the loops over layers, directions and time steps |
 //! | `weight_gradients` | the gradients of the parameters, for each memory layout |
 //! | `products` | the matrix products of a layer and its packed weights, for each memory layout |
@@ -131,12 +131,12 @@ pub mod bench_gemm;
 mod buffer_pool;
 mod config;
 mod copy;
-mod cross_entropy;
 mod error;
 mod forward;
 mod gradient_buffers;
 mod io;
 mod kernels;
+mod linear_cross_entropy;
 mod network;
 mod parameters;
 mod plan;
@@ -171,10 +171,10 @@ pub const SLOW_BUILD: Option<&str> = match env!("RNN_KERNELS_OPT_LEVEL").as_byte
 
 pub use batch::Batch;
 pub use config::{CellKind, Config};
-pub use cross_entropy::{CrossEntropy, IGNORE_INDEX, cross_entropy};
 pub use error::{Error, Result};
 pub use io::{Input, InputGradients, Output, OutputGradients, Sequence};
 pub use kernels::instruction_set::InstructionSet;
+pub use linear_cross_entropy::{CrossEntropyTape, IGNORE_INDEX, LinearCrossEntropy, LinearGradients};
 pub use network::{Network, PackedWeights, Tape};
 pub use stepper::Stepper;
 pub use threads::{Serial, ThreadPool};

@@ -1,7 +1,7 @@
 //! Threads. The crate starts none: the caller passes a [`ThreadPool`].
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::error::Result;
 
@@ -42,6 +42,30 @@ pub(crate) fn for_each_once(pool: &dyn ThreadPool, tasks: usize, task: &(dyn Fn(
     });
 }
 
+/// Runs `task(i, thread)` for each `i` below `tasks`, each once, on `threads` threads of the pool. A thread that has finished a
+/// task takes the next one.
+pub(crate) fn for_each_dynamic(
+    pool: &dyn ThreadPool,
+    threads: usize,
+    tasks: usize,
+    task: &(dyn Fn(usize, usize) + Sync),
+) {
+    let (threads, next) = (threads.min(tasks), AtomicUsize::new(0));
+    let run_thread = |thread: usize| {
+        loop {
+            let i = next.fetch_add(1, Ordering::Relaxed);
+            if i >= tasks {
+                break;
+            }
+            task(i, thread);
+        }
+    };
+    match threads {
+        0 | 1 => run_thread(0),
+        _ => for_each_once(pool, threads, &run_thread),
+    }
+}
+
 /// Computes `f(0)`, .., `f(count - 1)` on the pool.
 pub(crate) fn map<T: Send + Sync>(
     pool: &dyn ThreadPool,
@@ -60,8 +84,6 @@ pub(crate) fn map<T: Send + Sync>(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicUsize;
-
     use super::*;
 
     /// Calls each task twice, and one task that does not exist.

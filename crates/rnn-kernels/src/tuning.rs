@@ -71,6 +71,10 @@ constants! {
     /// times, few enough to divide a weight among threads.
     TASK_ROWS = 192, miri 8;
 
+    /// Rows of scores (logits) that are computed together: they stay in the second-level cache, until they are replaced by
+    /// their gradients.
+    SCORE_ROWS = 48, miri 2;
+
     /// The most rows of one gate that are computed together: a multiple of every vector length.
     BLOCK_ROWS = 64, miri 4;
 }

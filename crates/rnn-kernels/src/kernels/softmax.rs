@@ -11,45 +11,44 @@ const MAX_LANES: usize = 16;
 pub(crate) struct SoftmaxRows {
     pub rows: usize,
     pub columns: usize,
-    /// In: the scores, contiguous. Out, with `column_sums`: the gradients of the losses.
+    /// In: the scores. Out, with `gradients`: the gradients of the losses.
     pub scores: *mut f32,
+    pub row_stride: usize,
     /// The column of each row's target. A negative number: the row is ignored.
     pub targets: *const i64,
     /// Out: the loss of each row, 0 for an ignored row.
     pub losses: *mut f32,
-    /// The gradient of every column is added here. Null if no gradients are needed.
-    pub column_sums: *mut f32,
+    pub gradients: bool,
 }
 
 /// Computes `loss = log(sum of exp(score)) - score[target]`, and its gradient `softmax(scores) - (column == target)`.
 ///
 /// # Safety
 /// - The CPU supports the instruction set `S`.
-/// - `scores`, `targets`, `losses` and `column_sums`, unless it is null, are valid for the sizes. They do not overlap.
+/// - `scores`, `targets` and `losses` are valid for the sizes. They do not overlap.
 /// - Every target is negative or less than `columns`.
 /// - No other thread uses what is written, and none writes the targets.
 #[inline(always)]
 pub(crate) unsafe fn cross_entropy<S: Simd>(operands: &SoftmaxRows) {
-    let &SoftmaxRows { rows, columns, scores, targets, losses, column_sums } = operands;
+    let &SoftmaxRows { rows, columns, scores, row_stride, targets, losses, gradients } = operands;
     for row in 0..rows {
         // SAFETY: the row exists, and its target is one of the columns.
         unsafe {
-            let scores = scores.add(row * columns);
+            let scores = scores.add(row * row_stride);
             let Ok(target) = usize::try_from(*targets.add(row)) else {
                 *losses.add(row) = 0.0;
-                if !column_sums.is_null() {
+                if gradients {
                     scores.write_bytes(0, columns);
                 }
                 continue;
             };
             let score = *scores.add(target);
             let maximum = maximum::<S>(scores, columns);
-            let sum = sum_of_exp::<S>(scores, columns, maximum, !column_sums.is_null());
+            let sum = sum_of_exp::<S>(scores, columns, maximum, gradients);
             *losses.add(row) = (maximum - score) + sum.ln();
-            if !column_sums.is_null() {
-                normalise::<S>(scores, columns, 1.0 / sum, column_sums);
+            if gradients {
+                multiply::<S>(scores, columns, 1.0 / sum);
                 *scores.add(target) -= 1.0;
-                *column_sums.add(target) -= 1.0;
             }
         }
     }
@@ -88,17 +87,15 @@ unsafe fn sum_of_exp<S: Simd>(row: *mut f32, columns: usize, maximum: f32, store
     }
 }
 
-/// Multiplies a row by `factor`, and adds it to `column_sums`.
+/// Multiplies a row by `factor`.
 #[inline(always)]
-unsafe fn normalise<S: Simd>(row: *mut f32, columns: usize, factor: f32, column_sums: *mut f32) {
-    // SAFETY: as in `maximum`; `column_sums` is as long as the row.
+unsafe fn multiply<S: Simd>(row: *mut f32, columns: usize, factor: f32) {
+    // SAFETY: as in `maximum`.
     unsafe {
         let factor = S::splat(factor);
         for (first, count) in vectors::<S>(columns) {
-            let (x, sums) = (row.add(first), column_sums.add(first));
-            let p = S::mul(load::<S>(x, count, 0.0), factor);
-            store_part::<S>(x, count, p);
-            store_part::<S>(sums, count, S::add(load::<S>(sums, count, 0.0), p));
+            let x = row.add(first);
+            store_part::<S>(x, count, S::mul(load::<S>(x, count, 0.0), factor));
         }
     }
 }

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use crate::buffer_pool::Buffer;
 use crate::error::Result;
-use crate::plan::{Features, Panels, Plan};
+use crate::kernels::instruction_set::Kernels;
+use crate::plan::{Features, Panels};
 
 /// A matrix of `depth` rows whose columns are packed into panels: each group of columns is padded to whole vectors and
 /// cut into panels as wide as the widest micro-kernel. The rows of a panel are contiguous.
@@ -38,7 +39,7 @@ pub(crate) struct Strides {
 impl PackedMatrix {
     /// Packs a matrix. Padding becomes zero.
     pub(crate) fn pack(
-        plan: &Plan,
+        kernels: &Kernels,
         depth: usize,
         columns: Features,
         matrix: &[f32],
@@ -46,9 +47,9 @@ impl PackedMatrix {
     ) -> Result<PackedMatrix> {
         /// Columns that are packed together, so that the cache lines of `matrix` are used while they are in the cache.
         const BLOCK: usize = 16;
-        let (groups, padded) = (columns.groups, plan.padded(columns.size));
+        let (groups, padded) = (columns.groups, columns.size.next_multiple_of(kernels.lanes));
         let buffer = Buffer::new(depth * groups * padded)?;
-        let mut packed = PackedMatrix { buffer, depth, groups, padded, panel_width: plan.kernels.panel_width };
+        let mut packed = PackedMatrix { buffer, depth, groups, padded, panel_width: kernels.panel_width };
         for panels in packed.panels(Panels { start: 0, end: packed.panels_per_group() }) {
             let (start, width) = (panels.group * strides.group, panels.width);
             let all = &mut packed.buffer.as_mut_slice()[panels.offset..][..depth * panels.columns.len()];

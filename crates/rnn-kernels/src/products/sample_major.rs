@@ -44,12 +44,18 @@ impl LayerProducts for SampleMajor {
         let gates = Features { groups: plan.config.cell.gates(), size: hidden };
         let transposed = |depth| Strides { group: hidden * depth, row: 1, column: depth };
         Ok(ForwardWeights {
-            input: PackedMatrix::pack(plan, input, gates, parameters.weight_ih, transposed(input))?,
-            recurrent: PackedMatrix::pack(plan, state.size, gates, parameters.weight_hh, transposed(state.size))?,
+            input: PackedMatrix::pack(plan.kernels, input, gates, parameters.weight_ih, transposed(input))?,
+            recurrent: PackedMatrix::pack(
+                plan.kernels,
+                state.size,
+                gates,
+                parameters.weight_hh,
+                transposed(state.size),
+            )?,
             bias: parameters.gate_biases(&plan.config, plan.padded_hidden())?,
             projection: parameters
                 .weight_hr
-                .map(|weight_hr| PackedMatrix::pack(plan, hidden, state, weight_hr, transposed(hidden)))
+                .map(|weight_hr| PackedMatrix::pack(plan.kernels, hidden, state, weight_hr, transposed(hidden)))
                 .transpose()?,
         })
     }
@@ -59,11 +65,11 @@ impl LayerProducts for SampleMajor {
         let (input, state, cell) = (plan.input_features(layer), plan.state_features(), plan.cell_features());
         let row_major = |columns: Features| Strides { group: columns.size, row: columns.count(), column: 1 };
         Ok(BackwardWeights {
-            input: PackedMatrix::pack(plan, stacked, input, parameters.weight_ih, row_major(input))?,
-            recurrent: PackedMatrix::pack(plan, stacked, state, parameters.weight_hh, row_major(state))?,
+            input: PackedMatrix::pack(plan.kernels, stacked, input, parameters.weight_ih, row_major(input))?,
+            recurrent: PackedMatrix::pack(plan.kernels, stacked, state, parameters.weight_hh, row_major(state))?,
             projection: parameters
                 .weight_hr
-                .map(|weight_hr| PackedMatrix::pack(plan, state.size, cell, weight_hr, row_major(cell)))
+                .map(|weight_hr| PackedMatrix::pack(plan.kernels, state.size, cell, weight_hr, row_major(cell)))
                 .transpose()?,
         })
     }

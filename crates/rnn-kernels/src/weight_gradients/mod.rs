@@ -9,12 +9,10 @@ mod feature_major;
 pub(crate) mod sample_major;
 mod tasks;
 
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-
 use crate::buffer_pool::Buffer;
 use crate::error::Result;
 use crate::plan::Layout;
-use crate::threads::{ThreadPool, for_each_once};
+use crate::threads::{ThreadPool, for_each_dynamic};
 pub(crate) use tasks::WeightGradients;
 
 impl WeightGradients<'_> {
@@ -27,24 +25,16 @@ impl WeightGradients<'_> {
         let tasks = self.tasks();
         let threads = threads.min(tasks.len());
         let workspaces = (0..threads).map(|_| self.task_workspace()).collect::<Result<Vec<Buffer>>>()?;
-        let next = AtomicUsize::new(0);
-        let run_thread = |thread: usize| {
-            while let Some(task) = tasks.get(next.fetch_add(1, Relaxed)) {
-                // SAFETY: the counter gives each task to one thread, and the tasks write different rows. Each thread
-                // has its own workspace. The rest is the caller's guarantee.
-                unsafe {
-                    match self.plan.layout {
-                        Layout::SampleMajor => self.compute_sample_major(task, &workspaces[thread]),
-                        Layout::FeatureMajor => self.compute_feature_major(task),
-                    }
+        for_each_dynamic(pool, threads, tasks.len(), &|i, thread| {
+            // SAFETY: each task runs once, and the tasks write different rows. Each thread has its own workspace. The
+            // rest is the caller's guarantee.
+            unsafe {
+                match self.plan.layout {
+                    Layout::SampleMajor => self.compute_sample_major(&tasks[i], &workspaces[thread]),
+                    Layout::FeatureMajor => self.compute_feature_major(&tasks[i]),
                 }
             }
-        };
-        match threads {
-            0 => {}
-            1 => run_thread(0),
-            _ => for_each_once(pool, threads, &run_thread),
-        }
+        });
         Ok(())
     }
 }

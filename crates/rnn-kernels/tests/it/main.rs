@@ -3,7 +3,7 @@
 
 mod accuracy;
 mod arguments;
-mod cross_entropy;
+mod linear_cross_entropy;
 mod packed;
 mod problem;
 mod reference;

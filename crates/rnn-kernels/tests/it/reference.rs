@@ -22,6 +22,8 @@ pub trait Number:
 {
     fn tanh(self) -> Self;
     fn sigmoid(self) -> Self;
+    fn exp(self) -> Self;
+    fn ln(self) -> Self;
 }
 
 impl Number for f32 {
@@ -32,6 +34,14 @@ impl Number for f32 {
     fn sigmoid(self) -> f32 {
         1.0 / (1.0 + (-self).exp())
     }
+
+    fn exp(self) -> f32 {
+        self.exp()
+    }
+
+    fn ln(self) -> f32 {
+        self.ln()
+    }
 }
 
 impl Number for f64 {
@@ -41,6 +51,14 @@ impl Number for f64 {
 
     fn sigmoid(self) -> f64 {
         1.0 / (1.0 + (-self).exp())
+    }
+
+    fn exp(self) -> f64 {
+        self.exp()
+    }
+
+    fn ln(self) -> f64 {
+        self.ln()
     }
 }
 

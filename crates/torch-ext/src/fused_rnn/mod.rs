@@ -38,7 +38,7 @@
 mod backward;
 mod layer;
 mod stream;
-mod tensors;
+pub(crate) mod tensors;
 mod threads;
 
 pub use layer::{FusedRnn, check_tensor};

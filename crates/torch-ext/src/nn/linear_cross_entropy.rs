@@ -1,13 +1,13 @@
 //! A linear layer and the cross-entropy of its output, in one operation.
 
-use rnn_kernels::{CrossEntropy, IGNORE_INDEX, InstructionSet};
-use tch::{Device, Kind, Reduction, Tensor, no_grad};
+use rnn_kernels::{CrossEntropyTape, IGNORE_INDEX, InstructionSet, LinearCrossEntropy, LinearGradients};
+use tch::{Device, Kind, Reduction, Tensor};
 
 use super::cross_entropy;
 use crate::autograd;
 use crate::error::{Error, Result};
 use crate::fused_rnn::TorchThreads;
-use crate::slices::f32_slice_mut;
+use crate::fused_rnn::tensors::{NewTensor, as_slice, contiguous};
 
 /// Equivalent of `torch.nn.functional.linear_cross_entropy`, up to rounding:
 /// `cross_entropy(input linear_weightᵀ + linear_bias, target)`.
@@ -15,9 +15,8 @@ use crate::slices::f32_slice_mut;
 /// `input`: (batch, in_features). `linear_weight`: (classes, in_features). `linear_bias`: (classes,). `target`: (batch,),
 /// int64, the class of each example; -100 ignores an example.
 ///
-/// The matrix products are libtorch's. Everything between them (log-softmax, its gradient, the gradient of the bias) is one
-/// pass over the scores, which are overwritten by their gradients. With a large vocabulary this takes less time and a third of
-/// the memory. There are no second derivatives.
+/// The kernels of [`rnn_kernels::LinearCrossEntropy`] replace the scores by their gradients while they are in the cache. With
+/// a large vocabulary this takes less time and a third of the memory. There are no second derivatives.
 ///
 /// The separate operations run for other dtypes and devices, for [`Reduction::None`], and without examples.
 ///
@@ -52,55 +51,77 @@ pub fn linear_cross_entropy(
     let floats = [Some(input), Some(linear_weight), linear_bias].into_iter().flatten();
     let plain = |tensor: &Tensor, kind| tensor.device() == Device::Cpu && tensor.kind() == kind && !tensor.is_sparse();
     let fits = input.dim() == 2 && input.numel() > 0 && linear_weight.dim() == 2 && linear_weight.numel() > 0;
-    let fits = fits && target.size() == input.size()[..1] && plain(target, Kind::Int64);
-    if !fits || !floats.into_iter().all(|tensor| plain(tensor, Kind::Float)) {
+    let fits = fits && input.size()[1] == linear_weight.size()[1] && target.size() == input.size()[..1];
+    let fits = fits && linear_bias.is_none_or(|bias| bias.size() == linear_weight.size()[..1]);
+    if !fits || !plain(target, Kind::Int64) || !floats.into_iter().all(|tensor| plain(tensor, Kind::Float)) {
         return separate(input, linear_weight, target, linear_bias, reduction);
     }
 
     let mut inputs = vec![input, linear_weight];
     inputs.extend(linear_bias);
     let is_recording = autograd::is_recording(&inputs);
-    let mut scores = no_grad(|| input.f_linear(linear_weight, linear_bias))?.f_contiguous()?;
     let targets = Vec::<i64>::try_from(target)?;
     let mut losses = vec![0.0; targets.len()];
-    let mut column_sums = vec![0.0; if is_recording { linear_weight.size()[0] as usize } else { 0 }];
-    let threads = TorchThreads::default();
-    let arguments = CrossEntropy {
-        // SAFETY: `scores` was made above. Nothing else has a handle to it, and the slice ends before it is used again.
-        scores: unsafe { f32_slice_mut(&mut scores)? },
-        targets: &targets,
-        losses: &mut losses,
-        column_sums: is_recording.then_some(&mut column_sums),
+    let tape = {
+        let (x, weight, bias) =
+            (contiguous(input)?, contiguous(linear_weight)?, linear_bias.map(contiguous).transpose()?);
+        let arguments = LinearCrossEntropy {
+            x: as_slice(&x)?,
+            weight: as_slice(&weight)?,
+            bias: bias.as_deref().map(as_slice).transpose()?,
+            targets: &targets,
+        };
+        let (set, threads) = (InstructionSet::chosen()?, TorchThreads::default());
+        let tape = if is_recording {
+            arguments.forward_with_tape(set, &mut losses, &threads).map(Some)
+        } else {
+            arguments.forward(set, &mut losses, &threads).map(|()| None)
+        };
+        threads.result()?;
+        tape.map_err(index_error)?
     };
-    rnn_kernels::cross_entropy(InstructionSet::chosen()?, arguments, &threads).map_err(index_error)?;
-    threads.result()?;
 
     let examples = targets.iter().filter(|&&target| target != IGNORE_INDEX).count();
     let factor = if reduction_is_sum { 1.0 } else { 1.0 / examples as f64 };
     let sum: f64 = losses.into_iter().map(f64::from).sum();
-    let mean = if reduction_is_sum { sum } else { sum / examples as f64 };
-    let loss = Tensor::from(mean as f32);
-    if !is_recording {
-        return Ok(loss);
-    }
-    let (gradients, column_sums) = (scores, Tensor::from_slice(&column_sums));
+    let loss = Tensor::from(if reduction_is_sum { sum } else { sum / examples as f64 } as f32);
+    let Some(tape) = tape else { return Ok(loss) };
     let (x, weight, count) = (input.shallow_clone(), linear_weight.shallow_clone(), inputs.len());
     let mut outputs = autograd::record("LinearCrossEntropy", &inputs, vec![loss], move |backward| {
-        let mut results: Vec<Option<Tensor>> = (0..count).map(|_| None).collect();
-        let Some(grad) = backward.grad(0) else { return Ok(results) };
+        let Some(grad) = backward.grad(0) else { return Ok((0..count).map(|_| None).collect()) };
         let factor = factor * grad.f_double_value(&[])?;
-        if backward.needs(0) {
-            results[0] = Some(gradients.f_mm(&weight)?.f_mul_scalar_(factor)?);
-        }
-        if backward.needs(1) {
-            results[1] = Some(gradients.f_transpose(0, 1)?.f_mm(&x.f_mul_scalar(factor)?)?);
-        }
-        if backward.needs(2) {
-            results[2] = Some(column_sums.f_mul_scalar(factor)?);
-        }
-        Ok(results)
+        let needed: Vec<bool> = (0..count).map(|input| backward.needs(input)).collect();
+        Ok(gradients(&tape, &x, &weight, factor as f32, &needed)?)
     })?;
     Ok(outputs.remove(0))
+}
+
+/// The gradients of input, weight and, if there is one, bias that are needed.
+fn gradients(
+    tape: &CrossEntropyTape,
+    x: &Tensor,
+    weight: &Tensor,
+    factor: f32,
+    needed: &[bool],
+) -> Result<Vec<Option<Tensor>>> {
+    let (x, weight) = (contiguous(x)?, contiguous(weight)?);
+    let size = |tensor: &Tensor| tensor.size().into_iter().map(|n| n as usize).collect::<Vec<_>>();
+    let sizes = [size(&x), size(&weight), size(&weight)[..1].to_vec()];
+    let mut results = Vec::new();
+    for (size, needed) in sizes.iter().zip(needed) {
+        results.push(if *needed { Some(NewTensor::new(size)?) } else { None });
+    }
+    let mut targets = results
+        .iter_mut()
+        .map(|result| result.as_mut().map(NewTensor::as_mut_slice).transpose())
+        .collect::<Result<Vec<_>>>()?;
+    let mut targets = targets.drain(..);
+    let mut next = || targets.next().flatten();
+    let (wanted, threads) = (LinearGradients { x: next(), weight: next(), bias: next() }, TorchThreads::default());
+    tape.backward(as_slice(&x)?, as_slice(&weight)?, factor, wanted, &threads)?;
+    threads.result()?;
+    drop(targets);
+    Ok(results.into_iter().map(|result| result.map(NewTensor::into_tensor)).collect())
 }
 
 /// The two operations.
