@@ -9,6 +9,7 @@ use crate::pointers::SequencePtr;
 use crate::products::{LayerPart, LayerProducts};
 use crate::schedule::Team;
 use crate::shard::{Shard, TimeOrder};
+use crate::threads::for_each_once;
 
 /// A forward pass.
 pub(crate) struct ForwardPass<'a, P: LayerProducts> {
@@ -40,9 +41,7 @@ impl<P: LayerProducts> ForwardPass<'_, P> {
                 plan.load_states(io.c_0, cell, Repeat, plan.states(&activations.c_0, cell, shard), shard);
             }
             for layer in 0..config.num_layers {
-                for direction in 0..config.directions() {
-                    self.run_direction(layer, direction, shard, team);
-                }
+                self.run_layer(layer, shard, team);
                 if let Some(dropout) = &activations.layers[layer].dropout {
                     self.apply_dropout(layer, dropout, shard);
                 }
@@ -68,6 +67,25 @@ impl<P: LayerProducts> ForwardPass<'_, P> {
             return self.activations.h(self.plan, layer, direction, shard);
         }
         output.offset(shard.first * output.row_stride + direction * config.state_size())
+    }
+
+    /// Runs all directions of a layer: one after the other, or, with a team of few threads, at the same time. Then a thread
+    /// computes whole steps, and the threads wait for each other once in a layer instead of at every step.
+    unsafe fn run_layer(&self, layer: usize, shard: &Shard, team: Team<'_>) {
+        let directions = self.plan.config.directions();
+        match team.0 {
+            // SAFETY: the caller's guarantees. The directions read the same input. They write different buffers,
+            // different features of h, and different rows of the last states.
+            Some(pool) if pool.threads() < 2 * directions => for_each_once(pool, directions, &|direction| unsafe {
+                self.run_direction(layer, direction, shard, Team(None));
+            }),
+            _ => {
+                for direction in 0..directions {
+                    // SAFETY: the caller's guarantees.
+                    unsafe { self.run_direction(layer, direction, shard, team) };
+                }
+            }
+        }
     }
 
     /// Runs one direction of a layer.
