@@ -66,7 +66,8 @@
 //! - One call runs a whole sequence. Shards of the batch run through all steps and layers without synchronisation. The
 //!   weights are packed once.
 //! - If a few sequences meet weights that are larger than a core's cache, threads share the columns of each step
-//!   instead, and the cache of each core keeps its part of the weights.
+//!   instead, and the cache of each core keeps its part of the weights. Two threads share the two directions of a
+//!   forward pass, because they do not need to wait for each other then.
 //! - The matrix products of a step leave the pre-activations in the cache, and the cell reads them at once, in one
 //!   pass.
 //! - A product with one row (one sequence, or one streaming step) computes several panels of the weights at a time. The
