@@ -60,8 +60,7 @@ check_licences() {
     done
 }
 
-# Cargo takes a package of the same version from an earlier run for this one: the unpacked source in its home folder, and what was
-# built from it.
+# Cargo reuses the unpacked source (in CARGO_HOME) and the build output of an earlier run if the version is the same.
 remove_earlier_packages() {
     local crate
     for crate in "${crates[@]}"; do

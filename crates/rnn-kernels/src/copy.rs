@@ -21,8 +21,7 @@ pub(crate) enum Padding {
 /// For all functions:
 /// - The array of the caller has these features, for the whole batch.
 /// - The workspace has the part of the shard in a buffer with these features.
-/// - No other thread accesses that part, and none accesses the samples of the shard in an array that is written, or
-///   writes an array that is read.
+/// - No other thread writes what is read, and none accesses the rows that are written.
 impl Plan {
     /// Copies the samples of a shard at every time step into the workspace.
     pub(crate) unsafe fn load_steps(

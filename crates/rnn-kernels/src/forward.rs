@@ -27,7 +27,7 @@ impl<P: LayerProducts> ForwardPass<'_, P> {
     /// For this function and the others of this type:
     /// - The caller's arrays in `io` have the sizes of the plan, and nothing else uses those that are written.
     /// - The weights and the activations were made for the plan.
-    /// - At the same time, other threads may run other shards, but not this one.
+    /// - At the same time, other threads may run other shards, and other directions of the same layer and shard.
     pub(crate) unsafe fn run(&self, shard: &Shard, team: Team<'_>) {
         let (plan, io, activations, config) = (self.plan, self.io, self.activations, self.plan.config);
         // SAFETY: `io` has the sizes of the plan, and so have the buffers. This thread alone uses the shard.
@@ -69,22 +69,19 @@ impl<P: LayerProducts> ForwardPass<'_, P> {
         output.offset(shard.first * output.row_stride + direction * config.state_size())
     }
 
-    /// Runs all directions of a layer: one after the other, or, with a team of few threads, at the same time. Then a thread
-    /// computes whole steps, and the threads wait for each other once in a layer instead of at every step.
+    /// Runs all directions of a layer. A team with fewer than two threads for each direction runs both at the same time:
+    /// each thread computes whole steps, and the threads wait once for a layer. A larger team runs them one after the
+    /// other and shares the columns of each step.
     unsafe fn run_layer(&self, layer: usize, shard: &Shard, team: Team<'_>) {
         let directions = self.plan.config.directions();
+        // SAFETY: the caller's guarantees. The directions read the same input. They write different buffers, different
+        // features of h, and different rows of the last states.
+        let run = |direction, team| unsafe { self.run_direction(layer, direction, shard, team) };
         match team.0 {
-            // SAFETY: the caller's guarantees. The directions read the same input. They write different buffers,
-            // different features of h, and different rows of the last states.
-            Some(pool) if pool.threads() < 2 * directions => for_each_once(pool, directions, &|direction| unsafe {
-                self.run_direction(layer, direction, shard, Team(None));
-            }),
-            _ => {
-                for direction in 0..directions {
-                    // SAFETY: the caller's guarantees.
-                    unsafe { self.run_direction(layer, direction, shard, team) };
-                }
+            Some(pool) if directions > 1 && pool.threads() < 2 * directions => {
+                for_each_once(pool, directions, &|direction| run(direction, Team(None)));
             }
+            _ => (0..directions).for_each(|direction| run(direction, team)),
         }
     }
 

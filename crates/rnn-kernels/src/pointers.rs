@@ -3,6 +3,8 @@
 //! Several threads write one buffer at the same time, each thread its own part. Rust's slices cannot express that where
 //! the parts are interleaved, so the kernels use pointers.
 
+use std::ops::Range;
+
 /// A row-major matrix. Row `i` starts `i * row_stride` numbers after `ptr`.
 #[derive(Clone, Copy)]
 pub(crate) struct MatrixPtr {
@@ -58,12 +60,25 @@ impl RowPair {
 
     /// Cuts the rows into blocks of almost equal size, at most `max` rows.
     pub(crate) fn blocks(self, max: usize) -> impl Iterator<Item = RowPair> {
-        let count = self.rows.div_ceil(max);
-        (0..count).map(move |i| {
-            let (first, end) = (self.rows * i / count, self.rows * (i + 1) / count);
-            RowPair { a: self.a.skip_rows(first), b: self.b.skip_rows(first), rows: end - first }
+        blocks(self.rows, max).map(move |block| RowPair {
+            a: self.a.skip_rows(block.start),
+            b: self.b.skip_rows(block.start),
+            rows: block.len(),
         })
     }
+}
+
+/// Cuts `0..total` into blocks of almost equal size, at most `max`.
+pub(crate) fn blocks(total: usize, max: usize) -> impl Iterator<Item = Range<usize>> {
+    let count = total.div_ceil(max);
+    (0..count).map(move |i| part(total, i, count))
+}
+
+/// Part `i` of `0..total`, cut into `count` parts of almost equal size.
+pub(crate) fn part(total: usize, i: usize, count: usize) -> Range<usize> {
+    let (size, longer) = (total / count, total % count); // the first `longer` parts have one more
+    let start = i * size + i.min(longer);
+    start..start + size + usize::from(i < longer)
 }
 
 /// A sequence: one row-major matrix for each time step.

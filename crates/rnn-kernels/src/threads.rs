@@ -42,8 +42,9 @@ pub(crate) fn for_each_once(pool: &dyn ThreadPool, tasks: usize, task: &(dyn Fn(
     });
 }
 
-/// Runs `task(i, thread)` for each `i` below `tasks`, each once, on `threads` threads of the pool. A thread that has finished a
-/// task takes the next one.
+/// Runs `task(i, thread)` for each `i` below `tasks`, each at most once, on `threads` threads of the pool. A thread that has
+/// finished a task takes the next one. `thread` is below `threads`, and tasks that run at the same time have different
+/// ones.
 pub(crate) fn for_each_dynamic(
     pool: &dyn ThreadPool,
     threads: usize,
@@ -123,6 +124,20 @@ mod tests {
             let runs: Vec<AtomicUsize> = (0..tasks).map(|_| AtomicUsize::new(0)).collect();
             for_each_once(&Repeating, tasks, &|i| {
                 runs[i].fetch_add(1, Ordering::Relaxed);
+            });
+            assert!(runs.into_iter().all(|count| count.into_inner() == 1), "{tasks} tasks");
+        }
+    }
+
+    #[test]
+    fn tasks_at_the_same_time_run_on_different_threads() {
+        for tasks in [0, 1, 5, 100] {
+            let runs: Vec<AtomicUsize> = (0..tasks).map(|_| AtomicUsize::new(0)).collect();
+            let busy = [const { AtomicBool::new(false) }; 3];
+            for_each_dynamic(&Repeating, 3, tasks, &|i, thread| {
+                assert!(!busy[thread].swap(true, Ordering::Relaxed), "two tasks on thread {thread}");
+                runs[i].fetch_add(1, Ordering::Relaxed);
+                busy[thread].store(false, Ordering::Relaxed);
             });
             assert!(runs.into_iter().all(|count| count.into_inner() == 1), "{tasks} tasks");
         }

@@ -67,12 +67,12 @@ constants! {
     /// stay in the first-level cache.
     GRADIENT_GROUP = 1 << 14, miri 1 << 7;
 
-    /// Rows of a weight that one task computes, over all gates: enough to use what is loaded into the cache several
-    /// times, few enough to divide a weight among threads.
+    /// Rows of a weight (over all gates, or classes) that one task computes: enough to use what is loaded into the cache
+    /// several times, few enough to divide a weight among threads. A multiple of every vector length.
     TASK_ROWS = 192, miri 8;
 
-    /// Rows of scores (logits) that are computed together: they stay in the second-level cache, until they are replaced by
-    /// their gradients.
+    /// Rows of scores (logits) that are computed together. With up to 5000 classes they stay in a second-level cache of
+    /// 1 MiB until their gradients replace them.
     SCORE_ROWS = 48, miri 2;
 
     /// The most rows of one gate that are computed together: a multiple of every vector length.

@@ -6,6 +6,7 @@
 //! the batch size nor on the number of threads.
 
 use super::simd::Simd;
+use crate::pointers::blocks;
 use crate::tuning::GEMM_DEPTH_BLOCK;
 
 /// One product `A B` of the sum. A has `depth` columns, B has `depth` rows and as many columns as C.
@@ -144,13 +145,11 @@ unsafe fn one_panel<S: Simd>(product: &PanelProduct<'_>, b_offset: usize) {
     }
     let mut init = product.init;
     for term in product.terms {
-        let blocks = term.depth.div_ceil(GEMM_DEPTH_BLOCK);
-        for i in 0..blocks {
-            let first = term.depth * i / blocks;
+        for block in blocks(term.depth, GEMM_DEPTH_BLOCK) {
             let terms = &[Term {
-                a: term.a.wrapping_add(first * term.a_column_stride),
-                b: term.b.wrapping_add(first * term.b_row_stride),
-                depth: term.depth * (i + 1) / blocks - first,
+                a: term.a.wrapping_add(block.start * term.a_column_stride),
+                b: term.b.wrapping_add(block.start * term.b_row_stride),
+                depth: block.len(),
                 ..*term
             }];
             // SAFETY: the block is columns of the caller's A and rows of the caller's B.

@@ -1,10 +1,12 @@
 //! The gradients of the input and of the parameters.
 
+use std::ops::Range;
+
 use super::{CrossEntropyTape, LinearGradients, PaddedRows, Sizes};
 use crate::buffer_pool::Buffer;
 use crate::error::{Result, check_length};
 use crate::kernels::gemm::{Init, PanelProduct, Term};
-use crate::pointers::MatrixPtr;
+use crate::pointers::{MatrixPtr, blocks, part};
 use crate::threads::{ThreadPool, for_each_dynamic};
 use crate::tuning::{GRADIENT_DEPTH_BLOCK, SCORE_ROWS, TASK_ROWS};
 
@@ -43,24 +45,25 @@ impl CrossEntropyTape {
     /// `d_x = factor d_scores weight`
     fn input_gradient(&self, weight: &[f32], factor: f32, d_x: &mut [f32], pool: &dyn ThreadPool) -> Result<()> {
         let Sizes { examples, features, classes } = self.sizes;
-        let (stride, threads) = (self.sizes.score_stride(self.kernels), self.sizes.threads(pool));
+        let (stride, threads) = (self.sizes.score_stride(), self.sizes.threads(pool));
         let weight = PaddedRows::new(weight, features, self.kernels.lanes)?;
         let blocks = examples.div_ceil(SCORE_ROWS);
         let sums = Sums::new(self, threads, SCORE_ROWS.min(examples))?;
         let d_x = MatrixPtr { ptr: d_x.as_mut_ptr(), row_stride: features };
         for_each_dynamic(pool, threads, blocks, &|block, thread| {
-            let (first, end) = (examples * block / blocks, examples * (block + 1) / blocks);
-            let a = MatrixPtr { ptr: self.scores.ptr(), row_stride: stride }.skip_rows(first);
-            let terms = depth_blocks(classes).map(|(first, depth)| Term {
-                a: a.skip_columns(first).ptr,
+            let rows = part(examples, block, blocks);
+            let d_scores = MatrixPtr { ptr: self.d_scores.ptr(), row_stride: stride }.skip_rows(rows.start);
+            let terms = blocks_of(classes).map(|depth| Term {
+                a: d_scores.skip_columns(depth.start).ptr,
                 a_row_stride: stride,
                 a_column_stride: 1,
-                b: weight.matrix.skip_rows(first).ptr,
+                b: weight.matrix.skip_rows(depth.start).ptr,
                 b_row_stride: weight.matrix.row_stride,
-                depth,
+                depth: depth.len(),
             });
+            let to = d_x.skip_rows(rows.start);
             // SAFETY: `backward` checked the lengths, and each block of rows runs once.
-            unsafe { sums.compute(thread, end - first, sums.width, terms, factor, features, d_x.skip_rows(first)) };
+            unsafe { sums.compute(thread, rows.len(), sums.width, terms, factor, features, to) };
         });
         Ok(())
     }
@@ -76,7 +79,7 @@ impl CrossEntropyTape {
     ) -> Result<()> {
         static ONE: f32 = 1.0;
         let Sizes { examples, features, classes } = self.sizes;
-        let (stride, threads) = (self.sizes.score_stride(self.kernels), self.sizes.threads(pool));
+        let (stride, threads) = (self.sizes.score_stride(), self.sizes.threads(pool));
         let x = PaddedRows::new(x, features, self.kernels.lanes)?;
         let stripes = classes.div_ceil(TASK_ROWS);
         let sums = Sums::new(self, threads, TASK_ROWS.min(classes))?;
@@ -85,31 +88,32 @@ impl CrossEntropyTape {
         for_each_dynamic(pool, threads, stripes, &|stripe, thread| {
             let first_class = stripe * TASK_ROWS;
             let rows = TASK_ROWS.min(classes - first_class);
-            let d_scores = MatrixPtr { ptr: self.scores.at(first_class), row_stride: stride };
+            let d_scores = MatrixPtr { ptr: self.d_scores.at(first_class), row_stride: stride };
             if let Some(d_weight) = d_weight {
-                let terms = depth_blocks(examples).map(|(first, depth)| Term {
-                    a: d_scores.skip_rows(first).ptr, // transposed
+                let terms = blocks_of(examples).map(|depth| Term {
+                    a: d_scores.skip_rows(depth.start).ptr, // transposed
                     a_row_stride: 1,
                     a_column_stride: stride,
-                    b: x.matrix.skip_rows(first).ptr,
+                    b: x.matrix.skip_rows(depth.start).ptr,
                     b_row_stride: x.matrix.row_stride,
-                    depth,
+                    depth: depth.len(),
                 });
                 let to = d_weight.skip_rows(first_class);
                 // SAFETY: `backward` checked the lengths, and each stripe of classes runs once.
                 unsafe { sums.compute(thread, rows, sums.width, terms, factor, features, to) };
             }
             if let Some(d_bias) = d_bias {
-                let terms = depth_blocks(examples).map(|(first, depth)| Term {
+                let terms = blocks_of(examples).map(|depth| Term {
                     a: &ONE, // a row of ones
                     a_row_stride: 0,
                     a_column_stride: 0,
-                    b: d_scores.skip_rows(first).ptr,
+                    b: d_scores.skip_rows(depth.start).ptr,
                     b_row_stride: stride,
-                    depth,
+                    depth: depth.len(),
                 });
                 let (width, to) = (rows.next_multiple_of(self.kernels.lanes), d_bias.skip_columns(first_class));
-                // SAFETY: as above. A row of the scores is padded to whole vectors.
+                // SAFETY: as above. A row of the gradients is padded to whole vectors. This one row of `width` sums has
+                // at most as many numbers as the `rows` rows of the weight, which have a whole vector at least.
                 unsafe { sums.compute(thread, 1, width, terms, factor, rows, to) };
             }
         });
@@ -117,10 +121,9 @@ impl CrossEntropyTape {
     }
 }
 
-/// Cuts the depth of a product into blocks: the first number and the count of each.
-fn depth_blocks(depth: usize) -> impl Iterator<Item = (usize, usize)> {
-    let count = depth.div_ceil(GRADIENT_DEPTH_BLOCK);
-    (0..count).map(move |i| (depth * i / count, depth * (i + 1) / count - depth * i / count))
+/// Cuts the depth of a product into blocks.
+fn blocks_of(depth: usize) -> impl Iterator<Item = Range<usize>> {
+    blocks(depth, GRADIENT_DEPTH_BLOCK)
 }
 
 /// Memory for the sums of one task of each thread.
@@ -136,7 +139,7 @@ struct Sums<'a> {
 impl<'a> Sums<'a> {
     fn new(tape: &'a CrossEntropyTape, threads: usize, rows: usize) -> Result<Sums<'a>> {
         let width = tape.sizes.features.next_multiple_of(tape.kernels.lanes);
-        let len = rows.saturating_mul(width).max(TASK_ROWS);
+        let len = rows.saturating_mul(width);
         Ok(Sums { tape, buffer: Buffer::new(threads.saturating_mul(len))?, len, width })
     }
 

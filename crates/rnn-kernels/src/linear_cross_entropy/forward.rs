@@ -7,23 +7,23 @@ use crate::kernels::gemm::{Init, PanelProduct, Term};
 use crate::kernels::instruction_set::Kernels;
 use crate::kernels::softmax::SoftmaxRows;
 use crate::plan::{Features, Panels};
-use crate::pointers::MatrixPtr;
+use crate::pointers::{MatrixPtr, part};
 use crate::products::packed_matrix::{PackedMatrix, Strides};
 use crate::threads::{ThreadPool, for_each_dynamic, map};
 use crate::tuning::{SCORE_ROWS, TASK_ROWS};
 
 impl LinearCrossEntropy<'_> {
-    /// Computes the losses, and replaces `scores`, if it is given, by the gradients.
+    /// Computes the losses and, in `d_scores`, their gradients.
     pub(super) fn compute_losses(
         &self,
         sizes: Sizes,
         kernels: &'static Kernels,
         losses: &mut [f32],
-        scores: Option<&Buffer>,
+        d_scores: Option<&Buffer>,
         pool: &dyn ThreadPool,
     ) -> Result<()> {
         let Sizes { examples, features, classes } = sizes;
-        let (stride, threads) = (sizes.score_stride(kernels), sizes.threads(pool));
+        let (stride, threads) = (sizes.score_stride(), sizes.threads(pool));
         let stripes = classes.div_ceil(TASK_ROWS);
         let pack = |stripe: usize| {
             let rows = stripe * TASK_ROWS..((stripe + 1) * TASK_ROWS).min(classes);
@@ -40,13 +40,13 @@ impl LinearCrossEntropy<'_> {
         // Without a tape each thread uses the memory of a block again for the next one.
         let blocks = examples.div_ceil(SCORE_ROWS);
         let block_len = SCORE_ROWS.min(examples).saturating_mul(stride);
-        let workspace = Buffer::new(if scores.is_some() { 0 } else { threads.saturating_mul(block_len) })?;
+        let workspace = Buffer::new(if d_scores.is_some() { 0 } else { threads.saturating_mul(block_len) })?;
         let losses = MatrixPtr { ptr: losses.as_mut_ptr(), row_stride: 1 };
         for_each_dynamic(pool, threads, blocks, &|block, thread| {
-            let (first, end) = (examples * block / blocks, examples * (block + 1) / blocks);
-            let rows = end - first;
-            let c = match scores {
-                Some(scores) => scores.at(first * stride),
+            let examples = part(examples, block, blocks);
+            let (first, rows) = (examples.start, examples.len());
+            let c = match d_scores {
+                Some(d_scores) => d_scores.at(first * stride),
                 None => workspace.at(thread * block_len),
             };
             for (stripe, weights) in weights.iter().enumerate() {
@@ -69,8 +69,8 @@ impl LinearCrossEntropy<'_> {
                         init: Init::ColumnBias(bias.at(column)),
                     };
                     // SAFETY: the CPU supports the instruction set. `check` checked the lengths. A row of the scores and
-                    // the bias have room for the padded columns of all stripes. The rows of the block, or the workspace
-                    // of this thread, are used by this thread only.
+                    // the bias have room for the padded columns of all stripes, which start at whole vectors. The rows
+                    // of the block, or the workspace of this thread, are used by this thread only.
                     unsafe { (kernels.panel_product)(&product) };
                 }
             }
@@ -79,9 +79,9 @@ impl LinearCrossEntropy<'_> {
                 columns: classes,
                 scores: c,
                 row_stride: stride,
-                targets: self.targets[first..end].as_ptr(),
+                targets: self.targets[examples].as_ptr(),
                 losses: losses.skip_rows(first).ptr,
-                gradients: scores.is_some(),
+                gradients: d_scores.is_some(),
             };
             // SAFETY: as above. The targets were checked, and each block runs once.
             unsafe { (kernels.cross_entropy)(&operands) };

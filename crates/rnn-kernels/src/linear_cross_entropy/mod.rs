@@ -15,8 +15,7 @@ use crate::tuning::MIN_THREAD_WORK;
 /// The loss of an example is `-log softmax(scores)[target]`, where `scores` are its row of `x weightᵀ + bias`. The gradient
 /// of the loss with respect to `scores[j]` is `softmax(scores)[j] - (j == target)`.
 ///
-/// The scores of a block of examples are computed, and replaced by their gradients, while they are in the cache. The
-/// separate operations (product, log-softmax, its gradient, the sum for the bias) pass over the scores several times and
+/// The scores of a block of examples are replaced by their gradients while they are in the cache. The separate operations (product, log-softmax, its gradient, the sum for the bias) pass over the scores several times and
 /// need several arrays of their size.
 ///
 /// ```
@@ -54,8 +53,8 @@ pub const IGNORE_INDEX: i64 = -100;
 pub struct CrossEntropyTape {
     sizes: Sizes,
     kernels: &'static Kernels,
-    /// (examples, classes), with padding.
-    scores: Buffer,
+    /// (examples, classes). From one row to the next are [`Sizes::score_stride`] numbers.
+    d_scores: Buffer,
 }
 
 /// Output: the wanted gradients of [`CrossEntropyTape::backward`], which are overwritten.
@@ -73,7 +72,7 @@ impl LinearCrossEntropy<'_> {
     /// Computes the loss of each example.
     ///
     /// # Errors
-    /// - [`Error::ZeroSize`] without examples or features.
+    /// - [`Error::ZeroSize`] without examples, features or classes.
     /// - [`Error::Length`] for slices that do not fit.
     /// - [`Error::Target`] for a target that is not a class.
     /// - [`Error::OutOfMemory`].
@@ -93,9 +92,9 @@ impl LinearCrossEntropy<'_> {
         pool: &dyn ThreadPool,
     ) -> Result<CrossEntropyTape> {
         let (sizes, kernels) = (self.check(losses)?, set.0);
-        let scores = Buffer::new(sizes.examples.saturating_mul(sizes.score_stride(kernels)))?;
-        self.compute_losses(sizes, kernels, losses, Some(&scores), pool)?;
-        Ok(CrossEntropyTape { sizes, kernels, scores })
+        let d_scores = Buffer::new(sizes.examples.saturating_mul(sizes.score_stride()))?;
+        self.compute_losses(sizes, kernels, losses, Some(&d_scores), pool)?;
+        Ok(CrossEntropyTape { sizes, kernels, d_scores })
     }
 
     /// Checks the slices, and returns the sizes.
@@ -104,6 +103,9 @@ impl LinearCrossEntropy<'_> {
         let features = self.x.len().checked_div(examples).ok_or(Error::ZeroSize { name: "the number of examples" })?;
         let classes =
             self.weight.len().checked_div(features).ok_or(Error::ZeroSize { name: "the number of features" })?;
+        if classes == 0 {
+            return Err(Error::ZeroSize { name: "the number of classes" });
+        }
         check_length("x", self.x, examples * features)?;
         check_length("weight", self.weight, classes * features)?;
         check_length("losses", losses, examples)?;
@@ -113,7 +115,6 @@ impl LinearCrossEntropy<'_> {
         let is_class = |target: i64| usize::try_from(target).is_ok_and(|target| target < classes);
         match self.targets.iter().position(|&target| target != IGNORE_INDEX && !is_class(target)) {
             Some(row) => Err(Error::Target { row, target: self.targets[row], classes }),
-            None if classes == 0 => Err(Error::ZeroSize { name: "the number of classes" }),
             None => Ok(Sizes { examples, features, classes }),
         }
     }
@@ -128,11 +129,11 @@ struct Sizes {
 }
 
 impl Sizes {
-    /// The distance between the rows of the scores: whole vectors, and an odd number of cache lines, because lines whose
-    /// distance is a power of 2 share few places of the cache.
-    fn score_stride(&self, kernels: &Kernels) -> usize {
+    /// Row stride of the scores: an odd number of cache lines, which are whole vectors. If it were a power of two of cache
+    /// lines, all rows would map to the same cache sets.
+    fn score_stride(&self) -> usize {
         const CACHE_LINE: usize = 16;
-        let padded = self.classes.next_multiple_of(kernels.lanes.max(CACHE_LINE));
+        let padded = self.classes.next_multiple_of(CACHE_LINE);
         if (padded / CACHE_LINE).is_multiple_of(2) { padded + CACHE_LINE } else { padded }
     }
 

@@ -8,6 +8,7 @@ use crate::autograd;
 use crate::error::{Error, Result};
 use crate::fused_rnn::TorchThreads;
 use crate::fused_rnn::tensors::{NewTensor, as_slice, contiguous};
+use crate::slices::f32_data;
 
 /// Equivalent of `torch.nn.functional.linear_cross_entropy`, up to rounding:
 /// `cross_entropy(input linear_weightᵀ + linear_bias, target)`.
@@ -16,7 +17,7 @@ use crate::fused_rnn::tensors::{NewTensor, as_slice, contiguous};
 /// int64, the class of each example; -100 ignores an example.
 ///
 /// The kernels of [`rnn_kernels::LinearCrossEntropy`] replace the scores by their gradients while they are in the cache. With
-/// a large vocabulary this takes less time and a third of the memory. There are no second derivatives.
+/// a large number of classes this takes less time and a third of the memory. There are no second derivatives.
 ///
 /// The separate operations run for other dtypes and devices, for [`Reduction::None`], and without examples.
 ///
@@ -48,12 +49,12 @@ pub fn linear_cross_entropy(
         Reduction::Mean => false,
         _ => return separate(input, linear_weight, target, linear_bias, reduction),
     };
-    let floats = [Some(input), Some(linear_weight), linear_bias].into_iter().flatten();
-    let plain = |tensor: &Tensor, kind| tensor.device() == Device::Cpu && tensor.kind() == kind && !tensor.is_sparse();
+    let mut floats = [Some(input), Some(linear_weight), linear_bias].into_iter().flatten();
     let fits = input.dim() == 2 && input.numel() > 0 && linear_weight.dim() == 2 && linear_weight.numel() > 0;
     let fits = fits && input.size()[1] == linear_weight.size()[1] && target.size() == input.size()[..1];
     let fits = fits && linear_bias.is_none_or(|bias| bias.size() == linear_weight.size()[..1]);
-    if !fits || !plain(target, Kind::Int64) || !floats.into_iter().all(|tensor| plain(tensor, Kind::Float)) {
+    let fits = fits && (target.kind(), target.device()) == (Kind::Int64, Device::Cpu);
+    if !fits || !floats.all(|tensor| f32_data(tensor).is_ok()) {
         return separate(input, linear_weight, target, linear_bias, reduction);
     }
 
@@ -81,10 +82,12 @@ pub fn linear_cross_entropy(
         tape.map_err(index_error)?
     };
 
-    let examples = targets.iter().filter(|&&target| target != IGNORE_INDEX).count();
-    let factor = if reduction_is_sum { 1.0 } else { 1.0 / examples as f64 };
+    let counted = targets.iter().filter(|&&target| target != IGNORE_INDEX).count();
     let sum: f64 = losses.into_iter().map(f64::from).sum();
-    let loss = Tensor::from(if reduction_is_sum { sum } else { sum / examples as f64 } as f32);
+    // If all examples are ignored, the mean is NaN and its gradients are 0, as in torch.
+    let (loss, factor) =
+        if reduction_is_sum { (sum, 1.0) } else { (sum / counted as f64, 1.0 / counted.max(1) as f64) };
+    let loss = Tensor::from(loss as f32);
     let Some(tape) = tape else { return Ok(loss) };
     let (x, weight, count) = (input.shallow_clone(), linear_weight.shallow_clone(), inputs.len());
     let mut outputs = autograd::record("LinearCrossEntropy", &inputs, vec![loss], move |backward| {
@@ -111,16 +114,12 @@ fn gradients(
     for (size, needed) in sizes.iter().zip(needed) {
         results.push(if *needed { Some(NewTensor::new(size)?) } else { None });
     }
-    let mut targets = results
-        .iter_mut()
-        .map(|result| result.as_mut().map(NewTensor::as_mut_slice).transpose())
-        .collect::<Result<Vec<_>>>()?;
-    let mut targets = targets.drain(..);
-    let mut next = || targets.next().flatten();
+    let slices = results.iter_mut().map(|result| result.as_mut().map(NewTensor::as_mut_slice).transpose());
+    let mut slices = slices.collect::<Result<Vec<_>>>()?.into_iter();
+    let mut next = || slices.next().flatten();
     let (wanted, threads) = (LinearGradients { x: next(), weight: next(), bias: next() }, TorchThreads::default());
     tape.backward(as_slice(&x)?, as_slice(&weight)?, factor, wanted, &threads)?;
     threads.result()?;
-    drop(targets);
     Ok(results.into_iter().map(|result| result.map(NewTensor::into_tensor)).collect())
 }
 

@@ -175,6 +175,44 @@ fn linear_cross_entropy_is_as_accurate_as_the_separate_operations() {
     }
 }
 
+/// Transposed views, no bias, and one gradient only: the same bits as with contiguous tensors and all gradients.
+#[test]
+fn linear_cross_entropy_takes_views_and_computes_the_needed_gradients() {
+    let _turn = seeded(6);
+    let of = |shape: &[i64]| Tensor::randn(shape, (Kind::Float, Device::Cpu));
+    let (x, weight, target) = (of(&[7, 5]), of(&[21, 5]), Tensor::randint(21, [7], (Kind::Int64, Device::Cpu)));
+    let run = |is_view: bool, needs: [bool; 2]| {
+        let leaves =
+            [(&x, needs[0]), (&weight, needs[1])].map(|(tensor, needs)| tensor.copy().set_requires_grad(needs));
+        let [x, weight] = leaves.each_ref().map(|leaf| if is_view { leaf.tr().contiguous().tr() } else { leaf + 0.0 });
+        let loss = linear_cross_entropy(&x, &weight, &target, None, Reduction::Mean).unwrap();
+        torch_ext::autograd::backward(&loss).unwrap();
+        leaves.map(|leaf| leaf.grad())
+    };
+    let all = run(false, [true, true]);
+    for (is_view, needs) in [(true, [true, true]), (false, [true, false]), (true, [false, true])] {
+        for ((got, expected), needed) in run(is_view, needs).iter().zip(&all).zip(needs) {
+            assert!(if needed { got == expected } else { !got.defined() }, "view: {is_view}, needed: {needs:?}");
+        }
+    }
+}
+
+#[test]
+fn linear_cross_entropy_of_ignored_examples_has_torchs_gradients() {
+    let target = Tensor::from_slice(&[-100i64, -100]);
+    let tensors = [[2, 3], [4, 3]].map(|shape| Tensor::ones(shape, (Kind::Float, Device::Cpu)));
+    let run = |loss: &dyn Fn(&Tensor, &Tensor) -> Tensor| {
+        let [x, weight] = tensors.each_ref().map(|tensor| tensor.copy().set_requires_grad(true));
+        let loss = loss(&x, &weight);
+        assert!(loss.double_value(&[]).is_nan());
+        torch_ext::autograd::backward(&loss).unwrap();
+        [x.grad(), weight.grad()]
+    };
+    let ours = run(&|x, weight| linear_cross_entropy(x, weight, &target, None, Reduction::Mean).unwrap());
+    let separate = run(&|x, weight| cross_entropy(&x.matmul(&weight.tr()), &target, Reduction::Mean).unwrap());
+    assert_eq!(ours, separate);
+}
+
 #[test]
 fn linear_cross_entropy_runs_the_separate_operations_where_it_must() {
     let target = Tensor::from_slice(&[1i64, 0]);
