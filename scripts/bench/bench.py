@@ -1,9 +1,9 @@
 """Compares the speed of this workspace with PyTorch eager on this machine: whole lessons, their dev builds, single calls, a sweep
 over sizes, and packed sequences; with --peers also with other libraries.
 
-The section `engines` times inference in PyTorch, exact, fused, rnn-runtime, ONNX Runtime, OpenVINO and tract, with the same weights
-and inputs, in float32, and compares the outputs. The section `peers` times a training step in JAX, TensorFlow, candle and burn.
-Python packages that are not installed are skipped: onnx, onnxruntime, openvino; jax, tensorflow.
+The section `engines` times inference in PyTorch, exact, fused, rnn-runtime, candle, ONNX Runtime, OpenVINO and tract, with the same
+weights and inputs, in float32, and compares the outputs. The section `peers` times a training step in JAX, TensorFlow, candle and
+burn. Python packages that are not installed are skipped: onnx, onnxruntime, openvino; jax, tensorflow.
 
 All configurations take turns, round after round, so that all run under the same conditions. One computes at a time, in processes
 that live for one round. A figure is the median over the rounds, followed by the lowest and the highest. The tables are printed and,

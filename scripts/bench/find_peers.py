@@ -22,6 +22,7 @@ def training(python):
 def engines(python):
     """(name, command) of `rnn-runtime` and of each engine that is installed. Prints which ones are not."""
     found = build(["rnn-runtime"])  # compiled as its users compile it
+    found += [("candle", command) for _, command in build(["candle"], "-engine", **NATIVE)]
     if not has(python, "onnx"):
         common.progress(f"peers: {', '.join(ONNX_ENGINES)} are skipped: they read networks that onnx writes")
         return found
@@ -46,12 +47,12 @@ def has(python, name):
     return found
 
 
-def build(names, **variables):
-    """Builds the programs `names` of the package `peers`, each with the feature of its name."""
+def build(names, suffix="", **variables):
+    """Builds the programs of the package `peers` that have these names and this suffix, each with the feature of its name."""
     environment = {**os.environ, **variables}
-    programs = [argument for name in names for argument in ("--bin", name)]
+    programs = [argument for name in names for argument in ("--bin", name + suffix)]
     command = ["cargo", "build", "--release", "--quiet", "--manifest-path", f"{FOLDER}/Cargo.toml", "--target-dir", "target/peers",
                "--features", ",".join(names), *programs]
     if subprocess.run(command, env=environment).returncode != 0:
         sys.exit(f"bench.py: cargo build of {FOLDER} failed (see above)")
-    return [(name, [f"target/peers/release/{name}"]) for name in names]
+    return [(name, [f"target/peers/release/{name}{suffix}"]) for name in names]

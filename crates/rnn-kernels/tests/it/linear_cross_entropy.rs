@@ -48,15 +48,14 @@ impl Problem {
         let tape = self.arguments().forward_with_tape(set, losses, pool).unwrap();
         let mut only_losses = nan(losses.len());
         self.arguments().forward(set, &mut only_losses, pool).unwrap();
-        let bits = |numbers: &[f32]| numbers.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
-        assert_eq!(bits(&only_losses), bits(losses), "with and without a tape");
+        assert_same_bits(&only_losses, losses, "with and without a tape");
 
         let wanted = LinearGradients { x: Some(x), weight: Some(weight), bias: Some(bias) };
         tape.backward(&self.x, &self.weight, FACTOR, wanted, pool).unwrap();
         let mut bias_alone = nan(self.classes);
         let wanted = LinearGradients { bias: Some(&mut bias_alone), ..LinearGradients::default() };
         tape.backward(&self.x, &self.weight, FACTOR, wanted, pool).unwrap();
-        assert_eq!(bits(&bias_alone), bits(bias), "the gradient of the bias, alone and with the others");
+        assert_same_bits(&bias_alone, bias, "the gradient of the bias, alone and with the others");
         results
     }
 
@@ -96,6 +95,13 @@ impl Problem {
     }
 }
 
+/// Miri changes the last bits of `ln`, and the sign of a NaN, at random.
+#[track_caller]
+fn assert_same_bits(got: &[f32], expected: &[f32], what: &str) {
+    let bits = |numbers: &[f32]| numbers.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+    assert!(cfg!(miri) || bits(got) == bits(expected), "{what}: {got:?}, expected {expected:?}");
+}
+
 #[test]
 fn losses_and_gradients_are_as_accurate_as_the_equations_in_f32() {
     let sizes: &[[usize; 3]] = if cfg!(miri) {
@@ -109,7 +115,9 @@ fn losses_and_gradients_are_as_accurate_as_the_equations_in_f32() {
             let (truth, single) = (problem.solve::<f64>(), problem.solve::<f32>());
             for set in instruction_sets() {
                 let got = problem.run(set, &Serial);
-                assert!(got == problem.run(set, &Threads(2)), "{set:?} {size:?}: two threads give other bits");
+                for (one, two) in got.iter().zip(&problem.run(set, &Threads(2))) {
+                    assert_same_bits(two, one, &format!("{set:?} {size:?}: two threads"));
+                }
                 let names = ["losses", "d x", "d weight", "d bias"];
                 for (name, ((got, single), truth)) in names.into_iter().zip(got.iter().zip(&single).zip(&truth)) {
                     let error = |numbers: &[f32]| {
