@@ -29,7 +29,8 @@ pub(crate) struct PackedPanels {
     offset: usize,
 }
 
-/// Where the numbers of a matrix are: the distances between groups of columns, between rows, and between columns.
+/// Where the numbers of a matrix are: the distances between groups of columns, between rows, and between columns. The last
+/// or the one before is 1.
 pub(crate) struct Strides {
     pub group: usize,
     pub row: usize,
@@ -45,8 +46,6 @@ impl PackedMatrix {
         matrix: &[f32],
         strides: Strides,
     ) -> Result<PackedMatrix> {
-        /// Columns that are packed together, so that the cache lines of `matrix` are used while they are in the cache.
-        const BLOCK: usize = 16;
         let (groups, padded) = (columns.groups, columns.size.next_multiple_of(kernels.lanes));
         let buffer = Buffer::new(depth * groups * padded)?;
         let mut packed = PackedMatrix { buffer, depth, groups, padded, panel_width: kernels.panel_width };
@@ -54,16 +53,8 @@ impl PackedMatrix {
             let (start, width) = (panels.group * strides.group, panels.width);
             let all = &mut packed.buffer.as_mut_slice()[panels.offset..][..depth * panels.columns.len()];
             for (rows, first_column) in all.chunks_exact_mut(depth * width).zip(panels.columns.step_by(width)) {
-                for first in (0..width).step_by(BLOCK) {
-                    let block = first..(first + BLOCK).min(width);
-                    for (row, to) in rows.chunks_exact_mut(width).enumerate() {
-                        for (to, column) in to[block.clone()].iter_mut().zip(first_column + first..) {
-                            let padding = column >= columns.size;
-                            let at = start + row * strides.row + column * strides.column;
-                            *to = if padding { 0.0 } else { matrix[at] };
-                        }
-                    }
-                }
+                let count = width.min(columns.size - first_column);
+                pack_panel(rows, width, count, &matrix[start + first_column * strides.column..], &strides);
             }
         }
         Ok(packed)
@@ -99,5 +90,34 @@ impl PackedMatrix {
     /// The distance from a panel to the next.
     pub(crate) fn panel_stride(&self) -> usize {
         self.depth * self.panel_width
+    }
+}
+
+/// Packs a panel: `count` columns of a matrix, padded to `width`. `from` starts with the first of its numbers.
+fn pack_panel(panel: &mut [f32], width: usize, count: usize, from: &[f32], strides: &Strides) {
+    if strides.column == 1 {
+        for (row, to) in panel.chunks_exact_mut(width).enumerate() {
+            to[..count].copy_from_slice(&from[row * strides.row..][..count]);
+            to[count..].fill(0.0);
+        }
+        return;
+    }
+    /// Rows and columns that are transposed together: each of their cache lines is read and written once.
+    const TILE: usize = 16;
+    debug_assert_eq!(strides.row, 1, "the columns of the matrix are contiguous");
+    for (first_row, rows) in (0..).step_by(TILE).zip(panel.chunks_mut(TILE * width)) {
+        let depth = rows.len() / width;
+        for first in (0..width).step_by(TILE) {
+            let mut tile = [[0.0; TILE]; TILE];
+            for (column, numbers) in (first..count).zip(&mut tile) {
+                numbers[..depth].copy_from_slice(&from[first_row + column * strides.column..][..depth]);
+            }
+            let block = first..(first + TILE).min(width);
+            for (row, to) in rows.chunks_exact_mut(width).enumerate() {
+                for (to, numbers) in to[block.clone()].iter_mut().zip(&tile) {
+                    *to = numbers[row];
+                }
+            }
+        }
     }
 }
