@@ -87,7 +87,7 @@ impl Plan {
         let few = batch < threads && weights >= MIN_TEAM_WEIGHTS;
         let few_per_thread =
             batch < MIN_SAMPLES_PER_THREAD.saturating_mul(threads) && threads <= self.cell_panels().end;
-        self.layout == Layout::SampleMajor && threads > 1 && (few || few_per_thread && weights > CACHED_WEIGHTS)
+        self.layout == Layout::SampleMajor && threads > 1 && (few || few_per_thread && weights >= CACHED_WEIGHTS)
     }
 }
 

@@ -43,8 +43,8 @@ constants! {
     /// Numbers in W_hh from which on threads without a sequence of their own share the columns of each step.
     MIN_TEAM_WEIGHTS = 100_000, miri 50;
 
-    /// Where W_hh is larger than a core's cache and a thread has fewer samples than this, threads share the columns of
-    /// each step: then the cache of each core holds that thread's part of W_hh.
+    /// Where W_hh fills a core's cache and a thread has fewer samples than this, threads share the columns of each step:
+    /// then the cache of each core holds that thread's part of W_hh.
     MIN_SAMPLES_PER_THREAD = 16, miri 0;
 
     /// Numbers in W_hh from which on a second thread is faster for work on the weights of each layer and direction.
