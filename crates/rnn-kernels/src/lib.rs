@@ -65,7 +65,7 @@
 //! # Why it is fast
 //! - One call runs a whole sequence. Shards of the batch run through all steps and layers without synchronisation. The
 //!   weights are packed once.
-//! - If a few sequences meet weights that are larger than a core's cache, threads share the columns of each step
+//! - If a few sequences meet weights that fill a core's cache, threads share the columns of each step
 //!   instead, and the cache of each core keeps its part of the weights. Two threads share the two directions of a
 //!   forward pass, because they do not need to wait for each other then.
 //! - The matrix products of a step leave the pre-activations in the cache, and the cell reads them at once, in one
