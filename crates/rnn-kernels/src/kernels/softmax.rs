@@ -18,6 +18,7 @@ pub(crate) struct SoftmaxRows {
     pub targets: *const i64,
     /// Out: the loss of each row, 0 for an ignored row.
     pub losses: *mut f32,
+    /// Whether the scores are replaced by the gradients.
     pub gradients: bool,
 }
 

@@ -9,7 +9,7 @@ use crate::kernels::softmax::SoftmaxRows;
 use crate::plan::{Features, Panels};
 use crate::pointers::{MatrixPtr, part};
 use crate::products::packed_matrix::{PackedMatrix, Strides};
-use crate::threads::{ThreadPool, for_each_dynamic, map};
+use crate::threads::{Serial, ThreadPool, for_each_dynamic, map};
 use crate::tuning::{SCORE_ROWS, TASK_ROWS};
 
 impl LinearCrossEntropy<'_> {
@@ -31,7 +31,7 @@ impl LinearCrossEntropy<'_> {
             let part = &self.weight[rows.start * features..rows.end * features];
             PackedMatrix::pack(kernels, features, columns, part, Strides { group: 0, row: 1, column: features })
         };
-        let weights = if threads == 1 { (0..stripes).map(pack).collect() } else { map(pool, stripes, pack) }?;
+        let weights = map(if threads == 1 { &Serial } else { pool }, stripes, pack)?;
         let mut bias = Buffer::new(stride)?;
         bias.as_mut_slice().fill(0.0);
         if let Some(given) = self.bias {

@@ -15,8 +15,9 @@ use crate::tuning::MIN_THREAD_WORK;
 /// The loss of an example is `-log softmax(scores)[target]`, where `scores` are its row of `x weightᵀ + bias`. The gradient
 /// of the loss with respect to `scores[j]` is `softmax(scores)[j] - (j == target)`.
 ///
-/// The scores of a block of examples are replaced by their gradients while they are in the cache. The separate operations (product, log-softmax, its gradient, the sum for the bias) pass over the scores several times and
-/// need several arrays of their size.
+/// The scores of a block of examples are replaced by their gradients while they are in the cache. The separate operations
+/// (product, log-softmax, its gradient, the sum for the bias) pass over the scores several times and need several arrays
+/// of their size.
 ///
 /// ```
 /// use rnn_kernels::{InstructionSet, LinearCrossEntropy, LinearGradients, Serial};
