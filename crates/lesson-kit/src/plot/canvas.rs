@@ -32,6 +32,20 @@ pub const INK: RGBColor = RGBColor(38, 38, 38);
 pub const GREY: RGBColor = RGBColor(110, 110, 110);
 /// The colour of grid lines and frames.
 pub const FAINT: RGBColor = RGBColor(228, 228, 228);
+/// Colours of lines. The first [`SAFE_COLORS`] are distinguishable with colour blindness (Okabe and Ito, 2008).
+pub const LINE_COLORS: [RGBColor; 10] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(230, 159, 0),
+    RGBColor(86, 180, 233),
+    RGBColor(150, 30, 45),
+    RGBColor(115, 85, 185),
+    RGBColor(120, 120, 120),
+    RGBColor(30, 30, 30),
+];
+pub const SAFE_COLORS: usize = 6;
 
 /// Font sizes of titles, of names (of axes, for example), and of labels.
 pub const TITLE: i32 = 18 * PX;

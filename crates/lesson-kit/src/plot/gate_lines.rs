@@ -5,7 +5,9 @@ use plotters::element::PathElement;
 use plotters::series::LineSeries;
 use plotters::style::{Color, RGBColor};
 
-use super::canvas::{self, Area, CENTER, Drawn, GREY, INK, LABEL, LEFT, NAME, PX, Plot, TITLE, font, text_width};
+use super::canvas::{
+    self, Area, CENTER, Drawn, GREY, INK, LABEL, LEFT, LINE_COLORS, NAME, PX, Plot, TITLE, font, text_width,
+};
 use super::chart::{Axis, chart};
 use super::formula;
 
@@ -24,20 +26,6 @@ const LEGEND: i32 = 40 * PX;
 const GAP: i32 = 8 * PX;
 /// The length of a line in a legend.
 const SWATCH: i32 = 16 * PX;
-
-/// Colours of ten lines.
-const COLORS: [RGBColor; 10] = [
-    RGBColor(0, 114, 178),
-    RGBColor(213, 94, 0),
-    RGBColor(0, 158, 115),
-    RGBColor(204, 121, 167),
-    RGBColor(230, 159, 0),
-    RGBColor(86, 180, 233),
-    RGBColor(150, 30, 45),
-    RGBColor(115, 85, 185),
-    RGBColor(120, 120, 120),
-    RGBColor(30, 30, 30),
-];
 
 /// Lines over the steps, with a y axis of their own.
 #[derive(Debug, Clone)]
@@ -85,7 +73,7 @@ impl LinePanel {
     fn draw_heading<B: DrawingBackend>(&self, area: &Area<B>, (mut left, top): (i32, i32), room: i32) -> Drawn<B> {
         formula::draw(area, &self.equation, (left, top), room)?;
         left += text_width(&self.equation, LABEL);
-        for (name, color) in self.names.iter().zip(COLORS.iter().cycle()) {
+        for (name, color) in self.names.iter().zip(LINE_COLORS.iter().cycle()) {
             left = swatch(area, name, *color, (left, top))?;
         }
         Ok(())
@@ -149,7 +137,7 @@ impl GateLines {
     fn draw_panel<B: DrawingBackend>(&self, area: &Area<B>, panel: &LinePanel, last: bool) -> Drawn<B> {
         let mut chart = chart(area, self.x_axis(last), panel.y_axis(), true)?;
         let lines = panel.values.iter().map(Vec::len).max().unwrap_or(0);
-        for (line, color) in (0..lines).zip(COLORS.iter().cycle()) {
+        for (line, color) in (0..lines).zip(LINE_COLORS.iter().cycle()) {
             let value = |values: &Vec<f32>| values.get(line).copied().filter(|value| value.is_finite());
             let points: Vec<_> = panel.values.iter().map(value).enumerate().collect();
             // NaN and infinities leave a gap.
@@ -164,9 +152,9 @@ impl GateLines {
 
     /// The legend of the hidden units.
     fn draw_legend<B: DrawingBackend>(&self, area: &Area<B>) -> Drawn<B> {
-        let shown = self.units().min(COLORS.len());
-        let name = |unit: usize| match unit + COLORS.len() < self.units() {
-            true => format!("{unit}, {}, ..", unit + COLORS.len()),
+        let shown = self.units().min(LINE_COLORS.len());
+        let name = |unit: usize| match unit + LINE_COLORS.len() < self.units() {
+            true => format!("{unit}, {}, ..", unit + LINE_COLORS.len()),
             false => unit.to_string(),
         };
         let names: Vec<_> = (0..shown).map(name).collect();
@@ -176,7 +164,7 @@ impl GateLines {
         let (mut x, y) = ((self.size().0 - whole) / 2, LEGEND / 2);
         area.draw_text(title, &font(NAME, INK).pos(LEFT), (x, y))?;
         x += text_width(title, NAME);
-        for (name, color) in names.iter().zip(COLORS) {
+        for (name, color) in names.iter().zip(LINE_COLORS) {
             x = swatch(area, name, color, (x, y))?;
         }
         Ok(())

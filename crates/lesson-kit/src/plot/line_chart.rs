@@ -8,7 +8,7 @@ use plotters::element::PathElement;
 use plotters::series::LineSeries;
 use plotters::style::{Color, RGBColor, WHITE};
 
-use super::canvas::{self, Area, Drawn, INK, LABEL, PX, Plot, font};
+use super::canvas::{self, Area, Drawn, INK, LABEL, LINE_COLORS, PX, Plot, SAFE_COLORS, font};
 use super::chart::{Axis, Chart, chart};
 
 const WIDTH: i32 = 800 * PX;
@@ -16,15 +16,6 @@ const RIGHT: i32 = 28 * PX;
 /// A line with fewer points than this has a dot at each of them.
 const FEW_POINTS: usize = 30;
 
-/// Colours of lines, distinguishable with colour blindness (Okabe and Ito, 2008).
-const COLORS: [RGBColor; 6] = [
-    RGBColor(0, 114, 178),
-    RGBColor(213, 94, 0),
-    RGBColor(0, 158, 115),
-    RGBColor(204, 121, 167),
-    RGBColor(230, 159, 0),
-    RGBColor(86, 180, 233),
-];
 const PALE: RGBColor = RGBColor(158, 201, 226);
 
 /// A chart of 800 by 500 pixels by default.
@@ -140,7 +131,7 @@ impl LineChart {
         let below = canvas::titled(area, &self.title, (left + WIDTH - RIGHT) / 2, 52 * PX)?;
         let y_axis = self.y_axis().named(&self.y_label, left - 10 * PX);
         let mut chart = chart(&below.margin(0, 14 * PX, 10 * PX, RIGHT), self.x_axis(), y_axis, true)?;
-        for (line, color) in self.lines.iter().zip(COLORS.iter().cycle()) {
+        for (line, color) in self.lines.iter().zip(LINE_COLORS[..SAFE_COLORS].iter().cycle()) {
             let style = if line.pale { PALE } else { *color }.filled().stroke_width(line.width as u32);
             let runs = line.points.split(|point| !self.is_drawable(point));
             let series = runs.flat_map(|run| {
