@@ -29,17 +29,8 @@ impl Simd for Avx2 {
         fn max(x: V, y: V) -> V = _mm256_max_ps(x, y);
         fn fma(x: V, y: V, z: V) -> V = _mm256_fmadd_ps(x, y, z);
         fn fnma(x: V, y: V, z: V) -> V = _mm256_fnmadd_ps(x, y, z);
-        fn recip(x: V) -> V = _mm256_div_ps(_mm256_set1_ps(1.0), x);
-        fn abs(x: V) -> V = _mm256_andnot_ps(_mm256_set1_ps(-0.0), x);
-        fn round(x: V) -> V = _mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(x);
-        /// In two steps, because 2^n alone may overflow or underflow.
-        fn scale(x: V, n: V) -> V = {
-            let n = _mm256_cvtps_epi32(n);
-            let half = _mm256_srai_epi32::<1>(n);
-            let power = |n| _mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_add_epi32(n, _mm256_set1_epi32(127))));
-            _mm256_mul_ps(_mm256_mul_ps(x, power(half)), power(_mm256_sub_epi32(n, half)))
-        };
-        fn select_lt(x: V, y: V, yes: V, no: V) -> V = _mm256_blendv_ps(no, yes, _mm256_cmp_ps::<_CMP_LT_OQ>(x, y));
+        fn div(x: V, y: V) -> V = _mm256_div_ps(x, y);
+        fn to_exponent(x: V) -> V = _mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_castps_si256(x)));
         fn select_le(x: V, y: V, yes: V, no: V) -> V = _mm256_blendv_ps(no, yes, _mm256_cmp_ps::<_CMP_LE_OQ>(x, y));
         fn sum(x: V) -> f32 = {
             let four = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps::<1>(x));

@@ -29,19 +29,15 @@ impl Simd for Avx512 {
         fn max(x: V, y: V) -> V = _mm512_max_ps(x, y);
         fn fma(x: V, y: V, z: V) -> V = _mm512_fmadd_ps(x, y, z);
         fn fnma(x: V, y: V, z: V) -> V = _mm512_fnmadd_ps(x, y, z);
-        /// A division takes 16 cycles or more. A 14-bit approximation and one Newton step take 4, with an error of 1
-        /// ULP.
-        fn recip(x: V) -> V = {
-            let approximation = _mm512_rcp14_ps(x);
-            let error = _mm512_fnmadd_ps(x, approximation, _mm512_set1_ps(1.0));
-            let finite = _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(x, _mm512_set1_ps(f32::INFINITY)); // avoids infinity * 0
-            _mm512_mask_fmadd_ps(approximation, finite, error, approximation)
+        /// The instruction takes 16 cycles or more on some CPUs. A 14-bit reciprocal and one Newton step take 4, with an
+        /// error of 1 ULP.
+        fn div(x: V, y: V) -> V = {
+            let reciprocal = _mm512_rcp14_ps(y);
+            let error = _mm512_fnmadd_ps(y, reciprocal, _mm512_set1_ps(1.0));
+            let finite = _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(y, _mm512_set1_ps(f32::INFINITY)); // avoids infinity * 0
+            _mm512_mul_ps(x, _mm512_mask_fmadd_ps(reciprocal, finite, error, reciprocal))
         };
-        fn abs(x: V) -> V = _mm512_abs_ps(x);
-        fn round(x: V) -> V = _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(x);
-        fn scale(x: V, n: V) -> V = _mm512_scalef_ps(x, n);
-        fn select_lt(x: V, y: V, yes: V, no: V) -> V =
-            _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_LT_OQ>(x, y), no, yes);
+        fn to_exponent(x: V) -> V = _mm512_castsi512_ps(_mm512_slli_epi32::<23>(_mm512_castps_si512(x)));
         fn select_le(x: V, y: V, yes: V, no: V) -> V =
             _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_LE_OQ>(x, y), no, yes);
         fn sum(x: V) -> f32 = _mm512_reduce_add_ps(x);

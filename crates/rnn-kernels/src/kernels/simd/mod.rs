@@ -12,7 +12,7 @@ pub(crate) mod simd128;
 
 /// Arithmetic on a vector of `LANES` numbers.
 ///
-/// NaN: `min` and `max` return their second operand if one operand is NaN; `select_lt` and `select_le` return `no`.
+/// NaN: `min` and `max` return their second operand if one operand is NaN; `select_le` returns `no`.
 ///
 /// # Safety
 /// Every method requires a CPU that supports the instruction set; [`crate::InstructionSet`] checks that. `load` reads
@@ -49,15 +49,10 @@ pub(crate) trait Simd: Copy {
     unsafe fn fma(x: Self::V, y: Self::V, z: Self::V) -> Self::V;
     /// z - x y. Fused if the CPU has the instruction.
     unsafe fn fnma(x: Self::V, y: Self::V, z: Self::V) -> Self::V;
-    /// 1 / x for x >= 1, including infinity.
-    unsafe fn recip(x: Self::V) -> Self::V;
-    unsafe fn abs(x: Self::V) -> Self::V;
-    /// The nearest integer.
-    unsafe fn round(x: Self::V) -> Self::V;
-    /// x 2^n for an integer n between -151 and 129. Overflow gives infinity, underflow gives 0.
-    unsafe fn scale(x: Self::V, n: Self::V) -> Self::V;
-    /// `yes` where x < y, `no` elsewhere.
-    unsafe fn select_lt(x: Self::V, y: Self::V, yes: Self::V, no: Self::V) -> Self::V;
+    /// x / y for y from 2^-10 to infinity.
+    unsafe fn div(x: Self::V, y: Self::V) -> Self::V;
+    /// The low nine bits become the sign and the exponent, and all other bits 0.
+    unsafe fn to_exponent(x: Self::V) -> Self::V;
     /// `yes` where x <= y, `no` elsewhere.
     unsafe fn select_le(x: Self::V, y: Self::V, yes: Self::V, no: Self::V) -> Self::V;
     /// The sum of all lanes.

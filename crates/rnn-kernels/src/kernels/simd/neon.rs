@@ -28,17 +28,8 @@ impl Simd for Neon {
         fn max(x: V, y: V) -> V = vbslq_f32(vcgtq_f32(x, y), x, y);
         fn fma(x: V, y: V, z: V) -> V = vfmaq_f32(z, x, y);
         fn fnma(x: V, y: V, z: V) -> V = vfmsq_f32(z, x, y);
-        fn recip(x: V) -> V = vdivq_f32(vdupq_n_f32(1.0), x);
-        fn abs(x: V) -> V = vabsq_f32(x);
-        fn round(x: V) -> V = vrndnq_f32(x);
-        /// In two steps, because 2^n alone may overflow or underflow.
-        fn scale(x: V, n: V) -> V = {
-            let n = vcvtq_s32_f32(n);
-            let half = vshrq_n_s32::<1>(n);
-            let power = |n| vreinterpretq_f32_s32(vshlq_n_s32::<23>(vaddq_s32(n, vdupq_n_s32(127))));
-            vmulq_f32(vmulq_f32(x, power(half)), power(vsubq_s32(n, half)))
-        };
-        fn select_lt(x: V, y: V, yes: V, no: V) -> V = vbslq_f32(vcltq_f32(x, y), yes, no);
+        fn div(x: V, y: V) -> V = vdivq_f32(x, y);
+        fn to_exponent(x: V) -> V = vreinterpretq_f32_s32(vshlq_n_s32::<23>(vreinterpretq_s32_f32(x)));
         fn select_le(x: V, y: V, yes: V, no: V) -> V = vbslq_f32(vcleq_f32(x, y), yes, no);
         fn sum(x: V) -> f32 = vaddvq_f32(x);
     }

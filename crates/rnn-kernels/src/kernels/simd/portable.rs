@@ -8,11 +8,6 @@ pub(crate) struct Portable;
 type V = [f32; 4];
 
 #[inline(always)]
-fn map(x: V, f: impl Fn(f32) -> f32) -> V {
-    [f(x[0]), f(x[1]), f(x[2]), f(x[3])]
-}
-
-#[inline(always)]
 fn zip(x: V, y: V, f: impl Fn(f32, f32) -> f32) -> V {
     [f(x[0], y[0]), f(x[1], y[1]), f(x[2], y[2]), f(x[3], y[3])]
 }
@@ -42,19 +37,8 @@ impl Simd for Portable {
         /// Rounds twice: `f32::mul_add` is a slow function call on a CPU without the instruction.
         fn fma(x: V, y: V, z: V) -> V = zip(zip(x, y, |x, y| x * y), z, |xy, z| xy + z);
         fn fnma(x: V, y: V, z: V) -> V = zip(zip(x, y, |x, y| x * y), z, |xy, z| z - xy);
-        fn recip(x: V) -> V = map(x, |x| 1.0 / x);
-        fn abs(x: V) -> V = map(x, f32::abs);
-        /// A sum with 1.5 * 2^23 has no fraction bits.
-        fn round(x: V) -> V = map(x, |x| (x + 12_582_912.0) - 12_582_912.0);
-        /// In two steps, because 2^n alone may overflow or underflow.
-        fn scale(x: V, n: V) -> V = {
-            let power = |n: i32| f32::from_bits((n.wrapping_add(127) as u32) << 23);
-            zip(x, n, |x, n| {
-                let n = n as i32;
-                x * power(n >> 1) * power(n - (n >> 1))
-            })
-        };
-        fn select_lt(x: V, y: V, yes: V, no: V) -> V = select(|i| x[i] < y[i], yes, no);
+        fn div(x: V, y: V) -> V = zip(x, y, |x, y| x / y);
+        fn to_exponent(x: V) -> V = x.map(|x| f32::from_bits(x.to_bits() << 23));
         fn select_le(x: V, y: V, yes: V, no: V) -> V = select(|i| x[i] <= y[i], yes, no);
         fn sum(x: V) -> f32 = (x[0] + x[1]) + (x[2] + x[3]);
     }
