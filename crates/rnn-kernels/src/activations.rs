@@ -68,11 +68,10 @@ impl Storage {
 
     /// As little as possible. `x_has_gaps`: whether the rows of a step of x do not follow those of the step before.
     pub(crate) fn for_inference(plan: &Plan, x_has_gaps: bool) -> Storage {
-        let feature_major = plan.layout == Layout::FeatureMajor;
         Storage {
             for_backward: false,
-            x: feature_major || x_has_gaps,
-            output: feature_major || !plan.config.state_size().is_multiple_of(plan.kernels.lanes),
+            x: plan.layout == Layout::FeatureMajor || x_has_gaps,
+            output: !plan.unpadded(plan.output_features()),
             gates: Extent::Chunk(PROJECTED_ROWS),
             c: Extent::States(1),
             tanh_c: Extent::Nothing,

@@ -46,9 +46,10 @@ impl<P: LayerProducts> BackwardPass<'_, P> {
         let has_c = config.cell.has_c();
         // SAFETY: `io` has the sizes of the plan, and so have the buffers. This thread alone uses the shard.
         unsafe {
-            if let Some(given) = io.d_output {
-                let d_output = self.d_output(config.num_layers - 1, shard);
-                plan.load_steps(given, plan.output_features(), Zero, d_output, shard);
+            let output = plan.output_features();
+            if let (Some(given), false) = (io.d_output, plan.unpadded(output)) {
+                let copy = self.d_output_buffer(config.num_layers - 1, shard);
+                plan.load_steps(given, output, Zero, copy, shard);
             }
             plan.load_states(io.d_h_n, state, Zero, d_h, shard);
             if has_c {
@@ -72,7 +73,18 @@ impl<P: LayerProducts> BackwardPass<'_, P> {
         }
     }
 
-    fn d_output<'s>(&self, layer: usize, shard: &'s Shard) -> SequencePtr<'s> {
+    /// d output of a layer. For the last layer it is the caller's, if there is one, or a copy with padding.
+    fn d_output<'s>(&'s self, layer: usize, shard: &'s Shard) -> Option<SequencePtr<'s>> {
+        if layer + 1 == self.plan.config.num_layers {
+            let given = self.io.d_output?;
+            if self.plan.unpadded(self.plan.output_features()) {
+                return Some(given.offset(shard.first * given.row_stride));
+            }
+        }
+        Some(self.d_output_buffer(layer, shard))
+    }
+
+    fn d_output_buffer<'s>(&self, layer: usize, shard: &'s Shard) -> SequencePtr<'s> {
         let buffer = &self.gradients.outputs[layer];
         self.plan.sequence(buffer, self.plan.output_features(), Extent::AllSteps, shard)
     }
@@ -100,9 +112,8 @@ impl<P: LayerProducts> BackwardPass<'_, P> {
         let (h_0, c_0) = (activations.h_0(plan, state_row, shard), activations.c_0(plan, state_row, shard));
 
         let gate_stride = plan.group_stride(config.hidden_size, shard);
-        let has_d_output = gradients.outputs[layer].len() > 0;
         let state_stride = plan.group_stride(config.state_size(), shard);
-        let d_output = has_d_output.then(|| self.d_output(layer, shard).offset(direction * state_stride));
+        let d_output = self.d_output(layer, shard).map(|d_output| d_output.offset(direction * state_stride));
         let d_h = plan.states(&gradients.h, state, shard).step(state_row);
         let d_c = plan.states(&gradients.c, cell, shard).step(state_row);
         let d_unprojected = plan.sequence(&gradients.unprojected, cell, Extent::States(1), shard).step(0);
@@ -115,7 +126,7 @@ impl<P: LayerProducts> BackwardPass<'_, P> {
         unsafe {
             let mut next: Option<(MatrixPtr, usize)> = None; // d gates of the step that follows in `order`, and its rows
             for (number, chunk) in plan.chunks(gradients.extent, shard, !order.reverse).enumerate() {
-                let chunk_gradients = gradients.steps(plan, state_row, number, chunk.start, shard);
+                let chunk_gradients = gradients.steps(plan, state_row, chunk.start, shard);
                 for step in order.steps(chunk.clone()).rev() {
                     let d_gates = chunk_gradients.gates.step(step - chunk.start);
                     let d_projected = chunk_gradients.projected.map(|d_h| d_h.step(step - chunk.start));
@@ -165,16 +176,18 @@ impl<P: LayerProducts> BackwardPass<'_, P> {
                     });
                     next = Some((d_gates, shard.rows(step)));
                 }
+                // The next chunk replaces these d gates.
+                let last = if order.reverse { chunk.end == shard.steps } else { chunk.start == 0 };
+                if let (Some((d_gates, samples)), true) = (next.take(), !last || self.io.d_h_0.is_some()) {
+                    team.split_panels(plan.state_panels(), |panels| {
+                        P::hidden_gradient(part(panels), weights, d_gates, d_h, samples);
+                    });
+                }
                 self.input_gradient((layer, direction), chunk.clone(), chunk_gradients.gates, shard, team);
                 if let Some(partial) = partial {
                     let first = task.first && number == 0;
                     self.weight_gradients.add_chunk(partial, (layer, direction), shard, chunk, chunk_gradients, first);
                 }
-            }
-            if let (Some((d_gates, samples)), true) = (next, self.io.d_h_0.is_some()) {
-                team.split_panels(plan.state_panels(), |panels| {
-                    P::hidden_gradient(part(panels), weights, d_gates, d_h, samples);
-                });
             }
         }
     }
@@ -190,7 +203,7 @@ impl<P: LayerProducts> BackwardPass<'_, P> {
     ) {
         let (plan, weights) = (self.plan, &self.weights[self.plan.state_row(layer, direction)]);
         let d_input = match (layer.checked_sub(1), &self.gradients.x) {
-            (Some(below), _) => self.d_output(below, shard),
+            (Some(below), _) => self.d_output_buffer(below, shard),
             (None, Some(x)) => plan.sequence(x, plan.input_features(0), Extent::AllSteps, shard),
             (None, None) => return,
         };
@@ -216,7 +229,7 @@ impl<P: LayerProducts> BackwardPass<'_, P> {
         let Some(dropout) = &self.activations.layers[below].dropout else { return };
         let (plan, features) = (self.plan, self.plan.output_features());
         let mask = plan.sequence(&dropout.mask, features, Extent::AllSteps, shard);
-        let d_output = self.d_output(below, shard);
+        let d_output = self.d_output_buffer(below, shard);
         // SAFETY: both buffers have these features and all steps. This thread alone uses the shard.
         unsafe { multiply(plan, features, d_output, mask, d_output, shard) };
     }

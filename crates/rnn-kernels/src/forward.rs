@@ -10,6 +10,7 @@ use crate::products::{LayerPart, LayerProducts};
 use crate::schedule::Team;
 use crate::shard::{Shard, TimeOrder};
 use crate::threads::for_each_once;
+use crate::tuning::PROJECTED_ROWS;
 
 /// A forward pass.
 pub(crate) struct ForwardPass<'a, P: LayerProducts> {
@@ -111,8 +112,9 @@ impl<P: LayerProducts> ForwardPass<'_, P> {
         // step, and `split_panels` returns only when all members have finished, so that no member reads h of a step
         // before it is complete.
         unsafe {
-            for chunk in plan.chunks(storage.gates, shard, order.reverse) {
-                let gates = gates.starting_with(chunk.start);
+            for chunk in plan.chunks(Extent::Chunk(PROJECTED_ROWS), shard, order.reverse) {
+                let start = chunk.start;
+                let gates = if storage.for_backward { gates.skip_steps(start) } else { gates.starting_with(start) };
                 team.split_panels(plan.cell_panels(), |panels| {
                     P::project_input(part(panels), weights, x.skip_steps(chunk.start), gates, chunk.clone());
                 });

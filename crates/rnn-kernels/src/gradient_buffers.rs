@@ -10,11 +10,11 @@ use crate::tuning::CHUNK_ROWS;
 
 /// The gradients of the loss with respect to the activations.
 pub(crate) struct GradientBuffers {
-    /// d output of each layer. Empty for the last layer if the caller gave none.
+    /// d output of each layer. Empty for the last layer if the caller gave none, or if the caller's is read directly.
     pub outputs: Vec<Buffer>,
     /// d x, if it is needed.
     pub x: Option<Buffer>,
-    /// d gates: of all steps, a buffer for each layer and direction; or two buffers for chunks of steps.
+    /// d gates: of all steps, a buffer for each layer and direction; or one buffer for a chunk of steps.
     d_gates: Vec<Buffer>,
     /// With a projection, d h of the same steps, otherwise empty.
     d_projected: Vec<Buffer>,
@@ -31,15 +31,16 @@ impl GradientBuffers {
     pub(crate) fn new(plan: &Plan, io: &BackwardIo<'_>) -> Result<GradientBuffers> {
         let (config, state_rows) = (plan.config, plan.config.state_rows());
         let output = |layer| {
-            let empty = layer + 1 == config.num_layers && io.d_output.is_none();
+            let features = plan.output_features();
+            let empty = layer + 1 == config.num_layers && (io.d_output.is_none() || plan.unpadded(features));
             let extent = if empty { Extent::Nothing } else { Extent::AllSteps };
-            Buffer::new(plan.buffer_len(plan.output_features(), extent))
+            Buffer::new(plan.buffer_len(features, extent))
         };
         let buffer = |features, extent, exists| {
             Buffer::new(plan.buffer_len(features, if exists { extent } else { Extent::Nothing }))
         };
         let (count, extent) =
-            if plan.in_chunks() { (2, Extent::Chunk(CHUNK_ROWS)) } else { (state_rows, Extent::AllSteps) };
+            if plan.in_chunks() { (1, Extent::Chunk(CHUNK_ROWS)) } else { (state_rows, Extent::AllSteps) };
         let d_gates = |_| buffer(plan.gate_features(), extent, true);
         let d_projected = |_| buffer(plan.state_features(), extent, true);
         let projections = if plan.projected() { count } else { 0 };
@@ -56,18 +57,16 @@ impl GradientBuffers {
         })
     }
 
-    /// What the backward pass computes for the weight gradients of a layer and direction in its chunk number `chunk`. The
-    /// sequences start with the time step `first`, the first one of the chunk. Chunks with even and odd numbers have a
-    /// buffer each, because the first step of a chunk still reads d gates of the chunk before.
+    /// What the backward pass computes for the weight gradients of a layer and direction. The sequences start with the
+    /// time step `first`: the first one of a chunk, which replaces the chunk before.
     pub(crate) fn steps<'s>(
         &self,
         plan: &Plan,
         state_row: usize,
-        chunk: usize,
         first: usize,
         shard: &'s Shard,
     ) -> StepGradients<'s> {
-        let index = if plan.in_chunks() { chunk % 2 } else { state_row };
+        let index = if plan.in_chunks() { 0 } else { state_row };
         let sequence = |buffer, features| plan.sequence(buffer, features, self.extent, shard).starting_with(first);
         StepGradients {
             gates: sequence(&self.d_gates[index], plan.gate_features()),

@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::kernels::instruction_set::Kernels;
 use crate::pointers::{SequencePtr, StepOffsets};
 use crate::shard::Shard;
-use crate::tuning::MAX_FEATURE_MAJOR_HIDDEN_SIZE;
+use crate::tuning::SAMPLE_MAJOR_VECTORS;
 
 /// The memory layout of sequences in the workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub(crate) enum Layout {
 impl Layout {
     /// The faster layout.
     pub(crate) fn choose(config: &Config, shape: &BatchShape, kernels: &Kernels) -> Layout {
-        let narrow = config.hidden_size <= MAX_FEATURE_MAJOR_HIDDEN_SIZE && config.proj_size == 0;
+        let narrow = config.hidden_size < SAMPLE_MAJOR_VECTORS * kernels.lanes && config.proj_size == 0;
         if narrow && shape.batch >= kernels.lanes && shape.offsets().is_none() {
             Layout::FeatureMajor
         } else {
@@ -139,6 +139,11 @@ impl Plan {
     /// The hidden size, rounded up to whole vectors.
     pub(crate) fn padded_hidden(&self) -> usize {
         self.padded(self.config.hidden_size)
+    }
+
+    /// Whether a row of these features in an array of the caller is the same as in the workspace.
+    pub(crate) fn unpadded(&self, features: Features) -> bool {
+        self.layout == Layout::SampleMajor && features.size.is_multiple_of(self.kernels.lanes)
     }
 
     /// Row stride of the sample-major layout. If it were a power of two of many cache lines, all rows would map to the

@@ -11,8 +11,8 @@ macro_rules! constants {
 }
 
 constants! {
-    /// The largest hidden size for which the feature-major layout is faster.
-    MAX_FEATURE_MAJOR_HIDDEN_SIZE = 32, miri 32;
+    /// The feature-major layout is faster where the features of h fill fewer vectors than this.
+    SAMPLE_MAJOR_VECTORS = 2, miri 2;
 
     /// Smallest number of shards in the feature-major layout, if each has a whole vector. It does not depend on the
     /// number of threads, because the shards decide the bits of the sums over the batch.
@@ -32,7 +32,7 @@ constants! {
     CACHED_GRADIENTS = 1 << 18, miri 90;
 
     /// Steps times samples of d gates that are added to the gradients of the parameters at a time.
-    CHUNK_ROWS = 144, miri 2;
+    CHUNK_ROWS = 96, miri 2;
 
     /// The least work for a thread, in multiply-adds. It takes a few times as long as starting the thread.
     MIN_THREAD_WORK = 250_000, miri 50;

@@ -12,7 +12,7 @@ impl WeightGradients<'_> {
         let state_row = plan.state_row(task.layer, task.direction);
         let mut segments = Vec::new();
         for shard in &plan.shards {
-            let d_gates = self.gradients.steps(plan, state_row, 0, 0, shard).gates;
+            let d_gates = self.gradients.steps(plan, state_row, 0, shard).gates;
             let mut push = |d_gates: SequencePtr<'_>, input: SequencePtr<'_>, steps| {
                 segments.push(Segments {
                     a: d_gates.ptr,

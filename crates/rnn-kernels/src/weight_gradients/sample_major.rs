@@ -158,7 +158,7 @@ impl WeightGradients<'_> {
         let width = self.width(task.layer, task.weight);
         let sums = Accumulator { ptr: workspace.ptr(), width, blocks: task.blocks.len() };
         let operands = plan.shards.iter().flat_map(|shard| {
-            self.operands(task, shard, 0..shard.steps, self.gradients.steps(plan, state_row, 0, 0, shard))
+            self.operands(task, shard, 0..shard.steps, self.gradients.steps(plan, state_row, 0, shard))
         });
         let mut init = Init::Zero;
         let (mut block, mut rows) = (Vec::new(), 0);
@@ -197,7 +197,7 @@ impl WeightGradients<'_> {
             let terms: Vec<Term> = operands.iter().map(term).collect();
             let vectors = width / kernels.lanes;
             let (c, c_row_stride) = (c.ptr, c.row_stride);
-            let product = PanelProduct { rows, vectors, terms: &terms, b_panel_stride: 0, c, c_row_stride, init };
+            let product = PanelProduct { rows, vectors, terms: &terms, b_panel_stride: kernels.panel_width, c, c_row_stride, init };
             // SAFETY: the CPU supports the instruction set, because the plan has its kernels. The panel of C is inside
             // the accumulator. The rest is the caller's guarantee.
             unsafe { (kernels.panel_product)(&product) };
@@ -221,18 +221,16 @@ impl WeightGradients<'_> {
         }
         if target.bias.is_some() {
             for (i, block) in task.blocks.iter().enumerate() {
-                for (column, width) in panels(plan.padded(block.rows.len())) {
-                    let gate_column = gate_column(block) + column;
-                    let ones = |part: &RowPair| Term {
-                        a: &ONE, // a row of ones
-                        a_row_stride: 0,
-                        a_column_stride: 0,
-                        b: part.a.skip_columns(gate_column).ptr,
-                        b_row_stride: part.a.row_stride,
-                        depth: part.rows,
-                    };
-                    multiply(1, &ones, sums.bias(i).skip_columns(column), width);
-                }
+                let gate_column = gate_column(block);
+                let ones = |part: &RowPair| Term {
+                    a: &ONE, // a row of ones
+                    a_row_stride: 0,
+                    a_column_stride: 0,
+                    b: part.a.skip_columns(gate_column).ptr,
+                    b_row_stride: part.a.row_stride,
+                    depth: part.rows,
+                };
+                multiply(1, &ones, sums.bias(i), plan.padded(block.rows.len()));
             }
         }
     }

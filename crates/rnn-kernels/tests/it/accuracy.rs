@@ -243,7 +243,8 @@ fn every_cell_and_size_is_as_accurate_as_the_equations_in_f32() {
             worst = worst.max(check(&problem, &threads, &truth, &single, set));
             let alone = run(&problem, set, &Serial);
             check(&problem, &alone, &truth, &single, set);
-            assert_eq!(without_parameters(&threads), without_parameters(&alone), "threads change bits: {config:?}");
+            let same = without_parameters(&threads) == without_parameters(&alone);
+            assert!(same, "threads change bits: {config:?}, {set:?}");
         }
     }
     println!("errors up to {worst:.2} times those of the equations in f32");
@@ -280,13 +281,14 @@ fn a_team_of_threads_gives_the_same_bits_as_one_thread() {
             for count in [2, 5] {
                 let threads = run(&problem, set, &Threads(count));
                 check(&problem, &threads, &truth, &single, set);
-                assert_eq!(without_parameters(&alone), without_parameters(&threads), "{cell:?}, {count} threads");
+                let same = without_parameters(&alone) == without_parameters(&threads);
+                assert!(same, "{cell:?}, {count} threads, {set:?}");
             }
         }
     }
 }
 
-/// A narrow network with many steps: the sums of the weight gradients are computed in several groups.
+/// A narrow network (feature-major) with many steps: the sums of the weight gradients are computed in several groups.
 #[test]
 #[cfg_attr(miri, ignore = "large problems take hours in Miri")]
 fn long_sequences_are_as_accurate_as_the_equations_in_f32() {
@@ -294,7 +296,7 @@ fn long_sequences_are_as_accurate_as_the_equations_in_f32() {
         let config = Config {
             cell,
             input_size: 17,
-            hidden_size: 32,
+            hidden_size: 7,
             num_layers: 1,
             bias: true,
             bidirectional: true,
@@ -305,7 +307,7 @@ fn long_sequences_are_as_accurate_as_the_equations_in_f32() {
         for set in instruction_sets() {
             let alone = run(&problem, set, &Serial);
             check(&problem, &alone, &truth, &single, set);
-            assert_eq!(alone, run(&problem, set, &Threads(2)), "{cell:?}");
+            assert!(alone == run(&problem, set, &Threads(2)), "two threads change bits: {cell:?}, {set:?}");
         }
     }
 }
@@ -344,8 +346,7 @@ fn sigmoid_and_tanh_are_accurate_for_every_argument() {
         let tanh = output(CellKind::RnnTanh, &[1.0]);
         for ((x, sigmoid), tanh) in xs.iter().zip(sigmoid).zip(tanh) {
             let x = f64::from(*x);
-            // 3.4 ULP: the polynomials have an error of 1 to 2 ULP, and the operations after them round. 1e-38:
-            // subnormal results may be zero.
+            // 4e-7: 3.4 ULP. 1e-38: subnormal results may be zero.
             let near = |got: f32, exact: f64| (f64::from(got) - exact).abs() <= 4e-7 * exact.abs() + 1e-38;
             assert!(near(sigmoid, 1.0 / (1.0 + (-x).exp())), "{set:?}: sigmoid({x}) = {sigmoid}");
             assert!(near(tanh, x.tanh()), "{set:?}: tanh({x}) = {tanh}");
