@@ -105,9 +105,9 @@
 //!   tests accept 4 times plus 16 ULP of the largest number.
 //! - The number of threads changes no bits, except the last bits of the parameters' gradients: each thread adds up its
 //!   own.
-//! - The result of a sequence does not depend on the other sequences of the batch if hidden_size is above 32. Narrower
-//!   networks use another memory layout for batches that fill a vector with sequences of equal length, where exp may
-//!   differ by 1 ULP.
+//! - The result of a sequence does not depend on the other sequences of the batch if hidden_size is 32 or more. Narrower
+//!   networks use another memory layout for batches that fill a vector with sequences of equal length, where the last
+//!   bits may differ.
 //! - NaN and infinity propagate as in the equations.
 //!
 //! # Why `unsafe` is sound

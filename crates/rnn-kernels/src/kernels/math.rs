@@ -48,7 +48,7 @@ unsafe fn reduce<S: Simd>(x: S::V) -> (S::V, S::V) {
         let offset = S::splat(EXPONENT_OFFSET);
         let shifted = S::fma(x, S::splat(std::f32::consts::LOG2_E), offset); // rounds to the nearest integer
         let n = S::sub(shifted, offset);
-        // ln 2 is the sum of two constants; the first has 9 bits, so that its product with n is exact.
+        // ln 2 is the sum of two constants (Cody and Waite); the first has 9 bits, so that its product with n is exact.
         let r = S::fnma(n, S::splat(0.693_359_4), x);
         (S::to_exponent(shifted), S::fnma(n, S::splat(-2.121_944_4e-4), r))
     }
