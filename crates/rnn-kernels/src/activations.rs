@@ -56,6 +56,9 @@ pub(crate) struct Storage {
 }
 
 impl Storage {
+    /// The steps whose inputs are projected together.
+    pub(crate) const PROJECTED: Extent = Extent::Chunk(PROJECTED_ROWS);
+
     /// Everything that a backward pass needs.
     pub(crate) const FOR_BACKWARD: Storage = Storage {
         for_backward: true,
@@ -71,8 +74,8 @@ impl Storage {
         Storage {
             for_backward: false,
             x: plan.layout == Layout::FeatureMajor || x_has_gaps,
-            output: !plan.unpadded(plan.output_features()),
-            gates: Extent::Chunk(PROJECTED_ROWS),
+            output: !plan.output_in_place(),
+            gates: Storage::PROJECTED,
             c: Extent::States(1),
             tanh_c: Extent::Nothing,
         }

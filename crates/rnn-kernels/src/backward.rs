@@ -46,10 +46,9 @@ impl<P: LayerProducts> BackwardPass<'_, P> {
         let has_c = config.cell.has_c();
         // SAFETY: `io` has the sizes of the plan, and so have the buffers. This thread alone uses the shard.
         unsafe {
-            let output = plan.output_features();
-            if let (Some(given), false) = (io.d_output, plan.unpadded(output)) {
+            if let (Some(given), false) = (io.d_output, plan.output_in_place()) {
                 let copy = self.d_output_buffer(config.num_layers - 1, shard);
-                plan.load_steps(given, output, Zero, copy, shard);
+                plan.load_steps(given, plan.output_features(), Zero, copy, shard);
             }
             plan.load_states(io.d_h_n, state, Zero, d_h, shard);
             if has_c {
@@ -73,17 +72,18 @@ impl<P: LayerProducts> BackwardPass<'_, P> {
         }
     }
 
-    /// d output of a layer. For the last layer it is the caller's, if there is one, or a copy with padding.
+    /// d output of a layer; of the last layer the caller's array or a copy of it, or `None` if the caller gave none.
     fn d_output<'s>(&'s self, layer: usize, shard: &'s Shard) -> Option<SequencePtr<'s>> {
         if layer + 1 == self.plan.config.num_layers {
             let given = self.io.d_output?;
-            if self.plan.unpadded(self.plan.output_features()) {
+            if self.plan.output_in_place() {
                 return Some(given.offset(shard.first * given.row_stride));
             }
         }
         Some(self.d_output_buffer(layer, shard))
     }
 
+    /// The workspace for d output of a layer.
     fn d_output_buffer<'s>(&self, layer: usize, shard: &'s Shard) -> SequencePtr<'s> {
         let buffer = &self.gradients.outputs[layer];
         self.plan.sequence(buffer, self.plan.output_features(), Extent::AllSteps, shard)
@@ -119,14 +119,15 @@ impl<P: LayerProducts> BackwardPass<'_, P> {
         let d_unprojected = plan.sequence(&gradients.unprojected, cell, Extent::States(1), shard).step(0);
         let backward = plan.kernels.backward[config.cell as usize];
 
-        // SAFETY: the sequences are this shard's parts of buffers of the plan's sizes, and every step that is used
-        // exists in them, with the rows that `order` gives. Members of a team write different columns of a step, and
+        // SAFETY: the sequences are this shard's parts of buffers and arrays of the plan's sizes, and every step that is
+        // used exists in them, with the rows that `order` gives. Members of a team write different columns of a step, and
         // `split_panels` returns only when all members have finished, so that no member reads d gates of a step before
         // they are complete.
         unsafe {
-            let mut next: Option<(MatrixPtr, usize)> = None; // d gates of the step that follows in `order`, and its rows
             for (number, chunk) in plan.chunks(gradients.extent, shard, !order.reverse).enumerate() {
                 let chunk_gradients = gradients.steps(plan, state_row, chunk.start, shard);
+                // d gates of the step that follows in `order` in this chunk, and its rows
+                let mut next: Option<(MatrixPtr, usize)> = None;
                 for step in order.steps(chunk.clone()).rev() {
                     let d_gates = chunk_gradients.gates.step(step - chunk.start);
                     let d_projected = chunk_gradients.projected.map(|d_h| d_h.step(step - chunk.start));
@@ -178,7 +179,7 @@ impl<P: LayerProducts> BackwardPass<'_, P> {
                 }
                 // The next chunk replaces these d gates.
                 let last = if order.reverse { chunk.end == shard.steps } else { chunk.start == 0 };
-                if let (Some((d_gates, samples)), true) = (next.take(), !last || self.io.d_h_0.is_some()) {
+                if let (Some((d_gates, samples)), true) = (next, !last || self.io.d_h_0.is_some()) {
                     team.split_panels(plan.state_panels(), |panels| {
                         P::hidden_gradient(part(panels), weights, d_gates, d_h, samples);
                     });
@@ -238,7 +239,7 @@ impl<P: LayerProducts> BackwardPass<'_, P> {
 /// Moves d h of a step to `to`: the part from the next step, which becomes zero, plus d output.
 ///
 /// # Safety
-/// The matrices have these rows and columns, and no other thread uses them.
+/// The matrices have these rows and columns. No other thread accesses `d_h` and `to`, and none writes `d_output`.
 unsafe fn take_gradient(d_h: MatrixPtr, d_output: Option<MatrixPtr>, to: MatrixPtr, rows: usize, columns: usize) {
     for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))) {
         // SAFETY: the row and the column exist in all three.

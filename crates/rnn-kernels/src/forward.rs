@@ -10,7 +10,6 @@ use crate::products::{LayerPart, LayerProducts};
 use crate::schedule::Team;
 use crate::shard::{Shard, TimeOrder};
 use crate::threads::for_each_once;
-use crate::tuning::PROJECTED_ROWS;
 
 /// A forward pass.
 pub(crate) struct ForwardPass<'a, P: LayerProducts> {
@@ -112,14 +111,14 @@ impl<P: LayerProducts> ForwardPass<'_, P> {
         // step, and `split_panels` returns only when all members have finished, so that no member reads h of a step
         // before it is complete.
         unsafe {
-            for chunk in plan.chunks(Extent::Chunk(PROJECTED_ROWS), shard, order.reverse) {
+            for chunk in plan.chunks(Storage::PROJECTED, shard, order.reverse) {
                 let start = chunk.start;
                 let gates = if storage.for_backward { gates.skip_steps(start) } else { gates.starting_with(start) };
                 team.split_panels(plan.cell_panels(), |panels| {
-                    P::project_input(part(panels), weights, x.skip_steps(chunk.start), gates, chunk.clone());
+                    P::project_input(part(panels), weights, x.skip_steps(start), gates, chunk.clone());
                 });
                 for step in order.steps(chunk.clone()) {
-                    let (gates, x) = (gates.step(step - chunk.start), x.step(step));
+                    let (gates, x) = (gates.step(step - start), x.step(step));
                     let cell_output = if plan.projected() { saved(unprojected, step) } else { h.step(step) };
                     team.split_panels(plan.cell_panels(), |panels| {
                         for part_of_step in order.rows(step) {

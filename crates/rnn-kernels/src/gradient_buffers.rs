@@ -10,7 +10,7 @@ use crate::tuning::CHUNK_ROWS;
 
 /// The gradients of the loss with respect to the activations.
 pub(crate) struct GradientBuffers {
-    /// d output of each layer. Empty for the last layer if the caller gave none, or if the caller's is read directly.
+    /// d output of each layer. Empty for the last layer if the caller gave none, or if it is read in place.
     pub outputs: Vec<Buffer>,
     /// d x, if it is needed.
     pub x: Option<Buffer>,
@@ -31,10 +31,9 @@ impl GradientBuffers {
     pub(crate) fn new(plan: &Plan, io: &BackwardIo<'_>) -> Result<GradientBuffers> {
         let (config, state_rows) = (plan.config, plan.config.state_rows());
         let output = |layer| {
-            let features = plan.output_features();
-            let empty = layer + 1 == config.num_layers && (io.d_output.is_none() || plan.unpadded(features));
+            let empty = layer + 1 == config.num_layers && (io.d_output.is_none() || plan.output_in_place());
             let extent = if empty { Extent::Nothing } else { Extent::AllSteps };
-            Buffer::new(plan.buffer_len(features, extent))
+            Buffer::new(plan.buffer_len(plan.output_features(), extent))
         };
         let buffer = |features, extent, exists| {
             Buffer::new(plan.buffer_len(features, if exists { extent } else { Extent::Nothing }))
@@ -59,13 +58,7 @@ impl GradientBuffers {
 
     /// What the backward pass computes for the weight gradients of a layer and direction. The sequences start with the
     /// time step `first`: the first one of a chunk, which replaces the chunk before.
-    pub(crate) fn steps<'s>(
-        &self,
-        plan: &Plan,
-        state_row: usize,
-        first: usize,
-        shard: &'s Shard,
-    ) -> StepGradients<'s> {
+    pub(crate) fn steps<'s>(&self, plan: &Plan, state_row: usize, first: usize, shard: &'s Shard) -> StepGradients<'s> {
         let index = if plan.in_chunks() { 0 } else { state_row };
         let sequence = |buffer, features| plan.sequence(buffer, features, self.extent, shard).starting_with(first);
         StepGradients {

@@ -75,7 +75,7 @@
 //! - Each thread adds up the weight gradients during the backward pass if they fit into its cache. Otherwise they are
 //!   computed after it, as products over all steps.
 //! - Narrow networks use a second memory layout, in which SIMD vectors run along the samples instead of the features.
-//! - Inference reads x and writes the output in place, if their layout allows it.
+//! - Inference reads x and writes the output in place, and training reads d output in place, if their layout allows it.
 //! - A pool keeps the workspace for the next call, 256 MiB at most.
 //!
 //! # Build profile

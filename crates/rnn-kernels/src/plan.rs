@@ -6,7 +6,7 @@
 //!   whole vectors. A step multiplies rows of h by packed weights.
 //! - **Feature-major**: a row holds one feature of all samples of a shard. SIMD vectors run along the samples, which
 //!   are padded to whole vectors. A step multiplies the weights, unpacked, by a matrix of samples. It is for networks
-//!   that are too narrow to fill a vector with their features, without projections, and sequences of equal length.
+//!   whose features fill less than two vectors, without projections, and sequences of equal length.
 //!
 //! In both layouts a shard of the batch is a sequence of matrices, one for each time step. In the sample-major layout
 //! the matrix of a step has a row for each sequence that has the step.
@@ -141,9 +141,9 @@ impl Plan {
         self.padded(self.config.hidden_size)
     }
 
-    /// Whether a row of these features in an array of the caller is the same as in the workspace.
-    pub(crate) fn unpadded(&self, features: Features) -> bool {
-        self.layout == Layout::SampleMajor && features.size.is_multiple_of(self.kernels.lanes)
+    /// Whether the caller's output and its gradient are used in place, because their rows are those of the workspace.
+    pub(crate) fn output_in_place(&self) -> bool {
+        self.layout == Layout::SampleMajor && self.config.state_size().is_multiple_of(self.kernels.lanes)
     }
 
     /// Row stride of the sample-major layout. If it were a power of two of many cache lines, all rows would map to the
@@ -210,7 +210,7 @@ impl Plan {
         self.sequence(buffer, features, Extent::States(self.config.state_rows()), shard)
     }
 
-    /// The chunks of time steps that a buffer of this extent holds, in the order of time or from the last to the first.
+    /// Chunks of time steps, as large as a buffer of this extent can hold, in the order of time or from the last to the first.
     pub(crate) fn chunks(&self, extent: Extent, shard: &Shard, from_end: bool) -> impl Iterator<Item = Range<usize>> {
         let rows = match (extent, self.layout) {
             (Extent::Chunk(_), Layout::FeatureMajor) => self.matrices(extent).saturating_mul(shard.count),

@@ -50,7 +50,7 @@ constants! {
     /// Numbers in W_hh from which on a second thread is faster for work on the weights of each layer and direction.
     MIN_SHARED_WEIGHTS = 4096, miri 9;
 
-    /// Steps times samples whose gates are projected at a time if no backward pass follows.
+    /// Steps times samples whose gates are projected at a time.
     PROJECTED_ROWS = 256, miri 4;
 
     /// Rows that are multiplied by all panels of a weight before the next rows are: the second-level cache holds them.

@@ -42,7 +42,7 @@ pub(crate) enum Init {
 pub(crate) struct PanelProduct<'a> {
     pub rows: usize,
     /// Width of one panel in vectors, at most `TILE_VECTORS` of the instruction set; or of several panels, each of
-    /// `TILE_VECTORS`.
+    /// `TILE_VECTORS`; the last one may be narrower.
     pub vectors: usize,
     pub terms: &'a [Term],
     /// From a panel of B to the next, in every term.

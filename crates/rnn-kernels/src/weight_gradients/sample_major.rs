@@ -189,22 +189,19 @@ impl WeightGradients<'_> {
     unsafe fn accumulate(&self, task: &Task, operands: &[RowPair], sums: Accumulator, init: Init) {
         static ONE: f32 = 1.0;
         let (plan, kernels, target) = (self.plan, self.plan.kernels, self.target(task));
-        let panels = |width: usize| {
-            let panel_width = kernels.panel_width;
-            (0..width).step_by(panel_width).map(move |column| (column, panel_width.min(width - column)))
-        };
         let multiply = |rows, term: &dyn Fn(&RowPair) -> Term, c: MatrixPtr, width| {
             let terms: Vec<Term> = operands.iter().map(term).collect();
             let vectors = width / kernels.lanes;
-            let (c, c_row_stride) = (c.ptr, c.row_stride);
-            let product = PanelProduct { rows, vectors, terms: &terms, b_panel_stride: kernels.panel_width, c, c_row_stride, init };
-            // SAFETY: the CPU supports the instruction set, because the plan has its kernels. The panel of C is inside
+            let (c, c_row_stride, b_panel_stride) = (c.ptr, c.row_stride, kernels.panel_width);
+            let product = PanelProduct { rows, vectors, terms: &terms, b_panel_stride, c, c_row_stride, init };
+            // SAFETY: the CPU supports the instruction set, because the plan has its kernels. The panels of C are inside
             // the accumulator. The rest is the caller's guarantee.
             unsafe { (kernels.panel_product)(&product) };
         };
         let gate_column = |block: &RowBlock| self.gate_block(task, block) * plan.padded_hidden() + block.rows.start;
         if target.weight.is_some() {
-            for (column, width) in panels(sums.width) {
+            for column in (0..sums.width).step_by(kernels.panel_width) {
+                let width = kernels.panel_width.min(sums.width - column);
                 for (i, block) in task.blocks.iter().enumerate() {
                     let gate_column = gate_column(block);
                     let term = |part: &RowPair| Term {

@@ -49,7 +49,7 @@ pub(crate) trait Simd: Copy {
     unsafe fn fma(x: Self::V, y: Self::V, z: Self::V) -> Self::V;
     /// z - x y. Fused if the CPU has the instruction.
     unsafe fn fnma(x: Self::V, y: Self::V, z: Self::V) -> Self::V;
-    /// x / y for a finite x and y >= 1, including infinity.
+    /// x / y for a finite x and y >= 1, including infinity. NaN if one of them is NaN.
     unsafe fn div(x: Self::V, y: Self::V) -> Self::V;
     /// The low nine bits become the sign and the exponent, and all other bits 0.
     unsafe fn to_exponent(x: Self::V) -> Self::V;
