@@ -203,8 +203,8 @@ fn assert_any_strides(spec: &Spec) {
             run(&layer, input).assert_accurate(&exact, &truth, what);
         };
         for (j, loss) in losses.iter().enumerate() {
-            check(&|layer, input| run(layer, input, *loss), &format!("input {i}, loss {j}"));
+            check(&|layer, input| run(layer, input, *loss), &format!("{spec:?}: input {i}, loss {j}"));
         }
-        check(&without_gradient, &format!("input {i} without gradient"));
+        check(&without_gradient, &format!("{spec:?}: input {i} without gradient"));
     }
 }
